@@ -1,0 +1,77 @@
+import type { ErrorBody, Step } from "./types.ts";
+
+/** The one error table: HTTP status, whether trying again can help, and what the code means. */
+export const ERRORS = {
+  request_invalid: {
+    status: 400,
+    retryable: false,
+    meaning: "The request breaks a rule; the message names the field and the limit.",
+  },
+  unauthorized: { status: 401, retryable: false, meaning: "No valid credentials." },
+  forbidden: { status: 403, retryable: false, meaning: "Valid credentials without the right to do this." },
+  not_found: { status: 404, retryable: false, meaning: "No such route, document or session." },
+  conflict: {
+    status: 409,
+    retryable: true,
+    meaning: "The thing was changed meanwhile, or cannot be combined with what is stored.",
+  },
+  prompt_too_large: { status: 413, retryable: false, meaning: "The question alone does not fit the model's context." },
+  rate_limited: { status: 429, retryable: true, meaning: "Too many requests." },
+  cancelled: { status: 499, retryable: true, meaning: "The caller left, or the server is stopping." },
+  internal: {
+    status: 500,
+    retryable: false,
+    meaning: "A fault in Ragline; the log has the cause under the request id.",
+  },
+  dependency_failed: { status: 502, retryable: true, meaning: "A stage (model, search, session store) failed." },
+  overloaded: { status: 503, retryable: true, meaning: "No capacity, or not ready yet." },
+  dependency_timeout: { status: 504, retryable: true, meaning: "A stage did not answer within its deadline." },
+  config_invalid: { status: 500, retryable: false, meaning: "Start-up only: the configuration breaks a rule." },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface RaglineErrorOptions {
+  readonly step?: Step;
+  /** For the log only. */
+  readonly cause?: unknown;
+  /** Overrides the table, e.g. for an upstream's 400, which no retry mends. */
+  readonly retryable?: boolean;
+}
+
+/** The only error that crosses a module's border. `message` is written for clients; `cause` stays in the log. */
+export class RaglineError extends Error {
+  override readonly name = "RaglineError";
+  readonly code: ErrorCode;
+  readonly step: Step | undefined;
+  readonly retryable: boolean;
+  readonly status: number;
+
+  constructor(code: ErrorCode, message: string, options: RaglineErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.step = options.step;
+    this.retryable = options.retryable ?? ERRORS[code].retryable;
+    this.status = ERRORS[code].status;
+  }
+
+  /** What a client may see. */
+  body(requestId?: string): ErrorBody {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.step && { step: this.step }),
+      retryable: this.retryable,
+      ...(requestId && { requestId }),
+    };
+  }
+}
+
+/** Any thrown value as a RaglineError, with the step in which it happened. */
+export function toRaglineError(thrown: unknown, step?: Step): RaglineError {
+  if (thrown instanceof RaglineError) {
+    if (thrown.step || !step) return thrown;
+    return new RaglineError(thrown.code, thrown.message, { step, cause: thrown.cause, retryable: thrown.retryable });
+  }
+  return new RaglineError("internal", "Something went wrong inside Ragline.", { ...(step && { step }), cause: thrown });
+}

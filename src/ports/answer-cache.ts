@@ -1,0 +1,20 @@
+import type { CallOptions, Scope, Source } from "../types.ts";
+
+export interface CachedAnswer {
+  readonly text: string;
+  readonly sources: readonly Source[];
+}
+
+/**
+ * Keeps finished answers under keys that cover everything an answer depends on (see `pipeline/cache.ts`).
+ *
+ * 1. `find` returns what was `put` under the very same scope (tenant, collection, groups) and key, or null.
+ * 2. Entries may vanish at any time.
+ * 3. `invalidate` removes every entry of the scope's tenant and collection, whatever their groups.
+ */
+export interface AnswerCache {
+  find(scope: Scope, key: string, options: CallOptions): Promise<CachedAnswer | null>;
+  put(scope: Scope, key: string, answer: CachedAnswer, options: CallOptions): Promise<void>;
+  invalidate(scope: Scope, options: CallOptions): Promise<void>;
+  close?(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+import type { CallOptions, FinishReason, Message, Source, Usage } from "../types.ts";
+
+export interface GenerateRequest {
+  /** The assembled prompt: system, history, then the question with its numbered passages. */
+  readonly messages: readonly Message[];
+  /** The question as the reader wrote it; what `messages` ends with, for adapters that do not read prose. */
+  readonly question: string;
+  /** The standalone form of the question. */
+  readonly query: string;
+  /** The passages that `messages` quotes, under the same numbers. */
+  readonly sources: readonly Source[];
+  readonly maxOutputTokens: number;
+}
+
+export type GenerateDelta =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "end"; readonly finishReason: FinishReason; readonly usage?: Usage };
+
+/**
+ * Streams an answer.
+ *
+ * 1. Text deltas are non-empty and never split a character; exactly one `end` comes last.
+ * 2. A stream that stops without an upstream's own end rejects with `dependency_failed`: a cut answer never looks finished.
+ * 3. Rejects with `dependency_failed` or `dependency_timeout`; `retryable` is false where another try cannot help.
+ * 4. When `signal` aborts, or the reader stops, the upstream call is torn down at once.
+ */
+export interface LanguageModel {
+  readonly model: string;
+  /** Prompt and answer together. */
+  readonly contextTokensMax: number;
+  stream(request: GenerateRequest, options: CallOptions): AsyncIterable<GenerateDelta>;
+  close?(): Promise<void>;
+}

@@ -1,0 +1,61 @@
+import type { CallOptions, Document, DocumentEntry, Filter, PassageInput, Scope, ScoredPassage } from "../types.ts";
+
+export interface SearchQuery {
+  /** Unit length; absent: no vector leg. */
+  readonly vector?: Float32Array;
+  /** Absent: no text leg. */
+  readonly text?: string;
+  /** Hits a leg, at most. */
+  readonly limit: number;
+  readonly filter?: Filter;
+}
+
+/** Both legs, best first, each on its own scale: `byText` BM25 (above 0), `byVector` cosine (−1 to 1). */
+export interface SearchResult {
+  readonly byVector: readonly ScoredPassage[];
+  readonly byText: readonly ScoredPassage[];
+}
+
+export interface DocumentPage {
+  readonly documents: readonly DocumentEntry[];
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: string;
+}
+
+export interface IndexStatus {
+  readonly documents: number;
+  readonly passages: number;
+  /** Name of the vector space, null while nothing is stored. */
+  readonly embedder: string | null;
+}
+
+/**
+ * Stores passages and finds them again.
+ *
+ * 1. Nothing outside `scope` is ever returned, counted or named in an error.
+ * 2. `replace` is atomic: a search sees all passages of the old version or all of the new one. When it resolves the
+ *    document is durable and found by the next `search` of this process.
+ * 3. `search` with `limit` k returns k hits a leg where k match the filter; ties are broken the same way every time.
+ * 4. A filter on a field that no readable document has rejects with `request_invalid` and names the field.
+ * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with
+ *    `conflict` and names both.
+ * 6. An unknown tenant or collection searches as empty.
+ */
+export interface PassageIndex {
+  search(scope: Scope, query: SearchQuery, options: CallOptions): Promise<SearchResult>;
+  replace(scope: Scope, document: Document, passages: readonly PassageInput[], options: CallOptions): Promise<void>;
+  /** Resolves to false where there was nothing to delete. */
+  delete(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
+  /** One document, or null. */
+  find(scope: Scope, documentId: string, options: CallOptions): Promise<DocumentEntry | null>;
+  /** Documents by id, ascending. `limit` 1 to 1,000. */
+  list(
+    scope: Scope,
+    page: { readonly after?: string; readonly limit: number },
+    options: CallOptions,
+  ): Promise<DocumentPage>;
+  /** Changes whenever an answer from this collection might change. */
+  version(scope: Scope, options: CallOptions): Promise<string>;
+  status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
+  close?(): Promise<void>;
+}

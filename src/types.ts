@@ -1,0 +1,219 @@
+/** The nouns every part of Ragline shares. This file imports nothing. */
+
+/** The ten steps, in the order in which a question goes through them. Reserved words: see ARCHITECTURE.md. */
+export const STEPS = [
+  "session",
+  "rewrite",
+  "cache",
+  "embed",
+  "search",
+  "rerank",
+  "prompt",
+  "generate",
+  "save",
+  "compact",
+] as const;
+export type Step = (typeof STEPS)[number];
+
+/** Whose data a call may touch. First argument of every port method that touches stored data. */
+export interface Scope {
+  readonly tenant: string;
+  readonly collection: string;
+  /** Groups the caller belongs to. A document without groups is open to the whole tenant. */
+  readonly groups: readonly string[];
+}
+
+/** Last argument of every port method. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+export type MetadataValue = string | number | boolean | readonly (string | number | boolean)[];
+export type Metadata = Readonly<Record<string, MetadataValue>>;
+
+/** What a filter compares one field with. Ranges compare numbers with numbers and strings with strings. */
+export type FilterCondition =
+  | string
+  | number
+  | boolean
+  | {
+      readonly $eq?: string | number | boolean;
+      readonly $ne?: string | number | boolean;
+      readonly $in?: readonly (string | number | boolean)[];
+      readonly $nin?: readonly (string | number | boolean)[];
+      readonly $gt?: string | number;
+      readonly $gte?: string | number;
+      readonly $lt?: string | number;
+      readonly $lte?: string | number;
+    };
+
+/**
+ * A metadata filter. All entries must hold. Keys are field names, or `$and`, `$or` (arrays of filters) and `$not` (a filter).
+ * A list-valued field matches when any of its values does. `$ne`, `$nin` and `$not` also match rows without the field.
+ */
+export interface Filter {
+  readonly [field: string]: FilterCondition | Filter | readonly Filter[] | undefined;
+}
+
+/** A document as it is indexed: its text is held by its passages. */
+export interface Document {
+  readonly id: string;
+  readonly title: string;
+  readonly url?: string;
+  /** Hash of the source content: equal hashes need no new indexing. */
+  readonly hash: string;
+  readonly metadata: Metadata;
+  /** Groups that may read it; empty: the whole tenant. */
+  readonly groups: readonly string[];
+}
+
+/** A document as it is listed. */
+export interface DocumentEntry extends Document {
+  readonly passages: number;
+  /** ISO 8601, UTC. */
+  readonly indexedAt: string;
+}
+
+/** A passage on its way into the index. */
+export interface PassageInput {
+  readonly text: string;
+  /** The headings above it, outermost first, without the document's title. */
+  readonly headings: readonly string[];
+  /** Tokens of `text` by the counter that cut it. */
+  readonly tokens: number;
+  /** Unit length; null where the collection has no vectors or the text has nothing to embed. */
+  readonly vector: Float32Array | null;
+}
+
+/** A passage as search returns it. */
+export interface Passage {
+  /** `<document id>#<ordinal>`: unique within its tenant and collection. */
+  readonly id: string;
+  readonly documentId: string;
+  readonly title: string;
+  readonly headings: readonly string[];
+  readonly text: string;
+  readonly tokens: number;
+  readonly url?: string;
+  readonly metadata: Metadata;
+}
+
+export interface ScoredPassage {
+  readonly passage: Passage;
+  /** Comparable within one list only: every leg, fusion and reranker has a scale of its own. */
+  readonly score: number;
+}
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+export type TurnStatus = "complete" | "interrupted" | "failed";
+
+/** One question and its answer. */
+export interface Turn {
+  readonly requestId: string;
+  readonly question: string;
+  /** The standalone query that was searched for. */
+  readonly query: string;
+  /** As far as it was written: partial unless `status` is `complete`. */
+  readonly answer: string;
+  readonly status: TurnStatus;
+  /** Tokens of question and answer. */
+  readonly tokens: number;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** A conversation as it is loaded: the recent turns raw, older ones as a summary. */
+export interface Session {
+  readonly id: string;
+  /** Grows with every change; 0: nothing is stored under this id. */
+  readonly version: number;
+  readonly summary: string;
+  /** How many turns, counted from the first, the summary stands for. */
+  readonly summarizedTurns: number;
+  /** Turns after the summarised ones, oldest first. */
+  readonly turns: readonly Turn[];
+  readonly turnCount: number;
+  readonly totalTokens: number;
+}
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** A passage as it is shown to the reader; `n` is the number that citations `[n]` use. */
+export interface Source {
+  readonly n: number;
+  readonly passageId: string;
+  readonly documentId: string;
+  readonly title: string;
+  readonly headings: readonly string[];
+  readonly text: string;
+  readonly score: number;
+  readonly url?: string;
+  readonly metadata: Metadata;
+}
+
+/** What was served with less than the whole pipeline, and why. */
+export interface Degradation {
+  readonly step: Step;
+  /** A code of the error table. */
+  readonly reason: string;
+  /** What was done instead. */
+  readonly instead: string;
+}
+
+/** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
+export type Timings = Partial<Record<Step, number>>;
+
+/** Where the prompt's tokens went. All figures are tokens by `counter`. */
+export interface TokenLedger {
+  readonly counter: string;
+  /** What may be used: min(context window, pre-rot limit) − system − expected output. */
+  readonly available: number;
+  readonly system: number;
+  readonly history: number;
+  readonly context: number;
+  readonly question: number;
+  /** The assembled prompt, counted whole. */
+  readonly total: number;
+  readonly leftOut: readonly { readonly part: "history" | "context"; readonly what: string; readonly tokens: number }[];
+}
+
+export type FinishReason = "stop" | "length" | "content_filter" | "no_answer";
+
+export type AnswerEvent =
+  | { readonly type: "answer-start"; readonly requestId: string; readonly sessionId: string }
+  | { readonly type: "source-list"; readonly query: string; readonly sources: readonly Source[] }
+  | { readonly type: "text-delta"; readonly text: string }
+  | {
+      readonly type: "answer-end";
+      readonly finishReason: FinishReason;
+      readonly usage: Usage;
+      readonly timings: Timings;
+      /** Milliseconds from the request's start to the first text. */
+      readonly firstTextMs: number | null;
+      readonly totalMs: number;
+      readonly ledger: TokenLedger | null;
+      readonly degraded: readonly Degradation[];
+      readonly cached: boolean;
+    }
+  | {
+      readonly type: "answer-error";
+      readonly error: ErrorBody;
+      readonly timings: Timings;
+      readonly degraded: readonly Degradation[];
+    };
+
+/** An error as clients see it: never an upstream's message, never a stack. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly step?: Step;
+  readonly retryable: boolean;
+  readonly requestId?: string;
+}

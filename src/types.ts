@@ -193,6 +193,7 @@ export type AnswerEvent =
   | {
       readonly type: "answer-end";
       readonly finishReason: FinishReason;
+      /** As the model reported it; counted by `ledger.counter` where it reported nothing. */
       readonly usage: Usage;
       readonly timings: Timings;
       /** Milliseconds from the request's start to the first text. */

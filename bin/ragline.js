@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 13)) {
+  console.error(`ragline: needs Node 22.13 or newer, this is ${process.versions.node}`);
+  process.exit(2);
+}
+
+// Node 22 announces its built-in SQLite as experimental on every start.
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") console.error(`${warning.name}: ${warning.message}`);
+});
+
+// A checkout runs from its sources, an installed package from what was built.
+const sources = new URL("../src/cli/main.ts", import.meta.url);
+const { main } = await import(existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href);
+await main(process.argv);

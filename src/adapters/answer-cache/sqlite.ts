@@ -1,0 +1,49 @@
+import type { AnswerCache, CachedAnswer } from "../../ports/answer-cache.ts";
+import type { Scope } from "../../types.ts";
+import type { Database } from "../sqlite/database.ts";
+
+const FIND = "SELECT answer FROM answers WHERE tenant = ? AND collection = ? AND key = ? AND created_at > ?";
+const PUT = `INSERT INTO answers (tenant, collection, key, answer, created_at) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET answer = excluded.answer, created_at = excluded.created_at`;
+const EXPIRE = "DELETE FROM answers WHERE created_at <= ?";
+const TRIM = `DELETE FROM answers WHERE created_at <= (SELECT created_at FROM answers ORDER BY created_at DESC LIMIT 1 OFFSET ?)`;
+const INVALIDATE = "DELETE FROM answers WHERE tenant = ? AND collection = ?";
+/** Old entries are looked for once in so many puts. */
+const PUTS_PER_CLEANING = 100;
+
+/** Finished answers in the embedded database, under exact keys. */
+export function createSqliteAnswerCache(
+  database: Database,
+  options: { readonly ttlMs: number; readonly entriesMax: number },
+): AnswerCache {
+  let puts = 0;
+  return {
+    async find(scope, key) {
+      const values = [scope.tenant, scope.collection, scoped(scope, key), Date.now() - options.ttlMs] as const;
+      const row = database.get<{ answer: string }>(FIND, ...values);
+      return row ? (JSON.parse(row.answer) as CachedAnswer) : null;
+    },
+
+    async put(scope, key, answer) {
+      const now = Date.now();
+      const values = [scope.tenant, scope.collection, scoped(scope, key), JSON.stringify(answer), now];
+      const cleaning =
+        puts++ % PUTS_PER_CLEANING === 0
+          ? [
+              { sql: EXPIRE, values: [now - options.ttlMs] },
+              { sql: TRIM, values: [options.entriesMax] },
+            ]
+          : [];
+      await database.write([{ sql: PUT, values }, ...cleaning]);
+    },
+
+    async invalidate(scope) {
+      await database.write([{ sql: INVALIDATE, values: [scope.tenant, scope.collection] }]);
+    },
+  };
+}
+
+/** Callers of other groups never share an entry. */
+function scoped(scope: Scope, key: string): string {
+  return JSON.stringify([key, [...new Set(scope.groups)].sort()]);
+}

@@ -1,0 +1,60 @@
+import { type Dispatcher, request } from "undici";
+import { RaglineError } from "../../errors.ts";
+
+export interface Endpoint {
+  readonly url: string;
+  readonly apiKey?: string | undefined;
+}
+
+/** Of an upstream's error text, what goes into the log. */
+const REASON_CHARACTERS_MAX = 2000;
+
+/**
+ * Posts JSON and gives the response once its status is known to be good.
+ * @throws RaglineError `dependency_failed`; `retryable` unless the upstream refused the request itself (4xx but 408, 425, 429).
+ */
+export async function post(
+  endpoint: Endpoint,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData["body"]> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (endpoint.apiKey) headers.authorization = `Bearer ${endpoint.apiKey}`;
+  let response: Dispatcher.ResponseData;
+  try {
+    // Deadlines are the caller's, through `signal`.
+    response = await request(endpoint.url, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  } catch (cause) {
+    throw failed("could not be reached", cause, signal);
+  }
+  if (response.statusCode < 300) return response.body;
+  const reason = await response.body.text().catch(() => "");
+  const retryable = response.statusCode >= 500 || [408, 425, 429].includes(response.statusCode);
+  throw new RaglineError("dependency_failed", `The upstream refused the call with status ${response.statusCode}.`, {
+    retryable,
+    cause: new Error(`${endpoint.url}: ${response.statusCode} ${reason.slice(0, REASON_CHARACTERS_MAX)}`),
+  });
+}
+
+/** Posts JSON and reads JSON. @throws RaglineError `dependency_failed` */
+export async function postJson(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<unknown> {
+  const response = await post(endpoint, body, signal);
+  try {
+    return await response.json();
+  } catch (cause) {
+    throw failed("sent an answer that could not be read", cause, signal);
+  }
+}
+
+export function failed(what: string, cause: unknown, signal?: AbortSignal): RaglineError {
+  if (cause instanceof RaglineError) return cause;
+  if (signal?.aborted && signal.reason instanceof RaglineError) return signal.reason;
+  return new RaglineError("dependency_failed", `The upstream ${what}.`, { cause });
+}

@@ -1,0 +1,145 @@
+import { isStopWord, searchTokens } from "../../text/tokens.ts";
+
+/** A word of a question that an answer should hold, as the search tokens that make it up. */
+export interface Term {
+  readonly word: string;
+  readonly tokens: readonly string[];
+}
+
+/** Words that ask, and words that every question has; in English as stems. */
+const QUESTION_WORDS = new Set(
+  (
+    "what when where who whom whose which why how much mani long often do doe did doing can could mai might must should would i me my we our you your " +
+    "have has had am been being get got about there ani some tell know pleas want need us from so if than after befor within per " +
+    "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 대해 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
+    "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거"
+  ).split(" "),
+);
+
+/** Particles and verb endings that hang on a Korean word, longest first. */
+const ENDINGS = [
+  "으로부터",
+  "에서부터",
+  "하려면은",
+  "되었나요",
+  "했습니까",
+  "합니까",
+  "됩니까",
+  "입니까",
+  "습니까",
+  "인가요",
+  "하나요",
+  "되나요",
+  "있나요",
+  "없나요",
+  "할까요",
+  "될까요",
+  "하려면",
+  "되려면",
+  "받으려면",
+  "려면",
+  "에서는",
+  "에게는",
+  "으로는",
+  "까지는",
+  "부터는",
+  "이라면",
+  "이라도",
+  "한다면",
+  "된다면",
+  "에서",
+  "에게",
+  "한테",
+  "으로",
+  "까지",
+  "부터",
+  "마다",
+  "처럼",
+  "보다",
+  "이나",
+  "이며",
+  "이고",
+  "하고",
+  "하면",
+  "되면",
+  "했을",
+  "하는",
+  "되는",
+  "하지",
+  "해야",
+  "해도",
+  "했는",
+  "한가",
+  "인지",
+  "이란",
+  "이랑",
+  "에는",
+  "에도",
+  "와는",
+  "과는",
+  "라도",
+  "라면",
+  "예요",
+  "이에요",
+  "나요",
+  "가요",
+  "까요",
+  "어요",
+  "아요",
+  "해요",
+  "돼요",
+  "네요",
+  "지요",
+  "죠",
+  "은",
+  "는",
+  "이",
+  "가",
+  "을",
+  "를",
+  "의",
+  "에",
+  "로",
+  "와",
+  "과",
+  "도",
+  "만",
+  "요",
+  "란",
+  "할",
+  "한",
+  "된",
+  "될",
+] as const;
+
+const WORD = /[\p{sc=Hangul}]+|[\p{L}\p{N}][\p{L}\p{N}.,'’/-]*/gu;
+const HANGUL = /^\p{sc=Hangul}+$/u;
+
+/** The words of a question that carry its meaning. */
+export function termsOf(question: string): Term[] {
+  const terms = new Map<string, Term>();
+  for (const [word] of question.normalize("NFKC").matchAll(WORD)) {
+    const content = HANGUL.test(word) ? stripEndings(word) : word.toLowerCase();
+    if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
+    const tokens = searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
+    if (tokens.length > 0) terms.set(content, { word: content, tokens });
+  }
+  return [...terms.values()];
+}
+
+function stripEndings(word: string): string {
+  for (let rest = word; ; ) {
+    if (QUESTION_WORDS.has(rest)) return rest;
+    const ending = ENDINGS.find((candidate) => rest.endsWith(candidate) && rest.length - candidate.length >= 2);
+    if (!ending) return rest;
+    rest = rest.slice(0, -ending.length);
+  }
+}
+
+/** How much of a term a text with these search tokens holds: 0 to 1; less than half of a word is nothing. */
+export function held(term: Term, tokens: ReadonlySet<string>): number {
+  let found = 0;
+  for (const token of term.tokens) if (tokens.has(token)) found++;
+  const share = found / term.tokens.length;
+  return share < 0.5 ? 0 : share;
+}

@@ -1,0 +1,110 @@
+import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { Partition, type ResidentPassage } from "../../resident/partition.ts";
+import type { Metadata } from "../../types.ts";
+import type { Database } from "../sqlite/database.ts";
+
+const CHANGES = `SELECT seq, document FROM changes
+  WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?) AND seq > ? ORDER BY seq`;
+const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
+  FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
+/** Passages taken over at once; between two batches others get the event loop. */
+const BATCH_PASSAGES = 256;
+
+interface LoadedRow {
+  readonly row: number;
+  readonly document: number;
+  readonly headings: string;
+  readonly text: string;
+  readonly vector: Uint8Array | null;
+  readonly title: string;
+  readonly metadata: string;
+  readonly groups: string;
+}
+
+/** One collection's index in memory, kept up with the file: whoever committed, this process or another. */
+export class LiveCollection {
+  readonly #database: Database;
+  readonly #tenant: string;
+  readonly #collection: string;
+  readonly #partition = new Partition();
+  #reader: DatabaseSync | null = null;
+  #dataVersion = -1;
+  #seq = 0;
+  #catchingUp: Promise<void> | null = null;
+
+  constructor(database: Database, tenant: string, collection: string) {
+    this.#database = database;
+    this.#tenant = tenant;
+    this.#collection = collection;
+  }
+
+  /** The index with every change in it that was committed before the call. */
+  async current(): Promise<Partition> {
+    // A catch-up that is under way may have begun before the commit that this caller waits for.
+    while (this.#catchingUp) await this.#catchingUp;
+    const version = this.#database.dataVersion();
+    if (version !== this.#dataVersion) {
+      this.#catchingUp = this.#catchUp(version).finally(() => {
+        this.#catchingUp = null;
+      });
+      await this.#catchingUp;
+    }
+    return this.#partition;
+  }
+
+  close(): void {
+    this.#reader?.close();
+    this.#reader = null;
+  }
+
+  async #catchUp(version: number): Promise<void> {
+    const changes = this.#database.all<{ seq: number; document: number }>(
+      CHANGES,
+      this.#tenant,
+      this.#collection,
+      this.#seq,
+    );
+    if (changes.length > 0) await this.#apply(changes);
+    this.#dataVersion = version;
+  }
+
+  /** Documents are read one by one, each whole: a document changed meanwhile is in the log again, and is read again. */
+  async #apply(changes: readonly { readonly seq: number; readonly document: number }[]): Promise<void> {
+    this.#reader ??= this.#database.openReader();
+    const statement = this.#reader.prepare(PASSAGES);
+    let removedDocuments: number[] = [];
+    let added: ResidentPassage[] = [];
+    for (const { seq, document } of changes) {
+      removedDocuments.push(document);
+      for (const row of statement.iterate(document)) added.push(decode(row as unknown as LoadedRow));
+      if (added.length >= BATCH_PASSAGES) {
+        this.#partition.apply({ removedDocuments, added });
+        this.#seq = seq;
+        removedDocuments = [];
+        added = [];
+        await yieldToOthers();
+      }
+    }
+    this.#partition.apply({ removedDocuments, added });
+    this.#seq = changes.at(-1)?.seq ?? this.#seq;
+  }
+}
+
+function decode(row: LoadedRow): ResidentPassage {
+  return {
+    row: row.row,
+    documentRow: row.document,
+    title: row.title,
+    headings: JSON.parse(row.headings) as string[],
+    text: row.text,
+    vector: row.vector && floats(row.vector),
+    metadata: JSON.parse(row.metadata) as Metadata,
+    groups: JSON.parse(row.groups) as string[],
+  };
+}
+
+/** A BLOB may start at any address; floats need one divisible by four. */
+function floats(blob: Uint8Array): Float32Array {
+  return new Float32Array(blob.slice().buffer);
+}

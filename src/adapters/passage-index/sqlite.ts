@@ -1,0 +1,244 @@
+import { RaglineError } from "../../errors.ts";
+import type { DocumentPage, IndexStatus, PassageIndex, SearchResult } from "../../ports/passage-index.ts";
+import type { RowHit } from "../../resident/partition.ts";
+import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { Database } from "../sqlite/database.ts";
+import type { Statement } from "../sqlite/writer.ts";
+import { LiveCollection } from "./sqlite-live.ts";
+
+interface DocumentRow {
+  readonly id: string;
+  readonly title: string;
+  readonly url: string | null;
+  readonly hash: string;
+  readonly metadata: string;
+  readonly groups: string;
+  readonly passages: number;
+  readonly indexedAt: string;
+}
+
+interface PassageRow extends DocumentRow {
+  readonly row: number;
+  readonly ordinal: number;
+  readonly headings: string;
+  readonly text: string;
+  readonly tokens: number;
+}
+
+/** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
+const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
+const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.passages, d.indexed_at AS indexedAt
+  FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
+const FIND = `${DOCUMENTS} AND d.id = ?`;
+const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
+const COLLECTION = "SELECT row, embedder, dimensions FROM collections WHERE tenant = ? AND name = ?";
+const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS passages
+  FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
+const VERSION = `SELECT coalesce(max(seq), 0) AS seq FROM changes
+  WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?)`;
+const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, d.id, d.title, d.url, d.metadata
+  FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
+
+const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+const SAME_SPACE = "SELECT 1 FROM collections WHERE tenant = ? AND name = ? AND embedder = ? AND dimensions = ?";
+const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
+const THIS_DOCUMENT = `(SELECT row FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?)`;
+const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash, metadata, groups, passages, indexed_at)
+  VALUES (${THIS_COLLECTION}, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (collection, id) DO UPDATE SET title = excluded.title, url = excluded.url, hash = excluded.hash,
+    metadata = excluded.metadata, groups = excluded.groups, passages = excluded.passages, indexed_at = excluded.indexed_at`;
+const DELETE_PASSAGES = `DELETE FROM passages WHERE document = ${THIS_DOCUMENT}`;
+const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, vector) VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?)`;
+const LOG_CHANGE = `INSERT OR REPLACE INTO changes (collection, document) VALUES (${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
+const DELETE_DOCUMENT = `DELETE FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?`;
+
+/** Decoded passages kept for the next question. */
+const PASSAGES_CACHED_MAX = 5000;
+/** A commit between the search in memory and the reading of its rows is met by searching again. */
+const SEARCH_ATTEMPTS = 5;
+
+/** Passages in SQLite, searched in memory. */
+export class SqlitePassageIndex implements PassageIndex {
+  readonly #database: Database;
+  readonly #embedder: { readonly model: string; readonly dimensions: number };
+  readonly #live = new Map<string, LiveCollection>();
+  readonly #passages = new Map<number, Passage>();
+
+  constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
+    this.#database = database;
+    this.#embedder = embedder;
+  }
+
+  async search(scope: Scope, query: Parameters<PassageIndex["search"]>[1]): Promise<SearchResult> {
+    if (query.vector) this.#checkSpace(scope);
+    const live = this.#liveCollection(scope);
+    for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
+      const partition = await live.current();
+      const { byText, byVector } = partition.search({ ...query, groups: scope.groups });
+      const passages = this.#read([...byText, ...byVector]);
+      if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
+    }
+    throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
+  async replace(scope: Scope, document: Document, passages: readonly PassageInput[]): Promise<void> {
+    const collection = [scope.tenant, scope.collection];
+    const key = [...collection, document.id];
+    const { model, dimensions } = this.#embedder;
+    for (const { vector } of passages) {
+      if (vector && vector.length !== dimensions) {
+        throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
+          retryable: false,
+        });
+      }
+    }
+    const statements: Statement[] = [
+      { sql: CREATE_COLLECTION, values: [...collection, model, dimensions] },
+      { sql: SAME_SPACE, values: [...collection, model, dimensions], guard: true },
+      { sql: DELETE_PASSAGES, values: key },
+      { sql: UPSERT_DOCUMENT, values: [...collection, ...documentValues(document, passages.length)] },
+      ...passages.map(({ text, headings, tokens, vector }, ordinal) => ({
+        sql: INSERT_PASSAGE,
+        values: [...key, ordinal, JSON.stringify(headings), text, tokens, vector && bytes(vector)],
+      })),
+      { sql: LOG_CHANGE, values: [...collection, ...key] },
+    ];
+    if ((await this.#database.write(statements)) === null) this.#checkSpace(scope);
+  }
+
+  async delete(scope: Scope, documentId: string): Promise<boolean> {
+    const collection = [scope.tenant, scope.collection];
+    const changes = await this.#database.write([
+      { sql: FIND, values: [...collection, groupList(scope), documentId], guard: true },
+      { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
+      { sql: DELETE_DOCUMENT, values: [...collection, documentId] },
+    ]);
+    return changes !== null;
+  }
+
+  async find(scope: Scope, documentId: string): Promise<DocumentEntry | null> {
+    const row = this.#database.get<DocumentRow>(FIND, scope.tenant, scope.collection, groupList(scope), documentId);
+    return row ? entry(row) : null;
+  }
+
+  async list(scope: Scope, page: { readonly after?: string; readonly limit: number }): Promise<DocumentPage> {
+    const { after = "", limit } = page;
+    const values = [scope.tenant, scope.collection, groupList(scope), after, limit + 1];
+    const rows = this.#database.all<DocumentRow>(LIST, ...values);
+    const documents = rows.slice(0, limit).map(entry);
+    const last = documents.at(-1);
+    return rows.length > limit && last ? { documents, next: last.id } : { documents };
+  }
+
+  async version(scope: Scope): Promise<string> {
+    return String(this.#database.get<{ seq: number }>(VERSION, scope.tenant, scope.collection)?.seq ?? 0);
+  }
+
+  async status(scope: Scope): Promise<IndexStatus> {
+    const values = [scope.tenant, scope.collection, groupList(scope)];
+    const counts = this.#database.get<{ documents: number; passages: number }>(COUNTS, ...values);
+    return {
+      documents: counts?.documents ?? 0,
+      passages: counts?.passages ?? 0,
+      embedder: this.#space(scope)?.embedder ?? null,
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const live of this.#live.values()) live.close();
+  }
+
+  #liveCollection({ tenant, collection }: Scope): LiveCollection {
+    const key = JSON.stringify([tenant, collection]);
+    let live = this.#live.get(key);
+    if (!live) {
+      live = new LiveCollection(this.#database, tenant, collection);
+      this.#live.set(key, live);
+    }
+    return live;
+  }
+
+  #space(scope: Scope): { readonly embedder: string; readonly dimensions: number } | undefined {
+    return this.#database.get(COLLECTION, scope.tenant, scope.collection);
+  }
+
+  #checkSpace(scope: Scope): void {
+    const stored = this.#space(scope);
+    const { model, dimensions } = this.#embedder;
+    if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return;
+    throw new RaglineError(
+      "conflict",
+      `collection ${scope.collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); ` +
+        `the configured one is ${model} (${dimensions}): use the same one, or index into another file or collection`,
+      { retryable: false },
+    );
+  }
+
+  /** The hits' passages by row; null: a row is gone, the index has moved on. */
+  #read(hits: readonly RowHit[]): Map<number, Passage> | null {
+    const found = new Map<number, Passage>();
+    const missing = new Set<number>();
+    for (const { row } of hits) {
+      const passage = this.#passages.get(row);
+      if (passage) found.set(row, passage);
+      else missing.add(row);
+    }
+    if (missing.size === 0) return found;
+    for (const row of this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...missing]))) {
+      const passage = decode(row);
+      found.set(row.row, passage);
+      this.#keep(row.row, passage);
+      missing.delete(row.row);
+    }
+    return missing.size === 0 ? found : null;
+  }
+
+  #keep(row: number, passage: Passage): void {
+    if (this.#passages.size >= PASSAGES_CACHED_MAX) {
+      const [oldest] = this.#passages.keys();
+      if (oldest !== undefined) this.#passages.delete(oldest);
+    }
+    this.#passages.set(row, passage);
+  }
+}
+
+function documentValues(document: Document, passages: number): (string | number | null)[] {
+  const { id, title, url, hash, metadata, groups } = document;
+  const now = new Date().toISOString();
+  return [id, title, url ?? null, hash, JSON.stringify(metadata), JSON.stringify(groups), passages, now];
+}
+
+function groupList(scope: Scope): string {
+  return JSON.stringify(scope.groups);
+}
+
+function entry(row: DocumentRow): DocumentEntry {
+  const { id, title, hash, passages, indexedAt } = row;
+  const metadata = JSON.parse(row.metadata) as Metadata;
+  const groups = JSON.parse(row.groups) as string[];
+  return { id, title, ...(row.url !== null && { url: row.url }), hash, metadata, groups, passages, indexedAt };
+}
+
+function decode(row: PassageRow): Passage {
+  return {
+    id: `${row.id}#${row.ordinal}`,
+    documentId: row.id,
+    title: row.title,
+    headings: JSON.parse(row.headings) as string[],
+    text: row.text,
+    tokens: row.tokens,
+    ...(row.url !== null && { url: row.url }),
+    metadata: JSON.parse(row.metadata) as Metadata,
+  };
+}
+
+function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
+  return hits.flatMap(({ row, score }) => {
+    const passage = passages.get(row);
+    return passage ? [{ passage, score }] : [];
+  });
+}
+
+function bytes(vector: Float32Array): Uint8Array {
+  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+}

@@ -1,0 +1,81 @@
+/** Changes with the tables: a file of another version is refused. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
+ * `changes` holds the latest change of each document: what an index in memory has to read to catch up.
+ */
+export const SCHEMA = `
+CREATE TABLE collections (
+  row INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  embedder TEXT NOT NULL,
+  dimensions INTEGER NOT NULL,
+  UNIQUE (tenant, name)
+);
+CREATE TABLE documents (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  collection INTEGER NOT NULL REFERENCES collections,
+  id TEXT NOT NULL,
+  title TEXT NOT NULL,
+  url TEXT,
+  hash TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  groups TEXT NOT NULL,
+  passages INTEGER NOT NULL,
+  indexed_at TEXT NOT NULL,
+  UNIQUE (collection, id)
+);
+CREATE TABLE passages (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL,
+  headings TEXT NOT NULL,
+  text TEXT NOT NULL,
+  tokens INTEGER NOT NULL,
+  vector BLOB,
+  UNIQUE (document, ordinal)
+);
+CREATE TABLE changes (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  collection INTEGER NOT NULL,
+  document INTEGER NOT NULL,
+  UNIQUE (document)
+);
+CREATE INDEX changes_by_collection ON changes (collection, seq);
+CREATE TABLE sessions (
+  row INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  summary TEXT NOT NULL DEFAULT '',
+  summarized_turns INTEGER NOT NULL DEFAULT 0,
+  turn_count INTEGER NOT NULL DEFAULT 0,
+  total_tokens INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (tenant, collection, id)
+);
+CREATE TABLE turns (
+  session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  question TEXT NOT NULL,
+  query TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  status TEXT NOT NULL,
+  tokens INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (session, number),
+  UNIQUE (session, request_id)
+) WITHOUT ROWID;
+CREATE TABLE answers (
+  tenant TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  key TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, collection, key)
+) WITHOUT ROWID;
+CREATE INDEX answers_by_age ON answers (created_at);
+`;

@@ -1,0 +1,71 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { parentPort, workerData } from "node:worker_threads";
+import { PRAGMAS } from "./pragmas.ts";
+import type { Reply, Transaction, WriteRequest } from "./writer.ts";
+
+/**
+ * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
+ * together: one fsync for all of them. Each keeps its own savepoint, so that one that fails takes nobody with it.
+ */
+const port = parentPort;
+if (!port) throw new Error("writer-thread.ts runs as a worker");
+
+const database = new DatabaseSync(workerData.file as string);
+database.exec(PRAGMAS);
+const prepared = new Map<string, StatementSync>();
+let waiting: WriteRequest[] = [];
+
+port.on("message", (request: WriteRequest) => {
+  if (waiting.push(request) === 1) setImmediate(commit);
+});
+
+function commit(): void {
+  const requests = waiting;
+  waiting = [];
+  const replies: Reply[] = [];
+  try {
+    database.exec("BEGIN IMMEDIATE");
+    for (const request of requests) replies.push(run(request));
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    replies.length = 0;
+    for (const { id } of requests) replies.push({ id, error: message(error) });
+  }
+  port?.postMessage(replies);
+}
+
+function run({ id, statements }: WriteRequest): Reply {
+  database.exec("SAVEPOINT one");
+  try {
+    const changes = runAll(statements);
+    database.exec("RELEASE one");
+    return { id, changes };
+  } catch (error) {
+    database.exec("ROLLBACK TO one; RELEASE one");
+    return { id, error: message(error) };
+  }
+}
+
+/** Rows changed by each statement; null: a guard found no row, and nothing is written. */
+function runAll(statements: Transaction): number[] | null {
+  const changes: number[] = [];
+  for (const { sql, values, guard } of statements) {
+    let statement = prepared.get(sql);
+    if (!statement) {
+      statement = database.prepare(sql);
+      prepared.set(sql, statement);
+    }
+    if (!guard) {
+      changes.push(Number(statement.run(...values).changes));
+    } else if (statement.get(...values) === undefined) {
+      database.exec("ROLLBACK TO one");
+      return null;
+    }
+  }
+  return changes;
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,91 @@
+import { Worker } from "node:worker_threads";
+import { RaglineError } from "../../errors.ts";
+
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+  /** A query: where it finds no row, the whole transaction is undone. */
+  readonly guard?: true;
+}
+
+export type Transaction = readonly Statement[];
+
+export interface WriteRequest {
+  readonly id: number;
+  readonly statements: Transaction;
+}
+
+export type Reply =
+  | { readonly id: number; readonly changes: number[] | null }
+  | { readonly id: number; readonly error: string };
+
+interface Pending {
+  readonly resolve: (changes: number[] | null) => void;
+  readonly reject: (error: RaglineError) => void;
+}
+
+/** Writes to one SQLite file from a thread of its own, so that waiting for the disk never holds up the event loop. */
+export class Writer {
+  readonly #file: string;
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | null = null;
+  #lastId = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /**
+   * Runs the statements as one transaction. When it resolves they are durable: rows changed by each statement, guards
+   * excluded; null where a guard found no row and nothing was written.
+   * @throws RaglineError `dependency_failed`
+   */
+  write(statements: Transaction): Promise<number[] | null> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId;
+      this.#pending.set(id, { resolve, reject });
+      const worker = this.#worker ?? this.#start();
+      worker.ref();
+      worker.postMessage({ id, statements } satisfies WriteRequest);
+    });
+  }
+
+  async close(): Promise<void> {
+    while (this.#pending.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    // Built code runs as .js, the source tree directly as .ts.
+    const script = new URL(`./writer-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+    const worker = new Worker(script, { workerData: { file: this.#file } });
+    worker.on("message", (replies: Reply[]) => this.#settle(replies));
+    worker.on("error", (error) => this.#fail(worker, error));
+    worker.on("exit", () => this.#fail(worker, new Error("the writer thread ended")));
+    this.#worker = worker;
+    return worker;
+  }
+
+  #settle(replies: readonly Reply[]): void {
+    for (const reply of replies) {
+      const pending = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if ("error" in reply) pending?.reject(failed(reply.error));
+      else pending?.resolve(reply.changes);
+    }
+    if (this.#pending.size === 0) this.#worker?.unref();
+  }
+
+  #fail(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    for (const { reject } of this.#pending.values()) reject(failed(error.message));
+    this.#pending.clear();
+  }
+}
+
+function failed(reason: string): RaglineError {
+  return new RaglineError("dependency_failed", "The database could not be written.", { cause: new Error(reason) });
+}

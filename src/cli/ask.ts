@@ -1,0 +1,91 @@
+import { styleText } from "node:util";
+import {
+  type AnswerEvent,
+  type AskRequest,
+  type ErrorCode,
+  type Ragline,
+  RaglineError,
+  type Source,
+} from "../index.ts";
+import { STEPS } from "../types.ts";
+import { wholeAnswer } from "../whole-answer.ts";
+import { parseFilters } from "./filter.ts";
+import { withRagline } from "./session.ts";
+
+export interface AskCommandOptions {
+  readonly session?: string;
+  readonly top?: number;
+  readonly filter: readonly string[];
+  readonly collection?: string;
+  readonly timings?: true;
+  readonly json?: true;
+}
+
+/** `ragline ask`: the answer on standard output as it comes, its sources after it. */
+export async function askCommand(
+  configFile: string | undefined,
+  question: string,
+  options: AskCommandOptions,
+): Promise<void> {
+  const { session, top, collection } = options;
+  const filter = parseFilters(options.filter);
+  const request: AskRequest = {
+    question,
+    ...(session !== undefined && { sessionId: session }),
+    ...(top !== undefined && { top }),
+    ...(filter && { filter: { ...filter } }),
+    ...(collection !== undefined && { collection }),
+  };
+  await withRagline(configFile, async (ragline, signal) => {
+    if (options.json) {
+      const answer = await wholeAnswer(ragline.ask(request, { signal }));
+      console.log(JSON.stringify(answer));
+      return;
+    }
+    await printAnswer(ragline, request, signal, options.timings ?? false);
+  });
+}
+
+/** Streams one answer to standard output. @throws RaglineError what `answer-error` says. */
+export async function printAnswer(
+  ragline: Ragline,
+  request: AskRequest,
+  signal: AbortSignal,
+  timings: boolean,
+): Promise<void> {
+  let sources: readonly Source[] = [];
+  let sessionId = "";
+  for await (const event of ragline.ask(request, { signal })) {
+    if (event.type === "answer-start") sessionId = event.sessionId;
+    else if (event.type === "source-list") sources = event.sources;
+    else if (event.type === "text-delta") process.stdout.write(event.text);
+    else if (event.type === "answer-end") printEnd(event, sources, sessionId, timings);
+    else {
+      const { code, message, step, retryable } = event.error;
+      process.stdout.write("\n");
+      throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable });
+    }
+  }
+}
+
+type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;
+
+function printEnd(end: End, sources: readonly Source[], sessionId: string, timings: boolean): void {
+  const dim = (text: string) => console.log(styleText("dim", text));
+  process.stdout.write("\n\n");
+  if (end.finishReason !== "no_answer") {
+    for (const { n, title, headings, documentId } of sources)
+      dim(`[${n}] ${[title, ...headings].join(" > ")}  (${documentId})`);
+  }
+  for (const { step, reason, instead } of end.degraded)
+    console.log(styleText("yellow", `${step}: ${reason}, ${instead}`));
+  const first = end.firstTextMs === null ? "" : `first text after ${end.firstTextMs.toFixed(1)} ms, `;
+  dim(
+    `${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; go on with --session ${sessionId}`,
+  );
+  if (!timings) return;
+  for (const step of STEPS) {
+    const ms = end.timings[step];
+    if (ms !== undefined) dim(`${step.padEnd(9)}${ms.toFixed(2).padStart(9)} ms`);
+  }
+}

@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { compose } from "../compose.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { type Evaluation, evaluate, type Retrieved } from "../eval/run.ts";
+import { type CorpusEntry, readCorpus, readSet } from "../eval/sets.ts";
+import { embedQuery } from "../pipeline/embed.ts";
+import { rerank } from "../pipeline/rerank.ts";
+import { search } from "../pipeline/search.ts";
+import type { Stages } from "../pipeline/stages.ts";
+import { Run } from "../run.ts";
+import { passageText } from "../text/passage-text.ts";
+import { type Scope, STEPS } from "../types.ts";
+
+export interface EvalOptions {
+  readonly corpus: string;
+  readonly queries: string;
+  readonly qrels: string;
+  readonly field: string;
+  /** False: `--no-titles`. */
+  readonly titles: boolean;
+  readonly limit?: number;
+  readonly json?: true;
+}
+
+const SCOPE: Scope = { tenant: "eval", collection: "eval", groups: [] };
+const BATCH = 64;
+
+/**
+ * Measures the configured embed, search and rerank on a set of judged questions, in a database of its own that is deleted
+ * afterwards. Every row of the corpus is one passage, as the set's judgements mean it.
+ */
+export async function evalCommand(configFile: string | undefined, folder: string, options: EvalOptions): Promise<void> {
+  const { corpus, queries, qrels, field, limit } = options;
+  const set = await readSet(folder, { corpus, queries, qrels, field });
+  const temporary = await mkdtemp(join(tmpdir(), "ragline-eval-"));
+  const { stages, close } = await compose(withFile(loadConfig(configFile), join(temporary, "eval.db")));
+  try {
+    const passages = await fill(stages, set.corpusFile, options.titles);
+    const asked = { ...set, queries: set.queries.slice(0, limit) };
+    const evaluation = await evaluate(asked, (query) => retrieve(stages, query), progress(asked.queries.length));
+    print({ ...evaluation, set: nameOf(folder, options) }, passages, options);
+  } finally {
+    await close();
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function withFile(config: Config, file: string): Config {
+  return {
+    ...config,
+    search: { ...config.search, file },
+    session: { ...config.session, file },
+    cache: { use: "none" },
+  };
+}
+
+async function fill(stages: Stages, corpusFile: string, titles: boolean): Promise<number> {
+  let batch: CorpusEntry[] = [];
+  let passages = 0;
+  const flush = async () => {
+    await indexRows(stages, batch, titles);
+    passages += batch.length;
+    batch = [];
+    if (process.stderr.isTTY) process.stderr.write(`\rindexed ${passages} passages\x1b[K`);
+  };
+  for await (const entry of readCorpus(corpusFile)) if (batch.push(entry) === BATCH) await flush();
+  await flush();
+  return passages;
+}
+
+async function indexRows(stages: Stages, rows: readonly CorpusEntry[], titles: boolean): Promise<void> {
+  const { signal } = new AbortController();
+  const parts = rows.map(({ title, text }) => ({ title: titles ? title : "", headings: [], text }));
+  const vectors = await stages.embedder.embed(parts.map(passageText), "passage", { signal });
+  await Promise.all(
+    rows.map(async ({ id }, row) => {
+      const { title, text, headings } = parts[row] ?? { title: "", text: "", headings: [] };
+      const passage = { text, headings, tokens: 0, vector: vectors[row] ?? null };
+      await stages.index.replace(SCOPE, { id, title, hash: "", metadata: {}, groups: [] }, [passage], { signal });
+    }),
+  );
+}
+
+async function retrieve(stages: Stages, query: string): Promise<Retrieved> {
+  const { settings } = stages;
+  const run = new Run({
+    signal: new AbortController().signal,
+    timeoutMs: settings.timeoutMs,
+    limitsMs: settings.limitsMs,
+  });
+  const vector = await run.must("embed", (call) => embedQuery(stages, query, call));
+  const asked = { scope: SCOPE, filter: null };
+  const found = await run.must("search", (call) => search(stages, asked, query, vector, call));
+  const ranked = await run.must("rerank", (call) => rerank(stages, query, found, found.length, call));
+  const ids = (hits: typeof found | typeof ranked) => hits.map(({ passage }) => passage.documentId);
+  return { search: ids(found), rerank: ids(ranked), timings: run.timings };
+}
+
+function progress(total: number): (done: number) => void {
+  return (done) => {
+    if (process.stderr.isTTY) process.stderr.write(`\rasked ${done} of ${total}\x1b[K${done === total ? "\n" : ""}`);
+  };
+}
+
+function nameOf(folder: string, { corpus, qrels, field, titles }: EvalOptions): string {
+  const parts = [basename(folder)];
+  if (corpus !== "corpus.jsonl") parts.push(basename(corpus, ".jsonl"));
+  if (qrels !== "qrels.tsv") parts.push(basename(qrels, ".tsv"));
+  if (field !== "text") parts.push(field);
+  if (!titles) parts.push("no titles");
+  return parts.join(" ");
+}
+
+function print(evaluation: Evaluation, passages: number, options: EvalOptions): void {
+  const { set, queries, search: before, rerank: after, latencyMs } = evaluation;
+  console.log(`${set}: ${queries} questions, ${passages} passages`);
+  console.log(
+    `\n${"".padEnd(10)}${"nDCG@10".padStart(9)}${"recall@5".padStart(10)}${"recall@20".padStart(11)}${"MRR".padStart(8)}`,
+  );
+  for (const [name, metrics] of [["search", before] as const, ["rerank", after] as const]) {
+    const figures = [metrics["ndcg@10"], metrics["recall@5"], metrics["recall@20"], metrics.mrr].map((n) =>
+      n.toFixed(3),
+    );
+    const [ndcg = "", recall5 = "", recall20 = "", mrr = ""] = figures;
+    console.log(
+      `${name.padEnd(10)}${ndcg.padStart(9)}${recall5.padStart(10)}${recall20.padStart(11)}${mrr.padStart(8)}`,
+    );
+  }
+  console.log(`\n${"step".padEnd(10)}${"p50 ms".padStart(9)}${"p95 ms".padStart(10)}`);
+  for (const step of STEPS) {
+    const latency = latencyMs[step];
+    if (latency)
+      console.log(`${step.padEnd(10)}${latency.p50.toFixed(2).padStart(9)}${latency.p95.toFixed(2).padStart(10)}`);
+  }
+  if (options.json) console.log(JSON.stringify(evaluation));
+}

@@ -1,0 +1,55 @@
+import { styleText } from "node:util";
+import type { IngestReport, Ragline } from "../index.ts";
+import { measureSources } from "../ingest/files.ts";
+import { createProgress } from "./progress.ts";
+import { withRagline } from "./session.ts";
+
+export interface IndexCommandOptions {
+  readonly prune?: true;
+  readonly collection?: string;
+}
+
+/** `ragline index`: exit code 1 where something could not be read. */
+export async function indexCommand(
+  configFile: string | undefined,
+  paths: readonly string[],
+  options: IndexCommandOptions,
+): Promise<void> {
+  await withRagline(configFile, async (ragline, signal) => {
+    const report = await indexWithProgress(ragline, paths, signal, options);
+    if (report.failures.length > 0) process.exitCode = 1;
+  });
+}
+
+/** Indexes with a progress bar, then says what was done and what failed. */
+export async function indexWithProgress(
+  ragline: Ragline,
+  paths: readonly string[],
+  signal: AbortSignal,
+  options: IndexCommandOptions = {},
+): Promise<IngestReport> {
+  const { bytes } = await measureSources(paths, { signal });
+  const progress = createProgress({ stream: process.stderr, bytesTotal: bytes });
+  try {
+    const report = await ragline.index(paths, { ...options, signal, onProgress: (now) => progress.update(now) });
+    progress.end();
+    print(report);
+    return report;
+  } finally {
+    progress.end();
+  }
+}
+
+function print(report: IngestReport): void {
+  const { added, changed, unchanged, removed, passages, failures, pruneSkipped, elapsedMs } = report;
+  for (const { path, reason } of failures) console.error(styleText("red", `failed: ${path}: ${reason}`));
+  if (pruneSkipped) console.error(styleText("yellow", `nothing pruned: ${pruneSkipped}`));
+  const documents = [
+    `${added} added`,
+    `${changed} changed`,
+    `${unchanged} unchanged`,
+    ...(removed > 0 ? [`${removed} removed`] : []),
+    ...(failures.length > 0 ? [`${failures.length} failed`] : []),
+  ];
+  console.log(`documents: ${documents.join(", ")}; ${passages} passages written in ${(elapsedMs / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,121 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { ERRORS, RaglineError } from "../errors.ts";
+import { VERSION } from "../index.ts";
+import { askCommand } from "./ask.ts";
+import { demoCommand } from "./demo.ts";
+import { evalCommand } from "./eval.ts";
+import { indexCommand } from "./index-sources.ts";
+import { serveCommand } from "./serve.ts";
+import { statusCommand } from "./status.ts";
+
+const EXAMPLES = `
+A first minute:
+  $ ragline demo                          index the bundled handbook, serve it, ask a question
+  $ ragline index docs/ notes.md          index your own files; again: only what changed
+  $ ragline ask "연차는 며칠인가요?"          one answer, streamed, with its sources
+  $ ragline serve                         the same over HTTP, on http://127.0.0.1:8787
+
+Configuration: ragline.yaml in this folder, or --config FILE, or RAGLINE_CONFIG; none is needed. docs/configuration.md lists
+every key. With OPENAI_BASE_URL or OPENAI_API_KEY set, answers are written by that model.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`;
+
+/** Runs one command; sets the exit code, and never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv);
+  } catch (thrown) {
+    process.exitCode = report(thrown);
+  }
+}
+
+function report(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  if (!(thrown instanceof RaglineError)) {
+    console.error(thrown);
+    return 1;
+  }
+  const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
+  const heading = thrown.code === "config_invalid" ? "configuration: " : "";
+  for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
+  if (thrown.code === "internal") console.error(thrown.cause);
+  else if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
+  if (thrown.step && !usage)
+    console.error(`ragline: step ${thrown.step}, ${thrown.code} (${ERRORS[thrown.code].meaning})`);
+  return usage ? 2 : 1;
+}
+
+function program(): Command {
+  const root = new Command("ragline")
+    .description("Serves retrieval-augmented answers: one process, no key, no download.")
+    .version(VERSION)
+    .option("-c, --config <file>", "configuration file (default: ragline.yaml, where there is one)")
+    .addHelpText("after", EXAMPLES)
+    .showHelpAfterError("(ragline --help shows how)")
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  const command = (usage: string, description: string) =>
+    root.command(usage).description(description).exitOverride().showHelpAfterError();
+  const configFile = () => root.opts<{ config?: string }>().config;
+
+  command("demo", "index the bundled employee handbook, serve it, and ask one question")
+    .option("-p, --port <port>", "port to listen on (default: server.port, 8787)", wholeNumber(0, 65_535))
+    .option("--once", "stop after the first answer")
+    .action((options) => demoCommand(configFile(), options));
+
+  command("index <path...>", "index files, folders and globs: Markdown, text, HTML, JSONL")
+    .option("--prune", "delete documents that these sources do not have any more")
+    .option("--collection <name>", "collection to index into")
+    .addHelpText(
+      "after",
+      `\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.`,
+    )
+    .action((paths: string[], options) => indexCommand(configFile(), paths, options));
+
+  command("ask <question>", "ask one question and stream the answer")
+    .option("-s, --session <id>", "conversation to go on with (default: a new one)")
+    .option("-n, --top <n>", "passages that go into the prompt", wholeNumber(1, 200))
+    .option(
+      "-f, --filter <condition>",
+      "metadata filter: field=value, field>=value, field!=value or JSON; repeat for more",
+      collectFilters,
+      [],
+    )
+    .option("--collection <name>", "collection to ask")
+    .option("--timings", "show where the time went")
+    .option("--json", "print the whole answer as one JSON object")
+    .action((question: string, options) => askCommand(configFile(), question, options));
+
+  command("serve", "answer over HTTP until stopped")
+    .option("-p, --port <port>", "port to listen on (default: server.port, 8787)", wholeNumber(0, 65_535))
+    .option("--host <address>", "address to listen on (default: server.host, 127.0.0.1)")
+    .action((options) => serveCommand(configFile(), options));
+
+  command("status", "show what is indexed and what each stage runs on")
+    .option("--collection <name>", "collection to look at")
+    .option("--json", "print it as one JSON object")
+    .action((options) => statusCommand(configFile(), options));
+
+  command("eval <folder>", "measure retrieval on a set of questions with known answers")
+    .option("--corpus <file>", "passages, JSONL {id, title?, text}", "corpus.jsonl")
+    .option("--queries <file>", "questions, JSONL {id, text}", "queries.jsonl")
+    .option("--qrels <file>", "judgements, TSV: query-id, corpus-id, score", "qrels.tsv")
+    .option("--field <name>", "field of a question to search for", "text")
+    .option("--no-titles", "leave titles out of the index")
+    .addOption(new Option("--limit <n>", "ask only the first n questions").argParser(wholeNumber(1, 1_000_000)))
+    .option("--json", "print one JSON object on the last line")
+    .action((folder: string, options) => evalCommand(configFile(), folder, options));
+
+  return root;
+}
+
+function wholeNumber(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (Number.isInteger(number) && number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function collectFilters(value: string, earlier: string[]): string[] {
+  return [...earlier, value];
+}

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from "fastify";
+import { RaglineError } from "../errors.ts";
+import { createServer } from "../http/server.ts";
+import type { Config, Ragline } from "../index.ts";
+import { withRagline } from "./session.ts";
+
+export interface ServeOptions {
+  readonly port?: number;
+  readonly host?: string;
+}
+
+/** Running answers get so long to finish once the process is told to stop. */
+const DRAIN_MS = 10_000;
+
+/** `ragline serve`: answers over HTTP until SIGINT or SIGTERM. */
+export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
+  await withRagline(
+    configFile,
+    async (ragline, signal) => {
+      const server = await listen(ragline);
+      const { documents, passages, stages } = await ragline.status();
+      console.log(`${documents} documents, ${passages} passages`);
+      for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      const { missing } = await ragline.ready();
+      for (const what of missing) console.log(`not ready: ${what}`);
+      console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
+      await serveUntil(server, signal);
+    },
+    (config) => withAddress(config, options),
+  );
+}
+
+export function withAddress(config: Config, { port, host }: ServeOptions): Config {
+  const { server } = config;
+  return { ...config, server: { ...server, port: port ?? server.port, host: host ?? server.host } };
+}
+
+/** @throws RaglineError `config_invalid`: the address cannot be listened on. */
+export async function listen(ragline: Ragline): Promise<FastifyInstance> {
+  const { host, port } = ragline.config.server;
+  const server = await createServer(ragline);
+  try {
+    await server.listen({ host, port });
+    return server;
+  } catch (cause) {
+    await server.close();
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === "EADDRINUSE"
+        ? "is taken by another process; choose another with --port"
+        : `cannot be listened on (${code ?? "unknown reason"})`;
+    throw new RaglineError("config_invalid", `server.port: ${host}:${port} ${reason}`, { cause });
+  }
+}
+
+export function addressOf(server: FastifyInstance): string {
+  const address = server.server.address();
+  if (typeof address === "string" || !address) return String(address);
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}
+
+/** Resolves once the server has stopped: new requests are refused at once, running ones may finish within a bound. */
+export async function serveUntil(server: FastifyInstance, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  const timer = setTimeout(() => server.server.closeAllConnections(), DRAIN_MS);
+  await server.close();
+  clearTimeout(timer);
+}

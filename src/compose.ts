@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
+import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
+import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
+import { createStaticEmbedder } from "./adapters/embedder/static.ts";
+import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
+import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
+import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
+import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
+import { createTeiReranker } from "./adapters/reranker/tei.ts";
+import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
+import { Database } from "./adapters/sqlite/database.ts";
+import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
+import type { Config } from "./config.ts";
+import type { Settings, Stages } from "./pipeline/stages.ts";
+import type { AnswerCache } from "./ports/answer-cache.ts";
+import type { Embedder } from "./ports/embedder.ts";
+import type { LanguageModel } from "./ports/language-model.ts";
+import type { Reranker } from "./ports/reranker.ts";
+
+export interface Composition {
+  readonly stages: Stages;
+  close(): Promise<void>;
+}
+
+/**
+ * The one place that chooses implementations.
+ * @throws RaglineError `config_invalid`: a file cannot be opened.
+ */
+export async function compose(config: Config): Promise<Composition> {
+  const databases = new Map<string, Database>();
+  const database = (file: string): Database => {
+    const opened = databases.get(file) ?? Database.open(file);
+    databases.set(file, opened);
+    return opened;
+  };
+  const embedder = chooseEmbedder(config.embed);
+  const stages: Stages = {
+    sessions: createSqliteSessionStore(database(config.session.file)),
+    cache: chooseCache(config.cache, database),
+    embedder,
+    index: new SqlitePassageIndex(database(config.search.file), embedder),
+    reranker: chooseReranker(config.rerank),
+    model: chooseModel(config.generate),
+    counter: await createO200kCounter(),
+    settings: settings(config),
+  };
+  return {
+    stages,
+    async close() {
+      const { sessions, cache, embedder, index, reranker, model } = stages;
+      for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
+      for (const opened of databases.values()) await opened.close();
+    },
+  };
+}
+
+function chooseEmbedder(config: Config["embed"]): Embedder {
+  switch (config.use) {
+    case "static":
+      return createStaticEmbedder();
+    case "hashing":
+      return createHashingEmbedder(config);
+    case "openai":
+      return createOpenAiEmbedder(config);
+  }
+}
+
+function chooseCache(config: Config["cache"], database: (file: string) => Database): AnswerCache | null {
+  return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
+}
+
+function chooseReranker(config: Config["rerank"]): Reranker | null {
+  switch (config.use) {
+    case "lexical":
+      return createLexicalReranker();
+    case "tei":
+      return createTeiReranker(config);
+    case "none":
+      return null;
+  }
+}
+
+function chooseModel(config: Config["generate"]): LanguageModel {
+  switch (config.use) {
+    case "extractive":
+      return createExtractiveModel({ sentencesMax: config.sentences });
+    case "openai":
+      return createOpenAiLanguageModel(config);
+  }
+}
+
+function settings(config: Config): Settings {
+  const { session, rewrite, cache, embed, search, rerank, prompt, generate, save, compact, server } = config;
+  const limitsMs = {
+    session: session.timeoutMs,
+    embed: embed.timeoutMs,
+    search: search.timeoutMs,
+    rerank: rerank.timeoutMs,
+    save: save.timeoutMs,
+    compact: compact.timeoutMs,
+    ...(rewrite.use !== "none" && { rewrite: rewrite.timeoutMs }),
+    ...(cache.use !== "none" && { cache: cache.timeoutMs }),
+  };
+  return {
+    limitsMs,
+    timeoutMs: server.timeoutMs,
+    generateLimits: {
+      firstItemMs: generate.firstTokenTimeoutMs,
+      silenceMs: generate.silenceTimeoutMs,
+      retries: generate.retries,
+    },
+    rawTurns: session.turns,
+    rewriteFollowUps: rewrite.use === "rules",
+    cacheServes: cache.use !== "none" && cache.mode === "on",
+    top: search.top,
+    keep: rerank.keep,
+    searchRetries: search.retries,
+    preRotTokens: prompt.preRotTokens,
+    expectedOutputTokens: prompt.expectedOutputTokens,
+    system: prompt.system ?? null,
+    compactStartRatio: compact.startRatio,
+    compactTargetRatio: compact.targetRatio,
+    fingerprint: fingerprint({ rewrite, embed, search, rerank, prompt, generate }),
+  };
+}
+
+function fingerprint(part: unknown): string {
+  return createHash("sha256").update(JSON.stringify(part)).digest("hex");
+}

@@ -1,0 +1,55 @@
+import type { Timings } from "../types.ts";
+import { type Metrics, mean, percentile, score } from "./metrics.ts";
+import type { EvalQuery, EvalSet } from "./sets.ts";
+
+/** What a pipeline found for one query: passage ids, best first, before and after reranking. */
+export interface Retrieved {
+  readonly search: readonly string[];
+  readonly rerank: readonly string[];
+  readonly timings: Timings;
+}
+
+export type Retrieve = (query: string) => Promise<Retrieved>;
+
+export interface Latency {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+/** The outcome of an evaluation; the metrics at the top are the whole pipeline's, after reranking. */
+export interface Evaluation extends Metrics {
+  readonly set: string;
+  readonly queries: number;
+  readonly search: Metrics;
+  readonly rerank: Metrics;
+  /** Milliseconds by step. */
+  readonly latencyMs: Readonly<Record<string, Latency>>;
+}
+
+/** Asks every query of the set, one after the other, and scores what comes back. `onQuery` hears how many are done. */
+export async function evaluate(
+  set: Pick<EvalSet, "name" | "queries">,
+  retrieve: Retrieve,
+  onQuery: (done: number) => void = () => {},
+): Promise<Evaluation> {
+  const found: { readonly query: EvalQuery; readonly retrieved: Retrieved }[] = [];
+  for (const query of set.queries) {
+    found.push({ query, retrieved: await retrieve(query.text) });
+    onQuery(found.length);
+  }
+  const search = mean(found.map(({ query, retrieved }) => score(retrieved.search, query.grades)));
+  const rerank = mean(found.map(({ query, retrieved }) => score(retrieved.rerank, query.grades)));
+  const latencyMs = latencies(found.map(({ retrieved }) => retrieved.timings));
+  return { set: set.name, queries: found.length, ...rerank, search, rerank, latencyMs };
+}
+
+/** Percentiles by step, over the queries in which the step ran. */
+function latencies(timings: readonly Timings[]): Record<string, Latency> {
+  const byStep = new Map<string, number[]>();
+  for (const [step, ms] of timings.flatMap((one) => Object.entries(one))) {
+    byStep.set(step, [...(byStep.get(step) ?? []), ms]);
+  }
+  return Object.fromEntries(
+    [...byStep].map(([step, values]) => [step, { p50: percentile(values, 50), p95: percentile(values, 95) }]),
+  );
+}

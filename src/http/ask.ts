@@ -1,0 +1,35 @@
+import type { FastifyInstance } from "fastify";
+import type { Ragline } from "../index.ts";
+import type { AnswerEvent } from "../types.ts";
+import { wholeAnswer } from "../whole-answer.ts";
+import { answerSchema, errorResponses, eventSchema } from "./responses.ts";
+import { clientSignal, eventText, sendEvents } from "./sse.ts";
+import type { ZodRequests } from "./type-provider.ts";
+
+/** `POST /v1/ask`: server-sent events, or one JSON object where the client accepts only that. */
+export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
+  const ok = {
+    description: "The answer: a stream of events, of which `answer-end` or `answer-error` is the last, or one object.",
+    content: { "text/event-stream": { schema: eventSchema }, "application/json": { schema: answerSchema } },
+  };
+  routes
+    .withTypeProvider<ZodRequests>()
+    .post(
+      "/v1/ask",
+      { schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } } },
+      async (request, reply) => {
+        const signal = clientSignal(request, reply);
+        const events = ragline.ask(request.body, { signal, requestId: request.id });
+        if (!wantsJson(request.headers.accept)) return sendEvents(reply, texts(events));
+        return reply.send(await wholeAnswer(events));
+      },
+    );
+}
+
+function wantsJson(accept = ""): boolean {
+  return accept.includes("application/json") && !accept.includes("text/event-stream");
+}
+
+async function* texts(events: AsyncGenerator<AnswerEvent>): AsyncGenerator<string, void, undefined> {
+  for await (const event of events) yield eventText(event);
+}

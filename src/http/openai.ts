@@ -1,0 +1,155 @@
+import type { FastifyError, FastifyInstance } from "fastify";
+import { z } from "zod";
+import { RaglineError } from "../errors.ts";
+import type { AskRequest, Ragline } from "../index.ts";
+import type { AnswerEvent, ErrorBody, FinishReason, Message, Usage } from "../types.ts";
+import { wholeAnswer } from "../whole-answer.ts";
+import { toHttpError } from "./errors.ts";
+import { clientSignal, sendEvents } from "./sse.ts";
+import type { ZodRequests } from "./type-provider.ts";
+
+const MESSAGES_MAX = 1000;
+
+/** The slice of OpenAI's request that is read; everything else a client sends is accepted and has no effect. */
+function requestSchema(ragline: Ragline) {
+  const part = z.looseObject({ type: z.literal("text", "only text parts are supported"), text: z.string() });
+  const message = z.looseObject({
+    role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
+    content: z.union([z.string(), z.array(part)]).nullish(),
+  });
+  const { sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
+  return z.looseObject({
+    model: z.string().optional().describe("Accepted and ignored: the answer comes from the configured model."),
+    messages: z.array(message).min(1).max(MESSAGES_MAX),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+    n: z.literal(1, "only one choice is supported").nullish(),
+    ragline: z
+      .strictObject({ sessionId, filter, top, collection, cache, timeoutMs })
+      .optional()
+      .describe("Ragline's own: as in `/v1/ask`. With `sessionId` the stored conversation is used, not `messages`."),
+  });
+}
+
+type ChatRequest = z.output<ReturnType<typeof requestSchema>>;
+interface Reply {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+}
+
+/** OpenAI's chat completions, so that existing clients work unchanged. Sources travel in the extra field `ragline`. */
+export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void {
+  const typed = routes.withTypeProvider<ZodRequests>();
+  const summary = "OpenAI's chat completions; sources in the extra field `ragline`.";
+  const model = () => ragline.modelName;
+  routes.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = toHttpError(thrown, request);
+    return reply.code(error.status).send({ error: openAiError(error.body(request.id)) });
+  });
+
+  typed.post("/v1/chat/completions", { schema: { summary, body: requestSchema(ragline) } }, async (request, reply) => {
+    const signal = clientSignal(request, reply);
+    const events = ragline.ask(toAsk(request.body), { signal, requestId: request.id });
+    const head: Reply = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: model() };
+    if (!request.body.stream) {
+      const { text, finishReason, usage, ...rest } = await wholeAnswer(events);
+      const message = { role: "assistant", content: text, refusal: null };
+      const choice = { index: 0, message, finish_reason: finish(finishReason), logprobs: null };
+      return { ...head, object: "chat.completion", choices: [choice], usage: toUsage(usage), ragline: rest };
+    }
+    return sendEvents(reply, chunks(head, events, request.body.stream_options?.include_usage ?? false));
+  });
+
+  typed.get("/v1/models", { schema: { summary: "The one model that answers." } }, () => ({
+    object: "list",
+    data: [{ id: model(), object: "model", created: 0, owned_by: "ragline" }],
+  }));
+  typed.get(
+    "/v1/models/:id",
+    { schema: { summary: "One model.", params: z.object({ id: z.string() }) } },
+    ({ params }) => {
+      if (params.id !== model()) throw new RaglineError("not_found", `model: there is no ${JSON.stringify(params.id)}`);
+      return { id: model(), object: "model", created: 0, owned_by: "ragline" };
+    },
+  );
+}
+
+function toAsk({ messages, ragline = {} }: ChatRequest): AskRequest {
+  const last = messages.at(-1);
+  if (last?.role !== "user")
+    throw new RaglineError("request_invalid", "messages: the last one must have the role user");
+  const question = plainText(last.content);
+  const set = Object.fromEntries(Object.entries(ragline).filter(([, value]) => value !== undefined));
+  if (ragline.sessionId) return { ...set, question };
+  const history = messages.slice(0, -1).flatMap((message): Message[] => {
+    const content = plainText(message.content);
+    if (message.role === "user" || message.role === "assistant") return [{ role: message.role, content }];
+    return [];
+  });
+  return { ...set, question, history };
+}
+
+function plainText(content: ChatRequest["messages"][number]["content"]): string {
+  return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("\n");
+}
+
+async function* chunks(
+  head: Reply,
+  events: AsyncGenerator<AnswerEvent>,
+  includeUsage: boolean,
+): AsyncGenerator<string, void, undefined> {
+  const chunk = (delta: object, finishReason: string | null, extra: object = {}) =>
+    data({
+      ...head,
+      object: "chat.completion.chunk",
+      choices: [{ index: 0, delta, finish_reason: finishReason, logprobs: null }],
+      ...extra,
+    });
+  let start: object = {};
+  for await (const event of events) {
+    if (event.type === "answer-start") {
+      start = { requestId: event.requestId, sessionId: event.sessionId };
+    } else if (event.type === "source-list") {
+      yield chunk({ role: "assistant", content: "" }, null, {
+        ragline: { ...start, query: event.query, sources: event.sources },
+      });
+    } else if (event.type === "text-delta") {
+      yield chunk({ content: event.text }, null);
+    } else if (event.type === "answer-end") {
+      const { type: _, finishReason, usage, ...rest } = event;
+      yield chunk({}, finish(finishReason), { ragline: rest });
+      if (includeUsage) yield data({ ...head, object: "chat.completion.chunk", choices: [], usage: toUsage(usage) });
+      yield "data: [DONE]\n\n";
+    } else {
+      yield data({ error: openAiError(event.error) });
+    }
+  }
+}
+
+function data(value: object): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}
+
+function finish(reason: FinishReason): string {
+  return reason === "no_answer" ? "stop" : reason;
+}
+
+function toUsage({ promptTokens, completionTokens }: Usage) {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+/** OpenAI's error object; the code of the error table stays readable in `code`. */
+function openAiError({ code, message, ...rest }: ErrorBody) {
+  return {
+    message,
+    type: code === "request_invalid" ? "invalid_request_error" : "api_error",
+    param: null,
+    code,
+    ...rest,
+  };
+}

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { ERRORS, type ErrorCode } from "../errors.ts";
+import { STEPS } from "../types.ts";
+
+/** What the server sends, for the OpenAPI document; the tests hold the responses against it. */
+const step = z.enum(STEPS);
+const metadata = z.record(z.string(), z.unknown());
+const timings = z.partialRecord(step, z.number()).describe("Milliseconds by step.");
+const degraded = z
+  .array(z.object({ step, reason: z.string(), instead: z.string() }))
+  .describe("Which steps fell back, and on what.");
+
+export const errorSchema = z.object({
+  error: z.object({
+    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    step: step.optional(),
+    retryable: z.boolean(),
+    requestId: z.string().optional(),
+  }),
+});
+
+export const errorResponses = { "4xx": errorSchema, "5xx": errorSchema } as const;
+
+const source = z.object({
+  n: z.int().describe("The number that citations `[n]` use."),
+  passageId: z.string(),
+  documentId: z.string(),
+  title: z.string(),
+  headings: z.array(z.string()),
+  text: z.string(),
+  score: z.number(),
+  url: z.string().optional(),
+  metadata,
+});
+
+const start = z.object({ requestId: z.string(), sessionId: z.string() });
+const sourceList = z.object({ query: z.string(), sources: z.array(source) });
+const end = z.object({
+  finishReason: z.enum(["stop", "length", "content_filter", "no_answer"]),
+  usage: z.object({ promptTokens: z.int(), completionTokens: z.int() }),
+  timings,
+  firstTextMs: z.number().nullable(),
+  totalMs: z.number(),
+  ledger: z
+    .object({
+      counter: z.string(),
+      available: z.int(),
+      system: z.int(),
+      history: z.int(),
+      context: z.int(),
+      question: z.int(),
+      total: z.int(),
+      leftOut: z.array(z.object({ part: z.enum(["history", "context"]), what: z.string(), tokens: z.int() })),
+    })
+    .nullable(),
+  degraded,
+  cached: z.boolean(),
+});
+
+export const answerSchema = start.extend(sourceList.shape).extend({ text: z.string() }).extend(end.shape);
+
+export const eventSchema = z.discriminatedUnion("type", [
+  start.extend({ type: z.literal("answer-start") }),
+  sourceList.extend({ type: z.literal("source-list") }),
+  z.object({ type: z.literal("text-delta"), text: z.string() }),
+  end.extend({ type: z.literal("answer-end") }),
+  errorSchema.extend({ type: z.literal("answer-error"), timings, degraded }),
+]);
+
+const hit = z.object({
+  score: z.number(),
+  passage: z.object({
+    id: z.string(),
+    documentId: z.string(),
+    title: z.string(),
+    headings: z.array(z.string()),
+    text: z.string(),
+    tokens: z.int(),
+    url: z.string().optional(),
+    metadata,
+  }),
+});
+export const searchSchema = z.object({ hits: z.array(hit), timings, degraded });
+
+export const documentSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  url: z.string().optional(),
+  hash: z.string(),
+  metadata,
+  groups: z.array(z.string()),
+  passages: z.int(),
+  indexedAt: z.string(),
+});
+export const documentPageSchema = z.object({ documents: z.array(documentSchema), next: z.string().optional() });
+export const addedSchema = z.object({ id: z.string(), changed: z.boolean(), passages: z.int() });
+export const deletedSchema = z.object({ deleted: z.literal(true) });
+
+export const sessionSchema = z.object({
+  id: z.string(),
+  version: z.int(),
+  summary: z.string(),
+  summarizedTurns: z.int(),
+  turnCount: z.int(),
+  totalTokens: z.int(),
+  turns: z.array(
+    z.object({
+      requestId: z.string(),
+      question: z.string(),
+      query: z.string(),
+      answer: z.string(),
+      status: z.enum(["complete", "interrupted", "failed"]),
+      tokens: z.int(),
+      at: z.string(),
+    }),
+  ),
+});
+
+export const statusSchema = z.object({
+  version: z.string(),
+  tenant: z.string(),
+  collection: z.string(),
+  documents: z.int(),
+  passages: z.int(),
+  indexedWith: z.string().nullable(),
+  stages: z.record(z.string(), z.string()),
+});
+export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

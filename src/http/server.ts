@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import swagger from "@fastify/swagger";
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from "fastify";
+import { jsonSchemaTransform, validatorCompiler } from "fastify-type-provider-zod";
+import { ERRORS, RaglineError } from "../errors.ts";
+import { type Ragline, VERSION } from "../index.ts";
+import { registerAsk } from "./ask.ts";
+import { registerDocuments } from "./documents.ts";
+import { toHttpError } from "./errors.ts";
+import { registerHealth } from "./health.ts";
+import { registerOpenAi } from "./openai.ts";
+import { registerSearch } from "./search.ts";
+import { registerSessions } from "./sessions.ts";
+
+const DOCUMENT_ID_CHARACTERS_MAX = 2000;
+
+/** Ragline over HTTP. `listen` it on the address you like; closing it waits for running answers. */
+export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: ragline.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: ragline.config.server.bodyBytesMax,
+    routerOptions: { maxParamLength: DOCUMENT_ID_CHARACTERS_MAX },
+    genReqId: () => randomUUID(),
+    // An answer may take longer than any fixed limit; what bounds it is in `run.ts`.
+    requestTimeout: 0,
+    forceCloseConnections: "idle",
+  });
+  app.removeContentTypeParser("text/plain");
+  app.setValidatorCompiler(validatorCompiler);
+  // Response schemas describe; checking every response against them is what tests do.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.addHook("onSend", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+  });
+  app.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = toHttpError(thrown, request);
+    return reply.code(error.status).send({ error: error.body(request.id) });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ""] = request.url.split("?");
+    const allowed = (["GET", "POST", "DELETE"] as const).filter(
+      (method) => app.findRoute({ method, url: path }) !== null,
+    );
+    const hint = allowed.length > 0 ? `; allowed: ${allowed.join(", ")}` : "";
+    if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+    const error = new RaglineError("not_found", `${request.method} ${path.slice(0, 200)}: no such route${hint}`);
+    return reply.code(error.status).send({ error: error.body(request.id) });
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: "Ragline", version: VERSION, description: "Retrieval-augmented answers." },
+      components: { schemas: { ErrorCode: { type: "string", enum: Object.keys(ERRORS) } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(async (routes) => {
+    registerAsk(routes, ragline);
+    registerSearch(routes, ragline);
+    registerDocuments(routes, ragline);
+    registerSessions(routes, ragline);
+    registerHealth(routes, ragline);
+    await routes.register(async (apart) => registerOpenAi(apart, ragline));
+    routes.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+  });
+  return app;
+}

@@ -1,0 +1,30 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { RaglineError } from "../errors.ts";
+import type { Ragline } from "../index.ts";
+import { deletedSchema, errorResponses, sessionSchema } from "./responses.ts";
+import type { ZodRequests } from "./type-provider.ts";
+
+/** `/v1/sessions/:id`: read or delete a conversation. */
+export function registerSessions(routes: FastifyInstance, ragline: Ragline): void {
+  const { sessionId, collection } = ragline.schemas;
+  const typed = routes.withTypeProvider<ZodRequests>();
+  const byId = { params: z.object({ id: sessionId }), querystring: z.strictObject({ collection }) };
+
+  typed.get(
+    "/v1/sessions/:id",
+    { schema: { summary: "Read a conversation.", ...byId, response: { 200: sessionSchema, ...errorResponses } } },
+    async ({ params, query }) => (await ragline.readSession(params.id, query.collection)) ?? missing(params.id),
+  );
+
+  typed.delete(
+    "/v1/sessions/:id",
+    { schema: { summary: "Delete a conversation.", ...byId, response: { 200: deletedSchema, ...errorResponses } } },
+    async ({ params, query }) =>
+      (await ragline.deleteSession(params.id, query.collection)) ? { deleted: true as const } : missing(params.id),
+  );
+}
+
+function missing(id: string): never {
+  throw new RaglineError("not_found", `id: there is no session ${JSON.stringify(id)}`);
+}

@@ -1,0 +1,67 @@
+import type { Embedder } from "../ports/embedder.ts";
+
+/** Texts a call of the embedder. */
+const BATCH_TEXTS = 64;
+
+/** Gathers texts of several documents into full batches. */
+export interface EmbedBatcher {
+  /** Resolves when all of them are embedded; they may wait for others until `flush`. */
+  embed(texts: readonly string[]): Promise<Float32Array[]>;
+  /** Embeds what is waiting, full batch or not. */
+  flush(): void;
+}
+
+interface Waiting {
+  readonly text: string;
+  readonly done: PromiseWithResolvers<Float32Array>;
+}
+
+export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): EmbedBatcher {
+  let waiting: Waiting[] = [];
+
+  async function run(batch: readonly Waiting[]): Promise<void> {
+    try {
+      signal.throwIfAborted();
+      const texts = batch.map(({ text }) => text);
+      const vectors = await orAbort(embedder.embed(texts, "passage", { signal }), signal);
+      for (const [i, { done }] of batch.entries()) {
+        const vector = vectors[i];
+        if (vector) done.resolve(vector);
+        else done.reject(new Error(`${embedder.model} gave ${vectors.length} vectors for ${batch.length} texts`));
+      }
+    } catch (thrown) {
+      for (const { done } of batch) done.reject(thrown);
+    }
+  }
+
+  function flush(): void {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length > 0) void run(batch);
+  }
+
+  return {
+    embed(texts) {
+      const vectors = texts.map((text) => {
+        const done = Promise.withResolvers<Float32Array>();
+        waiting.push({ text, done });
+        if (waiting.length === BATCH_TEXTS) flush();
+        return done.promise;
+      });
+      return Promise.all(vectors);
+    },
+    flush,
+  };
+}
+
+/** An embedder may be slow to notice the signal, or never do. */
+async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,197 @@
+import { RaglineError } from "../errors.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import type { Block } from "./document.ts";
+import { type BodyBlock, type Section, toSections } from "./sections.ts";
+import { type Piece, splitLines, splitProse } from "./split.ts";
+
+export interface ChunkOptions {
+  /** New text in a chunk, in tokens; a little more where a tail would be left over. At least 16. */
+  readonly targetTokens: number;
+  /** Repeated from the chunk before, on top of the target, in tokens. At most half the target; 0: none. */
+  readonly overlapTokens: number;
+}
+
+export interface Chunk {
+  readonly text: string;
+  /** The headings above it, outermost first. */
+  readonly headings: readonly string[];
+  readonly tokens: number;
+}
+
+export const CHUNK_DEFAULTS: ChunkOptions = { targetTokens: 256, overlapTokens: 32 };
+
+/** A table or code block of up to this many times the target stays whole. No chunk is longer. */
+export const HARD_LIMIT_FACTOR = 4;
+
+/** Less than this share of the target is not worth a passage of its own: it goes with its neighbour. */
+const TINY_SHARE = 1 / 4;
+
+/**
+ * Cuts a document into passages along its structure.
+ *
+ * 1. A section of at most `targetTokens` is one chunk. A longer one is cut between blocks, then sentences, lines of
+ *    lists, words, characters.
+ * 2. No chunk crosses a heading, except that neighbouring sections which together have at most a quarter of the target
+ *    share one, with their headings in its text.
+ * 3. Tables and code blocks stay whole up to 4 × `targetTokens`; beyond, they are cut between lines, and every part of a
+ *    table starts with its header row.
+ * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`.
+ * 5. Deterministic; time linear in the text.
+ * @throws RaglineError `config_invalid` for options out of range.
+ */
+export function chunk(blocks: readonly Block[], options: ChunkOptions, counter: TokenCounter): Chunk[] {
+  return [...chunks(blocks, options, counter)];
+}
+
+/** `chunk`, one at a time, so that a caller can let other work run in between. */
+export function* chunks(
+  blocks: readonly Block[],
+  options: ChunkOptions,
+  counter: TokenCounter,
+): Generator<Chunk, void, undefined> {
+  validate(options);
+  const tinyTokens = options.targetTokens * TINY_SHARE;
+  let pending: Sized | null = null;
+  for (const section of toSections(blocks)) {
+    const sized = measure(section, counter);
+    const joined: Sized | null =
+      pending && pending.tokens + sized.tokens <= tinyTokens ? join(pending, section, counter) : null;
+    if (joined && joined.tokens <= tinyTokens) pending = joined;
+    else {
+      if (pending) yield* cut(pending, options, counter);
+      pending = sized;
+    }
+  }
+  if (pending) yield* cut(pending, options, counter);
+}
+
+function validate({ targetTokens, overlapTokens }: ChunkOptions): void {
+  if (!Number.isInteger(targetTokens) || targetTokens < 16) {
+    throw new RaglineError(
+      "config_invalid",
+      `chunk targetTokens must be a whole number of at least 16, not ${targetTokens}`,
+    );
+  }
+  if (!Number.isInteger(overlapTokens) || overlapTokens < 0 || overlapTokens > targetTokens / 2) {
+    throw new RaglineError(
+      "config_invalid",
+      `chunk overlapTokens must be a whole number from 0 to half of targetTokens (${targetTokens}), not ${overlapTokens}`,
+    );
+  }
+}
+
+interface Sized extends Section {
+  readonly text: string;
+  readonly tokens: number;
+}
+
+function measure(section: Section, counter: TokenCounter): Sized {
+  const text = section.blocks.map((block) => block.text).join("\n\n");
+  return { ...section, text, tokens: counter.count(text) };
+}
+
+/** Two sections as one, under the headings that they share; the other headings become text. */
+function join(first: Section, second: Section, counter: TokenCounter): Sized {
+  const differs = first.headings.findIndex((heading, i) => heading !== second.headings[i]);
+  const shared = differs === -1 ? first.headings : first.headings.slice(0, differs);
+  const withHeadings = ({ headings, blocks }: Section): BodyBlock[] => [
+    ...headings.slice(shared.length).map((text): BodyBlock => ({ kind: "text", text })),
+    ...blocks,
+  ];
+  return measure({ headings: shared, blocks: [...withHeadings(first), ...withHeadings(second)] }, counter);
+}
+
+/** A piece on its way into a chunk. `separator`, counted in `tokens`, stands before it unless it comes first. */
+interface Unit extends Piece {
+  readonly separator: string;
+  /** Prose may be repeated as overlap. */
+  readonly isProse: boolean;
+}
+
+function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk, void, undefined> {
+  const { headings, text, tokens } = section;
+  if (tokens <= options.targetTokens) {
+    if (text.trim() !== "") yield { text, headings, tokens };
+    return;
+  }
+  const units = section.blocks.flatMap((block) => toUnits(block, options, counter));
+  for (const group of groupUnits(units, options)) {
+    const joined = group.map((unit, i) => (i === 0 ? unit.text : unit.separator + unit.text)).join("");
+    const trimmed = joined.replace(/^\n+/, "").trimEnd();
+    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed) };
+  }
+}
+
+function* groupUnits(units: readonly Unit[], options: ChunkOptions): Generator<Unit[], void, undefined> {
+  const { targetTokens, overlapTokens } = options;
+  const tinyTokens = targetTokens * TINY_SHARE;
+  let remaining = units.reduce((sum, unit) => sum + unit.tokens, 0);
+  let group: Unit[] = [];
+  let size = 0;
+  for (const unit of units) {
+    const isFull = size > 0 && size + unit.tokens > targetTokens;
+    const leavesTiny = size <= tinyTokens || remaining <= tinyTokens;
+    const fits = size + unit.tokens <= targetTokens * HARD_LIMIT_FACTOR - overlapTokens;
+    if (isFull && !(leavesTiny && fits)) {
+      yield group;
+      group = unit.isProse ? overlapOf(group, overlapTokens) : [];
+      size = 0;
+    }
+    group.push(unit);
+    size += unit.tokens;
+    remaining -= unit.tokens;
+  }
+  if (size > 0) yield group;
+}
+
+/** The last whole sentences of a group, of at most `tokensMax` tokens together. */
+function overlapOf(group: readonly Unit[], tokensMax: number): Unit[] {
+  let tokens = 0;
+  let start = group.length;
+  for (; start > 1; start--) {
+    const unit = group[start - 1];
+    if (!unit?.isProse || tokens + unit.tokens > tokensMax) break;
+    tokens += unit.tokens;
+  }
+  return group.slice(start);
+}
+
+function toUnits(block: BodyBlock, options: ChunkOptions, counter: TokenCounter): Unit[] {
+  const { targetTokens } = options;
+  const isProse = block.kind === "text" || block.kind === "list";
+  const pieces =
+    block.kind === "text"
+      ? splitProse(block.text, targetTokens, counter)
+      : block.kind === "list"
+        ? splitLines(block.text, targetTokens, counter)
+        : splitWhole(block, targetTokens, counter);
+  return pieces.map(({ text, tokens }, i) =>
+    i === 0 ? { text, tokens: tokens + 1, separator: "\n\n", isProse } : { text, tokens, separator: "", isProse },
+  );
+}
+
+/** A table or code block: whole, or cut between lines. */
+function splitWhole({ kind, text }: BodyBlock, targetTokens: number, counter: TokenCounter): Piece[] {
+  const tokens = counter.count(text);
+  if (tokens <= targetTokens * HARD_LIMIT_FACTOR) return [{ text, tokens }];
+  const lineEnd = kind === "table" ? text.indexOf("\n") + 1 : 0;
+  const header = text.slice(0, lineEnd);
+  const headerTokens = counter.count(header);
+  const repeats = headerTokens > 0 && headerTokens <= targetTokens / 2;
+  const room = repeats ? targetTokens - headerTokens : targetTokens;
+  const lines = splitLines(repeats ? text.slice(lineEnd) : text, room, counter);
+  return packLines(lines, room).map((part) =>
+    repeats ? { text: header + part.text, tokens: headerTokens + part.tokens } : part,
+  );
+}
+
+function packLines(lines: readonly Piece[], tokensMax: number): Piece[] {
+  const packed: Piece[] = [];
+  for (const line of lines) {
+    const last = packed.at(-1);
+    if (last && last.tokens + line.tokens <= tokensMax) {
+      packed[packed.length - 1] = { text: last.text + line.text, tokens: last.tokens + line.tokens };
+    } else packed.push(line);
+  }
+  return packed;
+}

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { RaglineError } from "../errors.ts";
+import type { Metadata, MetadataValue } from "../types.ts";
+import { parseHtml } from "./html.ts";
+import { parseMarkdown } from "./markdown.ts";
+import { collapse, normalize } from "./normalize.ts";
+
+/** A document as its source has it: structure kept, not yet cut into passages. */
+export interface SourceDocument {
+  readonly id: string;
+  readonly title: string;
+  readonly url?: string;
+  /** SHA-256, hex, of everything that is indexed: title, URL, metadata, groups and blocks. */
+  readonly hash: string;
+  readonly metadata: Metadata;
+  readonly groups: readonly string[];
+  readonly blocks: readonly Block[];
+}
+
+/** A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
+export type Block =
+  | { readonly kind: "heading"; readonly depth: number; readonly text: string }
+  | { readonly kind: "text" | "table" | "code" | "list"; readonly text: string };
+
+export type Format = "markdown" | "text" | "html";
+
+export interface DocumentInput {
+  readonly id: string;
+  /** Absent: the source's own title (front matter, else its first h1, else `<title>`), else the id. */
+  readonly title?: string;
+  readonly text: string;
+  readonly format: Format;
+  readonly url?: string;
+  readonly metadata?: Metadata;
+  readonly groups?: readonly string[];
+}
+
+/** What a parser found. `title` is one outside the text (`<title>`); `fields` is the front matter. */
+export interface ParsedText {
+  readonly title?: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly blocks: readonly Block[];
+}
+
+/**
+ * Reads one document held in memory. What the input says wins over what the text says of itself, except for groups: those
+ * of both apply only where the input names none.
+ * @throws RaglineError `request_invalid`, naming the document: no text, invalid front matter, nested too deeply.
+ */
+export function readDocument(input: DocumentInput): SourceDocument {
+  try {
+    return toDocument(input, input.id);
+  } catch (thrown) {
+    throw new RaglineError("request_invalid", `Document "${input.id}" ${reasonOf(thrown)}.`, { cause: thrown });
+  }
+}
+
+/** Like `readDocument`, with a title for documents without one; errors carry the bare reason ("has no text"). */
+export function toDocument(input: DocumentInput, fallbackTitle: string): SourceDocument {
+  const text = normalize(input.text);
+  const parsed = PARSERS[input.format](text);
+  const own = readFields(parsed.fields);
+  const firstH1 = parsed.blocks.findIndex((block) => block.kind === "heading" && block.depth === 1);
+  const h1 = parsed.blocks[firstH1]?.text;
+  const title =
+    collapse(normalize(input.title ?? "")) || own.title || h1 || collapse(parsed.title ?? "") || fallbackTitle;
+  const blocks = h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks;
+  if (!blocks.some((block) => block.text.trim() !== "")) throw new RaglineError("request_invalid", "has no text");
+  const url = input.url ?? own.url;
+  const content = {
+    id: input.id,
+    title,
+    ...(url !== undefined && { url }),
+    metadata: { ...own.metadata, ...input.metadata },
+    groups: [...new Set(input.groups ?? own.groups)].sort((a, b) => (a < b ? -1 : 1)),
+    blocks,
+  };
+  return { ...content, hash: hashOf(content) };
+}
+
+/** Why a document cannot be read, as the end of a sentence that starts with its name. */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof RaglineError) return thrown.message;
+  if (thrown instanceof RangeError) return "is nested too deeply to be parsed";
+  return `cannot be read (${thrown instanceof Error ? thrown.message.split("\n")[0] : String(thrown)})`;
+}
+
+/**
+ * Sorts named values into the document's own fields and metadata: scalars and lists of scalars. Anything else, and
+ * null, is left out.
+ * @throws RaglineError `request_invalid` where `groups` or `url` have another type: guessing could open a document.
+ */
+export function readFields(fields: Readonly<Record<string, unknown>>): {
+  title: string;
+  url?: string;
+  groups: string[];
+  metadata: Record<string, MetadataValue>;
+} {
+  const { title, url, groups, ...rest } = fields;
+  if (url !== undefined && url !== null && typeof url !== "string") {
+    throw new RaglineError("request_invalid", "has a url that is not text");
+  }
+  const metadata: Record<string, MetadataValue> = {};
+  for (const [name, value] of Object.entries(rest)) {
+    const kept = toMetadataValue(value);
+    if (kept !== undefined && name !== "__proto__") metadata[name.normalize("NFC")] = kept;
+  }
+  return {
+    title: typeof title === "string" || typeof title === "number" ? collapse(normalize(String(title))) : "",
+    ...(url && { url }),
+    groups: readGroups(groups),
+    metadata,
+  };
+}
+
+function readGroups(groups: unknown): string[] {
+  if (groups === undefined || groups === null) return [];
+  const list: unknown[] = Array.isArray(groups) ? groups : [groups];
+  const names = list.filter((group) => typeof group === "string" && group !== "");
+  if (names.length !== list.length) throw new RaglineError("request_invalid", "has groups that are not names");
+  return names as string[];
+}
+
+function toMetadataValue(value: unknown): MetadataValue | undefined {
+  if (!Array.isArray(value)) return toScalar(value);
+  const scalars = value.map(toScalar).filter((item) => item !== undefined);
+  return scalars.length === value.length ? scalars : undefined;
+}
+
+function toScalar(value: unknown): string | number | boolean | undefined {
+  if (typeof value === "string") return normalize(value);
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)) ? value : undefined;
+}
+
+const PARSERS: Readonly<Record<Format, (text: string) => ParsedText>> = {
+  markdown: parseMarkdown,
+  html: parseHtml,
+  text: (text) => ({ fields: {}, blocks: paragraphs(text) }),
+};
+
+function paragraphs(text: string): Block[] {
+  return text
+    .split(/\n[^\S\n]*\n/)
+    .map((paragraph) => paragraph.replace(/^\n+/, "").trimEnd())
+    .filter((paragraph) => paragraph.trim() !== "")
+    .map((paragraph) => ({ kind: "text", text: paragraph }));
+}
+
+function hashOf(document: Omit<SourceDocument, "hash">): string {
+  const { id: _, blocks, metadata, ...head } = document;
+  const hash = createHash("sha256");
+  const byName = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  hash.update(JSON.stringify([head.title, head.url ?? null, head.groups, byName]));
+  for (const block of blocks) hash.update(JSON.stringify(block));
+  return hash.digest("hex");
+}

@@ -1,0 +1,169 @@
+import type { Dirent, Stats } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, extname, join, relative, resolve, sep } from "node:path";
+import * as tinyglobby from "tinyglobby";
+
+export interface LoadFailure {
+  /** The file as it was named or found; `:<line>` after it for one line of a JSONL file. */
+  readonly path: string;
+  /** The end of a sentence that starts with the path: "has no text". */
+  readonly reason: string;
+  /** The only document that is missing because of it; absent: unknown, possibly several. */
+  readonly documentId?: string;
+}
+
+export type FileFormat = "markdown" | "text" | "html" | "jsonl";
+
+export interface SourceFile {
+  readonly path: string;
+  /** The path relative to the folder that was named, with forward slashes; the file's name where a file was named. */
+  readonly id: string;
+  readonly format: FileFormat;
+  readonly bytes: number;
+}
+
+const FORMATS: Readonly<Record<string, FileFormat>> = {
+  ".md": "markdown",
+  ".markdown": "markdown",
+  ".txt": "text",
+  ".html": "html",
+  ".htm": "html",
+  ".jsonl": "jsonl",
+};
+
+/**
+ * The files that the sources (files, folders, globs) name, in a stable order, without repetition. Folders are walked
+ * without dot files and `node_modules`; links to folders are not followed, and links that lead out of the folder fail.
+ */
+export async function* findFiles(
+  sources: readonly string[],
+): AsyncGenerator<{ readonly file: SourceFile } | { readonly failure: LoadFailure }> {
+  const seen = new Set<string>();
+  for (const source of sources) {
+    for await (const found of filesOf(source)) {
+      if ("file" in found) {
+        const path = resolve(found.file.path);
+        if (seen.has(path)) continue;
+        seen.add(path);
+      }
+      yield found;
+    }
+  }
+}
+
+/** Size of everything that the sources name, for an estimate of the time left. */
+export async function measureSources(
+  sources: readonly string[],
+  options: { readonly signal: AbortSignal },
+): Promise<{ files: number; bytes: number }> {
+  const total = { files: 0, bytes: 0 };
+  for await (const found of findFiles(sources)) {
+    options.signal.throwIfAborted();
+    if (!("file" in found)) continue;
+    total.files++;
+    total.bytes += found.file.bytes;
+  }
+  return total;
+}
+
+type Found = AsyncGenerator<{ readonly file: SourceFile } | { readonly failure: LoadFailure }>;
+
+async function* filesOf(source: string): Found {
+  const found = await statOf(source);
+  if (found?.isDirectory()) yield* walk(source, source, await realpath(source));
+  else if (found) yield namedFile(source, found);
+  else if (tinyglobby.isDynamicPattern(source)) yield* globbed(source);
+  else yield { failure: { path: source, reason: "does not exist" } };
+}
+
+function namedFile(path: string, stats: Stats): { file: SourceFile } | { failure: LoadFailure } {
+  const id = toId(basename(resolve(path)));
+  const format = formatOf(path);
+  if (!stats.isFile()) return { failure: { path, documentId: id, reason: "is not a regular file" } };
+  if (format) return { file: { path, id, format, bytes: stats.size } };
+  const reason = `has a format that is not supported (${Object.keys(FORMATS).join(", ")})`;
+  return { failure: { path, documentId: id, reason } };
+}
+
+async function* globbed(pattern: string): Found {
+  const base = staticPartOf(pattern);
+  const paths = await tinyglobby.glob(pattern, {
+    ignore: "**/node_modules/**",
+    followSymbolicLinks: false,
+    expandDirectories: false,
+  });
+  const supported = paths.filter(formatOf).sort(byCodeUnit);
+  if (supported.length === 0) yield { failure: { path: pattern, reason: "matches no file of a supported format" } };
+  for (const path of supported) yield* entry(path, toId(relative(base, path)));
+}
+
+/** The folders of a glob before its first magic part: `docs/**` + `/*.md` gives `docs`. */
+function staticPartOf(pattern: string): string {
+  const parts = pattern.split("/");
+  const magic = parts.findIndex((part) => tinyglobby.isDynamicPattern(part));
+  return parts.slice(0, magic).join("/") || (pattern.startsWith("/") ? "/" : ".");
+}
+
+async function* walk(root: string, folder: string, realRoot: string): Found {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (thrown) {
+    yield { failure: { path: folder, reason: `cannot be listed (${codeOf(thrown)})` } };
+    return;
+  }
+  entries.sort((a, b) => byCodeUnit(a.name, b.name));
+  for (const item of entries) {
+    if (item.name.startsWith(".") || item.name === "node_modules") continue;
+    const path = join(folder, item.name);
+    const id = toId(relative(root, path));
+    if (item.isDirectory()) yield* walk(root, path, realRoot);
+    else if (item.isSymbolicLink()) yield* linked(path, id, realRoot);
+    else if (item.isFile() && formatOf(item.name)) yield* entry(path, id);
+  }
+}
+
+async function* linked(path: string, id: string, realRoot: string): Found {
+  const target = await realpath(path).catch(() => null);
+  const isInside = target?.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+  const isFolder = target !== null && target !== realRoot && (await statOf(target))?.isDirectory();
+  if (target === realRoot || (isInside && isFolder)) return;
+  if (isInside) {
+    if (formatOf(path)) yield* entry(path, id);
+  } else if (target === null && formatOf(path)) {
+    yield { failure: { path, documentId: id, reason: "is a link to nothing" } };
+  } else if (isFolder || formatOf(path)) {
+    const reason = "is a link out of the folder, which is not followed: name its target instead";
+    yield { failure: { path, reason, ...(!isFolder && { documentId: id }) } };
+  }
+}
+
+async function* entry(path: string, id: string): Found {
+  const format = formatOf(path);
+  const stats = await statOf(path);
+  if (!format) return;
+  if (stats?.isFile()) yield { file: { path, id, format, bytes: stats.size } };
+  else if (!stats) yield { failure: { path, documentId: id, reason: "does not exist any more" } };
+}
+
+/** The same order on every machine, whatever its language. */
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
+function formatOf(path: string): FileFormat | undefined {
+  return FORMATS[extname(path).toLowerCase()];
+}
+
+function toId(path: string): string {
+  return path.split(sep).join("/").normalize("NFC");
+}
+
+async function statOf(path: string): Promise<Stats | null> {
+  return stat(path).catch(() => null);
+}
+
+/** The system's error code, e.g. `EACCES`. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
+}

@@ -1,0 +1,216 @@
+import { Parser } from "htmlparser2";
+import { RaglineError } from "../errors.ts";
+import type { Block, ParsedText } from "./document.ts";
+import { collapse } from "./normalize.ts";
+
+/** Elements inside one another. Closing a tag looks through all open ones, so depth without a limit costs quadratic time. */
+const DEPTH_MAX = 1_000;
+
+const DROPPED = new Set([
+  "script",
+  "style",
+  "template",
+  "nav",
+  "noscript",
+  "svg",
+  "math",
+  "iframe",
+  "object",
+  "select",
+  "button",
+]);
+
+/** Elements that end the text before them and after them. */
+const BLOCKS = new Set(
+  (
+    "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption figure footer form " +
+    "header hgroup hr html legend main p section summary"
+  ).split(" "),
+);
+
+type Target = "text" | "heading" | "code" | "list" | "table" | "title";
+
+/**
+ * Parses HTML, however broken, into blocks. Scripts, styles, navigation and templates are left out.
+ * @throws RaglineError `request_invalid` for more than 1,000 elements inside one another.
+ */
+export function parseHtml(source: string): ParsedText {
+  const reader = new BlockReader();
+  const parser = new Parser(
+    {
+      onopentag: (name) => reader.open(name),
+      ontext: (text) => reader.text(text),
+      onclosetag: (name) => reader.close(name),
+    },
+    { decodeEntities: true, lowerCaseTags: true },
+  );
+  parser.write(source);
+  parser.end();
+  reader.flush();
+  return { fields: {}, blocks: reader.blocks, ...(reader.title !== "" && { title: reader.title }) };
+}
+
+/** Character references (`&nbsp;`, `&lt;`) as the characters they stand for; everything else as it is. */
+export function decodeEntities(text: string): string {
+  if (!text.includes("&")) return text;
+  let decoded = "";
+  const parser = new Parser({ ontext: (part) => (decoded += part) });
+  parser.end(text.replaceAll("<", "&lt;"));
+  return decoded;
+}
+
+/** Turns tags and text into blocks. Keeps no tree: depth costs nothing. */
+class BlockReader {
+  readonly blocks: Block[] = [];
+  title = "";
+  private buffer = "";
+  private target: Target = "text";
+  private depth = 0;
+  private dropped = 0;
+  private readonly lists: { ordered: boolean; items: number }[] = [];
+  private tables = 0;
+  private preformatted = 0;
+
+  open(name: string): void {
+    if (++this.depth > DEPTH_MAX) {
+      throw new RaglineError("request_invalid", `is nested deeper than ${DEPTH_MAX} elements`);
+    }
+    if (name === "title" && this.dropped === 0 && this.target === "text") this.start("title");
+    else if (DROPPED.has(name)) this.dropped++;
+    else if (this.dropped === 0) {
+      if (name === "pre") this.preformatted++;
+      this.openShown(name);
+    }
+  }
+
+  text(text: string): void {
+    if (this.dropped === 0) this.buffer += this.preformatted > 0 ? text : text.replace(/\s+/g, " ");
+  }
+
+  close(name: string): void {
+    this.depth--;
+    if (name === "title" && this.target === "title") {
+      this.title ||= collapse(this.buffer);
+      this.buffer = "";
+      this.target = "text";
+    } else if (DROPPED.has(name)) this.dropped--;
+    else if (this.dropped === 0) {
+      if (name === "pre") this.preformatted--;
+      this.closeShown(name);
+    }
+  }
+
+  /** Ends the block that is being read. */
+  flush(): void {
+    const text = this.target === "code" ? this.buffer.replace(/^\n+/, "").trimEnd() : tidy(this.buffer);
+    this.buffer = "";
+    if (text.trim() === "" || this.target === "title") return;
+    this.blocks.push({ kind: this.target === "heading" ? "text" : this.target, text });
+  }
+
+  private openShown(name: string): void {
+    if (name === "br") this.buffer += this.target === "table" ? " " : "\n";
+    else if (this.tables > 0) this.openInTable(name);
+    else if (name === "table") {
+      this.start("table");
+      this.tables = 1;
+    } else if (name === "ul" || name === "ol") this.openList(name === "ol");
+    else if (this.lists.length > 0) this.openInList(name);
+    else if (name === "pre") this.start("code");
+    else if (isHeading(name)) this.start("heading");
+    else if (BLOCKS.has(name)) this.openBlock();
+  }
+
+  private openBlock(): void {
+    if (this.target === "text") this.flush();
+    else if (this.target === "heading") this.buffer += " ";
+  }
+
+  private closeShown(name: string): void {
+    if (this.tables > 0) this.closeInTable(name);
+    else if (name === "ul" || name === "ol") this.closeList();
+    else if (this.lists.length > 0) return;
+    else if (name === "pre" && this.target === "code") this.start("text");
+    else if (isHeading(name) && this.target === "heading") this.closeHeading(Number(name[1]));
+    else if (BLOCKS.has(name) && this.target === "text") this.flush();
+  }
+
+  private start(target: Target): void {
+    this.flush();
+    this.target = target;
+  }
+
+  private closeHeading(depth: number): void {
+    const text = collapse(this.buffer);
+    this.buffer = "";
+    this.target = "text";
+    if (text !== "") this.blocks.push({ kind: "heading", depth, text });
+  }
+
+  private openList(ordered: boolean): void {
+    if (this.lists.length === 0) this.start("list");
+    this.lists.push({ ordered, items: 0 });
+  }
+
+  private closeList(): void {
+    this.lists.pop();
+    if (this.lists.length === 0 && this.target === "list") this.start("text");
+  }
+
+  private openInList(name: string): void {
+    const list = this.lists.at(-1);
+    if (name === "li" && list) {
+      const marker = list.ordered ? `${++list.items}.` : "-";
+      this.buffer += `\n${INDENT.repeat(Math.min(this.lists.length, 9) - 1)}${marker} `;
+    } else if (BLOCKS.has(name) || isHeading(name)) this.buffer += " ";
+  }
+
+  private openInTable(name: string): void {
+    if (name === "table") this.tables++;
+    else if (name === "tr" && this.tables === 1) this.buffer += ROW;
+    else if (name === "td" || name === "th") this.buffer += CELL;
+    else this.buffer += " ";
+  }
+
+  private closeInTable(name: string): void {
+    if (name !== "table") return;
+    if (--this.tables > 0) return;
+    if (this.lists.length > 0) {
+      this.buffer = this.buffer.replaceAll(ROW, "\n").replaceAll(CELL, " ");
+      return;
+    }
+    const text = tableText(this.buffer);
+    this.buffer = "";
+    this.target = "text";
+    if (text !== "") this.blocks.push({ kind: "table", text });
+  }
+}
+
+const INDENT = "  ";
+/** Unicode's record and unit separators stand between rows and cells while a table is read. */
+const ROW = "\u001e";
+const CELL = "\u001f";
+
+function tableText(buffer: string): string {
+  return buffer
+    .split(ROW)
+    .map((row) => {
+      const [before = "", ...cells] = row.split(CELL).map(collapse);
+      return (before === "" ? cells : [before, ...cells]).join(" | ");
+    })
+    .filter((row) => row.replaceAll("|", "").trim() !== "")
+    .join("\n");
+}
+
+/** White space as a browser shows it, line ends and indents of our own kept. */
+function tidy(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => line.replace(/(?!^) +/g, " ").trimEnd())
+    .filter((line) => line.trim() !== "")
+    .join("\n");
+}
+
+function isHeading(name: string): boolean {
+  return /^h[1-6]$/.test(name);
+}

@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { RaglineError } from "../errors.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import { passageText } from "../text/passage-text.ts";
+import type { Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
+import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
+import { createBreather } from "./breather.ts";
+import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
+import type { SourceDocument } from "./document.ts";
+import type { LoadFailure } from "./files.ts";
+import { createInFlight } from "./in-flight.ts";
+import { loadDocuments } from "./load.ts";
+import { prune } from "./prune.ts";
+
+/** Part of every stored hash: raise it when the same document and options give other passages. */
+const CHUNKER_VERSION = 1;
+
+/** What ingestion needs of the pipeline. */
+export interface IngestStages {
+  readonly embedder: Embedder;
+  readonly index: PassageIndex;
+  readonly counter: TokenCounter;
+}
+
+export interface IngestOptions {
+  readonly scope: Scope;
+  /** Deletes the scope's documents that the sources do not have any more. */
+  readonly prune: boolean;
+  readonly chunk: ChunkOptions;
+  readonly signal: AbortSignal;
+  onProgress?(progress: IngestProgress): void;
+}
+
+/** So far. `bytes` are those of the sources, as `measureSources` counts them. */
+export interface IngestProgress {
+  readonly documents: number;
+  readonly passages: number;
+  readonly failures: number;
+  readonly bytes: number;
+}
+
+export interface IngestReport {
+  readonly added: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly removed: number;
+  /** Written in this run. */
+  readonly passages: number;
+  readonly failures: readonly LoadFailure[];
+  /** Why nothing was pruned, though it was asked for. */
+  readonly pruneSkipped?: string;
+  readonly elapsedMs: number;
+}
+
+/** Bounds of what is in memory at once, and of the transactions that the index may commit together. */
+const IN_FLIGHT = { count: 64, size: 2_048 };
+
+/**
+ * Indexes what the sources hold. Documents whose content and chunk options did not change are skipped; a changed one is
+ * replaced in one transaction. What cannot be read is reported and the rest goes on.
+ * @throws RaglineError when the embedder or the index fails. What was written until then stays, and the next run skips it.
+ */
+export async function ingest(
+  sources: readonly string[],
+  stages: IngestStages,
+  options: IngestOptions,
+): Promise<IngestReport> {
+  const startedAt = performance.now();
+  const { signal } = options;
+  const report = { added: 0, changed: 0, unchanged: 0, passages: 0, failures: [] as LoadFailure[] };
+  const seen = new Map<string, string>();
+  const batcher = createEmbedBatcher(stages.embedder, signal);
+  const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
+  const breathe = createBreather();
+  let bytes = 0;
+
+  async function add(document: SourceDocument, path: string): Promise<void> {
+    const first = seen.get(document.id);
+    if (first !== undefined) {
+      const reason = `has the document id "${document.id}", which ${first} has too: only the first is indexed`;
+      report.failures.push({ path, documentId: document.id, reason });
+      return;
+    }
+    seen.set(document.id, path);
+    const plan = await planOf(document, stages, options);
+    const { chunks: cut, known } = plan;
+    if (cut === null) {
+      report.unchanged++;
+      return;
+    }
+    await inFlight.add(cut.length, async () => {
+      const passages = await embedChunks(document, cut, batcher);
+      try {
+        await stages.index.replace(options.scope, plan.indexed, passages, { signal });
+      } catch (thrown) {
+        if (!isRefusal(thrown)) throw thrown;
+        report.failures.push({ path, documentId: document.id, reason: `was refused by the index: ${thrown.message}` });
+        return;
+      }
+      report.passages += passages.length;
+      if (known) report.changed++;
+      else report.added++;
+    });
+  }
+
+  try {
+    for await (const result of loadDocuments(sources, { signal })) {
+      if ("failure" in result) report.failures.push(result.failure);
+      else await add(result.document, result.path);
+      bytes += result.bytes;
+      const documents = report.added + report.changed + report.unchanged;
+      options.onProgress?.({ documents, passages: report.passages, failures: report.failures.length, bytes });
+      await breathe();
+    }
+  } finally {
+    await inFlight.settled();
+  }
+  signal.throwIfAborted();
+  const pruned = options.prune ? await prune(stages.index, options, seen, report.failures) : { removed: 0 };
+  return { ...report, ...pruned, elapsedMs: performance.now() - startedAt };
+}
+
+/** The document is at fault, not the index: the others may go on. */
+function isRefusal(thrown: unknown): thrown is RaglineError {
+  return thrown instanceof RaglineError && thrown.code === "request_invalid";
+}
+
+/**
+ * Indexes one document, e.g. one that came over HTTP. `changed` is false where it was indexed in the same way before;
+ * `passages` is how many it has.
+ */
+export async function ingestDocument(
+  document: SourceDocument,
+  stages: IngestStages,
+  options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
+): Promise<{ changed: boolean; passages: number }> {
+  const { scope, signal } = options;
+  const plan = await planOf(document, stages, options);
+  if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
+  const batcher = createEmbedBatcher(stages.embedder, signal);
+  const embedded = embedChunks(document, plan.chunks, batcher);
+  batcher.flush();
+  const passages = await embedded;
+  await stages.index.replace(scope, plan.indexed, passages, { signal });
+  return { changed: true, passages: passages.length };
+}
+
+interface Plan {
+  readonly indexed: Document;
+  /** As it is stored now, if it is. */
+  readonly known: DocumentEntry | null;
+  /** Null where it is stored in the same way already. */
+  readonly chunks: readonly Chunk[] | null;
+}
+
+async function planOf(
+  document: SourceDocument,
+  { index, counter }: IngestStages,
+  options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
+): Promise<Plan> {
+  const { signal } = options;
+  const { blocks, ...content } = document;
+  const indexed = { ...content, hash: storedHash(document.hash, options.chunk, counter) };
+  const known = await index.find(readerOf(document, options.scope), document.id, { signal });
+  if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
+  const breathe = createBreather();
+  const cut: Chunk[] = [];
+  for (const chunk of chunks(blocks, options.chunk, counter)) {
+    cut.push(chunk);
+    const breath = breathe();
+    if (await breath) await breath;
+    signal.throwIfAborted();
+  }
+  return { indexed, known, chunks: cut };
+}
+
+/** The scope widened to see the document: who writes a document for a group need not belong to it. */
+function readerOf(document: SourceDocument, scope: Scope): Scope {
+  return document.groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...document.groups] };
+}
+
+/** Covers how the document is cut, so that another chunk size indexes it again. */
+function storedHash(contentHash: string, { targetTokens, overlapTokens }: ChunkOptions, counter: TokenCounter): string {
+  const how = [CHUNKER_VERSION, targetTokens, overlapTokens, counter.name];
+  return createHash("sha256")
+    .update(JSON.stringify([contentHash, how]))
+    .digest("hex");
+}
+
+async function embedChunks(
+  { title }: SourceDocument,
+  cut: readonly Chunk[],
+  batcher: EmbedBatcher,
+): Promise<PassageInput[]> {
+  const vectors = await batcher.embed(cut.map(({ headings, text }) => passageText({ title, headings, text })));
+  return cut.map((chunk, i) => ({ ...chunk, vector: orNull(vectors[i]) }));
+}
+
+/** A text in which the model knows nothing has no direction to be searched by. */
+function orNull(vector: Float32Array | undefined): Float32Array | null {
+  return vector?.some((value) => value !== 0) ? vector : null;
+}

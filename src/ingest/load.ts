@@ -1,0 +1,137 @@
+import { open } from "node:fs/promises";
+import { basename, extname } from "node:path";
+import { RaglineError } from "../errors.ts";
+import { readFields, reasonOf, type SourceDocument, toDocument } from "./document.ts";
+import { codeOf, findFiles, type LoadFailure, type SourceFile } from "./files.ts";
+import { readLines } from "./lines.ts";
+
+export type { Block, DocumentInput, Format, SourceDocument } from "./document.ts";
+export { readDocument } from "./document.ts";
+export type { LoadFailure } from "./files.ts";
+
+export interface LoadOptions {
+  readonly signal: AbortSignal;
+  /** Default 50 MB. JSONL files have no limit but that of a line. */
+  readonly fileBytesMax?: number;
+  /** Default 10 MB. */
+  readonly lineBytesMax?: number;
+}
+
+export type LoadResult =
+  | {
+      readonly document: SourceDocument;
+      /** The file it came from. */
+      readonly path: string;
+      /** Of the file or line. */
+      readonly bytes: number;
+    }
+  | { readonly failure: LoadFailure; readonly bytes: number };
+
+const MB = 1_000_000;
+
+/**
+ * Reads the documents that the sources (files, folders, globs) name, one file and one JSONL line at a time. What cannot
+ * be read is reported in its place, and the rest goes on.
+ * @throws the signal's reason when it aborts.
+ */
+export async function* loadDocuments(sources: readonly string[], options: LoadOptions): AsyncGenerator<LoadResult> {
+  const { signal, fileBytesMax = 50 * MB, lineBytesMax = 10 * MB } = options;
+  for await (const found of findFiles(sources)) {
+    signal.throwIfAborted();
+    if ("failure" in found) yield { failure: found.failure, bytes: 0 };
+    else if (found.file.format === "jsonl") yield* loadLines(found.file, lineBytesMax, signal);
+    else yield await loadFile(found.file, fileBytesMax);
+  }
+}
+
+async function loadFile(file: SourceFile, bytesMax: number): Promise<LoadResult> {
+  const { path, id, format, bytes } = file;
+  try {
+    if (format === "jsonl") throw new TypeError("JSONL is read by line");
+    const text = decode(await readBytes(path, bytesMax));
+    const document = toDocument({ id, text, format }, basename(path, extname(path)).normalize("NFC"));
+    return { document, path, bytes };
+  } catch (thrown) {
+    return { failure: { path, documentId: id, reason: reasonOf(thrown) }, bytes };
+  }
+}
+
+/** Bounded even if the file grows meanwhile. */
+async function readBytes(path: string, bytesMax: number): Promise<Buffer> {
+  await using file = await open(path).catch((thrown: unknown) => {
+    throw new RaglineError("request_invalid", `cannot be opened (${codeOf(thrown)})`, { cause: thrown });
+  });
+  const { size } = await file.stat();
+  if (size > bytesMax) throw tooLarge(bytesMax);
+  const bytes = await file.readFile();
+  if (bytes.length > bytesMax) throw tooLarge(bytesMax);
+  return bytes;
+}
+
+function tooLarge(bytesMax: number): RaglineError {
+  return new RaglineError("request_invalid", `is larger than the limit of ${bytesMax / MB} MB`);
+}
+
+async function* loadLines(file: SourceFile, lineBytesMax: number, signal: AbortSignal): AsyncGenerator<LoadResult> {
+  try {
+    for await (const { number, bytes, size } of readLines(file.path, lineBytesMax, signal)) {
+      if (bytes === null) {
+        yield { failure: { path: `${file.path}:${number}`, reason: tooLarge(lineBytesMax).message }, bytes: size };
+      } else {
+        const result = loadLine(file.path, number, bytes);
+        if (result) yield { ...result, bytes: size };
+      }
+    }
+  } catch (thrown) {
+    signal.throwIfAborted();
+    yield { failure: { path: file.path, reason: `cannot be read (${codeOf(thrown)})` }, bytes: 0 };
+  }
+}
+
+function loadLine(path: string, number: number, bytes: Buffer) {
+  let id: string | undefined;
+  try {
+    const line = decode(bytes).trim();
+    if (line === "") return null;
+    const row = parseRow(line);
+    id = readId(row.id);
+    return { document: toRowDocument(id, row), path };
+  } catch (thrown) {
+    const failure = { path: `${path}:${number}`, reason: reasonOf(thrown) };
+    return { failure: id === undefined ? failure : { ...failure, documentId: id } };
+  }
+}
+
+function parseRow(line: string): Record<string, unknown> {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch (thrown) {
+    throw new RaglineError("request_invalid", "is not valid JSON", { cause: thrown });
+  }
+  if (typeof row === "object" && row !== null && !Array.isArray(row)) return row as Record<string, unknown>;
+  throw new RaglineError("request_invalid", "is not a JSON object");
+}
+
+function readId(id: unknown): string {
+  if ((typeof id === "string" && id.trim() !== "") || typeof id === "number") return String(id).normalize("NFC");
+  throw new RaglineError("request_invalid", "has no id");
+}
+
+function toRowDocument(id: string, row: Readonly<Record<string, unknown>>): SourceDocument {
+  const { id: _, text, ...fields } = row;
+  if (typeof text !== "string") throw new RaglineError("request_invalid", "has no text");
+  return toDocument({ id, text, format: "text", ...readFields(fields) }, id);
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Never guesses: a wrong guess is text that nobody finds again. */
+function decode(bytes: Uint8Array): string {
+  if (bytes.includes(0)) throw new RaglineError("request_invalid", "is a binary file, or text that is not UTF-8");
+  try {
+    return UTF8.decode(bytes);
+  } catch (thrown) {
+    throw new RaglineError("request_invalid", "is not valid UTF-8", { cause: thrown });
+  }
+}

@@ -1,0 +1,132 @@
+import { Lexer, type Token, type Tokens } from "marked";
+import { parse as parseYaml, YAMLError } from "yaml";
+import { RaglineError } from "../errors.ts";
+import type { Block, ParsedText } from "./document.ts";
+import { decodeEntities, parseHtml } from "./html.ts";
+import { collapse } from "./normalize.ts";
+
+/** A paragraph longer than this, in UTF-16 units, keeps its marks: inline parsing is quadratic at worst. */
+const INLINE_LENGTH_MAX = 10_000;
+const FRONT_MATTER_LENGTH_MAX = 65_536;
+
+/** An opening line of three dashes, YAML, and a closing line of three dashes or dots. */
+const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
+
+/** An explicit anchor after a heading, as MkDocs and Pandoc write it: `## Scopes { #scopes }`. */
+const HEADING_ATTRIBUTES = /\s*\{:?\s*[#.][^{}]*\}$/;
+
+/**
+ * Parses GitHub-flavoured Markdown with YAML front matter. Marks, links' targets and comments are left out of the text.
+ * @throws RaglineError `request_invalid` for front matter that is not valid YAML. @throws RangeError when nested too deeply.
+ */
+export function parseMarkdown(source: string): ParsedText {
+  const { fields, body } = splitFrontMatter(source);
+  return { fields, blocks: lex(body).flatMap(toBlocks) };
+}
+
+function lex(source: string): Token[] {
+  const lexer = new Lexer();
+  const tokens = lexer.blockTokens(source);
+  for (const { src, tokens: inline } of lexer.inlineQueue) {
+    if (src.length <= INLINE_LENGTH_MAX) lexer.inlineTokens(src, inline);
+    else inline.push({ type: "text", raw: src, text: src });
+  }
+  return tokens;
+}
+
+function splitFrontMatter(source: string): { fields: Record<string, unknown>; body: string } {
+  const match = source.startsWith("---") ? FRONT_MATTER.exec(source.slice(0, FRONT_MATTER_LENGTH_MAX)) : null;
+  if (match?.index !== 0) return { fields: {}, body: source };
+  try {
+    const fields: unknown = parseYaml(match[1] ?? "", { logLevel: "error" });
+    const body = source.slice(match[0].length);
+    if (fields === null) return { fields: {}, body };
+    return isRecord(fields) ? { fields, body } : { fields: {}, body: source };
+  } catch (thrown) {
+    const detail = thrown instanceof YAMLError ? thrown.message.split("\n")[0] : "nested too deeply";
+    throw new RaglineError("request_invalid", `has front matter that is not valid YAML: ${detail}`, { cause: thrown });
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function toBlocks(token: Token): Block[] {
+  switch (token.type) {
+    case "heading": {
+      const text = collapse(plain(token.tokens)).replace(HEADING_ATTRIBUTES, "");
+      return text === "" ? [] : [{ kind: "heading", depth: token.depth, text }];
+    }
+    case "paragraph":
+    case "text":
+      return block("text", plain(token.tokens));
+    case "code":
+      return block("code", token.text);
+    case "list":
+      return block("list", listText(token as Tokens.List, ""));
+    case "table":
+      return block("table", tableText(token as Tokens.Table));
+    case "blockquote":
+      return (token.tokens ?? []).flatMap(toBlocks).map(asQuoted);
+    case "html":
+      return parseHtml(token.text).blocks.map(asQuoted);
+    default:
+      return [];
+  }
+}
+
+function block(kind: "text" | "table" | "code" | "list", text: string): Block[] {
+  return text.trim() === "" ? [] : [{ kind, text: text.trimEnd() }];
+}
+
+/** A heading inside a quotation or raw HTML does not divide the document. */
+function asQuoted(inner: Block): Block {
+  return inner.kind === "heading" ? { kind: "text", text: inner.text } : inner;
+}
+
+function listText(list: Tokens.List, indent: string): string {
+  const start = typeof list.start === "number" ? list.start : 1;
+  return list.items
+    .map((item, i) => {
+      const marker = list.ordered ? `${start + i}. ` : "- ";
+      const inner = indent + " ".repeat(marker.length);
+      const parts = item.tokens.flatMap((token) => itemParts(token, inner));
+      return indent + marker + parts.join("\n").trimStart();
+    })
+    .join("\n");
+}
+
+function itemParts(token: Token, indent: string): string[] {
+  if (token.type === "list") return [listText(token as Tokens.List, indent)];
+  return toBlocks(token).map(({ text }) => text.replace(/^(?=[^\n])/gm, indent));
+}
+
+function tableText({ header, rows }: Tokens.Table): string {
+  const row = (cells: readonly Tokens.TableCell[]) => cells.map((cell) => collapse(plain(cell.tokens))).join(" | ");
+  return [header, ...rows].map(row).join("\n");
+}
+
+/** The text a reader sees: soft line breaks as spaces, hard ones as line ends. */
+function plain(inline: readonly Token[] | undefined): string {
+  return (inline ?? []).map(inlineText).join("").trim();
+}
+
+function inlineText(token: Token): string {
+  switch (token.type) {
+    case "br":
+      return "\n";
+    case "html":
+      return /^<br\b/i.test(token.raw) ? "\n" : "";
+    case "codespan":
+    case "image":
+      return token.text;
+    case "checkbox":
+      return token.checked ? "[x] " : "[ ] ";
+    case "text":
+    case "escape":
+      return "tokens" in token ? plain(token.tokens) : decodeEntities(token.text.replace(/\s*\n\s*/g, " "));
+    default:
+      return "tokens" in token ? (token.tokens ?? []).map(inlineText).join("") : token.raw;
+  }
+}

@@ -1,0 +1,32 @@
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Scope } from "../types.ts";
+import type { LoadFailure } from "./files.ts";
+
+const PAGE = 1_000;
+
+/**
+ * Deletes the scope's documents that are not in `kept`. A document that failed to load keeps its old version; where a failure
+ * may hide any number of documents (a folder, a line without an id), nothing is deleted.
+ */
+export async function prune(
+  index: PassageIndex,
+  options: { readonly scope: Scope; readonly signal: AbortSignal },
+  kept: { has(documentId: string): boolean },
+  failures: readonly LoadFailure[],
+): Promise<{ removed: number; pruneSkipped?: string }> {
+  const { scope, signal } = options;
+  const hiding = failures.find((failure) => failure.documentId === undefined);
+  if (hiding) return { removed: 0, pruneSkipped: `${hiding.path} ${hiding.reason}, which may hide documents` };
+  const failed = new Set(failures.map((failure) => failure.documentId));
+  let removed = 0;
+  let after: string | undefined;
+  do {
+    const page = await index.list(scope, { limit: PAGE, ...(after !== undefined && { after }) }, { signal });
+    for (const { id } of page.documents) {
+      signal.throwIfAborted();
+      if (!kept.has(id) && !failed.has(id) && (await index.delete(scope, id, { signal }))) removed++;
+    }
+    after = page.next;
+  } while (after !== undefined);
+  return { removed };
+}

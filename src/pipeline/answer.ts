@@ -1,0 +1,57 @@
+import type { RaglineError } from "../errors.ts";
+import type { Run } from "../run.ts";
+import type { AnswerEvent, FinishReason, Source, TokenLedger, TurnStatus, Usage } from "../types.ts";
+import type { Question, Stages } from "./stages.ts";
+
+/** What is known of an answer so far; it is stored however the request ends. */
+export interface Answer {
+  query: string;
+  text: string;
+  status: TurnStatus;
+  finishReason: FinishReason;
+  sources: readonly Source[];
+  usage: Usage | null;
+  ledger: TokenLedger | null;
+  /** Milliseconds from the request's start to the first text. */
+  firstTextMs: number | null;
+  cached: boolean;
+}
+
+/** An answer that has not begun: whoever leaves now leaves it interrupted. */
+export function unfinished(question: Question): Answer {
+  return {
+    query: question.question,
+    text: "",
+    status: "interrupted",
+    finishReason: "stop",
+    sources: [],
+    usage: null,
+    ledger: null,
+    firstTextMs: null,
+    cached: false,
+  };
+}
+
+export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent {
+  return {
+    type: "answer-end",
+    finishReason: answer.finishReason,
+    usage: answer.usage ?? counted(answer, stages),
+    timings: run.timings,
+    firstTextMs: answer.firstTextMs,
+    totalMs: run.elapsedMs(),
+    ledger: answer.ledger,
+    degraded: run.degraded,
+    cached: answer.cached,
+  };
+}
+
+export function answerError(error: RaglineError, question: Question, run: Run): AnswerEvent {
+  return { type: "answer-error", error: error.body(question.requestId), timings: run.timings, degraded: run.degraded };
+}
+
+/** For models that report no usage; a cached answer used no model. */
+function counted({ cached, ledger, text }: Answer, { counter }: Stages): Usage {
+  if (cached) return { promptTokens: 0, completionTokens: 0 };
+  return { promptTokens: ledger?.total ?? 0, completionTokens: counter.count(text) };
+}

@@ -1,0 +1,107 @@
+import type { RaglineError } from "../errors.ts";
+import type { Run } from "../run.ts";
+import type { AnswerEvent, CallOptions } from "../types.ts";
+import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
+import { answerKey, findAnswer, keepAnswer } from "./cache.ts";
+import { compact } from "./compact.ts";
+import { embedQuery } from "./embed.ts";
+import { generate } from "./generate.ts";
+import { assemblePrompt } from "./prompt.ts";
+import { rerank } from "./rerank.ts";
+import { rewrite } from "./rewrite.ts";
+import { save } from "./save.ts";
+import { search } from "./search.ts";
+import { loadSession } from "./session.ts";
+import type { Question, Stages } from "./stages.ts";
+
+/**
+ * One question through the ten steps.
+ *
+ * Throws before `answer-start`, where the conversation cannot be loaded; afterwards every failure is an `answer-error` event
+ * and the last one. `later` runs a task after the answer's last byte, also when the reader has left.
+ */
+export async function* ask(
+  stages: Stages,
+  question: Question,
+  run: Run,
+  later: (task: (call: CallOptions) => Promise<unknown>) => void,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const { settings } = stages;
+  const answer: Answer = unfinished(question);
+  const session = await run.must("session", (call) => loadSession(stages, question, call));
+  let error: RaglineError | null = null;
+  try {
+    yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
+
+    const asked = await run.may("rewrite", () => rewrite(stages, question, session), {
+      instead: "the question as it was asked",
+      value: { query: question.question, standalone: false },
+    });
+    answer.query = asked.query;
+
+    const key = await run.may("cache", (call) => answerKey(stages, question, session, asked, call), {
+      instead: "answered anew",
+      value: null,
+    });
+    const hit = await run.may("cache", (call) => findAnswer(stages, question, key, call), {
+      instead: "answered anew",
+      value: null,
+    });
+    if (hit) {
+      answer.cached = true;
+      answer.sources = hit.sources;
+      yield { type: "source-list", query: answer.query, sources: hit.sources };
+      answer.firstTextMs = run.elapsedMs();
+      answer.text = hit.text;
+      yield { type: "text-delta", text: hit.text };
+    } else {
+      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), {
+        instead: "searched by text alone",
+        value: null,
+      });
+      const found = await run.must(
+        "search",
+        (call) => search(stages, question, answer.query, vector, call),
+        settings.searchRetries,
+      );
+      const keep = question.top ?? settings.keep;
+      const best = await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
+        instead: "kept the order of search",
+        value: found.slice(0, keep),
+      });
+      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
+      answer.ledger = prompt.ledger;
+      answer.sources = prompt.request.sources;
+      yield { type: "source-list", query: answer.query, sources: answer.sources };
+
+      const deltas = run.stream("generate", (call) => generate(stages, prompt.request, call), settings.generateLimits);
+      for await (const delta of deltas) {
+        if (delta.type === "text") {
+          answer.firstTextMs ??= run.elapsedMs();
+          answer.text += delta.text;
+          yield { type: "text-delta", text: delta.text };
+        } else {
+          answer.finishReason = delta.finishReason;
+          answer.usage = delta.usage ?? null;
+        }
+      }
+      if (run.degraded.length === 0) later((call) => keepAnswer(stages, question, key, answer, call));
+    }
+    answer.status = "complete";
+  } catch (thrown) {
+    error = run.fail(thrown);
+    answer.status = error.code === "cancelled" ? "interrupted" : "failed";
+  } finally {
+    // A reader who leaves ends this generator here, in the middle of a `yield`.
+    if (answer.status === "interrupted") later((call) => save(stages, question, answer, call));
+  }
+
+  if (answer.status !== "interrupted") {
+    await run.may("save", (call) => save(stages, question, answer, call), {
+      instead: "turn not stored",
+      value: undefined,
+    });
+    later((call) => compact(stages, question, call));
+  }
+  yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
+}

@@ -1,0 +1,55 @@
+import type { AnswerCache } from "../ports/answer-cache.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { SessionStore } from "../ports/session-store.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import type { StreamLimits } from "../run.ts";
+import type { Filter, Message, Scope, Step } from "../types.ts";
+
+/** What the steps work with: the ports, and how each step is set. Built by `compose.ts`. */
+export interface Stages {
+  readonly sessions: SessionStore;
+  readonly cache: AnswerCache | null;
+  readonly embedder: Embedder;
+  readonly index: PassageIndex;
+  readonly reranker: Reranker | null;
+  readonly model: LanguageModel;
+  readonly counter: TokenCounter;
+  readonly settings: Settings;
+}
+
+export interface Settings {
+  readonly limitsMs: Partial<Record<Step, number>>;
+  readonly timeoutMs: number;
+  readonly generateLimits: StreamLimits;
+  /** Latest turns that compaction leaves raw; up to twice as many are loaded. */
+  readonly rawTurns: number;
+  readonly rewriteFollowUps: boolean;
+  readonly cacheServes: boolean;
+  readonly top: number;
+  readonly keep: number;
+  readonly searchRetries: number;
+  readonly preRotTokens: number;
+  readonly expectedOutputTokens: number;
+  readonly system: string | null;
+  readonly compactStartRatio: number;
+  readonly compactTargetRatio: number;
+  /** Stands for everything in the configuration that may change an answer. */
+  readonly fingerprint: string;
+}
+
+/** A question on its way through the steps; every field is checked and filled in. */
+export interface Question {
+  readonly requestId: string;
+  readonly scope: Scope;
+  readonly sessionId: string;
+  readonly question: string;
+  /** History that the client sent; used instead of the stored one, and nothing is saved. */
+  readonly history: readonly Message[] | null;
+  readonly filter: Filter | null;
+  /** Passages to keep; at most the configured number of passages searched. */
+  readonly top: number | null;
+  readonly useCache: boolean;
+}

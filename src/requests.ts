@@ -1,0 +1,141 @@
+import { z } from "zod";
+import type { Config } from "./config.ts";
+
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+const METADATA_FIELDS_MAX = 64;
+const FILTER_CONDITIONS_MAX = 256;
+
+/** Text that can be stored and sent on. */
+const text = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .refine((value) => value.isWellFormed(), "must be well-formed Unicode (it holds half of a surrogate pair)")
+    .refine((value) => !value.includes("\0"), "must not hold NUL characters");
+
+const nonBlank = (charsMax: number) => text(charsMax).refine((value) => value.trim() !== "", "must not be blank");
+
+const sessionId = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.:-]*$/, "must be letters, digits, `_`, `-`, `.` or `:`, and not begin with `.`");
+
+const documentId = nonBlank(512).refine(
+  (id) => !id.startsWith("/") && !id.split(/[/\\]/).some((part) => part === ".." || part === "."),
+  "must be relative, without `.` or `..` in its path",
+);
+
+const collection = z
+  .string()
+  .max(128)
+  .regex(/^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u, "must be letters, digits, `_`, `-` or `.`")
+  .optional()
+  .describe("The collection to use; the configured one where absent.");
+
+const fieldName = nonBlank(128).refine((name) => !FORBIDDEN_KEYS.has(name), "is a reserved name");
+const scalar = z.union([text(4000), z.number(), z.boolean()]);
+const metadata = z
+  .record(
+    fieldName.refine((name) => !name.startsWith("$"), "must not begin with `$`"),
+    z.union([scalar, z.array(scalar).max(100)]),
+  )
+  .refine(
+    (fields) => Object.keys(fields).length <= METADATA_FIELDS_MAX,
+    `must have at most ${METADATA_FIELDS_MAX} fields`,
+  );
+
+const message = (charsMax: number) =>
+  z.strictObject({ role: z.enum(["system", "user", "assistant"]), content: text(charsMax) });
+
+/** The schemas of everything a client may send, with the limits that the configuration sets. They also make the OpenAPI document. */
+export function requestSchemas(config: Config) {
+  const { questionCharsMax, filterDepthMax, timeoutMaxMs } = config.server;
+  const filter = z
+    .record(fieldName, z.unknown())
+    .superRefine((value, context) => {
+      const problem = filterProblem(value, filterDepthMax);
+      if (problem) context.addIssue({ code: "custom", message: problem });
+    })
+    .describe(
+      "Metadata filter: `{field: value}`, `{field: {$eq, $ne, $in, $nin, $gt, $gte, $lt, $lte}}`, `$and`, `$or` (lists) and `$not`.",
+    );
+  const top = z.int().min(1).max(config.search.top);
+  const history = z.array(message(200_000)).max(1000);
+  const ask = z.strictObject({
+    question: nonBlank(questionCharsMax).describe("What the reader asks."),
+    sessionId: sessionId.optional().describe("The conversation to go on with; made up and returned where absent."),
+    history: history.optional().describe("Earlier messages kept by the client; used instead of a stored conversation."),
+    collection,
+    filter: filter.optional(),
+    top: top.optional().describe("Passages that go into the prompt."),
+    cache: z.boolean().optional().describe("`false`: neither look for a stored answer nor store this one."),
+    timeoutMs: z.int().min(1).max(timeoutMaxMs).optional().describe("Limit up to the first token, milliseconds."),
+  });
+  const search = z.strictObject({
+    query: nonBlank(questionCharsMax).describe("What to look for."),
+    collection,
+    filter: filter.optional(),
+    top: top.optional().describe("Passages to return."),
+    rerank: z.boolean().optional().describe("`false`: the order of search."),
+  });
+  const document = z.strictObject({
+    id: documentId,
+    title: text(1000).optional(),
+    text: nonBlank(config.server.bodyBytesMax),
+    format: z.enum(["markdown", "text", "html"]).default("markdown"),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .max(2000)
+      .optional(),
+    metadata: metadata.optional(),
+    groups: z
+      .array(nonBlank(128))
+      .max(100)
+      .optional()
+      .describe("Who may read it; absent or empty: everyone of the tenant."),
+    collection,
+  });
+  const list = z.strictObject({
+    after: text(512).optional().describe("`next` of the page before."),
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+    collection,
+  });
+  return { ask, search, document, list, sessionId, documentId, collection, history };
+}
+
+/** `undefined` means absent. */
+export type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+export function defined<T>(value: T): Defined<T> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value as Defined<T>;
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Defined<T>;
+}
+
+export type RequestSchemas = ReturnType<typeof requestSchemas>;
+export type AskRequest = z.input<RequestSchemas["ask"]>;
+export type SearchRequest = z.input<RequestSchemas["search"]>;
+export type DocumentInput = z.input<RequestSchemas["document"]>;
+export type DocumentListRequest = {
+  readonly after?: string | undefined;
+  readonly limit?: number;
+  readonly collection?: string | undefined;
+};
+
+/** Walks without recursion: the depth is the attacker's. */
+function filterProblem(filter: unknown, depthMax: number): string | null {
+  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: filter, depth: 1 }];
+  let conditions = 0;
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { value, depth } = next;
+    if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0")))
+      return "holds text that is not well-formed";
+    if (typeof value !== "object" || value === null) continue;
+    if (depth > 2 * depthMax + 2) return `nested deeper than ${depthMax}`;
+    if (++conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions`;
+    for (const [key, child] of Object.entries(value)) {
+      if (FORBIDDEN_KEYS.has(key)) return `${key} is a reserved name`;
+      open.push({ value: child, depth: depth + 1 });
+    }
+  }
+  return null;
+}

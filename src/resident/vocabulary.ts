@@ -1,0 +1,26 @@
+/** Numbers the terms of one partition, 0 upwards. Grows only: a term keeps its number when its last passage goes. */
+export class Vocabulary {
+  readonly #numbers = new Map<string, number>();
+
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  find(term: string): number | undefined {
+    return this.#numbers.get(term);
+  }
+
+  /** The term's number, a new one if need be. */
+  intern(term: string): number {
+    const known = this.#numbers.get(term);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size;
+    this.#numbers.set(detached(term), number);
+    return number;
+  }
+}
+
+/** A copy that does not keep alive the text it was cut from, as V8's slices of 13 or more characters do. */
+function detached(term: string): string {
+  return term.length < 13 ? term : Buffer.from(term, "utf16le").toString("utf16le");
+}

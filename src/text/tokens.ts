@@ -1,0 +1,88 @@
+import { stemmer } from "stemmer";
+
+/** Longer words are cut to this many UTF-16 code units: a blob of base64 must not cost more than a word. */
+const WORD_LENGTH_MAX = 64;
+
+/** Lucene's English stop words. */
+const STOP_WORDS: ReadonlySet<string> = new Set(
+  (
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this " +
+    "to was will with"
+  ).split(" "),
+);
+
+/**
+ * The runs of a text that become tokens, by script. Three groups, of which one matches:
+ * 1. Hangul, without the araea (ㆍ, U+119E in NFKC), which is a middle dot in practice;
+ * 2. Han and kana, written without spaces;
+ * 3. words and numbers of every other script, with inner apostrophes (`don't`), thousands separators and decimals.
+ */
+const RUN =
+  /([\p{sc=Hangul}--\u{119e}]+)|([\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]+)|(\p{Nd}{1,3}(?:,\p{Nd}{3})+(?!\p{Nd})(?:\.\p{Nd}+)?|[[\p{L}\p{M}\p{N}]--[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]]+(?:(?:'|(?<=\p{Nd})\.(?=\p{Nd}))[[\p{L}\p{M}\p{N}]--[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]]+)*)/gv;
+
+const LETTERS = /^[a-z']+$/;
+
+/** Reduces an English word, given in lower case, to its stem. */
+export type Stem = (word: string) => string;
+
+/** A Porter stemmer that remembers: for work over many texts. Its memory grows with their vocabulary. */
+export function memoizedStem(): Stem {
+  const stems = new Map<string, string>();
+  return (word) => {
+    let stem = stems.get(word);
+    if (stem === undefined) {
+      stem = stemmer(word);
+      stems.set(word, stem);
+    }
+    return stem;
+  };
+}
+
+/**
+ * Every search token of a text, in order, for any mix of languages. In NFKC and lower case, a run of Hangul, Han or kana
+ * gives its overlapping bigrams (a single character itself), so that 퇴직금 finds 퇴직금은 without a dictionary; a Latin
+ * word gives its Porter stem, an English stop word itself; numbers stay whole, without thousands separators.
+ * Deterministic, linear in the length of the text.
+ */
+export function searchTokens(text: string, stem: Stem = stemmer): string[] {
+  const tokens: string[] = [];
+  for (const [run, hangul, ideographs] of text.normalize("NFKC").toLowerCase().replaceAll("’", "'").matchAll(RUN)) {
+    if (hangul !== undefined) pushBigrams(hangul, tokens);
+    else if (ideographs !== undefined) pushBigrams(ideographs, tokens);
+    else tokens.push(wordToken(run, stem));
+  }
+  return tokens;
+}
+
+/** The tokens of a query: without stop words, unless it has nothing else ("to be or not to be"). */
+export function queryTokens(text: string, stem: Stem = stemmer): string[] {
+  const tokens = searchTokens(text, stem);
+  const content = tokens.filter((token) => !STOP_WORDS.has(token));
+  return content.length > 0 ? content : tokens;
+}
+
+export function isStopWord(token: string): boolean {
+  return STOP_WORDS.has(token);
+}
+
+function wordToken(run: string, stem: Stem): string {
+  const word = run.endsWith("'s") ? run.slice(0, -2) : run;
+  if (word.length > WORD_LENGTH_MAX) return word.slice(0, WORD_LENGTH_MAX);
+  if (LETTERS.test(word)) return STOP_WORDS.has(word) ? word : stem(word);
+  return word.replaceAll(",", "");
+}
+
+function pushBigrams(run: string, tokens: string[]): void {
+  if (run.length === 1) tokens.push(run);
+  else if (SURROGATE.test(run)) pushBigramsOfCharacters([...run], tokens);
+  else for (let i = 0; i + 1 < run.length; i++) tokens.push(run.slice(i, i + 2));
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** For runs with characters of two code units (rare Han). */
+function pushBigramsOfCharacters(characters: readonly string[], tokens: string[]): void {
+  const [only = ""] = characters;
+  if (characters.length === 1) tokens.push(only);
+  for (let i = 0; i + 1 < characters.length; i++) tokens.push(characters.slice(i, i + 2).join(""));
+}

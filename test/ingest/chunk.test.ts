@@ -1,0 +1,204 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
+import { type Chunk, chunk, HARD_LIMIT_FACTOR } from "../../src/ingest/chunk.ts";
+import { type Block, readDocument } from "../../src/ingest/load.ts";
+
+const counter = await createO200kCounter();
+const options = { targetTokens: 64, overlapTokens: 16 };
+const cut = (blocks: readonly Block[], overrides: Partial<typeof options> = {}) =>
+  chunk(blocks, { ...options, ...overrides }, counter);
+const heading = (depth: number, text: string): Block => ({ kind: "heading", depth, text });
+const prose = (text: string): Block => ({ kind: "text", text });
+const sentence = (n: number) => `${n}번째 문장은 퇴직금을 다룬다.`;
+const sentences = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => sentence(from + i)).join(" ");
+
+describe("sections", () => {
+  test("a section within the target is one chunk, with its heading path", () => {
+    const chunks = cut([
+      heading(2, "퇴직금"),
+      prose(sentences(1, 5)),
+      heading(3, "중간 정산"),
+      prose(sentences(6, 10)),
+    ]);
+    expect(chunks).toEqual([
+      { text: sentences(1, 5), headings: ["퇴직금"], tokens: counter.count(sentences(1, 5)) },
+      { text: sentences(6, 10), headings: ["퇴직금", "중간 정산"], tokens: counter.count(sentences(6, 10)) },
+    ]);
+  });
+
+  test("a heading of the same or a higher level ends the path", () => {
+    const body = prose(sentences(1, 5));
+    const chunks = cut([heading(2, "a"), heading(4, "b"), body, heading(3, "c"), body, heading(2, "d"), body]);
+    expect(chunks.map(({ headings }) => headings)).toEqual([["a", "b"], ["a", "c"], ["d"]]);
+  });
+
+  test("tiny neighbours share a chunk under the headings they share, their own in its text", () => {
+    const chunks = cut([heading(2, "FAQ"), heading(3, "A?"), prose("예."), heading(3, "B?"), prose("아니요.")]);
+    expect(chunks).toHaveLength(1);
+    expect(chunks[0]).toMatchObject({ headings: ["FAQ"], text: "A?\n\n예.\n\nB?\n\n아니요." });
+  });
+
+  test("a heading with nothing under it is not lost", () => {
+    const chunks = cut([prose(sentences(1, 5)), heading(2, "끝맺음")]);
+    expect(chunks.at(-1)).toMatchObject({ text: "끝맺음", headings: [] });
+  });
+});
+
+describe("long sections", () => {
+  test("are cut at ends of sentences, and repeat the last ones", () => {
+    const chunks = cut([heading(2, "퇴직금"), prose(sentences(1, 40))]);
+    expect(chunks.length).toBeGreaterThan(5);
+    for (const { text, headings } of chunks) {
+      expect(text).toMatch(/^\d+번째 .*다\.$/);
+      expect(headings).toEqual(["퇴직금"]);
+    }
+    for (const [i, { text }] of chunks.slice(1).entries()) {
+      const first = /^\d+번째[^.]*\./.exec(text)?.[0] ?? "?";
+      expect(chunks[i]?.text).toContain(first);
+    }
+  });
+
+  test("repeat nothing without overlap, nor from one section in another", () => {
+    const chunks = cut([prose(sentences(1, 40))], { overlapTokens: 0 });
+    expect(chunks.map(({ text }) => text).join(" ")).toBe(sentences(1, 40));
+    const [, second] = cut([heading(2, "a"), prose(sentences(1, 6)), heading(2, "b"), prose(sentences(7, 12))]);
+    expect(second?.text.startsWith(sentence(7))).toBe(true);
+  });
+
+  test("do not leave a tail of a few words", () => {
+    for (let n = 5; n < 40; n++) {
+      const chunks = cut([prose(sentences(1, n))], { overlapTokens: 0 });
+      if (chunks.length > 1) expect(Math.min(...chunks.map(({ tokens }) => tokens))).toBeGreaterThan(16);
+    }
+  });
+
+  test("without a single space are cut between characters", () => {
+    const family = "👩‍👩‍👧‍👦";
+    const chunks = cut([prose(family.repeat(200))], { overlapTokens: 0 });
+    expect(chunks.map(({ text }) => text).join("")).toBe(family.repeat(200));
+    for (const { text } of chunks) expect(text.startsWith("👩") && text.endsWith("👦")).toBe(true);
+  });
+});
+
+describe("tables and code", () => {
+  const rows = (n: number) => ["항목 | 금액", ...Array.from({ length: n }, (_, i) => `교통비 ${i} | ${i}000원`)];
+
+  test("stay whole up to four times the target", () => {
+    const text = rows(20).join("\n");
+    expect(counter.count(text)).toBeGreaterThan(options.targetTokens * 2);
+    const chunks = cut([prose(sentences(1, 5)), { kind: "table", text }, prose(sentences(6, 10))]);
+    expect(chunks.map((part) => part.text)).toContain(text);
+  });
+
+  test("beyond, a table is cut between rows, each part under its header row", () => {
+    const text = rows(100).join("\n");
+    const chunks = cut([{ kind: "table", text }]);
+    expect(chunks.length).toBeGreaterThan(4);
+    for (const part of chunks) expect(part.text.split("\n")[0]).toBe("항목 | 금액");
+    expect(chunks.flatMap((part) => part.text.split("\n").slice(1))).toEqual(rows(100).slice(1));
+  });
+
+  test("beyond, code is cut between lines and keeps its indents", () => {
+    const text = Array.from({ length: 200 }, (_, i) => `${"  ".repeat(i % 3)}call(${i});`).join("\n");
+    const chunks = cut([{ kind: "code", text }]);
+    expect(chunks.map((part) => part.text).join("\n")).toBe(text);
+  });
+});
+
+test.each([
+  [{ targetTokens: 8 }, /targetTokens.*at least 16/],
+  [{ targetTokens: 100.5 }, /targetTokens.*whole number/],
+  [{ overlapTokens: 33 }, /overlapTokens.*half of targetTokens/],
+  [{ overlapTokens: -1 }, /overlapTokens/],
+])("refuses %j", (overrides, message) => {
+  expect(() => cut([prose("a")], overrides)).toThrow(message);
+});
+
+const word = fc.oneof(
+  fc.constantFrom("퇴직금은", "근로자가", "severance", "2026년", "끝.", "Done.", "예?", "1.", "가."),
+  fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((text) => !/[\s|\0]/.test(text)),
+  fc.constantFrom("x".repeat(400), "가".repeat(300), "👩‍👩‍👧".repeat(60)),
+);
+const line = fc.array(word, { minLength: 1, maxLength: 60 }).map((words) => words.join(" "));
+const block = fc.oneof(
+  fc.record({
+    kind: fc.constant("heading" as const),
+    depth: fc.integer({ min: 1, max: 6 }),
+    text: line.map((text) => text.slice(0, 30).trim() || "h"),
+  }),
+  fc.record({
+    kind: fc.constantFrom("text" as const, "list" as const, "code" as const),
+    text: fc.array(line, { minLength: 1, maxLength: 8 }).map((lines) => lines.join("\n")),
+  }),
+  fc.record({
+    kind: fc.constant("table" as const),
+    text: fc.array(line, { minLength: 2, maxLength: 12 }).map((lines) => lines.join("\n")),
+  }),
+);
+
+/** Whether everything but white space of `text` appears in `chunks`, in order, with repeats allowed. */
+function covers(chunks: readonly Chunk[], words: readonly string[]): string | null {
+  const all = chunks.map((part) => [...part.headings, part.text].join("\n"));
+  let at = 0;
+  for (const text of words) {
+    let found = at;
+    while (found < all.length && !all[found]?.includes(text)) found++;
+    if (found === all.length) return text;
+    at = found;
+  }
+  return null;
+}
+
+describe("whatever the document", () => {
+  test("no word is lost and none changes its order; no chunk exceeds the hard limit; tables stay whole", () => {
+    fc.assert(
+      fc.property(fc.array(block, { maxLength: 12 }), (blocks) => {
+        const chunks = cut(blocks);
+        const words = blocks.flatMap(({ kind, text }) =>
+          kind === "heading"
+            ? [text]
+            : text.split(/\s+/).filter((part) => part !== "" && counter.count(part) < options.targetTokens / 2),
+        );
+        expect(covers(chunks, words)).toBeNull();
+        for (const part of chunks) {
+          expect(part.tokens).toBe(counter.count(part.text));
+          expect(part.tokens).toBeLessThanOrEqual(options.targetTokens * HARD_LIMIT_FACTOR);
+          expect(part.text.isWellFormed()).toBe(true);
+        }
+        for (const { kind, text } of blocks) {
+          if (kind !== "table" || counter.count(text) > options.targetTokens * HARD_LIMIT_FACTOR) continue;
+          expect(chunks.some((part) => part.text.includes(text))).toBe(true);
+        }
+        expect(cut(blocks)).toEqual(chunks);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("a short row of JSONL is exactly one passage", () => {
+    fc.assert(
+      fc.property(line, (text) => {
+        const { blocks } = readDocument({ id: "1", text, format: "text" });
+        fc.pre(counter.count(text) <= options.targetTokens);
+        expect(cut(blocks)).toHaveLength(1);
+      }),
+    );
+  });
+
+  test.each([
+    ["one word", "x".repeat(300_000)],
+    ["spaces", `${" ".repeat(300_000)}a`],
+    ["words without sentences", "단어 ".repeat(100_000)],
+    ["one-letter lines", "a\n".repeat(100_000)],
+    ["dots", ".".repeat(300_000)],
+    ["dots and spaces", ". ".repeat(150_000)],
+    ["one endless character", `e${"\u0301".repeat(100_000)}`],
+  ])("a very long run of %s is cut in good time", (_, text) => {
+    const startedAt = performance.now();
+    const chunks = chunk([prose(text)], { targetTokens: 256, overlapTokens: 32 }, counter);
+    for (const part of chunks) expect(part.tokens).toBeLessThanOrEqual(1_024);
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+});

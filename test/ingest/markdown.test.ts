@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import { readDocument } from "../../src/ingest/load.ts";
+
+const read = (text: string) => readDocument({ id: "doc.md", text, format: "markdown" });
+const blocks = (text: string) => read(text).blocks;
+
+describe("Markdown", () => {
+  test("front matter gives title, url, groups and metadata; dates are ISO strings", () => {
+    const document = read(
+      "---\ntitle: 퇴직금 안내\nurl: https://example.com/a\ngroups: [hr, legal]\ndate: 2026-03-01\nversion: 3\ndraft: false\ntags: [급여, 퇴직]\nauthor:\n  name: nested\nempty:\n---\n# 제목\n\n본문",
+    );
+    expect(document.title).toBe("퇴직금 안내");
+    expect(document.url).toBe("https://example.com/a");
+    expect(document.groups).toEqual(["hr", "legal"]);
+    expect(document.metadata).toEqual({ date: "2026-03-01", version: 3, draft: false, tags: ["급여", "퇴직"] });
+    expect(document.blocks).toEqual([
+      { kind: "heading", depth: 1, text: "제목" },
+      { kind: "text", text: "본문" },
+    ]);
+  });
+
+  test("the h1 that became the title is not a heading of its passages", () => {
+    const document = read("# 휴가 규정 { #leave }\n\n소개\n\n## 연차\n\n15일");
+    expect(document.title).toBe("휴가 규정");
+    expect(document.blocks).toEqual([
+      { kind: "text", text: "소개" },
+      { kind: "heading", depth: 2, text: "연차" },
+      { kind: "text", text: "15일" },
+    ]);
+  });
+
+  test("a rule at the top is not front matter", () => {
+    expect(blocks("---\n\nJust prose\n\n---\n\nmore")).toEqual([
+      { kind: "text", text: "Just prose" },
+      { kind: "text", text: "more" },
+    ]);
+  });
+
+  test.each([
+    ["broken YAML", "---\ntitle: [unclosed\n---\ntext", /front matter that is not valid YAML/],
+    ["groups that are not names", "---\ngroups: {a: 1}\n---\ntext", /groups that are not names/],
+    [
+      "an alias bomb",
+      `---\na: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi"
+        .split("")
+        .map((k, i) => `${k}: &${k} [${Array(9).fill(`*${"abcdefghi"[i]}`)}]`)
+        .join("\n")}\n---\ntext`,
+      /doc\.md/,
+    ],
+    ["no text", "# Only a title\n", /has no text/],
+    ["white space only", " \n\n\t\n", /has no text/],
+  ])("refuses %s, naming the document", (_, text, message) => {
+    expect(() => read(text)).toThrow(message);
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: "request_invalid" }));
+  });
+
+  test("inline marks go, words stay", () => {
+    expect(
+      blocks(
+        '**굵게** _기울임_ `code()` [링크](https://a.b/c "t") [ref][r] ![그림](x.png) a &amp; b &lt;T&gt; <b>c</b><br>d\nsoft\n\n[r]: https://x.y',
+      ),
+    ).toEqual([{ kind: "text", text: "굵게 기울임 code() 링크 ref 그림 a & b <T> c\nd soft" }]);
+  });
+
+  test("tables are rows of cells, header first", () => {
+    expect(blocks("| 구분 | 금액 |\n|---|--:|\n| **교통비** | 1,000 |\n| 식비 | `a\\|b` |")).toEqual([
+      { kind: "table", text: "구분 | 금액\n교통비 | 1,000\n식비 | a|b" },
+    ]);
+  });
+
+  test("code stays as it is", () => {
+    expect(blocks("```python\n# not a heading\n  x = 1\n\n```\n")).toEqual([
+      { kind: "code", text: "# not a heading\n  x = 1" },
+    ]);
+  });
+
+  test("lists keep their nesting and numbers", () => {
+    expect(blocks("3. 하나\n4. 둘\n   - 둘의 하나\n   - [x] 둘의 둘\n\n     이어지는 문단\n")).toEqual([
+      { kind: "list", text: "3. 하나\n4. 둘\n   - 둘의 하나\n   - [x] 둘의 둘\n     이어지는 문단" },
+    ]);
+  });
+
+  test("quotations and raw HTML are text, scripts and comments are not", () => {
+    expect(
+      blocks("> # 인용 제목\n> 인용문\n\n<div><p>안내</p><script>x()</script></div>\n\n<!-- 숨김 -->\n\n끝"),
+    ).toEqual([
+      { kind: "text", text: "인용 제목" },
+      { kind: "text", text: "인용문" },
+      { kind: "text", text: "안내" },
+      { kind: "text", text: "끝" },
+    ]);
+  });
+
+  test("text is NFC and has Unix line ends", () => {
+    const document = read(
+      "# 한글".normalize("NFD").concat("\r\n\r\n본문".normalize("NFD"), "\r\n```\r\na\r\nb\r\n```"),
+    );
+    expect(document.title).toBe("한글");
+    expect(document.blocks).toEqual([
+      { kind: "text", text: "본문" },
+      { kind: "code", text: "a\nb" },
+    ]);
+  });
+
+  test("equal content has an equal hash; any change another one", () => {
+    const base = { id: "a", text: "본문", format: "text", metadata: { a: 1, b: 2 } } as const;
+    const { hash } = readDocument(base);
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(readDocument({ ...base, metadata: { b: 2, a: 1 } }).hash).toBe(hash);
+    const others = [
+      { ...base, text: "본문." },
+      { ...base, metadata: { a: 1 } },
+      { ...base, title: "t" },
+      { ...base, url: "https://a.b" },
+      { ...base, groups: ["hr"] },
+    ].map((input) => readDocument(input).hash);
+    expect(new Set([hash, ...others]).size).toBe(6);
+  });
+});

@@ -1,12 +1,29 @@
 import { defineConfig } from "vitest/config";
 
+const report = process.env["RAGLINE_TEST_REPORT"];
+const common = {
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  pool: "forks",
+  // Some tests measure time and start processes: no more files at once than a small machine has cores.
+  maxWorkers: 2,
+} as const;
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // Some tests start servers and measure time: files run in processes of their own, two at a time.
-    pool: "forks",
-    maxWorkers: 2,
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
+    projects: [
+      { test: { ...common, name: "test", include: ["test/**/*.test.ts"], exclude: ["test/slow/**"] } },
+      {
+        test: {
+          ...common,
+          name: "package",
+          include: ["test/slow/package.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
+    ],
   },
 });

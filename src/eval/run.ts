@@ -47,7 +47,9 @@ export async function evaluate(
 function latencies(timings: readonly Timings[]): Record<string, Latency> {
   const byStep = new Map<string, number[]>();
   for (const [step, ms] of timings.flatMap((one) => Object.entries(one))) {
-    byStep.set(step, [...(byStep.get(step) ?? []), ms]);
+    const values = byStep.get(step);
+    if (values) values.push(ms);
+    else byStep.set(step, [ms]);
   }
   return Object.fromEntries(
     [...byStep].map(([step, values]) => [step, { p50: percentile(values, 50), p95: percentile(values, 95) }]),

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import type { CachedAnswer } from "../ports/answer-cache.ts";
 import type { CallOptions, Session } from "../types.ts";
 import type { Answer } from "./answer.ts";
-import type { Rewritten } from "./rewrite.ts";
-import type { Question, Stages } from "./stages.ts";
+import type { Question, Rewritten, Stages } from "./stages.ts";
 
 /**
  * Step 3: the key under which an answer may be served again: everything the answer depends on. That is the standalone query,

@@ -1,12 +1,5 @@
 import type { Session } from "../types.ts";
-import type { Question, Stages } from "./stages.ts";
-
-export interface Rewritten {
-  /** What is searched for. */
-  readonly query: string;
-  /** The query means the same without the conversation. */
-  readonly standalone: boolean;
-}
+import type { Question, Rewritten, Stages } from "./stages.ts";
 
 const REFERS_BACK_EN =
   /^(and|but|so|then|also|what about|how about|why|really)\b|\b(it|its|they|them|their|theirs|this|that|these|those|there|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;

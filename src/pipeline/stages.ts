@@ -53,3 +53,10 @@ export interface Question {
   readonly top: number | null;
   readonly useCache: boolean;
 }
+
+export interface Rewritten {
+  /** What is searched for. */
+  readonly query: string;
+  /** The query means the same without the conversation. */
+  readonly standalone: boolean;
+}

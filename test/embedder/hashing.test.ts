@@ -4,13 +4,18 @@ import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 
 const { signal } = new AbortController();
 
+const cosine = (a: Float32Array = new Float32Array(), b: Float32Array = a) =>
+  a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
 describe("hashing embedder", () => {
   test("gives unit vectors, or zeros of nothing, the same each time and in any batch", async () => {
     const embedder = createHashingEmbedder({ dimensions: 256 });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.string({ unit: "grapheme" })), async (texts) => {
         const together = await embedder.embed(texts, "passage", { signal });
-        const apart = await Promise.all(texts.map(async (text) => (await embedder.embed([text], "query", { signal }))[0]));
+        const apart = await Promise.all(
+          texts.map(async (text) => (await embedder.embed([text], "query", { signal }))[0]),
+        );
         expect(together).toEqual(apart);
         for (const vector of together) {
           expect(vector).toHaveLength(256);
@@ -25,7 +30,6 @@ describe("hashing embedder", () => {
     const embedder = createHashingEmbedder();
     const texts = ["퇴직금은 언제", "퇴직금을 언제", "회의실 예약", "Тест один", "ОДИН тест"];
     const [a, b, c, d, e] = await embedder.embed(texts, "query", { signal });
-    const cosine = (x?: Float32Array, y?: Float32Array) => (x ?? []).reduce((sum, v, i) => sum + v * (y?.[i] ?? 0), 0);
     expect(cosine(a, b)).toBeGreaterThan(0.5);
     expect(cosine(a, c)).toBeLessThan(0.3);
     expect(cosine(d, e)).toBeCloseTo(1, 5);

@@ -118,7 +118,7 @@ test.each([
 
 const word = fc.oneof(
   fc.constantFrom("퇴직금은", "근로자가", "severance", "2026년", "끝.", "Done.", "예?", "1.", "가."),
-  fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((text) => !/[\s|\0]/.test(text)),
+  fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((text) => !/[\s|\0。！？]/.test(text)),
   fc.constantFrom("x".repeat(400), "가".repeat(300), "👩‍👩‍👧".repeat(60)),
 );
 const line = fc.array(word, { minLength: 1, maxLength: 60 }).map((words) => words.join(" "));
@@ -173,7 +173,7 @@ describe("whatever the document", () => {
         }
         expect(cut(blocks)).toEqual(chunks);
       }),
-      { numRuns: 150 },
+      { numRuns: 100, endOnFailure: true },
     );
   });
 

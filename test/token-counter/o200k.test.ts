@@ -64,6 +64,20 @@ describe("o200k counter", () => {
     );
   });
 
+  test("is exact wherever white space stands", () => {
+    const space = fc.constantFrom(" ", "  ", "\n", " \n ", "\t", "\u00a0", "\u3000", "\r\n");
+    const word = fc.oneof(
+      fc.constantFrom("퇴직금은", "don't", "1,000원", "---", "🙂", "/"),
+      fc.string({ maxLength: 8 }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(word, space), { maxLength: 30 }), (parts) => {
+        const text = parts.flat().join("");
+        expect(counter.count(text)).toBe(real(text));
+      }),
+    );
+  });
+
   test.each([
     ["one letter", "x".repeat(1_000_000)],
     ["Hangul", "가나다라".repeat(250_000)],
@@ -72,6 +86,7 @@ describe("o200k counter", () => {
     ["slashes and line ends", "/\n".repeat(500_000)],
     ["punctuation", "!?".repeat(500_000)],
     ["combining marks", "e\u0301".repeat(500_000)],
+    ["one word", "단어 ".repeat(330_000)],
     ["emoji", "👩‍👩‍👧‍👦".repeat(90_000)],
     ["halves of surrogate pairs", "\ud800".repeat(1_000_000)],
   ])("takes a megabyte of %s in linear time", (_, text) => {

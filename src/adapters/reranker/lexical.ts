@@ -1,7 +1,7 @@
 import type { Reranker, RerankScore } from "../../ports/reranker.ts";
 import { memoizedStem, queryTokens, type Stem, searchTokens } from "../../text/tokens.ts";
 
-/** How many places a text can rise that holds the whole query close together. */
+/** Places in the order that the whole query standing close together is worth. From 4 to 6 measured alike. */
 const PLACES_MAX = 4;
 
 /** Words count as close together within twice as many tokens as the query has, and at least this many. */
@@ -9,7 +9,7 @@ const WINDOW_MIN = 10;
 
 /**
  * Moves texts up in which the query's words stand close together. It knows words, not meanings: the order of search is the
- * prior, and a text overtakes at most four places. Words that few of the texts hold weigh more, those in all of them next to
+ * prior, and a text rises by fewer than four places. Words that few of the texts hold weigh more, those in all of them next to
  * nothing; where no text holds any, the order stays. Deterministic; under a millisecond or so for 20 passages.
  */
 export function createLexicalReranker(): Reranker {

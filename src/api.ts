@@ -1,0 +1,48 @@
+import type { IngestProgress } from "./ingest/ingest.ts";
+import type { Degradation, ScoredPassage, Timings } from "./types.ts";
+
+/** Who asks, and until when. */
+export interface CallerOptions {
+  /** Abort it when the caller leaves: all work for the call stops. */
+  readonly signal?: AbortSignal;
+  /** Instead of the configured tenant. Never take it from an unauthenticated client. */
+  readonly tenant?: string;
+  /** Groups whose documents the caller may read besides the open ones. */
+  readonly groups?: readonly string[];
+  /** Names the call in events, logs and the stored turn; made up where absent. */
+  readonly requestId?: string;
+}
+
+export interface SearchResponse {
+  /** Best first, on the reranker's scale; on that of search where it did not rank. */
+  readonly hits: readonly ScoredPassage[];
+  /** As search found them, before reranking. */
+  readonly found: readonly ScoredPassage[];
+  readonly timings: Timings;
+  readonly degraded: readonly Degradation[];
+}
+
+export interface Status {
+  readonly version: string;
+  readonly tenant: string;
+  readonly collection: string;
+  readonly documents: number;
+  readonly passages: number;
+  /** What each stage runs on, by step; the embedded defaults are named for what they are. */
+  readonly stages: Readonly<Record<string, string>>;
+  /** Name of the vector space that the collection was indexed in. */
+  readonly indexedWith: string | null;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One line a thing that is missing. */
+  readonly missing: readonly string[];
+}
+
+export interface IndexOptions extends CallerOptions {
+  readonly collection?: string;
+  /** Deletes documents that the sources do not have any more. */
+  readonly prune?: boolean;
+  onProgress?(progress: IngestProgress): void;
+}

@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { configurationPage } from "../scripts/configuration-page.ts";
+import { configSchema } from "../src/config.ts";
+import { ERRORS } from "../src/errors.ts";
+import { STEPS } from "../src/types.ts";
+
+const SRC = resolve(import.meta.dirname, "../src");
+
+/**
+ * Who may import whom, by the first part of a path below src. A file is its own name. Everything may use `types`,
+ * `errors` and its own folder; nothing else is allowed that does not stand here.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  types: [],
+  errors: [],
+  ports: [],
+  text: [],
+  resident: ["text"],
+  run: [],
+  adapters: ["ports", "resident", "text"],
+  ingest: ["ports", "text"],
+  eval: [],
+  pipeline: ["run", "ports", "text"],
+  config: [],
+  requests: ["config"],
+  background: [],
+  "whole-answer": [],
+  compose: ["adapters", "config", "pipeline", "ports", "run"],
+  api: ["ingest"],
+  ragline: ["api", "background", "config", "ingest", "pipeline", "ports", "requests", "run", "whole-answer"],
+  index: ["api", "compose", "config", "ingest", "ragline", "requests", "whole-answer"],
+  http: ["index", "whole-answer"],
+  cli: ["compose", "config", "eval", "http", "index", "ingest", "pipeline", "run", "text", "whole-answer"],
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(file: string): Import[] {
+  const source = readFileSync(file, "utf8");
+  const specifiers = [...source.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(
+    ([, specifier = ""]) => specifier,
+  );
+  return specifiers.map((specifier) => ({
+    from: relative(SRC, file),
+    to: relative(SRC, resolve(dirname(file), specifier)),
+  }));
+}
+
+const part = (path: string) => path.split("/")[0]?.replace(/\.ts$/, "") ?? "";
+const files = filesBelow(SRC);
+const imports = files.flatMap(importsOf);
+
+describe("architecture", () => {
+  it("every part of src has a rule", () => {
+    const parts = [...new Set(files.map((file) => part(relative(SRC, file))))].sort();
+    expect(parts).toEqual(Object.keys(MAY_IMPORT).sort());
+  });
+
+  it("imports point in the allowed direction only", () => {
+    const broken = imports.filter(({ from, to }) => {
+      const [source, target] = [part(from), part(to)];
+      if (source === target) return false;
+      if (target === "types" || (target === "errors" && source !== "types" && source !== "ports")) return false;
+      return !MAY_IMPORT[source]?.includes(target);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("every relative import names a file that exists", () => {
+    expect(imports.filter(({ to }) => !existsSync(join(SRC, to)))).toEqual([]);
+  });
+
+  it("only compose.ts imports adapters", () => {
+    const others = imports.filter(({ from, to }) => part(to) === "adapters" && part(from) !== "adapters");
+    expect([...new Set(others.map(({ from }) => from))]).toEqual(["compose.ts"]);
+  });
+
+  it("an adapter imports nothing of another port's adapters but the technology they share", () => {
+    const shared = ["sqlite", "http"];
+    const broken = imports.filter(({ from, to }) => {
+      const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
+      return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("steps never import steps: only ask.ts does", () => {
+    const steps = new Set<string>(STEPS.map((step) => `pipeline/${step}.ts`));
+    const broken = imports.filter(
+      ({ from, to }) => steps.has(to) && part(from) === "pipeline" && from !== "pipeline/ask.ts",
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it("every step has its file, and ask.ts is at most 120 lines", () => {
+    for (const step of STEPS) expect(existsSync(join(SRC, "pipeline", `${step}.ts`)), step).toBe(true);
+    expect(readFileSync(join(SRC, "pipeline/ask.ts"), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(120);
+  });
+
+  it("only config.ts and the command line's debug switch read the environment", () => {
+    const readers = files
+      .filter((file) => /process\.env/.test(readFileSync(file, "utf8")))
+      .map((file) => relative(SRC, file));
+    expect(readers.sort()).toEqual(["cli/main.ts", "config.ts"]);
+  });
+
+  it("names avoid the words that say nothing", () => {
+    const pattern = /\b(?:class|interface|type|function|const)\s+\w*(?:Manager|Helper|Util|Utils|Impl)\b/;
+    expect(files.filter((file) => pattern.test(readFileSync(file, "utf8")))).toEqual([]);
+  });
+
+  it("no file is longer than 320 lines", () => {
+    const long = files
+      .map((file) => ({ file: relative(SRC, file), lines: readFileSync(file, "utf8").split("\n").length }))
+      .filter(({ lines }) => lines > 320);
+    expect(long).toEqual([]);
+  });
+
+  it("every step's word is a key of the configuration", () => {
+    expect(Object.keys(configSchema.shape)).toEqual(expect.arrayContaining([...STEPS]));
+  });
+
+  it("the documented error table is the one in errors.ts", () => {
+    const page = readFileSync(resolve(SRC, "../docs/http.md"), "utf8");
+    const documented = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \| (yes|no) \| (.+) \|$/gm)].map((row) =>
+      row.slice(1),
+    );
+    const table = Object.entries(ERRORS).map(([code, { status, retryable, meaning }]) => [
+      code,
+      String(status),
+      retryable ? "yes" : "no",
+      meaning,
+    ]);
+    expect(documented).toEqual(table);
+  });
+
+  it("docs/configuration.md is what the schema says", () => {
+    expect(readFileSync(resolve(SRC, "../docs/configuration.md"), "utf8")).toBe(configurationPage());
+  });
+});

@@ -1,13 +1,18 @@
 import { stemmer } from "stemmer";
+import { languageOf } from "./language.ts";
 
 /** Longer words are cut to this many UTF-16 code units: a blob of base64 must not cost more than a word. */
 const WORD_LENGTH_MAX = 64;
 
-/** Lucene's English stop words. */
+/** Snowball's English stop words, contractions aside, with Lucene's `into`, `such` and `will`, and `can` of its questions. */
 const STOP_WORDS: ReadonlySet<string> = new Set(
   (
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this " +
-    "to was will with"
+    "i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself it its " +
+    "itself they them their theirs themselves what which who whom this that these those am is are was were be been being " +
+    "have has had having do does did doing would should could ought a an the and but if or because as until while of at by " +
+    "for with about against between into through during before after above below to from up down in out on off over under " +
+    "again further then once here there when where why how all any both each few more most other some such no nor not only " +
+    "own same so than too very will can"
   ).split(" "),
 );
 
@@ -54,15 +59,15 @@ export function searchTokens(text: string, stem: Stem = stemmer): string[] {
   return tokens;
 }
 
-/** The tokens of a query: without stop words, unless it has nothing else ("to be or not to be"). */
+/**
+ * The tokens of a query: without English stop words, unless it has nothing else ("to be or not to be"), or is in Korean, where a
+ * Latin word is a term (IT 지원팀).
+ */
 export function queryTokens(text: string, stem: Stem = stemmer): string[] {
   const tokens = searchTokens(text, stem);
+  if (languageOf(text) === "ko") return tokens;
   const content = tokens.filter((token) => !STOP_WORDS.has(token));
   return content.length > 0 ? content : tokens;
-}
-
-export function isStopWord(token: string): boolean {
-  return STOP_WORDS.has(token);
 }
 
 function wordToken(run: string, stem: Stem): string {

@@ -63,8 +63,8 @@ describe("long sections", () => {
   test("repeat nothing without overlap, nor from one section in another", () => {
     const chunks = cut([prose(sentences(1, 40))], { overlapTokens: 0 });
     expect(chunks.map(({ text }) => text).join(" ")).toBe(sentences(1, 40));
-    const [, second] = cut([heading(2, "a"), prose(sentences(1, 6)), heading(2, "b"), prose(sentences(7, 12))]);
-    expect(second?.text.startsWith(sentence(7))).toBe(true);
+    const two = cut([heading(2, "a"), prose(sentences(1, 6)), heading(2, "b"), prose(sentences(7, 12))]);
+    expect(two.find(({ headings }) => headings[0] === "b")?.text.startsWith(sentence(7))).toBe(true);
   });
 
   test("do not leave a tail of a few words", () => {
@@ -89,7 +89,7 @@ describe("tables and code", () => {
     const text = rows(20).join("\n");
     expect(counter.count(text)).toBeGreaterThan(options.targetTokens * 2);
     const chunks = cut([prose(sentences(1, 5)), { kind: "table", text }, prose(sentences(6, 10))]);
-    expect(chunks.map((part) => part.text)).toContain(text);
+    expect(chunks.filter((part) => part.text.includes(text))).toHaveLength(1);
   });
 
   test("beyond, a table is cut between rows, each part under its header row", () => {
@@ -126,7 +126,7 @@ const block = fc.oneof(
   fc.record({
     kind: fc.constant("heading" as const),
     depth: fc.integer({ min: 1, max: 6 }),
-    text: line.map((text) => text.slice(0, 30).trim() || "h"),
+    text: line.map((text) => text.slice(0, 30).toWellFormed().trim() || "h"),
   }),
   fc.record({
     kind: fc.constantFrom("text" as const, "list" as const, "code" as const),

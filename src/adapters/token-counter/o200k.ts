@@ -30,10 +30,11 @@ export async function createO200kCounter(): Promise<TokenCounter> {
 
   function countRun(run: string): number {
     let tokens = 0;
-    for (let start = 0; start < run.length; ) {
-      const end = pieceEnd(run, start);
-      tokens += countTokens(run.slice(start, end), plainText) + 1;
-      start = end;
+    let last = { piece: "", tokens: 0 };
+    for (let start = 0; start < run.length; start += last.piece.length) {
+      const piece = run.slice(start, pieceEnd(run, start));
+      if (piece !== last.piece) last = { piece, tokens: countTokens(piece, plainText) };
+      tokens += last.tokens + 1;
     }
     return tokens;
   }

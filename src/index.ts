@@ -12,6 +12,13 @@ export type { AskRequest, DocumentInput, DocumentListRequest, SearchRequest } fr
 export type * from "./types.ts";
 export type { WholeAnswer } from "./whole-answer.ts";
 
+export interface CreateOptions {
+  /** Default: lines of JSON on standard error. */
+  readonly log?: Logger;
+  /** False: the index is loaded by the first search, not at once. */
+  readonly warm?: boolean;
+}
+
 /**
  * A Ragline in this process. Close it when done.
  * @throws RaglineError `config_invalid` with every problem of the configuration.
@@ -23,8 +30,11 @@ export type { WholeAnswer } from "./whole-answer.ts";
  * await ragline.close();
  * ```
  */
-export async function createRagline(input: ConfigInput | Config = {}, log?: Logger): Promise<Ragline> {
+export async function createRagline(input: ConfigInput | Config = {}, options: CreateOptions = {}): Promise<Ragline> {
   const config = parseConfig(input);
   const { stages, close } = await compose(config);
-  return new Ragline(config, stages, close, log ?? pino({ level: config.log.level }, pino.destination(2)));
+  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
+  const ragline = new Ragline(config, stages, close, log);
+  if (options.warm ?? true) await ragline.warm();
+  return ragline;
 }

@@ -201,6 +201,12 @@ export class Ragline {
     };
   }
 
+  /** Loads the index of a collection, so that its first question need not wait. */
+  async warm(collection?: string, caller: CallerOptions = {}): Promise<void> {
+    const signal = caller.signal ?? new AbortController().signal;
+    await this.#stages.index.warm?.(this.#scope(collection, caller), { signal });
+  }
+
   /** Whether questions can be answered now, and if not, what is missing. */
   async ready(caller: CallerOptions = {}): Promise<Readiness> {
     const missing: string[] = [];

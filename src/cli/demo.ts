@@ -34,7 +34,7 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
         console.log(nextSteps(addressOf(server)));
         return serveUntil(server, signal);
       },
-      change,
+      { change },
     );
   } finally {
     await rm(folder, { recursive: true, force: true });

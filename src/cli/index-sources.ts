@@ -15,10 +15,14 @@ export async function indexCommand(
   paths: readonly string[],
   options: IndexCommandOptions,
 ): Promise<void> {
-  await withRagline(configFile, async (ragline, signal) => {
-    const report = await indexWithProgress(ragline, paths, signal, options);
-    if (report.failures.length > 0) process.exitCode = 1;
-  });
+  await withRagline(
+    configFile,
+    async (ragline, signal) => {
+      const report = await indexWithProgress(ragline, paths, signal, options);
+      if (report.failures.length > 0) process.exitCode = 1;
+    },
+    { warm: false },
+  );
 }
 
 /** Indexes with a progress bar, then says what was done and what failed. */

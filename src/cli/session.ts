@@ -5,9 +5,10 @@ import { type Config, createRagline, type Ragline } from "../index.ts";
 export async function withRagline<T>(
   configFile: string | undefined,
   use: (ragline: Ragline, signal: AbortSignal) => Promise<T>,
-  change: (config: Config) => Config = (config) => config,
+  options: { readonly change?: (config: Config) => Config; readonly warm?: boolean } = {},
 ): Promise<T> {
-  const ragline = await createRagline(change(loadConfig(configFile)));
+  const { change = (config) => config, warm = true } = options;
+  const ragline = await createRagline(change(loadConfig(configFile)), { warm });
   const stop = stopSignal();
   try {
     return await use(ragline, stop.signal);

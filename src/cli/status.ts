@@ -5,18 +5,22 @@ export async function statusCommand(
   configFile: string | undefined,
   options: { readonly collection?: string; readonly json?: true },
 ): Promise<void> {
-  await withRagline(configFile, async (ragline) => {
-    const status = await ragline.status(options.collection);
-    if (options.json) {
-      console.log(JSON.stringify(status));
-      return;
-    }
-    const { version, tenant, collection, documents, passages, indexedWith, stages } = status;
-    console.log(`ragline ${version}`);
-    console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
-    if (indexedWith) console.log(`indexed with ${indexedWith}`);
-    for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
-    const { missing } = await ragline.ready();
-    for (const what of missing) console.log(`not ready: ${what}`);
-  });
+  await withRagline(
+    configFile,
+    async (ragline) => {
+      const status = await ragline.status(options.collection);
+      if (options.json) {
+        console.log(JSON.stringify(status));
+        return;
+      }
+      const { version, tenant, collection, documents, passages, indexedWith, stages } = status;
+      console.log(`ragline ${version}`);
+      console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
+      if (indexedWith) console.log(`indexed with ${indexedWith}`);
+      for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      const { missing } = await ragline.ready();
+      for (const what of missing) console.log(`not ready: ${what}`);
+    },
+    { warm: false },
+  );
 }

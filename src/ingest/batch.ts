@@ -7,7 +7,7 @@ const BATCH_TEXTS = 64;
 export interface EmbedBatcher {
   /** Resolves when all of them are embedded; they may wait for others until `flush`. */
   embed(texts: readonly string[]): Promise<Float32Array[]>;
-  /** Embeds what is waiting, full batch or not. */
+  /** Embeds what is waiting, full batch or not: at once, or when a batch under way is done, so that batches can fill. */
   flush(): void;
 }
 
@@ -18,6 +18,8 @@ interface Waiting {
 
 export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): EmbedBatcher {
   let waiting: Waiting[] = [];
+  let running = 0;
+  let flushNext = false;
 
   async function run(batch: readonly Waiting[]): Promise<void> {
     try {
@@ -34,10 +36,20 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): Emb
     }
   }
 
-  function flush(): void {
+  async function embedWaiting(): Promise<void> {
     const batch = waiting;
     waiting = [];
-    if (batch.length > 0) void run(batch);
+    if (batch.length === 0) return;
+    flushNext = false;
+    running++;
+    await run(batch);
+    running--;
+    if (flushNext) void embedWaiting();
+  }
+
+  function flush(): void {
+    if (running > 0) flushNext = true;
+    else void embedWaiting();
   }
 
   return {
@@ -45,7 +57,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): Emb
       const vectors = texts.map((text) => {
         const done = Promise.withResolvers<Float32Array>();
         waiting.push({ text, done });
-        if (waiting.length === BATCH_TEXTS) flush();
+        if (waiting.length === BATCH_TEXTS) void embedWaiting();
         return done.promise;
       });
       return Promise.all(vectors);

@@ -2,7 +2,7 @@ import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Block } from "./document.ts";
 import { type BodyBlock, type Section, toSections } from "./sections.ts";
-import { type Piece, splitLines, splitProse } from "./split.ts";
+import { type Piece, pack, splitLines, splitProse } from "./split.ts";
 
 export interface ChunkOptions {
   /** New text in a chunk, in tokens; a little more where a tail would be left over. At least 16. */
@@ -53,9 +53,9 @@ export function* chunks(
   const tinyTokens = options.targetTokens * TINY_SHARE;
   let pending: Sized | null = null;
   for (const section of toSections(blocks)) {
-    const sized = measure(section, counter);
+    const sized = measure(section, options, counter);
     const joined: Sized | null =
-      pending && pending.tokens + sized.tokens <= tinyTokens ? join(pending, section, counter) : null;
+      pending && pending.tokens + sized.tokens <= tinyTokens ? join(pending, section, options, counter) : null;
     if (joined && joined.tokens <= tinyTokens) pending = joined;
     else {
       if (pending) yield* cut(pending, options, counter);
@@ -85,20 +85,24 @@ interface Sized extends Section {
   readonly tokens: number;
 }
 
-function measure(section: Section, counter: TokenCounter): Sized {
+/** A text of this many UTF-16 units a token is over the target without being counted. */
+const UNITS_PER_TOKEN_MAX = 32;
+
+function measure(section: Section, options: ChunkOptions, counter: TokenCounter): Sized {
   const text = section.blocks.map((block) => block.text).join("\n\n");
-  return { ...section, text, tokens: counter.count(text) };
+  const isLong = text.length > options.targetTokens * UNITS_PER_TOKEN_MAX;
+  return { ...section, text, tokens: isLong ? Number.POSITIVE_INFINITY : counter.count(text) };
 }
 
 /** Two sections as one, under the headings that they share; the other headings become text. */
-function join(first: Section, second: Section, counter: TokenCounter): Sized {
+function join(first: Section, second: Section, options: ChunkOptions, counter: TokenCounter): Sized {
   const differs = first.headings.findIndex((heading, i) => heading !== second.headings[i]);
   const shared = differs === -1 ? first.headings : first.headings.slice(0, differs);
   const withHeadings = ({ headings, blocks }: Section): BodyBlock[] => [
     ...headings.slice(shared.length).map((text): BodyBlock => ({ kind: "text", text })),
     ...blocks,
   ];
-  return measure({ headings: shared, blocks: [...withHeadings(first), ...withHeadings(second)] }, counter);
+  return measure({ headings: shared, blocks: [...withHeadings(first), ...withHeadings(second)] }, options, counter);
 }
 
 /** A piece on its way into a chunk. `separator`, counted in `tokens`, stands before it unless it comes first. */
@@ -114,23 +118,21 @@ function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Gen
     if (text.trim() !== "") yield { text, headings, tokens };
     return;
   }
-  const units = section.blocks.flatMap((block) => toUnits(block, options, counter));
-  for (const group of groupUnits(units, options)) {
+  for (const group of groupUnits(toUnits(section.blocks, options, counter), options)) {
     const joined = group.map((unit, i) => (i === 0 ? unit.text : unit.separator + unit.text)).join("");
     const trimmed = joined.replace(/^\n+/, "").trimEnd();
     if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed) };
   }
 }
 
-function* groupUnits(units: readonly Unit[], options: ChunkOptions): Generator<Unit[], void, undefined> {
+function* groupUnits(units: Iterable<Unit>, options: ChunkOptions): Generator<Unit[], void, undefined> {
   const { targetTokens, overlapTokens } = options;
   const tinyTokens = targetTokens * TINY_SHARE;
-  let remaining = units.reduce((sum, unit) => sum + unit.tokens, 0);
   let group: Unit[] = [];
   let size = 0;
-  for (const unit of units) {
+  for (const { unit, isTail } of withTails(units, tinyTokens)) {
     const isFull = size > 0 && size + unit.tokens > targetTokens;
-    const leavesTiny = size <= tinyTokens || remaining <= tinyTokens;
+    const leavesTiny = size <= tinyTokens || isTail;
     const fits = size + unit.tokens <= targetTokens * HARD_LIMIT_FACTOR - overlapTokens;
     if (isFull && !(leavesTiny && fits)) {
       yield group;
@@ -139,9 +141,25 @@ function* groupUnits(units: readonly Unit[], options: ChunkOptions): Generator<U
     }
     group.push(unit);
     size += unit.tokens;
-    remaining -= unit.tokens;
   }
   if (size > 0) yield group;
+}
+
+/** Every unit, and whether it and all after it have at most `tokensMax` tokens. Looks no further ahead than that. */
+function* withTails(units: Iterable<Unit>, tokensMax: number) {
+  const ahead: Unit[] = [];
+  let tokens = 0;
+  for (const unit of units) {
+    ahead.push(unit);
+    tokens += unit.tokens;
+    while (tokens > tokensMax) {
+      const next = ahead.shift();
+      if (!next) break;
+      tokens -= next.tokens;
+      yield { unit: next, isTail: false };
+    }
+  }
+  for (const unit of ahead) yield { unit, isTail: true };
 }
 
 /** The last whole sentences of a group, of at most `tokensMax` tokens together. */
@@ -156,42 +174,37 @@ function overlapOf(group: readonly Unit[], tokensMax: number): Unit[] {
   return group.slice(start);
 }
 
-function toUnits(block: BodyBlock, options: ChunkOptions, counter: TokenCounter): Unit[] {
-  const { targetTokens } = options;
-  const isProse = block.kind === "text" || block.kind === "list";
-  const pieces =
-    block.kind === "text"
-      ? splitProse(block.text, targetTokens, counter)
-      : block.kind === "list"
-        ? splitLines(block.text, targetTokens, counter)
-        : splitWhole(block, targetTokens, counter);
-  return pieces.map(({ text, tokens }, i) =>
-    i === 0 ? { text, tokens: tokens + 1, separator: "\n\n", isProse } : { text, tokens, separator: "", isProse },
-  );
+function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: TokenCounter): Generator<Unit> {
+  for (const block of blocks) {
+    const isProse = block.kind === "text" || block.kind === "list";
+    let separator = "\n\n";
+    for (const { text, tokens } of toPieces(block, options.targetTokens, counter)) {
+      yield { text, tokens: separator === "" ? tokens : tokens + 1, separator, isProse };
+      separator = "";
+    }
+  }
+}
+
+function toPieces(block: BodyBlock, targetTokens: number, counter: TokenCounter): Iterable<Piece> {
+  if (block.kind === "text") return splitProse(block.text, targetTokens, counter);
+  if (block.kind === "list") return splitLines(block.text, targetTokens, counter);
+  return splitWhole(block, targetTokens, counter);
 }
 
 /** A table or code block: whole, or cut between lines. */
-function splitWhole({ kind, text }: BodyBlock, targetTokens: number, counter: TokenCounter): Piece[] {
-  const tokens = counter.count(text);
-  if (tokens <= targetTokens * HARD_LIMIT_FACTOR) return [{ text, tokens }];
+function* splitWhole({ kind, text }: BodyBlock, targetTokens: number, counter: TokenCounter): Generator<Piece> {
+  const wholeTokensMax = targetTokens * HARD_LIMIT_FACTOR;
+  const tokens = text.length > wholeTokensMax * UNITS_PER_TOKEN_MAX ? Number.POSITIVE_INFINITY : counter.count(text);
+  if (tokens <= wholeTokensMax) {
+    yield { text, tokens };
+    return;
+  }
   const lineEnd = kind === "table" ? text.indexOf("\n") + 1 : 0;
   const header = text.slice(0, lineEnd);
   const headerTokens = counter.count(header);
   const repeats = headerTokens > 0 && headerTokens <= targetTokens / 2;
   const room = repeats ? targetTokens - headerTokens : targetTokens;
-  const lines = splitLines(repeats ? text.slice(lineEnd) : text, room, counter);
-  return packLines(lines, room).map((part) =>
-    repeats ? { text: header + part.text, tokens: headerTokens + part.tokens } : part,
-  );
-}
-
-function packLines(lines: readonly Piece[], tokensMax: number): Piece[] {
-  const packed: Piece[] = [];
-  for (const line of lines) {
-    const last = packed.at(-1);
-    if (last && last.tokens + line.tokens <= tokensMax) {
-      packed[packed.length - 1] = { text: last.text + line.text, tokens: last.tokens + line.tokens };
-    } else packed.push(line);
+  for (const part of pack(splitLines(repeats ? text.slice(lineEnd) : text, room, counter), room)) {
+    yield repeats ? { text: header + part.text, tokens: headerTokens + part.tokens } : part;
   }
-  return packed;
 }

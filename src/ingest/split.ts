@@ -12,55 +12,56 @@ const WINDOW = 2_048;
 
 const CHARACTERS = new Intl.Segmenter("ko", { granularity: "grapheme" });
 
+type Pieces = Generator<Piece, void, undefined>;
+
 /**
  * Cuts prose into pieces of at most `tokensMax` tokens, at the best places there are: ends of sentences, else between
  * words, else between characters as readers see them, and only within one of those that is itself too long.
  */
-export function splitProse(text: string, tokensMax: number, counter: TokenCounter): Piece[] {
+export function* splitProse(text: string, tokensMax: number, counter: TokenCounter): Pieces {
   const sentences = splitSentences(text);
-  return sentences.flatMap((sentence, i) => {
+  for (const [i, sentence] of sentences.entries()) {
     const piece = text.slice(i === 0 ? 0 : sentence.start, sentences[i + 1]?.start ?? text.length);
     const tokens = counter.count(piece);
-    return tokens <= tokensMax ? [{ text: piece, tokens }] : splitWords(piece, tokensMax, counter);
-  });
+    if (tokens <= tokensMax) yield { text: piece, tokens };
+    else yield* pack(splitWords(piece, tokensMax, counter), tokensMax);
+  }
 }
 
 /** Cuts at line ends; a line of more than `tokensMax` tokens is cut like prose. */
-export function splitLines(text: string, tokensMax: number, counter: TokenCounter): Piece[] {
-  return text.split(/(?<=\n)/).flatMap((line) => {
+export function* splitLines(text: string, tokensMax: number, counter: TokenCounter): Pieces {
+  for (const line of text.split(/(?<=\n)/)) {
     const tokens = counter.count(line);
-    return tokens <= tokensMax ? [{ text: line, tokens }] : splitProse(line, tokensMax, counter);
-  });
+    if (tokens <= tokensMax) yield { text: line, tokens };
+    else yield* splitProse(line, tokensMax, counter);
+  }
 }
 
-function splitWords(text: string, tokensMax: number, counter: TokenCounter): Piece[] {
-  const words = text.split(/(?<=\S)(?=\s)/).flatMap((word) => {
-    const tokens = counter.count(word);
-    return tokens <= tokensMax ? [{ text: word, tokens }] : splitCharacters(word, tokensMax, counter);
-  });
-  return pack(words, tokensMax);
-}
-
-/** Joins neighbours as long as they stay within `tokensMax`. The sum of the counts is never below the joined count. */
-function pack(pieces: readonly Piece[], tokensMax: number): Piece[] {
-  const packed: Piece[] = [];
+/** Joins neighbours as long as they stay within `tokensMax` by the sum of their counts, which the joined count never exceeds. */
+export function* pack(pieces: Iterable<Piece>, tokensMax: number): Pieces {
   let texts: string[] = [];
   let tokens = 0;
   for (const piece of pieces) {
     if (texts.length > 0 && tokens + piece.tokens > tokensMax) {
-      packed.push({ text: texts.join(""), tokens });
+      yield { text: texts.join(""), tokens };
       texts = [];
       tokens = 0;
     }
     texts.push(piece.text);
     tokens += piece.tokens;
   }
-  if (texts.length > 0) packed.push({ text: texts.join(""), tokens });
-  return packed;
+  if (texts.length > 0) yield { text: texts.join(""), tokens };
 }
 
-function splitCharacters(text: string, tokensMax: number, counter: TokenCounter): Piece[] {
-  const pieces: Piece[] = [];
+function* splitWords(text: string, tokensMax: number, counter: TokenCounter): Pieces {
+  for (const word of text.split(/(?<=\S)(?=\s)/)) {
+    const tokens = counter.count(word);
+    if (tokens <= tokensMax) yield { text: word, tokens };
+    else yield* splitCharacters(word, tokensMax, counter);
+  }
+}
+
+function* splitCharacters(text: string, tokensMax: number, counter: TokenCounter): Pieces {
   let length = WINDOW;
   for (let start = 0; start < text.length; ) {
     const end = characterEnd(text, start, Math.min(start + length, text.length));
@@ -69,11 +70,10 @@ function splitCharacters(text: string, tokensMax: number, counter: TokenCounter)
     if (tokens > tokensMax && end - start > 2) {
       length = Math.max(1, Math.min(length - 1, Math.floor(((end - start) * tokensMax * 0.9) / tokens)));
     } else {
-      pieces.push({ text: piece, tokens });
+      yield { text: piece, tokens };
       start = end;
     }
   }
-  return pieces;
 }
 
 /** The last end of a character in (start, end]; within a character longer than that, `end`, sparing surrogate pairs. */

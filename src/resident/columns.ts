@@ -36,5 +36,7 @@ export function valueAt<T>(column: Column<T>, passage: number): T | undefined {
 /** One byte a passage, 1 where the predicate holds; it is evaluated once per distinct value, not per passage. */
 export function select<T>(column: Column<T>, holds: (value: T | undefined) => boolean): Uint8Array {
   const verdicts = Uint8Array.from([undefined, ...column.values], (value) => (holds(value) ? 1 : 0));
-  return Uint8Array.from(column.codes, (code) => verdicts[code] as number);
+  const mask = new Uint8Array(column.codes.length);
+  for (let i = 0; i < mask.length; i++) mask[i] = verdicts[column.codes[i] as number] as number;
+  return mask;
 }

@@ -11,6 +11,9 @@ import { Vocabulary } from "./vocabulary.ts";
 export type { ResidentPassage } from "./segment.ts";
 export type { RowHit } from "./top.ts";
 
+/** How many known fields an error names. */
+const FIELDS_NAMED_MAX = 20;
+
 export interface PartitionChange {
   /** Document rows whose passages go. */
   readonly removedDocuments: readonly number[];
@@ -91,18 +94,27 @@ function readableMask({ segment, removed }: LiveSegment, groups: readonly string
 function filtered(readable: readonly Searchable[], condition: Condition): Searchable[] {
   for (const field of fieldsOf(condition)) {
     if (readable.some((searchable) => hasField(searchable, field))) continue;
-    const names = new Set(readable.flatMap(({ live }) => [...live.segment.columns.keys()]));
-    const known = [...names]
-      .filter((name) => readable.some((searchable) => hasField(searchable, name)))
-      .sort((a, b) => (a < b ? -1 : 1));
-    const others = known.length > 0 ? `fields with values: ${known.join(", ")}` : "no document has any field";
-    throw new RaglineError("request_invalid", `filter.${field}: no document has this field (${others}).`);
+    throw new RaglineError(
+      "request_invalid",
+      `filter.${field}: no document has this field (${describeFields(readable)}).`,
+    );
   }
   return readable.map(({ live, allowed }) => {
     const mask = evaluate(condition, live.segment);
     if (allowed) for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] as number) & (allowed[i] as number);
     return { live, allowed: mask };
   });
+}
+
+/** The fields that passages which may be returned have, for an error message. */
+function describeFields(readable: readonly Searchable[]): string {
+  const names = new Set(readable.flatMap(({ live }) => [...live.segment.columns.keys()]));
+  const known = [...names]
+    .filter((name) => readable.some((searchable) => hasField(searchable, name)))
+    .sort((a, b) => (a < b ? -1 : 1));
+  if (known.length === 0) return "none has any";
+  const more = known.length > FIELDS_NAMED_MAX ? ", …" : "";
+  return `known fields: ${known.slice(0, FIELDS_NAMED_MAX).join(", ")}${more}`;
 }
 
 /** Whether a passage that may be returned has a value of the field. */

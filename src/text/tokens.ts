@@ -16,26 +16,33 @@ const STOP_WORDS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** Scripts written without spaces between words, but for Hangul, which has a group of its own. */
+const IDEOGRAPHS = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー`;
+/** Letters, marks and digits of every other script. */
+const CHARACTER = String.raw`[[\p{L}\p{M}\p{N}]--[\p{sc=Hangul}${IDEOGRAPHS}]]`;
+/** `1,000,000.5` */
+const THOUSANDS = String.raw`\p{Nd}{1,3}(?:,\p{Nd}{3})+(?!\p{Nd})(?:\.\p{Nd}+)?`;
+/** `leave`, `don't`, `p53`, `3.14` */
+const WORD = String.raw`${CHARACTER}+(?:(?:'|(?<=\p{Nd})\.(?=\p{Nd}))${CHARACTER}+)*`;
+
 /**
- * The runs of a text that become tokens, by script. Three groups, of which one matches:
- * 1. Hangul, without the araea (ㆍ, U+119E in NFKC), which is a middle dot in practice;
- * 2. Han and kana, written without spaces;
- * 3. words and numbers of every other script, with inner apostrophes (`don't`), thousands separators and decimals.
+ * The runs of a text that become tokens. The first group is Hangul, without the araea (ㆍ, U+119E in NFKC), which is a middle dot
+ * in practice; the second Han and kana; without a group, a word or a number.
  */
-const RUN =
-  /([\p{sc=Hangul}--\u{119e}]+)|([\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]+)|(\p{Nd}{1,3}(?:,\p{Nd}{3})+(?!\p{Nd})(?:\.\p{Nd}+)?|[[\p{L}\p{M}\p{N}]--[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]]+(?:(?:'|(?<=\p{Nd})\.(?=\p{Nd}))[[\p{L}\p{M}\p{N}]--[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー]]+)*)/gv;
+const RUN = new RegExp(String.raw`([\p{sc=Hangul}--\u{119e}]+)|([${IDEOGRAPHS}]+)|${THOUSANDS}|${WORD}`, "gv");
 
 const LETTERS = /^[a-z']+$/;
 
 /** Reduces an English word, given in lower case, to its stem. */
 export type Stem = (word: string) => string;
 
-/** A Porter stemmer that remembers: for work over many texts. Its memory grows with their vocabulary. */
-export function memoizedStem(): Stem {
+/** A Porter stemmer that remembers up to `wordsMax` words: for work over many texts. */
+export function memoizedStem(wordsMax = 100_000): Stem {
   const stems = new Map<string, string>();
   return (word) => {
     let stem = stems.get(word);
     if (stem === undefined) {
+      if (stems.size >= wordsMax) stems.clear();
       stem = stemmer(word);
       stems.set(word, stem);
     }
@@ -66,8 +73,13 @@ export function searchTokens(text: string, stem: Stem = stemmer): string[] {
 export function queryTokens(text: string, stem: Stem = stemmer): string[] {
   const tokens = searchTokens(text, stem);
   if (languageOf(text) === "ko") return tokens;
-  const content = tokens.filter((token) => !STOP_WORDS.has(token));
+  const content = tokens.filter((token) => !isStopWord(token));
   return content.length > 0 ? content : tokens;
+}
+
+/** Whether a token is one of the words that English questions and sentences share whatever they are about. */
+export function isStopWord(token: string): boolean {
+  return STOP_WORDS.has(token);
 }
 
 function wordToken(run: string, stem: Stem): string {

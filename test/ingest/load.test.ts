@@ -19,7 +19,11 @@ async function write(path: string, content: string | Uint8Array): Promise<string
 }
 
 async function load(sources: readonly string[], options: Partial<LoadOptions> = {}): Promise<LoadResult[]> {
-  return Array.fromAsync(loadDocuments(sources, { signal: new AbortController().signal, ...options }));
+  const results: LoadResult[] = [];
+  for await (const result of loadDocuments(sources, { signal: new AbortController().signal, ...options })) {
+    results.push(result);
+  }
+  return results;
 }
 
 const documents = (results: readonly LoadResult[]) =>

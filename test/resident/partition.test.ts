@@ -171,7 +171,7 @@ describe("filter", () => {
     const partition = partitionOf(passage(1, "휴가", { metadata: { law: "a" } }));
     const inherited: Filter = JSON.parse(`{"${field}": "a"}`);
     expect(() => partition.search({ limit: 1, groups: [], filter: inherited })).toThrow(
-      `filter.${field}: no document has this field (fields with values: law).`,
+      `filter.${field}: no document has this field (known fields: law).`,
     );
   });
 });

@@ -51,10 +51,14 @@ describe("searchTokens", () => {
 
 describe("queryTokens", () => {
   test("leaves stop words out", () => {
-    expect(queryTokens("What is the severance pay?")).toEqual(["what", "sever", "pai"]);
+    expect(queryTokens("How do I get the severance pay?")).toEqual(["get", "sever", "pai"]);
   });
 
   test("keeps them where there is nothing else", () => {
     expect(queryTokens("To be or not to be")).toEqual(["to", "be", "or", "not", "to", "be"]);
+  });
+
+  test("keeps Latin words in Korean, where they are terms", () => {
+    expect(queryTokens("IT 지원팀은 어디?")).toEqual(["it", "지원", "원팀", "팀은", "어디"]);
   });
 });

@@ -144,6 +144,10 @@ export class SqlitePassageIndex implements PassageIndex {
     };
   }
 
+  async warm(scope: Scope): Promise<void> {
+    await this.#liveCollection(scope).current();
+  }
+
   async close(): Promise<void> {
     for (const live of this.#live.values()) live.close();
   }

@@ -13,14 +13,14 @@ const WINDOW_MIN = 10;
  * nothing; where no text holds any, the order stays. Deterministic; under a millisecond or so for 20 passages.
  */
 export function createLexicalReranker(): Reranker {
+  const stem = memoizedStem();
   return {
     model: "lexical",
-    rerank: async (query, texts) => rerank(query, texts),
+    rerank: async (query, texts) => rerank(query, texts, stem),
   };
 }
 
-function rerank(query: string, texts: readonly string[]): RerankScore[] {
-  const stem = memoizedStem();
+function rerank(query: string, texts: readonly string[], stem: Stem): RerankScore[] {
   const wanted = new Set(queryTokens(query, stem));
   const places = texts.map((text) => placesOf(text, wanted, stem));
   const weights = rarity(wanted, places);

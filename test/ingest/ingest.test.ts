@@ -1,0 +1,217 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
+import { RaglineError } from "../../src/errors.ts";
+import { type IngestOptions, ingest, ingestDocument } from "../../src/ingest/ingest.ts";
+import { readDocument } from "../../src/ingest/load.ts";
+import { memoryIndex, recordingEmbedder } from "./fakes.ts";
+
+const counter = await createO200kCounter();
+const chunk = { targetTokens: 64, overlapTokens: 16 };
+const scope = { tenant: "t", collection: "c", groups: [] };
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "ragline-ingest-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function write(path: string, content: string | Uint8Array): Promise<string> {
+  const full = join(root, path);
+  await mkdir(dirname(full), { recursive: true });
+  await writeFile(full, content);
+  return full;
+}
+
+function setup(embedder = recordingEmbedder()) {
+  const memory = memoryIndex();
+  const stages = { index: memory.index, embedder: embedder.embedder, counter };
+  const run = (options: Partial<IngestOptions> = {}, sources: readonly string[] = [root]) =>
+    ingest(sources, stages, { scope, chunk, prune: false, signal: new AbortController().signal, ...options });
+  return { ...memory, ...embedder, stages, run };
+}
+
+const counts = ({ added, changed, unchanged, removed }: Awaited<ReturnType<typeof ingest>>) => [
+  added,
+  changed,
+  unchanged,
+  removed,
+];
+
+describe("incremental", () => {
+  test("a second run changes nothing; only what changed is indexed again", async () => {
+    await write("a.md", "# 휴가\n\n15일");
+    await write("b.md", "# 퇴직금\n\n30일분");
+    const { run, log, documents } = setup();
+    expect(counts(await run())).toEqual([2, 0, 0, 0]);
+    expect(counts(await run())).toEqual([0, 0, 2, 0]);
+    await write("b.md", "# 퇴직금\n\n31일분");
+    expect(counts(await run())).toEqual([0, 1, 1, 0]);
+    expect(log).toEqual(["a.md", "b.md", "b.md"]);
+    expect(documents.get("b.md")?.stored).toMatchObject([
+      { text: "31일분", headings: [], tokens: counter.count("31일분") },
+    ]);
+  });
+
+  test("another chunk size indexes everything again", async () => {
+    await write("a.md", "본문");
+    const { run } = setup();
+    await run();
+    expect(counts(await run({ chunk: { targetTokens: 32, overlapTokens: 0 } }))).toEqual([0, 1, 0, 0]);
+  });
+
+  test("a document for a group is recognised though the indexer is not in it", async () => {
+    await write("a.md", "---\ngroups: [hr]\n---\n본문");
+    const { run } = setup();
+    await run();
+    expect(counts(await run())).toEqual([0, 0, 1, 0]);
+  });
+
+  test("title, headings and text are embedded; nothing to embed gives no vector", async () => {
+    await write("a.md", "# 휴가 규정\n\n## 연차\n\n해마다 15일이다.");
+    await write("b.md", "없음");
+    const { run, batches, documents } = setup();
+    await run();
+    expect(batches.flat()).toContain("휴가 규정\n연차\n해마다 15일이다.");
+    expect(documents.get("a.md")?.stored[0]?.vector).toEqual(new Float32Array([1, 0]));
+    expect(documents.get("b.md")?.stored[0]?.vector).toBeNull();
+  });
+
+  test("texts of many documents are embedded together and written side by side, both bounded", async () => {
+    await write(
+      "c.jsonl",
+      Array.from({ length: 300 }, (_, i) => JSON.stringify({ id: `d${i}`, text: `본문 ${i}` })).join("\n"),
+    );
+    const { run, batches, active } = setup();
+    const report = await run();
+    expect(report.passages).toBe(300);
+    expect(Math.max(...batches.map((batch) => batch.length))).toBe(64);
+    expect(batches.length).toBeLessThan(30);
+    expect(active.most).toBeGreaterThan(8);
+    expect(active.most).toBeLessThanOrEqual(64);
+  });
+});
+
+describe("failures", () => {
+  test("are reported by name, and the rest goes on", async () => {
+    await write("a.md", "본문");
+    await write("bad.md", Buffer.from([0xff, 0xfe]));
+    await write("no.jsonl", '{"id":"x","text":"본문","refuse":true}');
+    const { run } = setup();
+    const report = await run();
+    expect(counts(report)).toEqual([1, 0, 0, 0]);
+    expect(report.failures.map(({ reason }) => reason)).toEqual([
+      "is not valid UTF-8",
+      "was refused by the index: metadata.refuse: not here",
+    ]);
+  });
+
+  test("of two sources with the same id the first wins, and both are named", async () => {
+    const first = await write("one/a.md", "하나");
+    const second = await write("two/a.md", "둘");
+    const { run, documents } = setup();
+    const report = await run({}, [join(root, "one"), join(root, "two")]);
+    expect(report.failures).toEqual([
+      {
+        path: second,
+        documentId: "a.md",
+        reason: `has the document id "a.md", which ${first} has too: only the first is indexed`,
+      },
+    ]);
+    expect(documents.get("a.md")?.stored[0]?.text).toBe("하나");
+  });
+
+  test("of the embedder end the run; what was written stays", async () => {
+    await write("a.md", "본문");
+    const { run } = setup(recordingEmbedder(() => Promise.reject(new RaglineError("dependency_failed", "embed: no"))));
+    await expect(run()).rejects.toMatchObject({ code: "dependency_failed" });
+  });
+});
+
+describe("prune", () => {
+  test("deletes what the sources do not have any more, only when asked", async () => {
+    const gone = await write("gone.md", "지난 규정");
+    await write("a.md", "본문");
+    const { run, documents } = setup();
+    await run();
+    await rm(gone);
+    expect(counts(await run())).toEqual([0, 0, 1, 0]);
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 1, 1]);
+    expect([...documents.keys()]).toEqual(["a.md"]);
+  });
+
+  test("keeps the document of a file that cannot be read now", async () => {
+    await write("a.md", "본문");
+    await write("gone.md", "본문");
+    const { run, documents } = setup();
+    await run();
+    await write("a.md", Buffer.from([0xff]));
+    await rm(join(root, "gone.md"));
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 0, 1]);
+    expect([...documents.keys()]).toEqual(["a.md"]);
+  });
+
+  test("does nothing where a failure may hide documents, and says so", async () => {
+    await write("c.jsonl", '{"id":"1","text":"하나"}\n{"id":"2","text":"둘"}');
+    const { run, documents } = setup();
+    await run();
+    await write("c.jsonl", '{"id":"1","text":"하나"}\n{"id":"2"');
+    const report = await run({ prune: true });
+    expect(report.pruneSkipped).toMatch(/c\.jsonl:2 is not valid JSON/);
+    expect(documents.size).toBe(2);
+    const missing = await run({ prune: true }, [join(root, "nowhere")]);
+    expect(missing.pruneSkipped).toMatch(/nowhere does not exist/);
+    expect(documents.size).toBe(2);
+  });
+});
+
+describe("running", () => {
+  test("an abort ends it at once, even when the embedder does not listen", async () => {
+    await write("a.md", "본문");
+    const { run } = setup(recordingEmbedder(() => new Promise(() => {})));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    const startedAt = performance.now();
+    await expect(run({ signal: controller.signal })).rejects.toThrow("aborted");
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  test("progress counts up to everything", async () => {
+    const content = Array.from({ length: 100 }, (_, i) => JSON.stringify({ id: `d${i}`, text: "본문" })).join("\n");
+    await write("c.jsonl", content);
+    const seen: number[] = [];
+    const { run } = setup();
+    await run({ onProgress: ({ bytes }) => seen.push(bytes) });
+    expect(seen.at(-1)).toBe(Buffer.byteLength(content));
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  });
+
+  test("the event loop is served meanwhile", async () => {
+    await write("big.md", "근로자의 퇴직금은 30일분이다. ".repeat(60_000));
+    const { run } = setup();
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await run();
+    clearInterval(timer);
+    expect(longest).toBeLessThan(400);
+  });
+});
+
+describe("one document", () => {
+  test("is indexed once, and again when it changed", async () => {
+    const { stages, documents } = setup();
+    const options = { scope, chunk, signal: new AbortController().signal };
+    const document = readDocument({ id: "memo", text: "# 공지\n\n본문", format: "markdown" });
+    expect(await ingestDocument(document, stages, options)).toEqual({ changed: true, passages: 1 });
+    expect(await ingestDocument(document, stages, options)).toEqual({ changed: false, passages: 1 });
+    const next = readDocument({ id: "memo", text: "# 공지\n\n새 본문", format: "markdown" });
+    expect(await ingestDocument(next, stages, options)).toEqual({ changed: true, passages: 1 });
+    expect(documents.get("memo")).toMatchObject({ title: "공지", stored: [{ text: "새 본문" }] });
+  });
+});

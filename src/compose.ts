@@ -41,7 +41,7 @@ export async function compose(config: Config): Promise<Composition> {
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
-    model: chooseModel(config.generate),
+    model: chooseModel(config.generate, embedder),
     counter: await createO200kCounter(),
     settings: settings(config),
   };
@@ -81,13 +81,18 @@ function chooseReranker(config: Config["rerank"]): Reranker | null {
   }
 }
 
-function chooseModel(config: Config["generate"]): LanguageModel {
+function chooseModel(config: Config["generate"], embedder: Embedder): LanguageModel {
   switch (config.use) {
     case "extractive":
-      return createExtractiveModel({ sentencesMax: config.sentences });
+      return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
     case "openai":
       return createOpenAiLanguageModel(config);
   }
+}
+
+/** Quoting compares sentences, many a question: with the table in this process, never over a network. */
+function localEmbedder(embedder: Embedder): Embedder {
+  return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
 }
 
 function settings(config: Config): Settings {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import swagger from "@fastify/swagger";
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from "fastify";
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from "fastify";
 import { jsonSchemaTransform, validatorCompiler } from "fastify-type-provider-zod";
 import { ERRORS, RaglineError } from "../errors.ts";
 import { type Ragline, VERSION } from "../index.ts";
@@ -18,7 +18,7 @@ const DOCUMENT_ID_CHARACTERS_MAX = 2000;
 export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance: ragline.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: ragline.config.server.bodyBytesMax,
     routerOptions: { maxParamLength: DOCUMENT_ID_CHARACTERS_MAX },
     genReqId: () => randomUUID(),

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
 /** Longest stretch of work between two breaths. */
-const STRETCH_MS = 8;
+const STRETCH_MS = 5;
 
 /** Call it often: now and then it lets the event loop serve others, so that indexing does not stall streams. */
 export function createBreather(): () => Promise<void> | undefined {

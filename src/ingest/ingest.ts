@@ -110,16 +110,23 @@ export async function ingest(
       if ("failure" in result) report.failures.push(result.failure);
       else await add(result.document, result.path);
       bytes += result.bytes;
-      const documents = report.added + report.changed + report.unchanged;
-      options.onProgress?.({ documents, passages: report.passages, failures: report.failures.length, bytes });
+      options.onProgress?.(progressOf(report, bytes));
       await breathe();
     }
   } finally {
     await inFlight.settled();
   }
   signal.throwIfAborted();
+  options.onProgress?.(progressOf(report, bytes));
   const pruned = options.prune ? await prune(stages.index, options, seen, report.failures) : { removed: 0 };
   return { ...report, ...pruned, elapsedMs: performance.now() - startedAt };
+}
+
+function progressOf(
+  { added, changed, unchanged, passages, failures }: Omit<IngestReport, "removed" | "elapsedMs">,
+  bytes: number,
+): IngestProgress {
+  return { documents: added + changed + unchanged, passages, failures: failures.length, bytes };
 }
 
 /** The document is at fault, not the index: the others may go on. */
@@ -157,17 +164,17 @@ interface Plan {
 
 async function planOf(
   document: SourceDocument,
-  { index, counter }: IngestStages,
+  stages: IngestStages,
   options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
 ): Promise<Plan> {
   const { signal } = options;
   const { blocks, ...content } = document;
-  const indexed = { ...content, hash: storedHash(document.hash, options.chunk, counter) };
-  const known = await index.find(readerOf(document, options.scope), document.id, { signal });
+  const indexed = { ...content, hash: storedHash(document.hash, options.chunk, stages) };
+  const known = await stages.index.find(readerOf(document, options.scope), document.id, { signal });
   if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
   const breathe = createBreather();
   const cut: Chunk[] = [];
-  for (const chunk of chunks(blocks, options.chunk, counter)) {
+  for (const chunk of chunks(blocks, options.chunk, stages.counter)) {
     cut.push(chunk);
     const breath = breathe();
     if (await breath) await breath;
@@ -181,9 +188,12 @@ function readerOf(document: SourceDocument, scope: Scope): Scope {
   return document.groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...document.groups] };
 }
 
-/** Covers how the document is cut, so that another chunk size indexes it again. */
-function storedHash(contentHash: string, { targetTokens, overlapTokens }: ChunkOptions, counter: TokenCounter): string {
-  const how = [CHUNKER_VERSION, targetTokens, overlapTokens, counter.name];
+/**
+ * Covers how the document is cut and embedded, so that another chunk size indexes it again, and another vector space is
+ * refused by the index instead of passing for unchanged.
+ */
+function storedHash(contentHash: string, chunk: ChunkOptions, { counter, embedder }: IngestStages): string {
+  const how = [CHUNKER_VERSION, chunk.targetTokens, chunk.overlapTokens, counter.name, embedder.model];
   return createHash("sha256")
     .update(JSON.stringify([contentHash, how]))
     .digest("hex");

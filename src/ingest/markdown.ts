@@ -9,6 +9,16 @@ import { collapse } from "./normalize.ts";
 const INLINE_LENGTH_MAX = 10_000;
 const FRONT_MATTER_LENGTH_MAX = 65_536;
 
+/**
+ * Lines that open a hundred lists or quotations inside one another, or an entry indented as far. Every level is parsed
+ * again by the level above, so depth without a limit costs quadratic time.
+ */
+const DEEP_LINE =
+  /^(?:[^\S\n]*(?:>|[-*+](?=\s)|\d{1,9}[.)](?=\s))){100}.*$|^[ \t]{200,}(?:[-*+]|\d{1,9}[.)])[ \t].*$/gm;
+
+/** A thematic break, however wide, opens nothing. */
+const RULE_LINE = /^\s*([-*])(?:[ \t]*\1)+\s*$/;
+
 /** An opening line of three dashes, YAML, and a closing line of three dashes or dots. */
 const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
 
@@ -25,6 +35,9 @@ export function parseMarkdown(source: string): ParsedText {
 }
 
 function lex(source: string): Token[] {
+  for (const [line] of source.matchAll(DEEP_LINE)) {
+    if (!RULE_LINE.test(line)) throw new RangeError("nested too deeply");
+  }
   const lexer = new Lexer();
   const tokens = lexer.blockTokens(source);
   for (const { src, tokens: inline } of lexer.inlineQueue) {
@@ -125,8 +138,18 @@ function inlineText(token: Token): string {
       return token.checked ? "[x] " : "[ ] ";
     case "text":
     case "escape":
-      return "tokens" in token ? plain(token.tokens) : decodeEntities(token.text.replace(/\s*\n\s*/g, " "));
+      return "tokens" in token ? plain(token.tokens) : decodeEntities(unwrap(token.text));
     default:
       return "tokens" in token ? (token.tokens ?? []).map(inlineText).join("") : token.raw;
   }
+}
+
+/** Soft line breaks as spaces. */
+function unwrap(text: string): string {
+  if (!text.includes("\n")) return text;
+  const lines = text.split("\n");
+  return lines
+    .map((line, i) => (i === 0 ? line : line.trimStart()))
+    .map((line, i) => (i === lines.length - 1 ? line : line.trimEnd()))
+    .join(" ");
 }

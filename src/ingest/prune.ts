@@ -6,17 +6,19 @@ const PAGE = 1_000;
 
 /**
  * Deletes the scope's documents that are not in `kept`. A document that failed to load keeps its old version; where a failure
- * may hide any number of documents (a folder, a line without an id), nothing is deleted.
+ * may hide any number of documents (a folder, a line without an id), and where the sources turn out empty (a disk that is
+ * not mounted), nothing is deleted.
  */
 export async function prune(
   index: PassageIndex,
   options: { readonly scope: Scope; readonly signal: AbortSignal },
-  kept: { has(documentId: string): boolean },
+  kept: { readonly size: number; has(documentId: string): boolean },
   failures: readonly LoadFailure[],
 ): Promise<{ removed: number; pruneSkipped?: string }> {
   const { scope, signal } = options;
   const hiding = failures.find((failure) => failure.documentId === undefined);
   if (hiding) return { removed: 0, pruneSkipped: `${hiding.path} ${hiding.reason}, which may hide documents` };
+  if (kept.size === 0) return { removed: 0, pruneSkipped: "the sources hold no document, which would delete all" };
   const failed = new Set(failures.map((failure) => failure.documentId));
   let removed = 0;
   let after: string | undefined;

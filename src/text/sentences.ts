@@ -13,13 +13,18 @@ const ABBREVIATION =
   /(?:^|[\s("'“‘])(?:\p{Lu}|[A-Za-z]\.[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|vs|cf|al|approx|Fig|Figs|Eq|Sec|Art|Vol|pp|p|ca|Inc|Ltd|Co|Jr|Sr)$/u;
 
 /** A number or letter that opens a list entry: `1.`, `12.`, `가.`, `a.` */
-const ENUMERATOR = /^[\s>#*-]*(?:\d{1,3}|[가-힣]|[A-Za-z])$/u;
+const ENUMERATOR = /^[\s>#*-]*(?:\d{1,3}|[가나다라마바사아자차카타파하]|[A-Za-z])$/u;
+
+/** A Korean sentence's end with the next one close behind it, a space having been forgotten: `한다.그리고`. */
+const RUN_ON = /^[다요죠까][.!?]\p{sc=Hangul}$/u;
 
 /** Lines that begin something of their own: list entries, headings, table rows, quotes, fences, ① and 1. and 가. */
-const BLOCK_START = /^[ \t]*(?:[-*+•·>|#]|```|~~~|\d{1,3}[.)]\s|[가-힣][.)]\s|[①-⑳]|\()/u;
+const BLOCK_START =
+  /^[ \t]*(?:[-*+•·>|#]|```|~~~|\d{1,3}[.)]\s|[가나다라마바사아자차카타파하][.)]\s|[①-⑳]|\([\dA-Za-z가나다라마바사아자차카타파하]{1,2}\))/u;
 
-/** A word's length: as far as is looked back for an abbreviation. */
+/** Characters looked at before a boundary, for an abbreviation, and after it, for a block's start behind its indentation. */
 const LOOK_BACK = 12;
+const LOOK_AHEAD = 24;
 
 /**
  * Splits a text, Korean or English, into its sentences. Line ends split where a blank line, a list entry, a heading or a table
@@ -41,9 +46,11 @@ export function splitSentences(text: string): Sentence[] {
 
 function endsSentence(text: string, start: number, index: number, mark: string): boolean {
   const end = index + mark.length;
-  if (mark.startsWith("\n"))
-    return mark.length > 1 || BLOCK_START.test(text.slice(end, end + 8)) || isBlockLine(text, index);
-  if (end < text.length && !/\s/u.test(text.charAt(end)) && !/[。！？]/u.test(mark)) return false;
+  if (mark.startsWith("\n")) {
+    return mark.length > 1 || BLOCK_START.test(text.slice(end, end + LOOK_AHEAD)) || isBlockLine(text, index);
+  }
+  if (/[。！？]/u.test(mark) || RUN_ON.test(text.slice(index - 1, end + 1))) return true;
+  if (end < text.length && !/\s/u.test(text.charAt(end))) return false;
   if (!mark.startsWith(".") || mark.startsWith("..")) return true;
   if (index - start <= LOOK_BACK && ENUMERATOR.test(text.slice(start, index))) return false;
   if (ABBREVIATION.test(text.slice(Math.max(start, index - LOOK_BACK), index))) return false;
@@ -53,7 +60,7 @@ function endsSentence(text: string, start: number, index: number, mark: string):
 /** Whether the line that ends at `index` stands alone: a heading or a table row. */
 function isBlockLine(text: string, index: number): boolean {
   const lineStart = text.lastIndexOf("\n", index - 1) + 1;
-  return /^[ \t]*[#|]/u.test(text.slice(lineStart, lineStart + 8));
+  return /^[ \t]*[#|]/u.test(text.slice(lineStart, lineStart + LOOK_AHEAD));
 }
 
 function pushTrimmed(text: string, from: number, to: number, sentences: Sentence[]): void {

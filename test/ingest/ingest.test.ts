@@ -62,6 +62,15 @@ describe("incremental", () => {
     expect(counts(await run({ chunk: { targetTokens: 32, overlapTokens: 0 } }))).toEqual([0, 1, 0, 0]);
   });
 
+  test("another embedder does not pass for unchanged", async () => {
+    await write("a.md", "본문");
+    const { run, stages } = setup();
+    await run();
+    const options = { scope, chunk, prune: false, signal: new AbortController().signal };
+    const other = { ...stages, embedder: { ...stages.embedder, model: "other/2" } };
+    expect(counts(await ingest([root], other, options))).toEqual([0, 1, 0, 0]);
+  });
+
   test("a document for a group is recognised though the indexer is not in it", async () => {
     await write("a.md", "---\ngroups: [hr]\n---\n본문");
     const { run } = setup();
@@ -144,13 +153,14 @@ describe("prune", () => {
 
   test("keeps the document of a file that cannot be read now", async () => {
     await write("a.md", "본문");
+    await write("b.md", "본문");
     await write("gone.md", "본문");
     const { run, documents } = setup();
     await run();
     await write("a.md", Buffer.from([0xff]));
     await rm(join(root, "gone.md"));
-    expect(counts(await run({ prune: true }))).toEqual([0, 0, 0, 1]);
-    expect([...documents.keys()]).toEqual(["a.md"]);
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 1, 1]);
+    expect([...documents.keys()]).toEqual(["a.md", "b.md"]);
   });
 
   test("does nothing where a failure may hide documents, and says so", async () => {
@@ -165,6 +175,15 @@ describe("prune", () => {
     expect(missing.pruneSkipped).toMatch(/nowhere does not exist/);
     expect(documents.size).toBe(2);
   });
+});
+
+test("prune of empty sources does not delete everything", async () => {
+  const path = await write("a.md", "본문");
+  const { run, documents } = setup();
+  await run();
+  await rm(path);
+  expect((await run({ prune: true })).pruneSkipped).toMatch(/no document/);
+  expect(documents.size).toBe(1);
 });
 
 describe("running", () => {
@@ -182,8 +201,15 @@ describe("running", () => {
     const content = Array.from({ length: 100 }, (_, i) => JSON.stringify({ id: `d${i}`, text: "본문" })).join("\n");
     await write("c.jsonl", content);
     const seen: number[] = [];
+    let documents = 0;
     const { run } = setup();
-    await run({ onProgress: ({ bytes }) => seen.push(bytes) });
+    await run({
+      onProgress: (progress) => {
+        seen.push(progress.bytes);
+        documents = progress.documents;
+      },
+    });
+    expect(documents).toBe(100);
     expect(seen.at(-1)).toBe(Buffer.byteLength(content));
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });

@@ -118,6 +118,11 @@ describe("content", () => {
     expect(ids(results)).toEqual(["good.md"]);
   });
 
+  test("wide rules are not deep nesting", async () => {
+    const path = await write("rules.md", `${"- ".repeat(300)}\n\n본문\n\n${"*".repeat(300)}\n`);
+    expect(ids(await load([path]))).toEqual(["rules.md"]);
+  });
+
   test("a byte order mark is not text", async () => {
     const path = await write("bom.md", "\ufeff---\ntitle: 제목\n---\n본문");
     expect(documents(await load([path]))).toMatchObject([{ title: "제목", blocks: [{ kind: "text", text: "본문" }] }]);
@@ -223,6 +228,9 @@ describe("hostile text ends in good time, read or refused", () => {
   test.each([
     ["open brackets", "md", "[".repeat(100_000)],
     ["lists inside lists", "md", "- ".repeat(50_000)],
+    ["numbered lists inside lists", "md", "1. ".repeat(60_000)],
+    ["a deep quotation that goes on", "md", `${"> ".repeat(500)}a\n${"b\n".repeat(100_000)}`],
+    ["no-break spaces", "md", "\u00a0".repeat(200_000)],
     ["a table of 5,000 columns", "md", `|${"a|".repeat(5_000)}\n|${"-|".repeat(5_000)}\n|${"b|".repeat(5_000)}`],
     ["emphasis", "md", "*a _b ".repeat(20_000)],
     ["underscores", "md", "a_".repeat(50_000)],

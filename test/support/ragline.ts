@@ -21,9 +21,9 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
       ...config,
       search: { file, ...config.search },
       session: { file, ...config.session },
-      cache: { file, ...config.cache },
+      cache: config.cache?.use === "none" ? config.cache : { file, ...config.cache },
     } as ConfigInput,
-    pino({ level: "silent" }),
+    { log: pino({ level: "silent" }) },
   );
   return {
     ragline,

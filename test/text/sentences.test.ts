@@ -30,6 +30,8 @@ describe("splitSentences", () => {
     ],
     ["paragraphs", "first\n\nsecond", ["first", "second"]],
     ["dots inside words", "Use app.run() in v1.2.3 now", ["Use app.run() in v1.2.3 now"]],
+    ["a one-syllable answer", "네. 알겠습니다.", ["네.", "알겠습니다."]],
+    ["a forgotten space", "지급한다.다만 3.5일은 뺀다.", ["지급한다.", "다만 3.5일은 뺀다."]],
     ["ideographic full stops", "東京です。大阪です。", ["東京です。", "大阪です。"]],
     ["nothing", " \n ", []],
   ])("%s", (_, text, sentences) => {

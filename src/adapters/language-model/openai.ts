@@ -51,10 +51,9 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
         },
         signal,
       );
-      body.setEncoding("utf8");
       const reading = new Reading();
       try {
-        for await (const text of body) yield* reading.feed(text as string);
+        for await (const bytes of body) yield* reading.feed(bytes as Uint8Array);
       } catch (cause) {
         throw failed("broke off its answer", cause, signal);
       } finally {
@@ -71,12 +70,20 @@ class Reading {
   #finishReason: FinishReason | null = null;
   #usage: Usage | null = null;
   #held = "";
+  readonly #decoder = new TextDecoder();
   readonly #parser = createParser({ onEvent: ({ data }) => this.#onData(data) });
 
-  feed(text: string): GenerateDelta[] {
+  /** @throws RaglineError `dependency_failed`, after the deltas that came before the failure. */
+  *feed(bytes: Uint8Array): Generator<GenerateDelta, void, undefined> {
     this.#deltas = [];
-    this.#parser.feed(text);
-    return this.#deltas;
+    let failure: unknown;
+    try {
+      this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
+    } catch (thrown) {
+      failure = thrown;
+    }
+    yield* this.#deltas;
+    if (failure) throw failure;
   }
 
   /** @throws RaglineError `dependency_failed`: the upstream never said that it was done. */

@@ -31,7 +31,9 @@ const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const FIND = `${DOCUMENTS} AND d.id = ?`;
 const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
-const COLLECTION = "SELECT row, embedder, dimensions FROM collections WHERE tenant = ? AND name = ?";
+/** Without documents a collection has no vector space, whatever was in it before. */
+const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
+const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ? AND ${HAS_DOCUMENTS}`;
 const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS passages
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const VERSION = `SELECT coalesce(max(seq), 0) AS seq FROM changes
@@ -39,7 +41,8 @@ const VERSION = `SELECT coalesce(max(seq), 0) AS seq FROM changes
 const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, d.id, d.title, d.url, d.metadata
   FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
 
-const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET embedder = excluded.embedder, dimensions = excluded.dimensions WHERE NOT ${HAS_DOCUMENTS}`;
 const SAME_SPACE = "SELECT 1 FROM collections WHERE tenant = ? AND name = ? AND embedder = ? AND dimensions = ?";
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const THIS_DOCUMENT = `(SELECT row FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?)`;
@@ -163,7 +166,7 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   #space(scope: Scope): { readonly embedder: string; readonly dimensions: number } | undefined {
-    return this.#database.get(COLLECTION, scope.tenant, scope.collection);
+    return this.#database.get(SPACE, scope.tenant, scope.collection);
   }
 
   #checkSpace(scope: Scope): void {

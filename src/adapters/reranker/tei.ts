@@ -16,7 +16,7 @@ export function createTeiReranker(options: {
     async rerank(query, texts, { signal }) {
       if (texts.length === 0) return [];
       const answer = responseSchema.safeParse(await postJson(endpoint, { query, texts, truncate: true }, signal));
-      const indices = new Set(answer.data?.map(({ index }) => index));
+      const indices = new Set(answer.data?.map(({ index }) => index).filter((index) => index < texts.length));
       if (!answer.success || indices.size !== texts.length || answer.data.length !== texts.length) {
         throw new RaglineError("dependency_failed", "The reranking endpoint's answer cannot be used.", {
           cause: answer.error ?? new Error(`${indices.size} scores for ${texts.length} texts`),

@@ -14,7 +14,7 @@ interface SessionRow {
 
 const FIND = "SELECT * FROM sessions WHERE tenant = ? AND collection = ? AND id = ?";
 const TURNS = `SELECT request_id AS requestId, question, query, answer, status, tokens, at FROM turns
-  WHERE session = ? AND number > ? ORDER BY number DESC LIMIT ?`;
+  WHERE session = ? AND number > ? AND number <= ? ORDER BY number DESC LIMIT ?`;
 const CREATE = "INSERT INTO sessions (tenant, collection, id, version) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING";
 const IS_NEW = `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM turns JOIN sessions s ON s.row = turns.session
   WHERE s.tenant = ? AND s.collection = ? AND s.id = ? AND turns.request_id = ?)`;
@@ -38,7 +38,7 @@ export function createSqliteSessionStore(database: Database): SessionStore {
         version: row.version,
         summary: row.summary,
         summarizedTurns: row.summarized_turns,
-        turns: database.all<Turn>(TURNS, row.row, row.summarized_turns, turnsMax).reverse(),
+        turns: database.all<Turn>(TURNS, row.row, row.summarized_turns, row.turn_count, turnsMax).reverse(),
         turnCount: row.turn_count,
         totalTokens: row.total_tokens,
       };

@@ -25,13 +25,17 @@ export class Database {
   static open(path: string): Database {
     const file = resolve(path);
     checkPlace(path, file);
+    let database: DatabaseSync | undefined;
     try {
-      const database = new DatabaseSync(file);
+      database = new DatabaseSync(file, { timeout: 10_000 });
+      // Before the pragmas: they would change somebody else's database.
+      const isNew = !hasTables(database, path);
       database.exec(PRAGMAS);
-      createTables(database, path);
+      if (isNew) createTables(database, path);
       database.exec("PRAGMA query_only = ON");
       return new Database(file, database);
     } catch (cause) {
+      database?.close();
       if (cause instanceof RaglineError) throw cause;
       throw new RaglineError("config_invalid", `${path}: cannot be opened as a database: ${(cause as Error).message}`, {
         cause,
@@ -96,19 +100,21 @@ function checkPlace(path: string, file: string): void {
   }
 }
 
+/** Whether Ragline's tables are there; false in an empty file. @throws RaglineError `config_invalid`: there are others. */
+function hasTables(database: DatabaseSync, path: string): boolean {
+  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
+  if (found === SCHEMA_VERSION) return true;
+  const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
+  if (found === 0 && tables === 0) return false;
+  const what = found === 0 ? "is not a Ragline database" : `has version ${found}, this Ragline reads ${SCHEMA_VERSION}`;
+  throw new RaglineError("config_invalid", `${path}: ${what}; name another file, or delete it and index again`);
+}
+
 function createTables(database: DatabaseSync, path: string): void {
-  const version = () => Number(database.prepare("PRAGMA user_version").get()?.user_version);
-  if (version() === SCHEMA_VERSION) return;
   database.exec("BEGIN IMMEDIATE");
   try {
-    const found = version();
-    const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
-    if (found === 0 && tables === 0) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
-    else if (found !== SCHEMA_VERSION) {
-      const what =
-        found === 0 ? "is not a Ragline database" : `has version ${found}, this Ragline reads ${SCHEMA_VERSION}`;
-      throw new RaglineError("config_invalid", `${path}: ${what}; name another file, or delete it and index again`);
-    }
+    // Another process may have been here first.
+    if (!hasTables(database, path)) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec("COMMIT");
   } catch (error) {
     database.exec("ROLLBACK");

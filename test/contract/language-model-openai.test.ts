@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createOpenAiLanguageModel } from "../../src/adapters/language-model/openai.ts";
+import type { GenerateDelta } from "../../src/ports/language-model.ts";
+import { call, collect, until } from "../support/calls.ts";
+import { generateRequest } from "../support/requests.ts";
+import { beginStream, chunk, refusing, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
+import type { StubHandler, StubServer } from "../support/stub-server.ts";
+import { textOf } from "./language-model.ts";
+
+const REQUEST = generateRequest("연차는 며칠인가요?", ["연차는 15일입니다."]);
+let server: StubServer;
+beforeAll(async () => {
+  server = await stubModel();
+});
+afterAll(() => server.close());
+
+function stream(handler: StubHandler, signal?: AbortSignal, apiKey?: string): AsyncIterable<GenerateDelta> {
+  server.answer(handler);
+  const settings = { model: "qwen3-8b", contextTokensMax: 8192, temperature: 0.2 };
+  return createOpenAiLanguageModel({ baseUrl: `${server.url}/`, apiKey, ...settings }).stream(REQUEST, call(signal));
+}
+
+/** What came before the failure, and the failure. */
+async function failure(items: AsyncIterable<GenerateDelta>) {
+  const deltas: GenerateDelta[] = [];
+  try {
+    for await (const delta of items) deltas.push(delta);
+  } catch (thrown) {
+    expect(thrown).toMatchObject({ name: "RaglineError" });
+    expect(deltas.map(({ type }) => type)).not.toContain("end");
+    return { text: textOf(deltas), error: thrown as Error };
+  }
+  throw new Error("it did not fail");
+}
+
+describe("what goes out", () => {
+  test("OpenAI's request, with the key as a bearer token", async () => {
+    await collect(stream(streaming(wholeStream(["네"])), undefined, "sk-test"));
+    const { path, headers, body } = server.requests.at(-1) ?? {};
+    expect(path).toBe("/v1/chat/completions");
+    expect(headers?.authorization).toBe("Bearer sk-test");
+    expect(body).toEqual({
+      model: "qwen3-8b",
+      messages: REQUEST.messages,
+      stream: true,
+      stream_options: { include_usage: true },
+      max_tokens: 256,
+      temperature: 0.2,
+    });
+  });
+});
+
+describe("what comes back", () => {
+  test("role, text, finish and usage chunks become deltas", async () => {
+    const deltas = await collect(stream(streaming(wholeStream(["네, ", "15일", "입니다."], [120, 9]))));
+    expect(deltas).toEqual([
+      { type: "text", text: "네, " },
+      { type: "text", text: "15일" },
+      { type: "text", text: "입니다." },
+      { type: "end", finishReason: "stop", usage: { promptTokens: 120, completionTokens: 9 } },
+    ]);
+  });
+
+  test.each([
+    ["stop", "stop"],
+    ["length", "length"],
+    ["content_filter", "content_filter"],
+  ])("finish reason %s", async (sent, expected) => {
+    const pieces = [chunk.text("네"), chunk.finish(sent), chunk.done];
+    expect((await collect(stream(streaming(pieces)))).at(-1)).toEqual({ type: "end", finishReason: expected });
+  });
+
+  test("every way of cutting the bytes gives the same text", { timeout: 20_000 }, async () => {
+    const bytes = Buffer.from(wholeStream(["퇴직금은 ", "14일 🏝️", " 안에"]).join(""));
+    for (const size of [1, 2, 3, 7, 64, 1000]) {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+      const deltas = await collect(stream(streaming(pieces, { gapMs: 0 })));
+      expect(textOf(deltas)).toBe("퇴직금은 14일 🏝️ 안에");
+      expect(deltas.at(-1)).toMatchObject({ type: "end", usage: { promptTokens: 11 } });
+    }
+  });
+
+  test("a surrogate pair that is split over two deltas arrives whole", async () => {
+    const pieces = [chunk.role, ...["휴가 \ud83c", "\udfdd️ 끝"].map(chunk.text), chunk.finish("stop"), chunk.done];
+    const deltas = await collect(stream(streaming(pieces)));
+    expect(textOf(deltas)).toBe("휴가 🏝️ 끝");
+    for (const delta of deltas) if (delta.type === "text") expect(delta.text.isWellFormed()).toBe(true);
+  });
+
+  test("comments, CRLF, odd events and fields that nobody knows do no harm", async () => {
+    const pieces = [
+      ": keep-alive\n\n",
+      "event: ping\r\ndata: {}\r\n\r\n",
+      'data: {"choices":[{"delta":{"reasoning_content":"hm","content":null},"finish_reason":null}]}\n\n',
+      ...wholeStream(["네"]),
+    ];
+    expect(textOf(await collect(stream(streaming(pieces))))).toBe("네");
+  });
+
+  test("a stream that ends with [DONE] and without a finish reason is whole", async () => {
+    const deltas = await collect(stream(streaming([chunk.text("네"), chunk.done])));
+    expect(deltas.at(-1)).toEqual({ type: "end", finishReason: "stop" });
+  });
+});
+
+describe("2, 3: failures", () => {
+  test.each([
+    ["cut without a finish reason", streaming([chunk.role, chunk.text("반쪽 ")], { then: "cut" })],
+    ["ended without a finish reason", streaming([chunk.role, chunk.text("반쪽 ")])],
+    ["an error object within the stream", streaming([chunk.role, chunk.text("반쪽 "), chunk.error], { gapMs: 20 })],
+    ["an error object in the same packet as text", streaming([chunk.text("반쪽 ") + chunk.error])],
+    ["something that is not JSON", streaming([chunk.text("반쪽 "), "data: {oops\n\n"], { gapMs: 20 })],
+  ])("%s: the text so far, then dependency_failed", async (_, handler) => {
+    const { text, error } = await failure(stream(handler));
+    expect(text).toBe("반쪽 ");
+    expect(error).toMatchObject({ code: "dependency_failed" });
+    expect(error.message).not.toContain("secret-host");
+  });
+
+  test("cut in the middle of a Korean character: no half character, no end", async () => {
+    const bytes = Buffer.from(chunk.text("반쪽 ") + chunk.text("한글"));
+    const end = bytes.indexOf(Buffer.from("글")) + 1;
+    const { text } = await failure(stream(streaming([bytes.subarray(0, end)], { then: "cut", gapMs: 20 })));
+    expect(text).toBe("반쪽 ");
+  });
+
+  test.each([
+    [400, false],
+    [401, false],
+    [404, false],
+    [429, true],
+    [500, true],
+    [503, true],
+  ])("status %i: dependency_failed, worth another try: %s, the upstream's words stay inside", async (status, retryable) => {
+    const { error } = await failure(stream(refusing(status)));
+    expect(error).toMatchObject({ code: "dependency_failed", retryable });
+    expect(error.message).not.toContain("secret-host");
+    expect(String((error.cause as Error | undefined)?.message)).toContain("secret-host");
+  });
+
+  test("nobody listens", async () => {
+    const gone = await stubModel();
+    await gone.close();
+    const settings = { baseUrl: gone.url, model: "m", contextTokensMax: 8192, temperature: 0 };
+    const { error } = await failure(createOpenAiLanguageModel(settings).stream(REQUEST, call()));
+    expect(error).toMatchObject({ code: "dependency_failed", retryable: true });
+  });
+});
+
+describe("4: the upstream call is torn down", () => {
+  const hangs: readonly (readonly [string, StubHandler])[] = [
+    ["before the headers", () => undefined],
+    ["after the headers", (_request, response) => beginStream(response)],
+    ["in mid-stream", streaming([chunk.role, chunk.text("반쪽")], { then: "hang" })],
+  ];
+  test.each(hangs)("a hang %s: abort closes the upstream's socket within 100 ms", async (_, handler) => {
+    const asked = server.requests.length;
+    const abandoned = server.abandonedAt.length;
+    const controller = new AbortController();
+    const pending = failureOrError(stream(handler, controller.signal));
+    await until("the upstream has the call", () => server.requests.length > asked);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const abortedAt = performance.now();
+    controller.abort();
+    expect(await pending).toBeInstanceOf(Error);
+    await until("the socket closes", () => server.abandonedAt.length > abandoned);
+    expect((server.abandonedAt.at(-1) ?? Number.POSITIVE_INFINITY) - abortedAt).toBeLessThan(100);
+  });
+
+  test("a reader who stops in mid-stream closes it too, without an unhandled error", async () => {
+    const abandoned = server.abandonedAt.length;
+    for await (const delta of stream(streaming([chunk.role, chunk.text("반쪽")], { then: "hang" }))) {
+      expect(delta).toEqual({ type: "text", text: "반쪽" });
+      break;
+    }
+    const stoppedAt = performance.now();
+    await until("the socket closes", () => server.abandonedAt.length > abandoned);
+    expect(performance.now() - stoppedAt).toBeLessThan(100);
+  });
+});
+
+async function failureOrError(items: AsyncIterable<GenerateDelta>): Promise<unknown> {
+  try {
+    return await collect(items);
+  } catch (error) {
+    return error;
+  }
+}

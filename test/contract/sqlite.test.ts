@@ -1,0 +1,199 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
+import { Database } from "../../src/adapters/sqlite/database.ts";
+import { RaglineError } from "../../src/errors.ts";
+import { call, SCOPE, until } from "../support/calls.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { turn } from "./session-store.ts";
+
+const CHILD = new URL("../support/appending-child.ts", import.meta.url).pathname;
+const isRoot = process.getuid?.() === 0;
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeAll(() => {
+  folder = temporaryFolder();
+});
+afterAll(() => {
+  chmodSync(folder.path, 0o755);
+  folder.remove();
+});
+
+function refusal(path: string): RaglineError {
+  try {
+    void Database.open(path).close();
+  } catch (error) {
+    expect(error).toBeInstanceOf(RaglineError);
+    return error as RaglineError;
+  }
+  throw new Error(`${path} was opened`);
+}
+
+/** A process that appends turns to the session until it is killed, and says each one that is acknowledged. */
+function appending(file: string, sessionId: string) {
+  const child = spawn(process.execPath, [CHILD, file, sessionId], { stdio: ["ignore", "pipe", "inherit"] });
+  const acknowledged: string[] = [];
+  let rest = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    acknowledged.push(...lines);
+  });
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  return { acknowledged, kill: () => child.kill("SIGKILL"), closed };
+}
+
+describe("durability", () => {
+  test("kill -9 in the middle of writes loses nothing that was acknowledged", { timeout: 120_000 }, async () => {
+    const file = folder.file("killed.db");
+    const promised = new Map<string, readonly string[]>();
+    for (let round = 0; round < 20; round++) {
+      const id = `round-${round}`;
+      const child = appending(file, id);
+      await until("the child writes", () => child.acknowledged.length > 3 + round, 20_000);
+      child.kill();
+      await child.closed;
+      promised.set(id, child.acknowledged);
+    }
+    const database = Database.open(file);
+    const store = createSqliteSessionStore(database);
+    for (const [id, requestIds] of promised) {
+      const session = await store.load(SCOPE, id, 10_000, call());
+      const stored = session.turns.map(({ requestId }) => requestId);
+      expect(requestIds.length).toBeGreaterThan(3);
+      expect(stored).toEqual(expect.arrayContaining([...requestIds]));
+      expect(session.turnCount).toBe(stored.length);
+    }
+    expect(database.get("PRAGMA integrity_check")).toEqual({ integrity_check: "ok" });
+    await database.close();
+  });
+
+  test("two processes that write the same session lose nothing and refuse nothing", { timeout: 60_000 }, async () => {
+    const file = folder.file("shared.db");
+    const children = [appending(file, "shared"), appending(file, "shared")];
+    await until("both write", () => children.every(({ acknowledged }) => acknowledged.length > 50), 30_000);
+    for (const child of children) child.kill();
+    await Promise.all(children.map(({ closed }) => closed));
+    const database = Database.open(file);
+    const session = await createSqliteSessionStore(database).load(SCOPE, "shared", 100_000, call());
+    const stored = new Set(session.turns.map(({ requestId }) => requestId));
+    for (const requestId of children.flatMap(({ acknowledged }) => acknowledged)) expect(stored).toContain(requestId);
+    expect(session.turnCount).toBe(stored.size);
+    await database.close();
+  });
+});
+
+describe("a file that cannot be used is refused as config_invalid, in one line that names it", () => {
+  test("the folder is missing", () => {
+    const error = refusal(folder.file("no/such/place.db"));
+    expect(error.code).toBe("config_invalid");
+    expect(error.message).toMatch(/no\/such.*does not exist/);
+    expect(error.message).not.toContain("\n");
+  });
+
+  test("it is a folder", () => {
+    mkdirSync(folder.file("directory.db"));
+    expect(refusal(folder.file("directory.db"))).toMatchObject({
+      code: "config_invalid",
+      message: expect.stringContaining("is a folder"),
+    });
+  });
+
+  test("it is no database, and is left as it was", () => {
+    const file = folder.file("notes.txt");
+    const text = "회의록: this is no database, however long it may be. ".repeat(100);
+    writeFileSync(file, text);
+    const error = refusal(file);
+    expect(error).toMatchObject({ code: "config_invalid", message: expect.stringContaining("notes.txt") });
+    expect(error.message).not.toContain("\n");
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
+  test("it is somebody else's database, and is left as it was", () => {
+    const file = folder.file("theirs.db");
+    const theirs = new DatabaseSync(file);
+    theirs.exec("CREATE TABLE customers (name TEXT); INSERT INTO customers VALUES ('김철수')");
+    theirs.close();
+    const before = readFileSync(file);
+    expect(refusal(file)).toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/theirs\.db.*is not a Ragline database/),
+    });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  test("it is of another version, and both versions are named", async () => {
+    const file = folder.file("newer.db");
+    await Database.open(file).close();
+    const raw = new DatabaseSync(file);
+    raw.exec("PRAGMA user_version = 97");
+    raw.close();
+    expect(refusal(file)).toMatchObject({ code: "config_invalid", message: expect.stringMatching(/97.*reads 1/) });
+  });
+
+  test.skipIf(isRoot)("no permission: a read-only file", async () => {
+    const file = folder.file("readonly.db");
+    await Database.open(file).close();
+    chmodSync(file, 0o444);
+    expect(refusal(file)).toMatchObject({ code: "config_invalid", message: expect.stringContaining("readonly.db") });
+  });
+
+  test.runIf(isRoot)("no permission: a read-only file or folder, as an ordinary user sees them", async () => {
+    const closed = folder.file("closed");
+    mkdirSync(closed);
+    await Database.open(`${closed}/there.db`).close();
+    chmodSync(`${closed}/there.db`, 0o444);
+    chmodSync(closed, 0o555);
+    chmodSync(folder.path, 0o755);
+    for (const name of ["there.db", "new.db"]) {
+      const { code, stderr } = await asNobody(`${closed}/${name}`);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^config_invalid .*${name}: [^\\n]*\\n$`));
+    }
+  });
+});
+
+test("a writer that dies fails what waits for it; the next write starts another", async () => {
+  const file = folder.file("worker.db");
+  const database = Database.open(file);
+  const store = createSqliteSessionStore(database);
+  await store.append(SCOPE, "s", turn(), call());
+  const raw = new DatabaseSync(file);
+  raw.exec("DROP TABLE turns");
+  await expect(store.append(SCOPE, "s", turn(), call())).rejects.toMatchObject({ code: "dependency_failed" });
+  await expect(store.load(SCOPE, "s", 10, call())).rejects.toMatchObject({
+    code: "dependency_failed",
+    message: expect.not.stringContaining("turns"),
+  });
+  raw.close();
+  await database.close();
+});
+
+test("sixteen writes at once, one of them impossible: the others are stored", async () => {
+  const database = Database.open(folder.file("group.db"));
+  const store = createSqliteSessionStore(database);
+  const impossible = { ...turn(), question: null as unknown as string };
+  const writes = Array.from({ length: 16 }, (_, i) => store.append(SCOPE, "s", i === 7 ? impossible : turn(), call()));
+  const results = await Promise.allSettled(writes);
+  expect(results.map(({ status }) => status).filter((status) => status === "rejected")).toHaveLength(1);
+  expect(await store.load(SCOPE, "s", 100, call())).toMatchObject({ turnCount: 15, totalTokens: 15 * 12 });
+  await database.close();
+});
+
+/** Opens the file in a process of an ordinary user. */
+function asNobody(file: string): Promise<{ code: number | null; stderr: string }> {
+  const database = createRequire(import.meta.url).resolve("../../src/adapters/sqlite/database.ts");
+  const script = `
+    import { Database } from ${JSON.stringify(database)};
+    try { Database.open(${JSON.stringify(file)}); } catch (error) { console.error(error.code, error.message); process.exit(1); }
+    process.exit(0);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { uid: 65534, gid: 65534, cwd: "/" });
+  let stderr = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    stderr += bytes.toString();
+  });
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, stderr })));
+}

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Config } from "./config.ts";
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
 const METADATA_FIELDS_MAX = 64;
 const FILTER_CONDITIONS_MAX = 256;
 
@@ -123,18 +124,18 @@ export type DocumentListRequest = {
 
 /** Walks without recursion: the depth is the attacker's. */
 function filterProblem(filter: unknown, depthMax: number): string | null {
-  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: filter, depth: 1 }];
+  const open: { readonly value: unknown; readonly depth: number }[] = [{ value: filter, depth: 0 }];
   let conditions = 0;
   for (let next = open.pop(); next; next = open.pop()) {
     const { value, depth } = next;
     if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0")))
       return "holds text that is not well-formed";
     if (typeof value !== "object" || value === null) continue;
-    if (depth > 2 * depthMax + 2) return `nested deeper than ${depthMax}`;
+    if (depth > depthMax) return `nested deeper than ${depthMax}`;
     if (++conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions`;
     for (const [key, child] of Object.entries(value)) {
       if (FORBIDDEN_KEYS.has(key)) return `${key} is a reserved name`;
-      open.push({ value: child, depth: depth + 1 });
+      open.push({ value: child, depth: LOGICAL.has(key) ? depth + 1 : depth });
     }
   }
   return null;

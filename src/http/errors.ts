@@ -1,4 +1,5 @@
-import type { FastifyError, FastifyRequest } from "fastify";
+import type { Socket } from "node:net";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError, toRaglineError } from "../errors.ts";
 
 /** Any failure of a request in the words of the error table; faults of Ragline's own go to the log. */
@@ -6,6 +7,27 @@ export function toHttpError(thrown: FastifyError, request: FastifyRequest): Ragl
   const error = translate(thrown, request.routeOptions.bodyLimit);
   if (error.code === "internal") request.log.error({ requestId: request.id, err: error.cause ?? error }, error.message);
   return error;
+}
+
+/** Answers a request that reached no route: its address cannot be decoded, or a part of it is too long. */
+export function refuseAddress(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const tooLong = thrown.code === "FST_ERR_MAX_PARAM_LENGTH";
+  const problem = tooLong ? "a part of it is too long" : "must be valid percent-encoded UTF-8";
+  const error = new RaglineError("request_invalid", `path: ${problem}`);
+  reply.code(error.status).header("x-request-id", request.id).send({ error: error.body(request.id) });
+}
+
+/** Answers what is no HTTP request, or has headers beyond the limit of Node. */
+export function refuseConnection(thrown: Error & { readonly code?: string }, socket: Socket): void {
+  if (thrown.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLong = thrown.code === "HPE_HEADER_OVERFLOW";
+  const error = new RaglineError("request_invalid", tooLong ? "headers: larger than 16 KiB" : "request: not valid HTTP");
+  const body = JSON.stringify({ error: error.body() });
+  const head = `HTTP/1.1 ${error.status} Bad Request\r\nContent-Type: application/json\r\nConnection: close`;
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 function translate(thrown: FastifyError, bodyBytesMax: number | undefined): RaglineError {

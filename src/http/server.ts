@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import swagger from "@fastify/swagger";
 import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from "fastify";
-import { jsonSchemaTransform, validatorCompiler } from "fastify-type-provider-zod";
-import { ERRORS, RaglineError } from "../errors.ts";
+import { validatorCompiler } from "fastify-type-provider-zod";
+import { RaglineError } from "../errors.ts";
 import { type Ragline, VERSION } from "../index.ts";
 import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
-import { toHttpError } from "./errors.ts";
+import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
 import { registerHealth } from "./health.ts";
 import { registerOpenAi } from "./openai.ts";
+import { registerOpenApi } from "./openapi.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
 
@@ -25,6 +25,8 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     // An answer may take longer than any fixed limit; what bounds it is in `run.ts`.
     requestTimeout: 0,
     forceCloseConnections: "idle",
+    frameworkErrors: refuseAddress,
+    clientErrorHandler: refuseConnection,
   });
   app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(validatorCompiler);
@@ -48,13 +50,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return reply.code(error.status).send({ error: error.body(request.id) });
   });
 
-  await app.register(swagger, {
-    openapi: {
-      info: { title: "Ragline", version: VERSION, description: "Retrieval-augmented answers." },
-      components: { schemas: { ErrorCode: { type: "string", enum: Object.keys(ERRORS) } } },
-    },
-    transform: jsonSchemaTransform,
-  });
+  await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);
     registerSearch(routes, ragline);

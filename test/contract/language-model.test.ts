@@ -1,10 +1,11 @@
+import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { createExtractiveModel } from "../../src/adapters/language-model/extractive.ts";
 import { createOpenAiLanguageModel } from "../../src/adapters/language-model/openai.ts";
 import { streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import { languageModelContract } from "./language-model.ts";
 
 languageModelContract("extractive", async () => ({
-  model: createExtractiveModel({ sentencesMax: 4 }),
+  model: createExtractiveModel({ sentencesMax: 4, embedder: createStaticEmbedder() }),
   close: async () => undefined,
 }));
 

@@ -104,7 +104,7 @@ describe("a client that hangs up", () => {
   test("of the OpenAI route", async () => {
     upstream.answer(hanging);
     const body = { messages: [{ role: "user", content: question }], stream: true, ragline: { sessionId: "chat" } };
-    const client = leavingClient("/v1/chat/completions", body, (text) => text.includes("15일"));
+    const client = leavingClient("/v1/chat/completions", body, (text) => text.includes('"content":"15일"'));
     await expectTornDown(client.leftAt);
     expect(await storedTurn("chat")).toMatchObject({ status: "interrupted", answer: "연차는 15일" });
   });

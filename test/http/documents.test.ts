@@ -81,6 +81,7 @@ describe("with documents", () => {
     "emoji-🏝️",
     "trailing/",
     "double//slash",
+    "가".repeat(512),
   ])("a document named %j is added, read, listed and deleted", async (id) => {
     const added = await postJson(`${served.url}/v1/documents`, { id, text: "# 제목\n\n본문입니다." });
     expect(addedSchema.strict().parse(await added.json())).toEqual({ id, changed: true, passages: 1 });

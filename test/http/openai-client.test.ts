@@ -40,7 +40,7 @@ describe("the official client", () => {
       message: { role: "assistant", content: "네, 15일입니다 [1]." },
     });
     expect(completion.usage).toEqual({ prompt_tokens: 120, completion_tokens: 9, total_tokens: 129 });
-    expect(extraOf(completion)?.sources).toMatchObject([{ n: 1, documentId: "hr/휴가.md" }, { n: 2 }, { n: 3 }, { n: 4 }]);
+    expect(extraOf(completion)?.sources).toMatchObject([{ n: 1, documentId: "hr/휴가.md" }, { n: 2 }, { n: 3 }]);
     expect(extraOf(completion)).toMatchObject({ cached: false, degraded: [] });
   });
 
@@ -55,7 +55,7 @@ describe("the official client", () => {
     const chunks: OpenAI.ChatCompletionChunk[] = [];
     for await (const part of stream) chunks.push(part);
     expect(chunks[0]?.choices[0]?.delta.role).toBe("assistant");
-    expect(extraOf(chunks[0] ?? {})?.sources).toMatchObject([{ documentId: "hr/휴가.md" }, {}, {}, {}]);
+    expect(extraOf(chunks[0] ?? {})?.sources).toMatchObject([{ documentId: "hr/휴가.md" }, {}, {}]);
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe("네, 15일입니다 [1].");
     expect(chunks.flatMap(({ choices }) => choices[0]?.finish_reason ?? [])).toEqual(["stop"]);
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 7 } });

@@ -1,0 +1,132 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerParent, processUsage } from "./child.ts";
+import { documents, passageText, question } from "./corpus.ts";
+
+/** The load generator: a closed loop of clients over kept-alive connections. */
+export interface LoadPlan {
+  /** `system`: `POST /v1/ask` to it. `stages`: the same calls in the same order, with nothing in between. */
+  readonly target: { readonly kind: "system" | "stages"; readonly url: string };
+  readonly clients: number;
+  readonly requests: number;
+  /** Number of the first question; the next requests ask the following ones. */
+  readonly firstQuestion: number;
+  /** The clients' first requests are spread evenly over this time. */
+  readonly rampMs: number;
+}
+
+export interface Sample {
+  readonly question: number;
+  readonly firstTokenMs: number;
+  readonly totalMs: number;
+}
+
+export interface LoadResult {
+  readonly samples: readonly Sample[];
+  /** Answers that were cut, failed, or made with a step left out. */
+  readonly failures: number;
+  readonly wallMs: number;
+  /** Of the generator itself. */
+  readonly cpuMs: number;
+}
+
+const agent = new Agent({ keepAlive: true });
+const DELTA = { system: /event: text-delta\n/, stages: /"content":"[^"]/ };
+const PASSAGES = documents.slice(0, 20).map(passageText);
+
+async function run(plan: LoadPlan): Promise<LoadResult> {
+  const samples: Sample[] = [];
+  let failures = 0;
+  let asked = 0;
+  const startedAt = performance.now();
+  const cpuBefore = processUsage().cpuMs;
+  const client = async (_: unknown, n: number): Promise<void> => {
+    await sleep((n / plan.clients) * plan.rampMs);
+    while (asked < plan.requests) {
+      const number = plan.firstQuestion + asked++;
+      const sample = await ask(plan.target, number);
+      if (sample) samples.push(sample);
+      else failures++;
+    }
+  };
+  await Promise.all(Array.from({ length: plan.clients }, client));
+  const cpuMs = processUsage().cpuMs - cpuBefore;
+  return { samples, failures, wallMs: performance.now() - startedAt, cpuMs };
+}
+
+/** Null: the answer was not whole. */
+async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<Sample | null> {
+  const startedAt = performance.now();
+  const open = kind === "system" ? askSystem(url, number) : askStages(url, number);
+  const answer = await open;
+  let text = "";
+  let firstTokenMs = 0;
+  answer.setEncoding("utf8");
+  await new Promise<void>((resolve, reject) => {
+    answer.on("data", (piece: string) => {
+      text += piece;
+      if (firstTokenMs === 0 && DELTA[kind].test(text)) firstTokenMs = performance.now() - startedAt;
+    });
+    answer.on("end", resolve);
+    answer.on("error", reject);
+  });
+  const totalMs = performance.now() - startedAt;
+  const whole = kind === "system" ? text.includes("event: answer-end\n") : text.endsWith("data: [DONE]\n\n");
+  const reduced = /"degraded":\[[^\]]/.test(text);
+  return whole && !reduced && firstTokenMs > 0 ? { question: number, firstTokenMs, totalMs } : null;
+}
+
+function askSystem(url: string, number: number): Promise<IncomingMessage> {
+  return post(`${url}/v1/ask`, { question: question(number) });
+}
+
+async function askStages(url: string, number: number): Promise<IncomingMessage> {
+  const asked = question(number);
+  await drain(await post(`${url}/v1/embeddings`, { model: "bench", input: [asked] }));
+  await drain(await post(`${url}/rerank`, { query: asked, texts: PASSAGES }));
+  const messages = [{ role: "user", content: `${PASSAGES.slice(0, 5).join("\n\n")}\n\n${asked}` }];
+  return post(`${url}/v1/chat/completions`, { model: "bench", messages, stream: true });
+}
+
+function drain(incoming: IncomingMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    incoming.resume();
+    incoming.on("end", resolve);
+    incoming.on("error", reject);
+  });
+}
+
+function post(url: string, body: object): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const text = JSON.stringify(body);
+    const headers = {
+      "content-type": "application/json",
+      accept: "text/event-stream, application/json",
+      "content-length": Buffer.byteLength(text),
+    };
+    const outgoing = request(url, { method: "POST", agent, headers }, (incoming) => {
+      if (incoming.statusCode === 200) resolve(incoming);
+      else {
+        incoming.resume();
+        reject(new Error(`${url}: status ${incoming.statusCode}`));
+      }
+    });
+    outgoing.on("error", reject);
+    outgoing.end(text);
+  });
+}
+
+/** The text of one answer, to see that every system says the same. */
+async function answerText(url: string, number: number): Promise<string> {
+  const answer = await askSystem(url, number);
+  let text = "";
+  answer.setEncoding("utf8");
+  for await (const piece of answer) text += piece;
+  const deltas = text.matchAll(/event: text-delta\ndata: (.*)\n/g);
+  return [...deltas].map(([, data = ""]) => (JSON.parse(data) as { text: string }).text).join("");
+}
+
+const loadCommands = { run, answerText };
+export type LoadCommands = typeof loadCommands;
+
+answerParent(loadCommands);

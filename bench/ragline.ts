@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Session } from "node:inspector/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { answerParent, processUsage } from "./child.ts";
+import { DIMENSIONS, documents } from "./corpus.ts";
+
+/** Ragline as it is served, over the stages: everything at its default except where embedding, reranking and answers come from. */
+const [, , stages = "", cacheUse = "sqlite", build = "src"] = process.argv;
+const { createRagline } = (await load("index")) as typeof import("../src/index.ts");
+const { createServer } = (await load("http/server")) as typeof import("../src/http/server.ts");
+
+const folder = await mkdtemp(join(tmpdir(), "ragline-bench-"));
+const file = join(folder, "bench.db");
+const ragline = await createRagline({
+  session: { file },
+  cache: cacheUse === "none" ? { use: "none" } : { use: "sqlite", file },
+  search: { file },
+  embed: { use: "openai", baseUrl: `${stages}/v1`, model: "bench", dimensions: DIMENSIONS },
+  rerank: { use: "tei", baseUrl: stages },
+  generate: { use: "openai", baseUrl: `${stages}/v1`, model: "bench" },
+});
+const server = await createServer(ragline);
+const profiler = new Session();
+
+const commands = {
+  async listen(): Promise<string> {
+    for (const document of documents) await ragline.addDocument({ ...document, format: "text" });
+    const { passages } = await ragline.status();
+    if (passages !== documents.length) throw new Error(`${passages} passages are indexed, not ${documents.length}`);
+    return server.listen({ port: 0, host: "127.0.0.1" });
+  },
+  usage: processUsage,
+  async startProfile(): Promise<void> {
+    profiler.connect();
+    await profiler.post("Profiler.enable");
+    await profiler.post("Profiler.setSamplingInterval", { interval: 250 });
+    await profiler.post("Profiler.start");
+  },
+  async stopProfile(path: string): Promise<void> {
+    const { profile } = await profiler.post("Profiler.stop");
+    profiler.disconnect();
+    await writeFile(path, JSON.stringify(profile));
+  },
+};
+export type RaglineCommands = typeof commands;
+
+answerParent(commands, async () => {
+  server.server.closeAllConnections();
+  await server.close();
+  await ragline.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A module of the source tree, or of the built package. */
+function load(module: string): Promise<unknown> {
+  return import(build === "dist" ? `../dist/${module}.js` : `../src/${module}.ts`);
+}

@@ -1,0 +1,176 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { WholeAnswer } from "../../src/index.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { finish, printed, ragline, start } from "./run.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+let cwd: string;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  cwd = folder.path;
+  await mkdir(folder.file("docs"));
+  await writeFile(
+    folder.file("docs/휴가.md"),
+    "---\nlang: ko\nyear: 2026\n---\n# 휴가\n\n연차휴가는 1년에 15일입니다.\n",
+  );
+  await writeFile(
+    folder.file("docs/expenses.md"),
+    "---\nlang: en\nyear: 2024\n---\n# Expenses\n\nReceipts are due within 30 days.\n",
+  );
+});
+
+afterEach(() => folder.remove());
+
+describe("ragline index", () => {
+  it("indexes a folder, skips what is unchanged, and prunes what is gone", async () => {
+    expect(await ragline(cwd, "index", "docs")).toMatchObject({ code: 0, stdout: expect.stringContaining("2 added") });
+    expect((await ragline(cwd, "index", "docs")).stdout).toContain("0 added, 0 changed, 2 unchanged");
+    await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 16일입니다.\n");
+    await rm(folder.file("docs/expenses.md"));
+    expect((await ragline(cwd, "index", "docs", "--prune")).stdout).toContain("1 changed, 0 unchanged, 1 removed");
+    const { stdout } = await ragline(cwd, "status", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ documents: 1, passages: 1, indexedWith: "static-ko-en/256" });
+  });
+
+  it("reports an unreadable file by name and reason, indexes the rest, and exits with 1", async () => {
+    await writeFile(folder.file("docs/broken.md"), Buffer.from([0x23, 0x20, 0xff, 0xfe, 0x00]));
+    const { code, stdout, stderr } = await ragline(cwd, "index", "docs");
+    expect(code).toBe(1);
+    expect(stdout).toContain("2 added");
+    expect(stdout).toContain("1 failed");
+    expect(stderr).toMatch(/failed: docs\/broken\.md: .+/);
+  });
+
+  it("says in one line that a folder is missing", async () => {
+    const { code, stderr } = await ragline(cwd, "index", "nowhere");
+    expect(code).toBe(1);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toContain("nowhere");
+  });
+});
+
+describe("ragline ask", () => {
+  it("prints a cited answer with its sources, and one JSON object with --json", async () => {
+    await ragline(cwd, "index", "docs");
+    const { code, stdout } = await ragline(cwd, "ask", "연차휴가는 며칠인가요?", "--timings");
+    expect(code).toBe(0);
+    expect(stdout).toContain("연차휴가는 1년에 15일입니다. [1]");
+    expect(stdout).toContain("[1] 휴가  (휴가.md)");
+    expect(stdout).toMatch(/search +[\d.]+ ms/);
+    const answer = JSON.parse((await ragline(cwd, "ask", "When are receipts due?", "--json")).stdout) as WholeAnswer;
+    expect(answer).toMatchObject({ finishReason: "stop", text: "Receipts are due within 30 days. [1]" });
+  });
+
+  it("goes on with a session, keeps to a filter, and takes --top", async () => {
+    await ragline(cwd, "index", "docs");
+    await ragline(cwd, "ask", "연차휴가는 며칠인가요?", "--session", "s1");
+    const json = async (...args: string[]) =>
+      JSON.parse((await ragline(cwd, "ask", ...args, "--json")).stdout) as WholeAnswer;
+    expect((await json("언제까지요?", "--session", "s1")).query).toContain("연차휴가는 며칠인가요?");
+    const filtered = await json("휴가 receipts", "--filter", "lang=en", "--filter", "year<2026");
+    expect(filtered.sources.map(({ documentId }) => documentId)).toEqual(["expenses.md"]);
+    expect((await json("휴가 receipts", "--top", "1")).sources).toHaveLength(1);
+  });
+
+  it("names the field that no document has", async () => {
+    await ragline(cwd, "index", "docs");
+    const { code, stderr } = await ragline(cwd, "ask", "휴가?", "--filter", "colour=red");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/filter\.colour.*lang.*year/);
+  });
+
+  it("says that it does not know where nothing supports an answer", async () => {
+    await ragline(cwd, "index", "docs");
+    expect((await ragline(cwd, "ask", "스톡옵션은 언제 행사하나요?")).stdout).toContain("답을 찾지 못했습니다");
+  });
+});
+
+describe("ragline serve and demo", () => {
+  it("serves until SIGTERM and exits with 0", async () => {
+    await ragline(cwd, "index", "docs");
+    const server = start(cwd, ["serve", "--port", "0"]);
+    const finished = finish(server);
+    const text = await printed(server, /listening on (\S+);/);
+    const url = /listening on (\S+);/.exec(text)?.[1];
+    const response = await fetch(`${url}/v1/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ question: "연차휴가는 며칠인가요?" }),
+    });
+    expect(await response.text()).toContain("15일");
+    server.kill("SIGTERM");
+    expect(await finished).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("says in one line that the port is taken", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await new Promise((done) => other.once("listening", done));
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await ragline(cwd, "serve", "--port", String(port));
+    other.close();
+    expect(code).toBe(2);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toContain(`127.0.0.1:${port} is taken`);
+  });
+
+  it("runs the demo, answers over HTTP, and stops cleanly on Ctrl-C", async () => {
+    const demo = start(cwd, ["demo", "--port", "0"]);
+    const finished = finish(demo);
+    const text = await printed(demo, /curl -N (\S+)/);
+    expect(text).toMatch(/퇴직금[^\n]*\[1\]/);
+    const url = /curl -N (\S+)/.exec(text)?.[1] ?? "";
+    expect((await fetch(url.replace("/v1/ask", "/readyz"))).status).toBe(200);
+    demo.kill("SIGINT");
+    expect(await finished).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+describe("usage and configuration", () => {
+  it("lists every problem of a broken configuration with its path, and exits with 2", async () => {
+    await writeFile(
+      folder.file("ragline.yaml"),
+      'serve: {}\nserver: { port: 99999 }\nsession: { use: "${NOT_SET}" }\n',
+    );
+    const unset = await ragline(cwd, "status");
+    expect(unset).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("session.use: the environment variable NOT_SET"),
+    });
+    await writeFile(folder.file("ragline.yaml"), "serve: {}\nserver: { port: 99999 }\n");
+    const { code, stderr } = await ragline(cwd, "status");
+    expect(code).toBe(2);
+    expect(stderr).toContain("server.port");
+    expect(stderr).toContain('"serve"');
+    await writeFile(folder.file("ragline.yaml"), "a: [");
+    expect(await ragline(cwd, "status")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("not readable as YAML"),
+    });
+    expect(await ragline(cwd, "status", "--config", "none.yaml")).toMatchObject({ code: 2 });
+  });
+
+  it("takes the answering model from the environment", async () => {
+    const { stdout } = await finish(
+      start(cwd, ["status", "--json"], { OPENAI_BASE_URL: "http://127.0.0.1:9/v1", OPENAI_MODEL: "m" }),
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ stages: { generate: "m" } });
+  });
+
+  it.each([["nonsense"], ["ask"], ["ask", "q", "--top", "zero"], ["index"], ["serve", "--port", "70000"], ["--nope"]])(
+    "exits with 2 on wrong usage: %s",
+    async (...args) => {
+      expect((await ragline(cwd, ...args)).code).toBe(2);
+    },
+  );
+
+  it("explains itself, and exits with 0", async () => {
+    const { code, stdout } = await ragline(cwd, "--help");
+    expect(code).toBe(0);
+    for (const word of ["demo", "index", "ask", "serve", "status", "eval", "Exit codes"])
+      expect(stdout).toContain(word);
+  });
+});

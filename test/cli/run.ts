@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { resolve } from "node:path";
+
+const BIN = resolve(import.meta.dirname, "../../bin/ragline.js");
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `ragline` in a folder, without any configuration from the environment. */
+export function start(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  const { PATH = "", HOME = "" } = process.env;
+  return spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH, HOME, ...env } });
+}
+
+export function finish(child: ChildProcess): Promise<Finished> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((done) => child.on("close", (code) => done({ code, stdout, stderr })));
+}
+
+export function ragline(cwd: string, ...args: readonly string[]): Promise<Finished> {
+  return finish(start(cwd, args));
+}
+
+/** Resolves with what was printed once it matches. */
+export function printed(child: ChildProcess, pattern: RegExp): Promise<string> {
+  let text = "";
+  return new Promise((done, fail) => {
+    child.on("close", () => fail(new Error(`ended before ${pattern} was printed: ${text}`)));
+    child.stdout?.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      if (pattern.test(text)) done(text);
+    });
+  });
+}

@@ -1,6 +1,6 @@
-import { type ChildProcess, fork, spawnSync } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { canPin } from "./cores.ts";
 
 /** What a child process does when told to; arguments and results are structured-cloned. */
 export type Commands = Record<string, (...values: never[]) => unknown>;
@@ -16,9 +16,6 @@ interface Reply {
   readonly result?: unknown;
   readonly error?: string;
 }
-
-/** Whether processes can be kept on one core each: two cores and `taskset` are needed. */
-export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
 
 /** A process that runs one of this folder's scripts, on one core where that is possible. */
 export class Child<C extends Commands> {

@@ -23,12 +23,16 @@ const TOPICS = [
 ] as const;
 
 const SENTENCES = [
-  (ko: string, en: string, n: number) => `${ko} 신청은 사유가 생긴 날부터 ${n + 3}일 안에 인사팀에 제출해야 합니다.`,
-  (ko: string, en: string, n: number) => `Requests for ${en} are approved by the team lead within ${n + 1} working days.`,
+  (ko: string, _: string, n: number) => `${ko} 신청은 사유가 생긴 날부터 ${n + 3}일 안에 인사팀에 제출해야 합니다.`,
+  (_: string, en: string, n: number) =>
+    `Requests for ${en} are approved by the team lead within ${n + 1} working days.`,
   (ko: string, _: string, n: number) => `${ko}에 관한 예외는 부서장의 승인을 받아 분기마다 ${n + 1}회까지 인정됩니다.`,
-  (_: string, en: string, n: number) => `Records about ${en} are kept for ${n + 2} years and may be read by the employee at any time.`,
-  (ko: string, _: string, n: number) => `증빙이 없는 ${ko}은(는) ${n + 10}만 원을 넘으면 반려되며, 반려 사유는 전자우편으로 알립니다.`,
-  (_: string, en: string, n: number) => `Unused ${en} allowances expire on the last day of month ${(n % 12) + 1}, unless the law says otherwise.`,
+  (_: string, en: string, n: number) =>
+    `Records about ${en} are kept for ${n + 2} years and may be read by the employee at any time.`,
+  (ko: string, _: string, n: number) =>
+    `증빙이 없는 ${ko}은(는) ${n + 10}만 원을 넘으면 반려되며, 반려 사유는 전자우편으로 알립니다.`,
+  (_: string, en: string, n: number) =>
+    `Unused ${en} allowances expire on the last day of month ${(n % 12) + 1}, unless the law says otherwise.`,
 ] as const;
 
 export const documents: readonly BenchDocument[] = Array.from({ length: 50 }, (_, n) => {

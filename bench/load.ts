@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent, processUsage } from "./child.ts";
 import { documents, passageText, question } from "./corpus.ts";
 
-/** The load generator: a closed loop of clients over kept-alive connections. */
+/** The load generator: clients that each wait for one answer before they ask for the next, over kept-alive connections. */
 export interface LoadPlan {
   /** `system`: `POST /v1/ask` to it. `stages`: the same calls in the same order, with nothing in between. */
   readonly target: { readonly kind: "system" | "stages"; readonly url: string };
@@ -11,8 +11,11 @@ export interface LoadPlan {
   readonly requests: number;
   /** Number of the first question; the next requests ask the following ones. */
   readonly firstQuestion: number;
-  /** The clients' first requests are spread evenly over this time. */
-  readonly rampMs: number;
+  /**
+   * 0: a client's next request follows its last answer at once. Otherwise each client asks once a period, all of them
+   * spread evenly over it: answers that take equally long would else end, and be asked for, in ever larger crowds.
+   */
+  readonly periodMs: number;
 }
 
 export interface Sample {
@@ -23,8 +26,8 @@ export interface Sample {
 
 export interface LoadResult {
   readonly samples: readonly Sample[];
-  /** Answers that were cut, failed, or made with a step left out. */
-  readonly failures: number;
+  /** What went wrong with each answer that is no sample. */
+  readonly failures: readonly string[];
   readonly wallMs: number;
   /** Of the generator itself. */
   readonly cpuMs: number;
@@ -36,17 +39,22 @@ const PASSAGES = documents.slice(0, 20).map(passageText);
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const samples: Sample[] = [];
-  let failures = 0;
+  const failures: string[] = [];
   let asked = 0;
   const startedAt = performance.now();
   const cpuBefore = processUsage().cpuMs;
   const client = async (_: unknown, n: number): Promise<void> => {
-    await sleep((n / plan.clients) * plan.rampMs);
+    let dueAt = startedAt + (n / plan.clients) * plan.periodMs;
     while (asked < plan.requests) {
       const number = plan.firstQuestion + asked++;
-      const sample = await ask(plan.target, number);
-      if (sample) samples.push(sample);
-      else failures++;
+      const waitMs = dueAt - performance.now();
+      if (waitMs > 0) await sleep(waitMs);
+      dueAt += plan.periodMs;
+      try {
+        samples.push(await ask(plan.target, number));
+      } catch (error) {
+        failures.push(String(error));
+      }
     }
   };
   await Promise.all(Array.from({ length: plan.clients }, client));
@@ -54,11 +62,10 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   return { samples, failures, wallMs: performance.now() - startedAt, cpuMs };
 }
 
-/** Null: the answer was not whole. */
-async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<Sample | null> {
+/** Rejects where the answer was cut, failed, or was made with a step left out. */
+async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<Sample> {
   const startedAt = performance.now();
-  const open = kind === "system" ? askSystem(url, number) : askStages(url, number);
-  const answer = await open;
+  const answer = await (kind === "system" ? askSystem(url, number) : askStages(url, number));
   let text = "";
   let firstTokenMs = 0;
   answer.setEncoding("utf8");
@@ -72,8 +79,10 @@ async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<S
   });
   const totalMs = performance.now() - startedAt;
   const whole = kind === "system" ? text.includes("event: answer-end\n") : text.endsWith("data: [DONE]\n\n");
-  const reduced = /"degraded":\[[^\]]/.test(text);
-  return whole && !reduced && firstTokenMs > 0 ? { question: number, firstTokenMs, totalMs } : null;
+  if (!whole || firstTokenMs === 0) throw new Error(`cut: …${text.slice(-300)}`);
+  const [degraded] = /"degraded":\[[^\]][^\]]*/.exec(text) ?? [];
+  if (degraded) throw new Error(degraded);
+  return { question: number, firstTokenMs, totalMs };
 }
 
 function askSystem(url: string, number: number): Promise<IncomingMessage> {

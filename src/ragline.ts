@@ -56,10 +56,10 @@ export class Ragline {
 
   /**
    * Streams one answer: `answer-start`, `source-list`, `text-delta` …, then `answer-end` or `answer-error`, which is last.
-   * Rejects instead where nothing has begun: `request_invalid`, or the conversation cannot be loaded. Leaving the loop, or
+   * Where nothing has begun it fails instead: it throws `request_invalid`, and rejects where the conversation cannot be loaded. Leaving the loop, or
    * aborting the signal, stops all work for it.
    */
-  async *ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
+  ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
     const parsed = this.#parse(this.schemas.ask, request);
     const question: Question = {
       requestId: caller.requestId ?? randomUUID(),
@@ -72,7 +72,7 @@ export class Ragline {
       useCache: parsed.cache ?? true,
     };
     const run = this.#run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
-    yield* ask(this.#stages, question, run, (task) => this.#background.later(task));
+    return ask(this.#stages, question, run, (task) => this.#background.later(task));
   }
 
   /** Like `ask`, whole. @throws RaglineError what would be `answer-error`. */

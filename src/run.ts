@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { RaglineError, toRaglineError } from "./errors.ts";
+import { type RaglineError, toRaglineError } from "./errors.ts";
+import { Race } from "./race.ts";
 import type { CallOptions, Degradation, Step, Timings } from "./types.ts";
 
 export interface RunOptions {
@@ -45,22 +46,25 @@ export class Run {
   }
 
   /** Runs a step that the answer cannot do without: its failure, after `retries` more tries in the time left, is the request's. */
-  async must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, retries = 0): Promise<T> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), this.#deadline);
-    try {
-      for (let attempt = 0; ; attempt++) {
-        try {
-          return await this.#attempt(step, call, deadline);
-        } catch (thrown) {
-          await this.#beforeRetry(toRaglineError(thrown, step), attempt, retries, deadline);
-        }
-      }
-    } finally {
-      this.#time(step, startedAt);
-    }
+  must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, retries = 0): Promise<T> {
+    return this.#tries(step, call, retries, this.signal, this.#deadline);
   }
 
+  /**
+   * Runs a step after the answer, like `may`, under its own limit alone: what was said is kept though the caller has left
+   * or the run's time is up.
+   */
+  async afterwards<T>(
+    step: Step,
+    call: (options: CallOptions) => Promise<T> | T,
+    fallback: { readonly instead: string; readonly value: T },
+  ): Promise<T> {
+    try {
+      return await this.#tries(step, call, 0, new AbortController().signal, Number.POSITIVE_INFINITY);
+    } catch (thrown) {
+      return this.#degrade(step, thrown, fallback);
+    }
+  }
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and `fallback` is used. */
   async may<T>(
     step: Step,
@@ -70,11 +74,8 @@ export class Run {
     try {
       return await this.must(step, call);
     } catch (thrown) {
-      const error = toRaglineError(thrown, step);
-      if (this.signal.aborted) throw error;
-      this.#onFailure(error);
-      this.degraded.push({ step, reason: error.code, instead: fallback.instead });
-      return fallback.value;
+      if (this.signal.aborted) throw toRaglineError(thrown, step);
+      return this.#degrade(step, thrown, fallback);
     }
   }
 
@@ -89,23 +90,34 @@ export class Run {
   ): AsyncGenerator<T, void, undefined> {
     const startedAt = performance.now();
     const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
-    try {
-      for (let attempt = 0; ; attempt++) {
-        let begun = false;
-        try {
-          for await (const item of this.#items(step, open, deadline, limits.silenceMs)) {
-            begun = true;
-            yield item;
-          }
-          return;
-        } catch (thrown) {
-          const error = toRaglineError(thrown, step);
-          if (begun) throw error;
-          await this.#beforeRetry(error, attempt, limits.retries, deadline);
+    for (let attempt = 0; ; attempt++) {
+      const race = new Race(step, this.signal, deadline - performance.now());
+      let source: AsyncIterator<T> | undefined;
+      let begun = false;
+      let ended = false;
+      try {
+        source = open({ signal: race.signal })[Symbol.asyncIterator]();
+        for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
+          begun = true;
+          race.pause();
+          yield next.value;
+          race.restart(limits.silenceMs);
         }
+        ended = true;
+        return;
+      } catch (thrown) {
+        const error = toRaglineError(thrown, step);
+        if (begun) throw error;
+        await this.#beforeRetry(error, attempt, limits.retries, deadline);
+      } finally {
+        if (ended) race.end();
+        else {
+          race.cancel();
+          // Not awaited: a source that hangs would hang its reader.
+          source?.return?.().catch(() => undefined);
+        }
+        this.timings[step] = rounded(performance.now() - startedAt);
       }
-    } finally {
-      this.#time(step, startedAt);
     }
   }
 
@@ -116,47 +128,51 @@ export class Run {
     return error;
   }
 
-  #time(step: Step, startedAt: number): void {
-    this.timings[step] = Math.round((performance.now() - startedAt) * 1000) / 1000;
+  #degrade<T>(step: Step, thrown: unknown, fallback: { readonly instead: string; readonly value: T }): T {
+    const error = toRaglineError(thrown, step);
+    this.#onFailure(error);
+    this.degraded.push({ step, reason: error.code, instead: fallback.instead });
+    return fallback.value;
   }
 
-  async #attempt<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, deadline: number): Promise<T> {
-    const race = new Race(step, this.signal, deadline - performance.now());
+  async #tries<T>(
+    step: Step,
+    call: (options: CallOptions) => Promise<T> | T,
+    retries: number,
+    signal: AbortSignal,
+    runDeadline: number,
+  ): Promise<T> {
+    const startedAt = performance.now();
+    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await this.#attempt(step, call, signal, deadline);
+        } catch (thrown) {
+          await this.#beforeRetry(toRaglineError(thrown, step), attempt, retries, deadline);
+        }
+      }
+    } finally {
+      this.#time(step, startedAt);
+    }
+  }
+
+  #time(step: Step, startedAt: number): void {
+    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
+  }
+
+  async #attempt<T>(
+    step: Step,
+    call: (options: CallOptions) => Promise<T> | T,
+    signal: AbortSignal,
+    deadline: number,
+  ): Promise<T> {
+    const race = new Race(step, signal, deadline - performance.now());
     try {
       const pending = call({ signal: race.signal });
       return pending instanceof Promise ? await race.against(pending) : pending;
     } finally {
       race.end();
-    }
-  }
-
-  async *#items<T>(
-    step: Step,
-    open: (options: CallOptions) => AsyncIterable<T>,
-    deadline: number,
-    silenceMs: number,
-  ): AsyncGenerator<T, void, undefined> {
-    const race = new Race(step, this.signal, deadline - performance.now());
-    const source = open({ signal: race.signal })[Symbol.asyncIterator]();
-    let ended = false;
-    try {
-      for (;;) {
-        const next = await race.against(source.next());
-        if (next.done) {
-          ended = true;
-          return;
-        }
-        race.pause();
-        yield next.value;
-        race.restart(silenceMs);
-      }
-    } finally {
-      if (ended) race.end();
-      else {
-        race.cancel();
-        // Not awaited: a source that hangs would hang its reader.
-        source.return?.().catch(() => undefined);
-      }
     }
   }
 
@@ -169,82 +185,6 @@ export class Run {
   }
 }
 
-/** A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. */
-class Race {
-  readonly #controller = new AbortController();
-  readonly #parent: AbortSignal;
-  readonly #step: Step;
-  readonly #onAbort = () => this.#lose(new RaglineError("cancelled", "The caller left.", { step: this.#step }));
-  #timer: NodeJS.Timeout | undefined;
-  #timerMs = 0;
-  #paused = false;
-  #reject: ((error: RaglineError) => void) | undefined;
-  #lost: RaglineError | undefined;
-
-  constructor(step: Step, parent: AbortSignal, limitMs: number) {
-    this.#step = step;
-    this.#parent = parent;
-    if (parent.aborted) {
-      this.#onAbort();
-      return;
-    }
-    parent.addEventListener("abort", this.#onAbort, { once: true });
-    this.restart(limitMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  against<T>(pending: Promise<T>): Promise<T> {
-    if (this.#lost) {
-      pending.catch(() => undefined);
-      return Promise.reject(this.#lost);
-    }
-    return new Promise<T>((resolve, reject) => {
-      this.#reject = reject;
-      pending.then(resolve, reject);
-    });
-  }
-
-  /** The reader has the word: its slowness is not the source's. */
-  pause(): void {
-    this.#paused = true;
-  }
-
-  restart(limitMs: number): void {
-    this.#paused = false;
-    if (this.#lost) return;
-    if (this.#timer && this.#timerMs === limitMs) {
-      this.#timer.refresh();
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#timerMs = limitMs;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(0, Math.min(limitMs, 2 ** 31 - 1)));
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#parent.removeEventListener("abort", this.#onAbort);
-    this.#reject = undefined;
-  }
-
-  /** Tells the source that nobody reads it any more. */
-  cancel(): void {
-    this.end();
-    this.#controller.abort();
-  }
-
-  #expire(): void {
-    if (this.#paused) return;
-    const waited = `${Math.max(0, Math.round(this.#timerMs))} ms`;
-    this.#lose(new RaglineError("dependency_timeout", `No answer within ${waited}.`, { step: this.#step }));
-  }
-
-  #lose(error: RaglineError): void {
-    this.#lost = error;
-    this.#controller.abort(error);
-    this.#reject?.(error);
-  }
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -3,7 +3,7 @@ import type { Ragline } from "../index.ts";
 import type { AnswerEvent } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { answerSchema, errorResponses, eventSchema } from "./responses.ts";
-import { clientSignal, eventText, sendEvents } from "./sse.ts";
+import { clientSignal, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
 /** `POST /v1/ask`: server-sent events, or one JSON object where the client accepts only that. */
@@ -20,7 +20,7 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
       async (request, reply) => {
         const signal = clientSignal(request, reply);
         const events = ragline.ask(request.body, { signal, requestId: request.id });
-        if (!wantsJson(request.headers.accept)) return sendEvents(reply, texts(events));
+        if (!wantsJson(request.headers.accept)) return sendEvents(reply, events, eventText);
         return reply.send(await wholeAnswer(events));
       },
     );
@@ -30,6 +30,6 @@ function wantsJson(accept = ""): boolean {
   return accept.includes("application/json") && !accept.includes("text/event-stream");
 }
 
-async function* texts(events: AsyncGenerator<AnswerEvent>): AsyncGenerator<string, void, undefined> {
-  for await (const event of events) yield eventText(event);
+function eventText(event: AnswerEvent): string {
+  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }

@@ -14,7 +14,10 @@ export function refuseAddress(thrown: FastifyError, request: FastifyRequest, rep
   const tooLong = thrown.code === "FST_ERR_MAX_PARAM_LENGTH";
   const problem = tooLong ? "a part of it is too long" : "must be valid percent-encoded UTF-8";
   const error = new RaglineError("request_invalid", `path: ${problem}`);
-  reply.code(error.status).header("x-request-id", request.id).send({ error: error.body(request.id) });
+  reply
+    .code(error.status)
+    .header("x-request-id", request.id)
+    .send({ error: error.body(request.id) });
 }
 
 /** Answers what is no HTTP request, or has headers beyond the limit of Node. */
@@ -24,7 +27,10 @@ export function refuseConnection(thrown: Error & { readonly code?: string }, soc
     return;
   }
   const tooLong = thrown.code === "HPE_HEADER_OVERFLOW";
-  const error = new RaglineError("request_invalid", tooLong ? "headers: larger than 16 KiB" : "request: not valid HTTP");
+  const error = new RaglineError(
+    "request_invalid",
+    tooLong ? "headers: larger than 16 KiB" : "request: not valid HTTP",
+  );
   const body = JSON.stringify({ error: error.body() });
   const head = `HTTP/1.1 ${error.status} Bad Request\r\nContent-Type: application/json\r\nConnection: close`;
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);

@@ -2,10 +2,10 @@ import type { FastifyError, FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
-import type { AnswerEvent, ErrorBody, FinishReason, Message, Usage } from "../types.ts";
+import type { ErrorBody, FinishReason, Message, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { toHttpError } from "./errors.ts";
-import { clientSignal, sendEvents } from "./sse.ts";
+import { clientSignal, type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
 const MESSAGES_MAX = 1000;
@@ -58,7 +58,7 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
       const choice = { index: 0, message, finish_reason: finish(finishReason), logprobs: null };
       return { ...head, object: "chat.completion", choices: [choice], usage: toUsage(usage), ragline: rest };
     }
-    return sendEvents(reply, chunks(head, events, request.body.stream_options?.include_usage ?? false));
+    return sendEvents(reply, events, chunkEncoder(head, request.body.stream_options?.include_usage ?? false));
   });
 
   typed.get("/v1/models", { schema: { summary: "The one model that answers." } }, () => ({
@@ -94,11 +94,8 @@ function plainText(content: ChatRequest["messages"][number]["content"]): string 
   return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("\n");
 }
 
-async function* chunks(
-  head: Reply,
-  events: AsyncGenerator<AnswerEvent>,
-  includeUsage: boolean,
-): AsyncGenerator<string, void, undefined> {
+/** An answer's events as chunks; the first carries the sources. */
+function chunkEncoder(head: Reply, includeUsage: boolean): Encode {
   const chunk = (delta: object, finishReason: string | null, extra: object = {}) =>
     data({
       ...head,
@@ -107,24 +104,27 @@ async function* chunks(
       ...extra,
     });
   let start: object = {};
-  for await (const event of events) {
-    if (event.type === "answer-start") {
-      start = { requestId: event.requestId, sessionId: event.sessionId };
-    } else if (event.type === "source-list") {
-      yield chunk({ role: "assistant", content: "" }, null, {
-        ragline: { ...start, query: event.query, sources: event.sources },
-      });
-    } else if (event.type === "text-delta") {
-      yield chunk({ content: event.text }, null);
-    } else if (event.type === "answer-end") {
-      const { type: _, finishReason, usage, ...rest } = event;
-      yield chunk({}, finish(finishReason), { ragline: rest });
-      if (includeUsage) yield data({ ...head, object: "chat.completion.chunk", choices: [], usage: toUsage(usage) });
-      yield "data: [DONE]\n\n";
-    } else {
-      yield data({ error: openAiError(event.error) });
+  return (event) => {
+    switch (event.type) {
+      case "answer-start":
+        start = { requestId: event.requestId, sessionId: event.sessionId };
+        return "";
+      case "source-list": {
+        const { query, sources } = event;
+        return chunk({ role: "assistant", content: "" }, null, { ragline: { ...start, query, sources } });
+      }
+      case "text-delta":
+        return chunk({ content: event.text }, null);
+      case "answer-end": {
+        const { type: _, finishReason, usage, ...rest } = event;
+        const last = { ...head, object: "chat.completion.chunk", choices: [], usage: toUsage(usage) };
+        const end = chunk({}, finish(finishReason), { ragline: rest });
+        return `${end}${includeUsage ? data(last) : ""}data: [DONE]\n\n`;
+      }
+      case "answer-error":
+        return data({ error: openAiError(event.error) });
     }
-  }
+  };
 }
 
 function data(value: object): string {

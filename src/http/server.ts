@@ -35,6 +35,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
+  closeWhatBecomesIdle(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
     return reply.code(error.status).send({ error: error.body(request.id) });
@@ -61,4 +62,15 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     routes.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   });
   return app;
+}
+
+/** A connection whose answer ends while the server closes would be kept alive for the next request, and hold up the closing. */
+function closeWhatBecomesIdle(app: FastifyInstance): void {
+  let isClosing = false;
+  app.addHook("preClose", async () => {
+    isClosing = true;
+  });
+  app.addHook("onResponse", async () => {
+    if (isClosing) setImmediate(() => app.server.closeIdleConnections());
+  });
 }

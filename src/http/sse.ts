@@ -12,36 +12,63 @@ export function clientSignal(request: FastifyRequest, reply: FastifyReply): Abor
   return controller.signal;
 }
 
+/** What an event looks like on the wire; empty: nothing. */
+export type Encode = (event: AnswerEvent) => string;
+
 /**
- * Sends a stream of server-sent events. The first piece is awaited before the status goes out, so that what fails before it
- * is an ordinary error response.
+ * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
+ * ordinary error response.
  */
 export async function sendEvents(
   reply: FastifyReply,
-  pieces: AsyncGenerator<string, void, undefined>,
+  events: AsyncGenerator<AnswerEvent, void, undefined>,
+  encode: Encode,
 ): Promise<FastifyReply> {
-  const first = await pieces.next();
-  const stream = Readable.from(from(first, pieces), { objectMode: false, highWaterMark: 16 * 1024 });
+  let first = "";
+  for (let next = await events.next(); !next.done; next = await events.next()) {
+    first = encode(next.value);
+    if (first) break;
+  }
   return reply
     .header("content-type", "text/event-stream; charset=utf-8")
     .header("cache-control", "no-cache, no-transform")
     .header("x-accel-buffering", "no")
-    .send(stream);
+    .send(new EventStream(first, events, encode));
 }
 
-export function eventText(event: AnswerEvent): string {
-  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-}
+/** A `Readable.from` without its intermediate generators: it runs once a token. */
+class EventStream extends Readable {
+  readonly #events: AsyncGenerator<AnswerEvent, void, undefined>;
+  readonly #encode: Encode;
+  #pulling = false;
 
-async function* from(
-  first: IteratorResult<string, void>,
-  rest: AsyncGenerator<string, void, undefined>,
-): AsyncGenerator<string, void, undefined> {
-  try {
-    if (first.done) return;
-    yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
+  constructor(first: string, events: AsyncGenerator<AnswerEvent, void, undefined>, encode: Encode) {
+    super();
+    this.#events = events;
+    this.#encode = encode;
+    if (first) this.push(first);
+  }
+
+  override _read(): void {
+    if (!this.#pulling) this.#pull().catch((error: Error) => this.destroy(error));
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#events.return().then(
+      () => done(error),
+      () => done(error),
+    );
+  }
+
+  async #pull(): Promise<void> {
+    this.#pulling = true;
+    for (let next = await this.#events.next(); !next.done; next = await this.#events.next()) {
+      const text = this.#encode(next.value);
+      if (text && !this.push(text)) {
+        this.#pulling = false;
+        return;
+      }
+    }
+    this.push(null);
   }
 }

@@ -97,7 +97,7 @@ export async function* ask(
   }
 
   if (answer.status !== "interrupted") {
-    await run.may("save", (call) => save(stages, question, answer, call), {
+    await run.afterwards("save", (call) => save(stages, question, answer, call), {
       instead: "turn not stored",
       value: undefined,
     });

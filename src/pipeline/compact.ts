@@ -47,10 +47,14 @@ function keepRaw(session: Session, targetTokens: number, turnsMax: number): numb
 function summarize(summary: string, turns: readonly Turn[]): string {
   const lines = turns.map((turn) => `${cut(turn.question)} → ${cut(turn.answer) || "(no answer)"}`);
   const all = [summary, ...lines].filter(Boolean).join("\n");
-  return all.length <= SUMMARY_CHARACTERS_MAX ? all : `…${all.slice(-SUMMARY_CHARACTERS_MAX)}`;
+  return all.length <= SUMMARY_CHARACTERS_MAX
+    ? all
+    : `…${all.slice(-SUMMARY_CHARACTERS_MAX).replace(/^[\udc00-\udfff]/, "")}`;
 }
 
 function cut(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= LINE_CHARACTERS_MAX ? line : `${line.slice(0, LINE_CHARACTERS_MAX - 1)}…`;
+  return line.length <= LINE_CHARACTERS_MAX
+    ? line
+    : `${line.slice(0, LINE_CHARACTERS_MAX - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -107,7 +107,7 @@ describe("what comes back", () => {
 
 describe("2, 3: failures", () => {
   test.each([
-    ["cut without a finish reason", streaming([chunk.role, chunk.text("반쪽 ")], { then: "cut" })],
+    ["cut without a finish reason", streaming([chunk.role, chunk.text("반쪽 ")], { afterwards: "cut" })],
     ["ended without a finish reason", streaming([chunk.role, chunk.text("반쪽 ")])],
     ["an error object within the stream", streaming([chunk.role, chunk.text("반쪽 "), chunk.error], { gapMs: 20 })],
     ["an error object in the same packet as text", streaming([chunk.text("반쪽 ") + chunk.error])],
@@ -122,7 +122,7 @@ describe("2, 3: failures", () => {
   test("cut in the middle of a Korean character: no half character, no end", async () => {
     const bytes = Buffer.from(chunk.text("반쪽 ") + chunk.text("한글"));
     const end = bytes.indexOf(Buffer.from("글")) + 1;
-    const { text } = await failure(stream(streaming([bytes.subarray(0, end)], { then: "cut", gapMs: 20 })));
+    const { text } = await failure(stream(streaming([bytes.subarray(0, end)], { afterwards: "cut", gapMs: 20 })));
     expect(text).toBe("반쪽 ");
   });
 
@@ -133,12 +133,15 @@ describe("2, 3: failures", () => {
     [429, true],
     [500, true],
     [503, true],
-  ])("status %i: dependency_failed, worth another try: %s, the upstream's words stay inside", async (status, retryable) => {
-    const { error } = await failure(stream(refusing(status)));
-    expect(error).toMatchObject({ code: "dependency_failed", retryable });
-    expect(error.message).not.toContain("secret-host");
-    expect(String((error.cause as Error | undefined)?.message)).toContain("secret-host");
-  });
+  ])(
+    "status %i: dependency_failed, worth another try: %s, the upstream's words stay inside",
+    async (status, retryable) => {
+      const { error } = await failure(stream(refusing(status)));
+      expect(error).toMatchObject({ code: "dependency_failed", retryable });
+      expect(error.message).not.toContain("secret-host");
+      expect(String((error.cause as Error | undefined)?.message)).toContain("secret-host");
+    },
+  );
 
   test("nobody listens", async () => {
     const gone = await stubModel();
@@ -153,7 +156,7 @@ describe("4: the upstream call is torn down", () => {
   const hangs: readonly (readonly [string, StubHandler])[] = [
     ["before the headers", () => undefined],
     ["after the headers", (_request, response) => beginStream(response)],
-    ["in mid-stream", streaming([chunk.role, chunk.text("반쪽")], { then: "hang" })],
+    ["in mid-stream", streaming([chunk.role, chunk.text("반쪽")], { afterwards: "hang" })],
   ];
   test.each(hangs)("a hang %s: abort closes the upstream's socket within 100 ms", async (_, handler) => {
     const asked = server.requests.length;
@@ -171,7 +174,7 @@ describe("4: the upstream call is torn down", () => {
 
   test("a reader who stops in mid-stream closes it too, without an unhandled error", async () => {
     const abandoned = server.abandonedAt.length;
-    for await (const delta of stream(streaming([chunk.role, chunk.text("반쪽")], { then: "hang" }))) {
+    for await (const delta of stream(streaming([chunk.role, chunk.text("반쪽")], { afterwards: "hang" }))) {
       expect(delta).toEqual({ type: "text", text: "반쪽" });
       break;
     }

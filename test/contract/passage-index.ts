@@ -34,7 +34,11 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
 
     test("a hit carries the whole passage", async () => {
       const where = fresh();
-      const stored = document("hr/퇴직.md", { title: "퇴직금", url: "https://example.com/퇴직", metadata: { year: 2024 } });
+      const stored = document("hr/퇴직.md", {
+        title: "퇴직금",
+        url: "https://example.com/퇴직",
+        metadata: { year: 2024 },
+      });
       const input = { ...passage("퇴직금은 14일 안에 지급한다.", 0), headings: ["지급", "기한"], tokens: 9 };
       await index.replace(where, stored, [input], call());
       const { byText } = await index.search(where, { text: "퇴직금", limit: 5 }, call());
@@ -134,7 +138,10 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
       const where = fresh();
       for (let i = 0; i < 40; i++) {
         const text = i % 4 === 0 ? "휴가 안내" : "휴가 휴가 휴가";
-        const of = document(`d${String(i).padStart(2, "0")}`, { title: "", metadata: { kind: i % 4 === 0 ? "a" : "b" } });
+        const of = document(`d${String(i).padStart(2, "0")}`, {
+          title: "",
+          metadata: { kind: i % 4 === 0 ? "a" : "b" },
+        });
         await index.replace(where, of, [passage(text, i % DIMENSIONS)], call());
       }
       const query = { text: "휴가", vector: unit(1), limit: 7, filter: { kind: "a" } };
@@ -176,10 +183,19 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
       const where = scope({ collection: "filtered" });
       if ((await index.status(where, call())).documents === 0) {
         const of = { a: [2024, "2024-01-31"], b: [2023, "2024-06-01"], c: [2025, "2025-01-01"] } as const;
-        const more = { a: { lang: "ko", tags: ["급여", "휴가"] }, b: { lang: "ko", draft: true }, c: { lang: "en", tags: "급여" } };
+        const more = {
+          a: { lang: "ko", tags: ["급여", "휴가"] },
+          b: { lang: "ko", draft: true },
+          c: { lang: "en", tags: "급여" },
+        };
         for (const id of ["a", "b", "c"] as const) {
           const [year, date] = of[id];
-          await index.replace(where, document(id, { metadata: { year, date, ...more[id] } }), [passage("글", 0)], call());
+          await index.replace(
+            where,
+            document(id, { metadata: { year, date, ...more[id] } }),
+            [passage("글", 0)],
+            call(),
+          );
         }
         await index.replace(where, document("d"), [passage("글", 0)], call());
       }
@@ -191,7 +207,10 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
       await index.replace(where, document("a", { metadata: { year: 2024 } }), [passage("글", 0)], call());
       for (const filter of [{ yaer: 2024 }, { $or: [{ year: 2024 }, { yaer: 1 }] }, { $not: { yaer: { $gt: 1 } } }]) {
         const refused = texts(where, "글", filter);
-        await expect(refused).rejects.toMatchObject({ code: "request_invalid", message: expect.stringContaining("yaer") });
+        await expect(refused).rejects.toMatchObject({
+          code: "request_invalid",
+          message: expect.stringContaining("yaer"),
+        });
       }
     });
 
@@ -221,6 +240,7 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
           const page = await index.list(where, after === undefined ? { limit } : { after, limit }, call());
           expect(page.documents.length).toBeLessThanOrEqual(limit);
           seen.push(...page.documents.map(({ id }) => id));
+          expect(seen.length).toBeLessThanOrEqual(names.length);
           after = page.next;
           if (after === undefined) break;
         }

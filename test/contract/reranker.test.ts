@@ -8,11 +8,16 @@ import { rerankerContract } from "./reranker.ts";
 
 /** Answers as text-embeddings-inference's `/rerank` does: best first, scores by a stand-in that counts shared words. */
 const rerank: StubHandler = ({ body }, response) => {
-  const stems = String(body.query).split(/\s+/).map((word) => word.slice(0, 2));
+  const stems = String(body.query)
+    .split(/\s+/)
+    .map((word) => word.slice(0, 2));
   const scores = (body.texts as string[]).map((text, index) => {
     return { index, score: stems.filter((stem) => stem && text.toLowerCase().includes(stem)).length / 10 };
   });
-  sendJson(response, scores.toReversed().sort((a, b) => b.score - a.score));
+  sendJson(
+    response,
+    scores.toReversed().sort((a, b) => b.score - a.score),
+  );
 };
 
 rerankerContract("lexical", async () => {
@@ -53,8 +58,20 @@ describe("tei reranker over a real socket", () => {
 
   test.each([
     ["one too few", [{ index: 0, score: 1 }]],
-    ["one twice", [{ index: 0, score: 1 }, { index: 0, score: 0 }]],
-    ["out of range", [{ index: 0, score: 1 }, { index: 9, score: 0 }]],
+    [
+      "one twice",
+      [
+        { index: 0, score: 1 },
+        { index: 0, score: 0 },
+      ],
+    ],
+    [
+      "out of range",
+      [
+        { index: 0, score: 1 },
+        { index: 9, score: 0 },
+      ],
+    ],
     ["no score", [{ index: 0 }, { index: 1 }]],
     ["another shape", { results: [] }],
   ])("2, 4: an answer that does not fit the texts rejects: %s", async (_, answer) => {

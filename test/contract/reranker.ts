@@ -24,7 +24,10 @@ export function rerankerContract(name: string, open: () => Promise<OpenedReranke
     afterAll(() => opened.close());
 
     test("2: every index exactly once, scores finite and falling", async () => {
-      const texts = Array.from({ length: 25 }, (_, i) => `문서 ${i}: ${"퇴직금 지급 기한 ".repeat(i % 4)} severance ${i}`);
+      const texts = Array.from(
+        { length: 25 },
+        (_, i) => `문서 ${i}: ${"퇴직금 지급 기한 ".repeat(i % 4)} severance ${i}`,
+      );
       const scores = await reranker.rerank("퇴직금 지급 기한", texts, call());
       expect(scores.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([...texts.keys()]);
       const values = scores.map(({ score }) => score);

@@ -40,7 +40,11 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
     test("keeps every field of a turn, whatever it holds", async () => {
       const id = freshId();
       const kept = [
-        turn({ question: "퇴직금은 언제 지급되나요? 🏝️", answer: "‘14일’ 안에\n\"지급\"; DROP TABLE turns;--", tokens: 31 }),
+        turn({
+          question: "퇴직금은 언제 지급되나요? 🏝️",
+          answer: '‘14일’ 안에\n"지급"; DROP TABLE turns;--',
+          tokens: 31,
+        }),
         turn({ status: "interrupted", answer: "" }),
         turn({ status: "failed", answer: "끝나지 않은 답" }),
       ];

@@ -68,6 +68,9 @@ describe("durability", () => {
       expect(session.turnCount).toBe(stored.length);
     }
     expect(database.get("PRAGMA integrity_check")).toEqual({ integrity_check: "ok" });
+    // Against power loss, which no test can make: 2 is FULL.
+    expect(database.get("PRAGMA synchronous")).toEqual({ synchronous: 2 });
+    expect(database.get("PRAGMA journal_mode")).toEqual({ journal_mode: "wal" });
     await database.close();
   });
 

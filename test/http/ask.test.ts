@@ -41,7 +41,9 @@ describe("POST /v1/ask as server-sent events", () => {
     const end = (await eventsOf(await ask({ question: "When must severance pay be paid?", cache: false }))).at(-1);
     if (end?.type !== "answer-end") throw new Error("no end");
     expect(Object.keys(end.timings).every((step) => (STEPS as readonly string[]).includes(step))).toBe(true);
-    expect(Object.keys(end.timings)).toEqual(expect.arrayContaining(["session", "search", "prompt", "generate", "save"]));
+    expect(Object.keys(end.timings)).toEqual(
+      expect.arrayContaining(["session", "search", "prompt", "generate", "save"]),
+    );
     expect(end.degraded).toEqual([]);
     expect(end.ledger?.total).toBeGreaterThan(0);
     expect(end.usage.promptTokens).toBe(end.ledger?.total);

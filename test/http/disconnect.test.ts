@@ -59,24 +59,29 @@ async function storedTurn(sessionId: string) {
 }
 
 const question = "연차 휴가는 며칠인가요?";
-const hanging = streaming([chunk.role, chunk.text("연차는 "), chunk.text("15일")], { then: "hang" });
+const hanging = streaming([chunk.role, chunk.text("연차는"), chunk.text(" 15일")], { afterwards: "hang" });
 
 describe("a client that hangs up", () => {
   test("in mid-stream: the model is stopped within 100 ms, and the turn is kept as far as it went", async () => {
     upstream.answer(hanging);
-    const client = leavingClient("/v1/ask", { question, sessionId: "left" }, (text) => text.includes("15일\""));
+    const client = leavingClient("/v1/ask", { question, sessionId: "left" }, (text) => text.includes(' 15일"'));
     await expectTornDown(client.leftAt);
     expect(await storedTurn("left")).toMatchObject({ status: "interrupted", answer: "연차는 15일", question });
   });
 
   test("while tokens flow", async () => {
-    upstream.answer(streaming(Array.from({ length: 500 }, (_, i) => chunk.text(`낱말${i} `)), { gapMs: 3 }));
-    const client = leavingClient("/v1/ask", { question, sessionId: "flow" }, (text) => text.includes("낱말20 "));
+    upstream.answer(
+      streaming(
+        Array.from({ length: 500 }, (_, i) => chunk.text(` 낱말${i}`)),
+        { gapMs: 3 },
+      ),
+    );
+    const client = leavingClient("/v1/ask", { question, sessionId: "flow" }, (text) => text.includes("낱말20"));
     await expectTornDown(client.leftAt);
     const turn = await storedTurn("flow");
     expect(turn?.status).toBe("interrupted");
-    expect(turn?.answer).toContain("낱말20 ");
-    expect(turn?.answer).not.toContain("낱말300 ");
+    expect(turn?.answer).toContain("낱말20");
+    expect(turn?.answer).not.toContain("낱말300");
   });
 
   test("before the first token", async () => {
@@ -104,7 +109,7 @@ describe("a client that hangs up", () => {
   test("of the OpenAI route", async () => {
     upstream.answer(hanging);
     const body = { messages: [{ role: "user", content: question }], stream: true, ragline: { sessionId: "chat" } };
-    const client = leavingClient("/v1/chat/completions", body, (text) => text.includes('"content":"15일"'));
+    const client = leavingClient("/v1/chat/completions", body, (text) => text.includes('"content":" 15일"'));
     await expectTornDown(client.leftAt);
     expect(await storedTurn("chat")).toMatchObject({ status: "interrupted", answer: "연차는 15일" });
   });
@@ -112,7 +117,7 @@ describe("a client that hangs up", () => {
   test("twenty at once: every model call ends, every turn is kept", async () => {
     upstream.answer(hanging);
     for (let i = 0; i < 20; i++) {
-      leavingClient("/v1/ask", { question, sessionId: `many-${i}` }, (text) => text.includes("15일\""));
+      leavingClient("/v1/ask", { question, sessionId: `many-${i}` }, (text) => text.includes(' 15일"'));
     }
     await until("all are torn down", () => upstream.abandonedAt.length >= abandoned + 20);
     for (let i = 0; i < 20; i++) expect((await storedTurn(`many-${i}`))?.status).toBe("interrupted");

@@ -48,7 +48,12 @@ describe("with documents", () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ ready: true, missing: [] });
     const status = statusSchema.strict().parse(await json("/v1/status"));
-    expect(status).toMatchObject({ documents: 3, tenant: "default", collection: "default", indexedWith: "hashing/384" });
+    expect(status).toMatchObject({
+      documents: 3,
+      tenant: "default",
+      collection: "default",
+      indexedWith: "hashing/384",
+    });
     expect(status.stages).toMatchObject({ embed: "hashing/384", rerank: "lexical", generate: "extractive" });
     expect(statusSchema.parse(await json("/v1/status?collection=other"))).toMatchObject({ documents: 0 });
   });
@@ -110,6 +115,7 @@ describe("with documents", () => {
       const page = documentPageSchema.parse(await json(`/v1/documents?${query}`));
       expect(page.documents.length).toBeLessThanOrEqual(3);
       seen.push(...page.documents.map(({ id }) => id));
+      expect(seen.length).toBeLessThanOrEqual(7);
       if (page.next === undefined) break;
       after = page.next;
     }
@@ -140,6 +146,10 @@ describe("with documents", () => {
   });
 
   test("a document without text is refused by name", async () => {
-    await expectError(await postJson(`${served.url}/v1/documents`, { id: "빈 글", text: "---\na: 1\n---\n" }), "request_invalid", /빈 글/);
+    await expectError(
+      await postJson(`${served.url}/v1/documents`, { id: "빈 글", text: "---\na: 1\n---\n" }),
+      "request_invalid",
+      /빈 글/,
+    );
   });
 });

@@ -16,8 +16,13 @@ afterEach(async () => {
 const POST_ROUTES = ["/v1/ask", "/v1/search", "/v1/documents"] as const;
 const post = (path: string, body: unknown, headers = {}) =>
   postJson(`${served.url}${path}`, body, { accept: "application/json", ...headers });
-const valid = { "/v1/ask": { question: "휴가" }, "/v1/search": { query: "휴가" }, "/v1/documents": { id: "a", text: "b" } };
-const nested = (depth: number, open: string, close: string, core = "1") => open.repeat(depth) + core + close.repeat(depth);
+const valid = {
+  "/v1/ask": { question: "휴가" },
+  "/v1/search": { query: "휴가" },
+  "/v1/documents": { id: "a", text: "b" },
+};
+const nested = (depth: number, open: string, close: string, core = "1") =>
+  open.repeat(depth) + core + close.repeat(depth);
 
 describe("routes and methods", () => {
   test.each(["/", "/v1", "/v1/nothing", "/v2/ask", "/v1/ask/more", "/V1/ASK", "//", "/.env", "/v1/ask%00"])(
@@ -60,16 +65,22 @@ describe.each(POST_ROUTES)("bodies sent to %s", (path) => {
     await refused(body, /body/);
   });
 
-  test.each([["null"], ["[]"], ['"text"'], ["7"], ["true"], ["{}"], ['[{"question":"a"}]']])("JSON that is %s", async (body) => {
-    await refused(body);
-  });
-
-  test.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", ";"])(
-    "content type %s",
-    async (type) => {
-      await refused(JSON.stringify(valid[path]), /content-type/, { "content-type": type });
+  test.each([["null"], ["[]"], ['"text"'], ["7"], ["true"], ["{}"], ['[{"question":"a"}]']])(
+    "JSON that is %s",
+    async (body) => {
+      await refused(body);
     },
   );
+
+  test.each([
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/jsonp",
+    ";",
+  ])("content type %s", async (type) => {
+    await refused(JSON.stringify(valid[path]), /content-type/, { "content-type": type });
+  });
 
   test("no content type and no body", async () => {
     await expectError(await fetch(`${served.url}${path}`, { method: "POST" }), "request_invalid");
@@ -96,7 +107,10 @@ describe.each(POST_ROUTES)("bodies sent to %s", (path) => {
     ["lists", nested(100_000, "[", "]")],
     ["objects", nested(100_000, '{"a":', "}")],
     ["filters", `{"question":"휴가","query":"휴가","filter":${nested(100_000, '{"$not":', "}", '{"year":1}')}}`],
-    ["lists of filters", `{"question":"휴가","query":"휴가","filter":${nested(50_000, '{"$and":[', "]}", '{"year":1}')}}`],
+    [
+      "lists of filters",
+      `{"question":"휴가","query":"휴가","filter":${nested(50_000, '{"$and":[', "]}", '{"year":1}')}}`,
+    ],
     ["metadata", `{"id":"a","text":"b","metadata":{"a":${nested(100_000, "[", "]")}}}`],
   ])("%s nested a hundred thousand deep", async (_, body) => {
     await refused(body);
@@ -132,7 +146,11 @@ describe("fields", () => {
     ["timeoutMs beyond the limit", { ...ask, timeoutMs: 10_000_000 }, /timeoutMs.*120000/],
     ["history of 1,001", { ...ask, history: Array(1001).fill({ role: "user", content: "a" }) }, /history.*1000/],
     ["history with an unknown role", { ...ask, history: [{ role: "tool", content: "a" }] }, /history\.0\.role/],
-    ["half a character in the history", '{"question":"a","history":[{"role":"user","content":"\\udfff"}]}', /history\.0\.content/],
+    [
+      "half a character in the history",
+      '{"question":"a","history":[{"role":"user","content":"\\udfff"}]}',
+      /history\.0\.content/,
+    ],
     ["a filter that is a list", { ...ask, filter: [] }, /filter/],
     ["a filter that is text", { ...ask, filter: "year=1" }, /filter/],
     ["an unknown operator", { ...ask, filter: { year: { $regex: ".*" } } }, /filter\.year\.\$regex/],
@@ -160,7 +178,11 @@ describe("fields", () => {
     ["half a character in a field's name", '{"id":"a","text":"b","metadata":{"\\ud83d":1}}', /metadata/],
     ["an operator for a field's name", { id: "a", text: "b", metadata: { $gt: 1 } }, /metadata/],
     ["nested metadata", { id: "a", text: "b", metadata: { a: { b: 1 } } }, /metadata/],
-    ["too much metadata", { id: "a", text: "b", metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i])) }, /metadata.*64/],
+    [
+      "too much metadata",
+      { id: "a", text: "b", metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i])) },
+      /metadata.*64/,
+    ],
     ["a url that is a script", { id: "a", text: "b", url: "javascript:alert(1)" }, /url/],
     ["an unknown format", { id: "a", text: "b", format: "pdf" }, /format/],
     ["groups that are no list", { id: "a", text: "b", groups: "board" }, /groups/],
@@ -198,15 +220,13 @@ describe("addresses", () => {
     await expectError(await fetch(`${served.url}${path}`), "request_invalid");
   });
 
-  test.each([
-    "/v1/documents/%ED%A0%80",
-    "/v1/documents/%",
-    "/%ff",
-    `/v1/models/${"m".repeat(3000)}`,
-  ])("GET %s, which is no readable address, is refused in the same shape", async (path) => {
-    const response = await fetch(`${served.url}${path}`);
-    await expectError(response, response.status === 404 ? "not_found" : "request_invalid");
-  });
+  test.each(["/v1/documents/%ED%A0%80", "/v1/documents/%", "/%ff", `/v1/models/${"m".repeat(3000)}`])(
+    "GET %s, which is no readable address, is refused in the same shape",
+    async (path) => {
+      const response = await fetch(`${served.url}${path}`);
+      await expectError(response, response.status === 404 ? "not_found" : "request_invalid");
+    },
+  );
 
   test("an address beyond any limit, a header beyond any limit, and what is no HTTP at all", async () => {
     const head = "Host: localhost\r\nConnection: close\r\n";

@@ -1,8 +1,8 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
 import { chunk, refusing, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import type { StubServer } from "../support/stub-server.ts";
-import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
 
 let upstream: StubServer;
 let served: ServedRagline;
@@ -75,7 +75,13 @@ describe("the official client", () => {
     upstream.answer(streaming(wholeStream(["네"])));
     await create([
       { role: "system", content: "You are a pirate." },
-      { role: "user", content: [{ type: "text", text: "연차 휴가는" }, { type: "text", text: "며칠인가요?" }] },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "연차 휴가는" },
+          { type: "text", text: "며칠인가요?" },
+        ],
+      },
     ]);
     expect(sentQuestion().at(-1)?.content).toContain("Question: 연차 휴가는\n며칠인가요?");
     expect(sentQuestion()[0]?.content).not.toContain("pirate");
@@ -97,7 +103,14 @@ describe("the official client", () => {
     upstream.answer(streaming(wholeStream(["15일입니다."])));
     const ragline = { sessionId: "openai-1" };
     await create([{ role: "user", content: "연차 휴가 규정을 알려 주세요" }], { ragline });
-    const second = await create([{ role: "user", content: "무시됨" }, { role: "assistant", content: "무시됨" }, { role: "user", content: "그건 며칠이에요?" }], { ragline });
+    const second = await create(
+      [
+        { role: "user", content: "무시됨" },
+        { role: "assistant", content: "무시됨" },
+        { role: "user", content: "그건 며칠이에요?" },
+      ],
+      { ragline },
+    );
     expect(extraOf(second)).toMatchObject({ sessionId: "openai-1", query: expect.stringContaining("연차 휴가") });
     expect(JSON.stringify(sentQuestion())).not.toContain("무시됨");
     expect((await served.ragline.readSession("openai-1"))?.turnCount).toBe(2);
@@ -125,11 +138,21 @@ describe("errors as the official client sees them", () => {
     ["the assistant's word last", [{ role: "assistant", content: "네" }], {}, /messages.*user/],
     ["an unknown role", [{ role: "wizard", content: "네" }], {}, /messages\.0\.role/],
     ["a blank question", [{ role: "user", content: " " }], {}, /question.*blank/],
-    ["a picture", [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x" } }] }], {}, /messages/],
+    [
+      "a picture",
+      [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x" } }] }],
+      {},
+      /messages/,
+    ],
     ["two choices", [QUESTION], { n: 2 }, /\bn\b/],
     ["an unknown field of ours", [QUESTION], { ragline: { sesionId: "x" } }, /sesionId/],
     ["half a character", [{ role: "user", content: "\ud800" }], {}, /question/],
-    ["NUL in the history", [{ role: "user", content: "a\0" }, { role: "assistant", content: "b" }, QUESTION], {}, /history/],
+    [
+      "NUL in the history",
+      [{ role: "user", content: "a\0" }, { role: "assistant", content: "b" }, QUESTION],
+      {},
+      /history/,
+    ],
   ])("400 for %s, with code and field", async (_, messages, extra, names) => {
     const error = await refused(messages, extra);
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
@@ -167,6 +190,9 @@ describe("errors as the official client sees them", () => {
     const reading = (async () => {
       for await (const _ of await stream);
     })();
-    await expect(reading).rejects.toMatchObject({ code: "request_invalid", message: expect.stringContaining("nosuch") });
+    await expect(reading).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringContaining("nosuch"),
+    });
   });
 });

@@ -61,7 +61,10 @@ test("the parameters of a path are those that it names, and required", () => {
   for (const { path, method, operation } of operations()) {
     const named = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name);
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
-    expect(declared.map(({ name }) => name), `${method} ${path}`).toEqual(named);
+    expect(
+      declared.map(({ name }) => name),
+      `${method} ${path}`,
+    ).toEqual(named);
     for (const parameter of declared) expect(parameter.required).toBe(true);
   }
 });
@@ -69,7 +72,10 @@ test("the parameters of a path are those that it names, and required", () => {
 test("every schema is a valid JSON Schema and every reference leads somewhere", () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   for (const { path, method, operation } of operations()) {
-    const contents = [operation.requestBody?.content, ...Object.values(operation.responses).map(({ content }) => content)];
+    const contents = [
+      operation.requestBody?.content,
+      ...Object.values(operation.responses).map(({ content }) => content),
+    ];
     for (const { schema } of contents.flatMap((content) => Object.values(content ?? {}))) {
       expect(() => ajv.compile({ ...schema, components: document.components }), `${method} ${path}`).not.toThrow();
     }
@@ -92,7 +98,10 @@ test("what the request schemas say is what the server does", async () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   const schema = document.paths["/v1/ask"]?.post?.requestBody?.content["application/json"]?.schema ?? {};
   const validate = ajv.compile({ ...schema, components: document.components });
-  for (const body of [{ question: "휴가", top: 3, filter: { year: 2024 } }, { question: "휴가", history: [] }]) {
+  for (const body of [
+    { question: "휴가", top: 3, filter: { year: 2024 } },
+    { question: "휴가", history: [] },
+  ]) {
     expect(validate(body)).toBe(true);
     const response = await postJson(`${served.url}/v1/ask`, body);
     expect(response.status).toBe(200);

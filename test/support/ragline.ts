@@ -38,6 +38,7 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
 export interface ServedRagline extends OpenedRagline {
   readonly url: string;
   readonly port: number;
+  readonly app: Awaited<ReturnType<typeof createServer>>;
 }
 
 /** The same behind a real socket. */
@@ -48,6 +49,7 @@ export async function serveRagline(config: ConfigInput = {}): Promise<ServedRagl
   const { port } = app.server.address() as AddressInfo;
   return {
     ...opened,
+    app,
     port,
     url: `http://127.0.0.1:${port}`,
     async close() {

@@ -53,7 +53,7 @@ export function beginStream(response: ServerResponse): void {
 /** Writes each piece by itself, `gapMs` apart, then ends; or leaves the stream open. */
 export function streaming(
   pieces: readonly (string | Uint8Array)[],
-  { gapMs = 1, then = "end" }: { readonly gapMs?: number; readonly then?: "end" | "hang" | "cut" } = {},
+  { gapMs = 1, afterwards = "end" }: { readonly gapMs?: number; readonly afterwards?: "end" | "hang" | "cut" } = {},
 ): StubHandler {
   return async (_request, response) => {
     beginStream(response);
@@ -62,8 +62,8 @@ export function streaming(
       response.write(piece);
       await sleep(gapMs);
     }
-    if (then === "end") response.end();
-    if (then === "cut") response.destroy();
+    if (afterwards === "end") response.end();
+    if (afterwards === "cut") response.destroy();
   };
 }
 

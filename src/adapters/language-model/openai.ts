@@ -53,7 +53,11 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
       );
       const reading = new Reading();
       try {
-        for await (const bytes of body) yield* reading.feed(bytes as Uint8Array);
+        for await (const bytes of body) {
+          const text = reading.feed(bytes as Uint8Array);
+          if (text) yield { type: "text", text };
+          if (reading.failure) throw reading.failure;
+        }
       } catch (cause) {
         throw failed("broke off its answer", cause, signal);
       } finally {
@@ -64,26 +68,30 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
   };
 }
 
-/** Turns the bytes of one stream into deltas. */
+/** Turns the bytes of one stream into deltas: one for all tokens that arrive together, as they do under load. */
 class Reading {
-  #deltas: GenerateDelta[] = [];
+  #text = "";
+  #failure: unknown;
   #finishReason: FinishReason | null = null;
   #usage: Usage | null = null;
   #held = "";
   readonly #decoder = new TextDecoder();
   readonly #parser = createParser({ onEvent: ({ data }) => this.#onData(data) });
 
-  /** @throws RaglineError `dependency_failed`, after the deltas that came before the failure. */
-  *feed(bytes: Uint8Array): Generator<GenerateDelta, void, undefined> {
-    this.#deltas = [];
-    let failure: unknown;
+  /** What the upstream reported, after the text that came before. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** The text of all events that these bytes complete, up to a failure. */
+  feed(bytes: Uint8Array): string {
+    this.#text = "";
     try {
       this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
     } catch (thrown) {
-      failure = thrown;
+      this.#failure = thrown;
     }
-    yield* this.#deltas;
-    if (failure) throw failure;
+    return this.#text;
   }
 
   /** @throws RaglineError `dependency_failed`: the upstream never said that it was done. */
@@ -119,7 +127,7 @@ class Reading {
       this.#held = text.slice(-1);
       text = text.slice(0, -1);
     }
-    if (text) this.#deltas.push({ type: "text", text });
+    if (text) this.#text += text;
   }
 }
 

@@ -4,12 +4,21 @@ import { Partition, type ResidentPassage } from "../../resident/partition.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 
+/** Without documents a collection has no vector space, whatever was in it before. */
+const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ?
+  AND EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)`;
 const CHANGES = `SELECT seq, document FROM changes
   WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?) AND seq > ? ORDER BY seq`;
 const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
   FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
 /** Passages taken over at once; between two batches others get the event loop. */
 const BATCH_PASSAGES = 256;
+
+/** The vector space that a collection was indexed in. */
+export interface Space {
+  readonly embedder: string;
+  readonly dimensions: number;
+}
 
 interface LoadedRow {
   readonly row: number;
@@ -31,6 +40,7 @@ export class LiveCollection {
   #reader: DatabaseSync | null = null;
   #dataVersion = -1;
   #seq = 0;
+  #space: Space | null = null;
   #catchingUp: Promise<void> | null = null;
 
   constructor(database: Database, tenant: string, collection: string) {
@@ -53,6 +63,16 @@ export class LiveCollection {
     return this.#partition;
   }
 
+  /** The latest change taken over: as of the last `current`. */
+  get version(): number {
+    return this.#seq;
+  }
+
+  /** Null while nothing was ever indexed: as of the last `current`. */
+  get space(): Space | null {
+    return this.#space;
+  }
+
   close(): void {
     this.#reader?.close();
     this.#reader = null;
@@ -65,7 +85,10 @@ export class LiveCollection {
       this.#collection,
       this.#seq,
     );
-    if (changes.length > 0) await this.#apply(changes);
+    if (changes.length > 0) {
+      await this.#apply(changes);
+      this.#space = spaceOf(this.#database, this.#tenant, this.#collection);
+    }
     this.#dataVersion = version;
   }
 
@@ -89,6 +112,10 @@ export class LiveCollection {
     this.#partition.apply({ removedDocuments, added });
     this.#seq = changes.at(-1)?.seq ?? this.#seq;
   }
+}
+
+export function spaceOf(database: Database, tenant: string, collection: string): Space | null {
+  return database.get<Space>(SPACE, tenant, collection) ?? null;
 }
 
 function decode(row: LoadedRow): ResidentPassage {

@@ -4,7 +4,7 @@ import type { RowHit } from "../../resident/partition.ts";
 import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
-import { LiveCollection } from "./sqlite-live.ts";
+import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 
 interface DocumentRow {
   readonly id: string;
@@ -33,11 +33,8 @@ const FIND = `${DOCUMENTS} AND d.id = ?`;
 const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
 /** Without documents a collection has no vector space, whatever was in it before. */
 const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
-const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ? AND ${HAS_DOCUMENTS}`;
 const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS passages
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
-const VERSION = `SELECT coalesce(max(seq), 0) AS seq FROM changes
-  WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?)`;
 const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, d.id, d.title, d.url, d.metadata
   FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
 
@@ -73,10 +70,10 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async search(scope: Scope, query: Parameters<PassageIndex["search"]>[1]): Promise<SearchResult> {
-    if (query.vector) this.#checkSpace(scope);
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const partition = await live.current();
+      if (query.vector) this.#checkSpace(scope, live.space);
       const { byText, byVector } = partition.search({ ...query, groups: scope.groups });
       const passages = this.#read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
@@ -106,7 +103,9 @@ export class SqlitePassageIndex implements PassageIndex {
       })),
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
-    if ((await this.#database.write(statements)) === null) this.#checkSpace(scope);
+    if ((await this.#database.write(statements)) === null) {
+      this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
+    }
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
@@ -134,7 +133,9 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async version(scope: Scope): Promise<string> {
-    return String(this.#database.get<{ seq: number }>(VERSION, scope.tenant, scope.collection)?.seq ?? 0);
+    const live = this.#liveCollection(scope);
+    await live.current();
+    return String(live.version);
   }
 
   async status(scope: Scope): Promise<IndexStatus> {
@@ -143,7 +144,7 @@ export class SqlitePassageIndex implements PassageIndex {
     return {
       documents: counts?.documents ?? 0,
       passages: counts?.passages ?? 0,
-      embedder: this.#space(scope)?.embedder ?? null,
+      embedder: spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null,
     };
   }
 
@@ -165,12 +166,7 @@ export class SqlitePassageIndex implements PassageIndex {
     return live;
   }
 
-  #space(scope: Scope): { readonly embedder: string; readonly dimensions: number } | undefined {
-    return this.#database.get(SPACE, scope.tenant, scope.collection);
-  }
-
-  #checkSpace(scope: Scope): void {
-    const stored = this.#space(scope);
+  #checkSpace(scope: Scope, stored: Space | null): void {
     const { model, dimensions } = this.#embedder;
     if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return;
     throw new RaglineError(

@@ -15,8 +15,9 @@ database.exec(PRAGMAS);
 const prepared = new Map<string, StatementSync>();
 let waiting: WriteRequest[] = [];
 
-port.on("message", (request: WriteRequest) => {
-  if (waiting.push(request) === 1) setImmediate(commit);
+port.on("message", (requests: readonly WriteRequest[]) => {
+  if (waiting.length === 0) setImmediate(commit);
+  waiting.push(...requests);
 });
 
 function commit(): void {

@@ -31,6 +31,7 @@ export class Writer {
   readonly #file: string;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
+  #outbox: WriteRequest[] = [];
   #lastId = 0;
 
   constructor(file: string) {
@@ -46,15 +47,22 @@ export class Writer {
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
       this.#pending.set(id, { resolve, reject });
-      const worker = this.#worker ?? this.#start();
-      worker.ref();
-      worker.postMessage({ id, statements } satisfies WriteRequest);
+      if (this.#outbox.push({ id, statements }) === 1) setImmediate(() => this.#send());
     });
   }
 
   async close(): Promise<void> {
     while (this.#pending.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await this.#worker?.terminate();
+  }
+
+  /** What was written in one turn of the event loop goes over, and is committed, together. */
+  #send(): void {
+    const requests = this.#outbox;
+    this.#outbox = [];
+    const worker = this.#worker ?? this.#start();
+    worker.ref();
+    worker.postMessage(requests);
   }
 
   #start(): Worker {

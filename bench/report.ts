@@ -1,0 +1,183 @@
+import type { Latency, Run, Throughput } from "./scenarios.ts";
+import { answerMs } from "./scenarios.ts";
+import { round } from "./stats.ts";
+
+export interface Report {
+  readonly pinned: boolean;
+  readonly throughputRun: Run;
+  readonly throughput: readonly Throughput[];
+  readonly latency: { readonly run: Run; readonly results: readonly Latency[] }[];
+  readonly peakRssMb: { readonly ragline: number; readonly relay: number };
+  readonly tookMs: number;
+}
+
+interface Bar {
+  readonly what: string;
+  readonly value: number;
+  readonly limit: string;
+  readonly passed: boolean;
+}
+
+const OTHERS_CPU_SHARE_MAX = 0.1;
+
+/** Prints every figure, and the object of `--json` as the last line. @returns whether every bar was met. */
+export function printReport(report: Report, json: boolean): boolean {
+  const bars = barsOf(report);
+  const failures = [...report.throughput, ...report.latency.flatMap(({ results }) => results)].reduce(
+    (sum, { failures }) => sum + failures,
+    0,
+  );
+  printThroughput(report);
+  for (const entry of report.latency) printLatency(entry);
+  const { ragline, relay } = report.peakRssMb;
+  console.log(`\nPeak memory (RSS): Ragline ${ragline} MB, relay ${relay} MB`);
+  console.log(`Failed or reduced answers: ${failures}`);
+  const others = othersCpuShare(report);
+  if (others > OTHERS_CPU_SHARE_MAX) {
+    console.log(
+      `Other programs took up to ${percent(others)} of the two cores: times, p99 above all, are worse for it.`,
+    );
+  }
+  console.log("\nBars");
+  for (const { what, value, limit, passed } of bars) {
+    console.log(`  ${passed ? "pass" : "FAIL"}  ${what.padEnd(52)} ${value}  (${limit})`);
+  }
+  console.log(`\nTook ${round(report.tookMs / 1000, 0)} s`);
+  if (json) console.log(JSON.stringify(toJson(report, bars, failures)));
+  return failures === 0 && bars.every(({ passed }) => passed);
+}
+
+function barsOf(report: Report): Bar[] {
+  const one = latencyOf(report, 1, "ragline");
+  const many = latencyOf(report, 64, "ragline");
+  const atLeast = (what: string, value: number, limit: number): Bar => {
+    return { what, value, limit: `at least ${limit}`, passed: value >= limit };
+  };
+  const atMost = (what: string, value: number, limit: number): Bar => {
+    return { what, value, limit: `at most ${limit}`, passed: value <= limit };
+  };
+  return [
+    atLeast("requests per CPU-second, of the relay's", relayRatio(report), 0.6),
+    atMost("added time to first token, 1 client, p50, ms", one?.addedTtftMs.p50 ?? Number.NaN, 1.5),
+    atMost("added time to first token, 64 streams, p99, ms", many?.addedTtftMs.p99 ?? Number.NaN, 10),
+  ];
+}
+
+function printThroughput({ pinned, throughputRun, throughput }: Report): void {
+  console.log(
+    pinned
+      ? "System under test pinned to core 0; stages and load generator on core 1."
+      : "Not pinned: needs two cores and `taskset`; figures are noisier.",
+  );
+  console.log(`\nThroughput: ${describe(throughputRun)}`);
+  console.log(row("", "req/CPU-s", "of relay", "min–max", "req/s", "CPU", "generator", "stages", "others"));
+  const relay = throughput.find(({ target }) => target === "relay")?.requestsPerCpuSecond ?? Number.NaN;
+  for (const { target, requestsPerCpuSecond, rounds, requestsPerSecond, ...shares } of throughput) {
+    console.log(
+      row(
+        target,
+        requestsPerCpuSecond,
+        round(requestsPerCpuSecond / relay),
+        `${Math.min(...rounds)}–${Math.max(...rounds)}`,
+        requestsPerSecond,
+        percent(shares.cpuShare),
+        percent(shares.generatorCpuShare),
+        percent(shares.stagesCpuShare),
+        percent(shares.othersCpuShare),
+      ),
+    );
+  }
+}
+
+function printLatency({ run, results }: Report["latency"][number]): void {
+  console.log(`\nLatency: ${describe(run)}, ${results[0]?.requests} requests`);
+  console.log(row("added, ms", "TTFT p50", "TTFT p99", "total p50, p99", "req/CPU-s", "CPU", "generator", "others"));
+  for (const { target, addedTtftMs, addedTotalMs, requestsPerCpuSecond, cpuShare, ...shares } of results) {
+    const total = `${addedTotalMs.p50}, ${addedTotalMs.p99}`;
+    const cpu = cpuShare === null ? "" : percent(cpuShare);
+    const name = target === "stages alone" ? `(${target})` : target;
+    const ttft = [addedTtftMs.p50, addedTtftMs.p99];
+    console.log(
+      row(
+        name,
+        ...ttft,
+        total,
+        requestsPerCpuSecond ?? "",
+        cpu,
+        percent(shares.generatorCpuShare),
+        percent(shares.othersCpuShare),
+      ),
+    );
+  }
+}
+
+function toJson(report: Report, bars: readonly Bar[], failures: number): object {
+  const byClients = <T>(target: string, figure: (latency: Latency) => T): Record<string, T> =>
+    Object.fromEntries(
+      report.latency.flatMap(({ run, results }) =>
+        results.filter((result) => result.target === target).map((result) => [run.clients, figure(result)]),
+      ),
+    );
+  const byTarget = <T>(figure: (throughput: Throughput) => T) =>
+    Object.fromEntries(report.throughput.map((result) => [camelCase(result.target), figure(result)]));
+  const paced = (target: string) => byClients(target, ({ requestsPerCpuSecond }) => requestsPerCpuSecond ?? Number.NaN);
+  const pacedRatios = Object.entries(paced("ragline")).map(([clients, value]) => {
+    return [clients, round(value / (paced("relay")[clients] ?? Number.NaN), 3)] as const;
+  });
+  const latencyFigures = (target: string) => ({
+    addedTtftMs: byClients(target, ({ addedTtftMs }) => addedTtftMs),
+    addedTotalMs: byClients(target, ({ addedTotalMs }) => addedTotalMs),
+    pacedRequestsPerCpuSecond: paced(target),
+  });
+  return {
+    relayRatio: relayRatio(report),
+    pacedRelayRatio: Object.fromEntries(pacedRatios),
+    ...latencyFigures("ragline"),
+    requestsPerCpuSecond: byTarget(({ requestsPerCpuSecond }) => requestsPerCpuSecond),
+    requestsPerCpuSecondRounds: byTarget(({ rounds }) => rounds),
+    requestsPerSecond: byTarget(({ requestsPerSecond }) => requestsPerSecond),
+    cpuShare: byTarget(({ cpuShare }) => cpuShare),
+    generatorCpuShare: byTarget(({ generatorCpuShare }) => generatorCpuShare),
+    stagesCpuShare: byTarget(({ stagesCpuShare }) => stagesCpuShare),
+    peakRssMb: report.peakRssMb,
+    relay: latencyFigures("relay"),
+    othersCpuShare: othersCpuShare(report),
+    failures,
+    pinned: report.pinned,
+    bars: bars.map(({ what, value, limit, passed }) => ({ what, value, limit, passed })),
+    tookMs: round(report.tookMs, 0),
+  };
+}
+
+/** The most that other programs took in any scenario. */
+function othersCpuShare({ throughput, latency }: Report): number {
+  return Math.max(
+    ...[...throughput, ...latency.flatMap(({ results }) => results)].map((result) => result.othersCpuShare),
+  );
+}
+
+function relayRatio({ throughput }: Report): number {
+  const of = (name: string) => throughput.find(({ target }) => target === name)?.requestsPerCpuSecond ?? Number.NaN;
+  return round(of("ragline") / of("relay"), 3);
+}
+
+function latencyOf({ latency }: Report, clients: number, name: Latency["target"]): Latency | undefined {
+  return latency.find(({ run }) => run.clients === clients)?.results.find(({ target }) => target === name);
+}
+
+function describe({ clients, delays }: Run): string {
+  const { tokens, tokenMs } = delays;
+  return `${clients} client${clients > 1 ? "s" : ""}, 50 passages, ${tokens} tokens at ${tokenMs} ms (stages take ${answerMs(delays)} ms)`;
+}
+
+function row(name: string, ...cells: readonly (string | number)[]): string {
+  return name.padEnd(19) + cells.map((cell) => String(cell).padStart(14)).join("");
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

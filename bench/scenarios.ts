@@ -1,0 +1,197 @@
+import type { Child } from "./child.ts";
+import { busyMs } from "./cores.ts";
+import type { LoadCommands, LoadResult } from "./load.ts";
+import type { SystemCommands } from "./relay.ts";
+import type { Delays, StageCommands } from "./stages.ts";
+import { median, percentile, round } from "./stats.ts";
+
+/** What is measured: a process that answers, or the stages with nothing in front of them. */
+export interface Target {
+  readonly name: "ragline" | "ragline, no cache" | "relay" | "stages alone";
+  readonly url: string;
+  /** Null: the stages themselves. */
+  readonly process: Child<SystemCommands> | null;
+}
+
+export interface Bench {
+  readonly stages: Child<StageCommands>;
+  readonly load: Child<LoadCommands>;
+  readonly log: (line: string) => void;
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface Latency {
+  readonly target: Target["name"];
+  readonly requests: number;
+  readonly failures: number;
+  /** Time to first token beyond what the stages themselves took, and beyond what the stages alone cost their caller. */
+  readonly addedTtftMs: Percentiles;
+  readonly addedTotalMs: Percentiles;
+  readonly requestsPerCpuSecond: number | null;
+  /** Of its core. */
+  readonly cpuShare: number | null;
+  readonly generatorCpuShare: number;
+  readonly othersCpuShare: number;
+}
+
+export interface Throughput {
+  readonly target: Target["name"];
+  readonly failures: number;
+  /** Median of the rounds. */
+  readonly requestsPerCpuSecond: number;
+  readonly rounds: readonly number[];
+  readonly requestsPerSecond: number;
+  readonly cpuShare: number;
+  readonly generatorCpuShare: number;
+  readonly stagesCpuShare: number;
+  readonly othersCpuShare: number;
+}
+
+export interface Run {
+  readonly clients: number;
+  readonly requests: number;
+  /** See `LoadPlan`. */
+  readonly periodMs: number;
+  readonly delays: Delays;
+}
+
+interface Loaded extends LoadResult {
+  readonly systemCpuMs: number;
+  readonly stagesCpuMs: number;
+  /** Of the two cores, what programs took that are no part of this benchmark: the more, the less the figures say. */
+  readonly othersCpuShare: number;
+}
+
+/** Time for what a system does after its last byte, which is its cost too. */
+const SETTLE_MS = 100;
+let nextQuestion = 1;
+
+/** Rounds of the same load on each target in turn, so that a busy machine troubles all of them alike. */
+export async function measureThroughput(
+  bench: Bench,
+  targets: readonly Target[],
+  run: Run,
+  rounds: number,
+): Promise<Throughput[]> {
+  await bench.stages.call("set", run.delays);
+  for (const target of targets) await load(bench, target, run);
+  const results = new Map<Target, Loaded[]>(targets.map((target) => [target, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [target, list] of results) list.push(await load(bench, target, run));
+  }
+  return [...results].map(([target, list]) => {
+    const perRound = (figure: (loaded: Loaded) => number) => list.map((loaded) => round(figure(loaded)));
+    const perCpuSecond = perRound(({ samples, systemCpuMs }) => (samples.length / systemCpuMs) * 1000);
+    return {
+      target: target.name,
+      failures: failures(bench, list),
+      requestsPerCpuSecond: median(perCpuSecond),
+      rounds: perCpuSecond,
+      requestsPerSecond: median(perRound(({ samples, wallMs }) => (samples.length / wallMs) * 1000)),
+      cpuShare: median(perRound(({ systemCpuMs, wallMs }) => systemCpuMs / wallMs)),
+      generatorCpuShare: median(perRound(({ cpuMs, wallMs }) => cpuMs / wallMs)),
+      stagesCpuShare: median(perRound(({ stagesCpuMs, wallMs }) => stagesCpuMs / wallMs)),
+      othersCpuShare: median(perRound(({ othersCpuShare }) => othersCpuShare)),
+    };
+  });
+}
+
+/**
+ * Added time = what the client measured − what the stages took for this very question − the median of the same difference
+ * where the client calls the stages itself. So the delays and their timers' lateness are taken out question by question,
+ * and the sockets' and the generator's own cost once a round. Percentiles are medians of the rounds', since one hiccup of
+ * the machine would decide a p99. `targets` includes the stages themselves.
+ */
+export async function measureLatency(
+  bench: Bench,
+  targets: readonly Target[],
+  run: Run,
+  rounds: number,
+): Promise<Latency[]> {
+  const results = new Map<Target, Round[]>(targets.map((target) => [target, []]));
+  for (let round = 0; round < rounds; round++) {
+    await bench.stages.call("set", run.delays);
+    const loads = new Map<Target, Loaded>();
+    for (const target of targets) loads.set(target, await load(bench, target, run));
+    const durations = await bench.stages.call("durations");
+    const beyond = ({ samples }: Loaded, of: TimeName) =>
+      samples.map((sample) => sample[of] - (durations.get(sample.question)?.[of] ?? Number.NaN));
+    const alone = [...loads].find(([target]) => target.process === null)?.[1];
+    if (!alone) throw new Error("the stages themselves must be measured too");
+    for (const [target, loaded] of loads) {
+      const added = (of: TimeName) => beyond(loaded, of).map((value) => value - median(beyond(alone, of)));
+      results.get(target)?.push({ loaded, ttft: added("firstTokenMs"), total: added("totalMs") });
+    }
+  }
+  return [...results].map(([target, list]) => summarize(bench, target, list));
+}
+
+type TimeName = "firstTokenMs" | "totalMs";
+
+interface Round {
+  readonly loaded: Loaded;
+  /** Added times, milliseconds. */
+  readonly ttft: readonly number[];
+  readonly total: readonly number[];
+}
+
+function summarize(bench: Bench, target: Target, list: readonly Round[]): Latency {
+  const across = (figure: (round: Round) => number) => round(median(list.map(figure)));
+  const percentiles = (of: "ttft" | "total"): Percentiles => ({
+    p50: across((round) => percentile(round[of], 0.5)),
+    p99: across((round) => percentile(round[of], 0.99)),
+  });
+  return {
+    target: target.name,
+    requests: list.reduce((sum, { loaded }) => sum + loaded.samples.length, 0),
+    failures: failures(
+      bench,
+      list.map(({ loaded }) => loaded),
+    ),
+    addedTtftMs: percentiles("ttft"),
+    addedTotalMs: percentiles("total"),
+    requestsPerCpuSecond: target.process && across(({ loaded }) => (loaded.samples.length / loaded.systemCpuMs) * 1000),
+    cpuShare: target.process && across(({ loaded }) => loaded.systemCpuMs / loaded.wallMs),
+    generatorCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
+    othersCpuShare: across(({ loaded }) => loaded.othersCpuShare),
+  };
+}
+
+/** How long the stages make one answer take. */
+export function answerMs({ embedMs, rerankMs, firstTokenMs, tokenMs, tokens }: Delays): number {
+  return embedMs + rerankMs + firstTokenMs + tokenMs * tokens;
+}
+
+async function load(bench: Bench, target: Target, { clients, requests, periodMs }: Run): Promise<Loaded> {
+  const usage = async () => ({
+    system: (await target.process?.call("usage"))?.cpuMs ?? 0,
+    stages: (await bench.stages.call("usage")).cpuMs,
+    cores: busyMs(),
+    at: performance.now(),
+  });
+  const before = await usage();
+  const loaded = await bench.load.call("run", {
+    target: { kind: target.process ? "system" : "stages", url: target.url },
+    clients,
+    requests,
+    firstQuestion: nextQuestion,
+    periodMs,
+  });
+  nextQuestion += requests;
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const after = await usage();
+  const systemCpuMs = after.system - before.system;
+  const stagesCpuMs = after.stages - before.stages;
+  const othersMs = after.cores - before.cores - systemCpuMs - stagesCpuMs - loaded.cpuMs;
+  return { ...loaded, systemCpuMs, stagesCpuMs, othersCpuShare: Math.max(0, othersMs / (2 * (after.at - before.at))) };
+}
+
+function failures(bench: Bench, loads: readonly Loaded[]): number {
+  const all = loads.flatMap(({ failures }) => failures);
+  if (all[0]) bench.log(`${all.length} answers failed, the first with: ${all[0]}`);
+  return all.length;
+}

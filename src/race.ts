@@ -1,0 +1,82 @@
+import { RaglineError } from "./errors.ts";
+import type { Step } from "./types.ts";
+
+/** A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. */
+export class Race {
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal;
+  readonly #step: Step;
+  readonly #onAbort = () => this.#lose(new RaglineError("cancelled", "The caller left.", { step: this.#step }));
+  #timer: NodeJS.Timeout | undefined;
+  #timerMs = 0;
+  #paused = false;
+  #reject: ((error: RaglineError) => void) | undefined;
+  #lost: RaglineError | undefined;
+
+  constructor(step: Step, parent: AbortSignal, limitMs: number) {
+    this.#step = step;
+    this.#parent = parent;
+    if (parent.aborted) {
+      this.#onAbort();
+      return;
+    }
+    parent.addEventListener("abort", this.#onAbort, { once: true });
+    this.restart(limitMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  against<T>(pending: Promise<T>): Promise<T> {
+    if (this.#lost) {
+      pending.catch(() => undefined);
+      return Promise.reject(this.#lost);
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      pending.then(resolve, reject);
+    });
+  }
+
+  /** The reader has the word: its slowness is not the source's. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  restart(limitMs: number): void {
+    this.#paused = false;
+    if (this.#lost) return;
+    if (this.#timer && this.#timerMs === limitMs) {
+      this.#timer.refresh();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timerMs = limitMs;
+    this.#timer = setTimeout(() => this.#expire(), Math.max(0, Math.min(limitMs, 2 ** 31 - 1)));
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#parent.removeEventListener("abort", this.#onAbort);
+    this.#reject = undefined;
+  }
+
+  /** Tells the source that nobody reads it any more. */
+  cancel(): void {
+    this.end();
+    this.#controller.abort();
+  }
+
+  #expire(): void {
+    if (this.#paused) return;
+    const waited = `${Math.max(0, Math.round(this.#timerMs))} ms`;
+    this.#lose(new RaglineError("dependency_timeout", `No answer within ${waited}.`, { step: this.#step }));
+  }
+
+  #lose(error: RaglineError): void {
+    this.#lost = error;
+    this.#controller.abort(error);
+    this.#reject?.(error);
+  }
+}

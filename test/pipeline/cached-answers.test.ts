@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AskRequest, CallerOptions, Ragline } from "../../src/index.ts";
+import { until } from "../support/calls.ts";
+import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts";
+import { askAll, emptySession, fakeStages, memoryCache, questionOf } from "../support/stages.ts";
+
+let opened: OpenedRagline;
+let ragline: Ragline;
+beforeAll(async () => {
+  opened = await openRagline();
+  ragline = opened.ragline;
+  await addPages(ragline);
+});
+afterAll(() => opened.close());
+
+let made = 0;
+/** A question that nobody has asked yet. */
+const fresh = () => `How many characters must passwords have, asked for the ${++made}th time?`;
+const isCached = async (request: AskRequest, caller: CallerOptions = {}) =>
+  (await ragline.answer(request, caller)).cached;
+/** Asks until the answer, which is stored after its last byte, is served. */
+const fill = (request: AskRequest, caller: CallerOptions = {}) =>
+  until("it is cached", () => isCached(request, caller));
+
+describe("a cached answer is served", () => {
+  test("with its text and sources, and the turn is stored like any other", async () => {
+    const question = fresh();
+    const first = await ragline.answer({ question });
+    await fill({ question });
+    const hit = await ragline.answer({ question, sessionId: "hit" });
+    expect(hit).toMatchObject({ cached: true, text: first.text, sources: first.sources, ledger: null });
+    expect(hit.usage).toEqual({ promptTokens: 0, completionTokens: 0 });
+    expect(hit.timings).not.toHaveProperty("generate");
+    const session = await ragline.readSession("hit");
+    expect(session?.turns).toMatchObject([{ question, answer: first.text, status: "complete" }]);
+  });
+
+  test("whatever the order of the caller's groups", async () => {
+    const question = fresh();
+    await fill({ question }, { groups: ["a", "b"] });
+    expect(await isCached({ question }, { groups: ["b", "a"] })).toBe(true);
+  });
+});
+
+describe("a cached answer never crosses", () => {
+  const filled = async (request: Omit<AskRequest, "question"> = {}, caller: CallerOptions = {}) => {
+    const question = fresh();
+    await fill({ question, ...request }, caller);
+    return question;
+  };
+
+  test.each([
+    ["to a caller with groups", {}, { groups: ["board"] }],
+    ["to another tenant", {}, { tenant: "other" }],
+    ["to another collection", { collection: "other" }, {}],
+    ["to another filter", { filter: { year: 2024 } }, {}],
+    ["to another number of passages", { top: 1 }, {}],
+    ["to a question with history", { history: [{ role: "user", content: "휴가" } as const] }, {}],
+    ["to a caller who wants none", { cache: false }, {}],
+  ])("%s", async (_, request, caller) => {
+    const question = await filled();
+    expect(await isCached({ question, ...request }, caller)).toBe(false);
+    expect(await isCached({ question })).toBe(true);
+  });
+
+  test("from a caller of a group to one without, nor to one of another group", async () => {
+    const question = await filled({}, { groups: ["board"] });
+    for (const groups of [[], ["hr"], ["board", "hr"]]) expect(await isCached({ question }, { groups })).toBe(false);
+  });
+
+  test("from one filter to its opposite", async () => {
+    const question = await filled({ filter: { year: 2024 } });
+    expect(await isCached({ question, filter: { year: { $ne: 2024 } } })).toBe(false);
+    expect(await isCached({ question })).toBe(false);
+  });
+
+  test("a change of the corpus: replaced, added, deleted", async () => {
+    const question = fresh();
+    const document = (text: string) => ragline.addDocument({ id: "changing", text });
+    await document("Passwords must have 20 characters.");
+    for (const change of [
+      () => document("Passwords must have 30 characters."),
+      () => ragline.addDocument({ id: `new-${made}`, text: "Something else." }),
+      () => ragline.deleteDocument("changing"),
+    ]) {
+      await fill({ question });
+      await change();
+      expect(await isCached({ question })).toBe(false);
+    }
+    expect((await ragline.answer({ question })).text).not.toContain("30 characters");
+  });
+
+  test("a corpus that stays the same keeps its answers", async () => {
+    const question = await filled();
+    await ragline.addDocument({ id: "elsewhere", text: "Another collection.", collection: "other" });
+    const unchanged = await ragline.addDocument({ id: "it/again.md", text: "Same text." });
+    expect(unchanged.changed).toBe(true);
+    await fill({ question });
+    expect((await ragline.addDocument({ id: "it/again.md", text: "Same text." })).changed).toBe(false);
+    expect(await isCached({ question })).toBe(true);
+  });
+});
+
+describe("what the key covers", () => {
+  test("the conversation: the same words after another turn are another question", async () => {
+    const cache = memoryCache();
+    const base = fakeStages({ cache });
+    const following = (answer: string) => {
+      const turn = {
+        requestId: "r",
+        question: "연차",
+        query: "연차",
+        answer,
+        status: "complete",
+        tokens: 2,
+        at: "",
+      } as const;
+      const load = async (_: unknown, id: string) => ({ ...emptySession(id), version: 1, turns: [turn], turnCount: 1 });
+      return { ...base, sessions: { ...base.sessions, load } };
+    };
+    await askAll(following("15일"));
+    expect(cache.entries.size).toBe(1);
+    expect((await askAll(following("15일"))).last).toMatchObject({ cached: true });
+    expect((await askAll(following("20일"))).last).toMatchObject({ cached: false });
+  });
+
+  test("the configuration", async () => {
+    const cache = memoryCache();
+    await askAll(fakeStages({ cache, settings: { fingerprint: "a" } }));
+    expect((await askAll(fakeStages({ cache, settings: { fingerprint: "b" } }))).last).toMatchObject({ cached: false });
+    expect((await askAll(fakeStages({ cache, settings: { fingerprint: "a" } }))).last).toMatchObject({ cached: true });
+  });
+
+  test("shadow mode stores and serves nothing", async () => {
+    const cache = memoryCache();
+    const settings = { cacheServes: false };
+    for (let i = 0; i < 2; i++) {
+      expect((await askAll(fakeStages({ cache, settings }), questionOf())).last).toMatchObject({ cached: false });
+    }
+    expect(cache.entries.size).toBe(1);
+  });
+});

@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
+import { assemblePrompt } from "../../src/pipeline/prompt.ts";
+import type { TokenCounter } from "../../src/ports/token-counter.ts";
+import type { Session, Turn } from "../../src/types.ts";
+import { emptySession, fakeStages, passage, questionOf } from "../support/stages.ts";
+
+const o200k = await createO200kCounter();
+const characters: TokenCounter = { name: "characters", count: (text) => text.length };
+/** Chat formats add 4 tokens a message and 3 to the whole. */
+const overhead = (messages: number) => 4 * messages + 3;
+
+interface Case {
+  readonly question: string;
+  readonly passages: readonly string[];
+  readonly turns: readonly (readonly [question: string, answer: string])[];
+  readonly summary: string;
+  readonly window: number;
+  readonly expectedOutput: number;
+  /** Tokens by which stored turns count too little, as another tokenizer's may. */
+  readonly error: number;
+}
+
+function turnsOf({ turns, error }: Case, counter: TokenCounter): Turn[] {
+  return turns.map(([question, answer], i) => {
+    const tokens = Math.max(0, counter.count(question) + counter.count(answer) - error);
+    return { requestId: `${i}`, question, query: question, answer, status: "complete", tokens, at: "" };
+  });
+}
+
+function assemble(given: Case, counter: TokenCounter) {
+  const stages = fakeStages({
+    counter,
+    model: { ...fakeStages().model, contextTokensMax: given.window },
+    settings: { expectedOutputTokens: given.expectedOutput },
+  });
+  const turns = turnsOf(given, counter);
+  const session: Session = { ...emptySession("s"), summary: given.summary, turns, turnCount: turns.length };
+  const best = given.passages.map((text, i) => ({ passage: passage(`d${i}`, text), score: 10 - i }));
+  return assemblePrompt(stages, questionOf({ question: given.question }), given.question, session, best);
+}
+
+const small: Case = {
+  question: "연차는 며칠인가요?",
+  passages: [],
+  turns: [],
+  summary: "",
+  window: 1000,
+  expectedOutput: 100,
+  error: 0,
+};
+
+const words = fc.string({
+  unit: fc.constantFrom("가", "나", "a", "b", " ", "\n", ".", "🏝️", "7"),
+  minLength: 1,
+  maxLength: 300,
+});
+const cases = fc.record<Case>({
+  question: fc.string({ unit: fc.constantFrom("가", "a", " ", "?"), minLength: 1, maxLength: 80 }),
+  passages: fc.array(words, { maxLength: 8 }),
+  turns: fc.array(fc.tuple(words, fc.oneof(words, fc.constant(""))), { maxLength: 8 }),
+  summary: fc.oneof(fc.constant(""), words),
+  window: fc.integer({ min: 200, max: 2500 }),
+  expectedOutput: fc.integer({ min: 1, max: 1200 }),
+  error: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30 })),
+});
+
+describe.each([
+  ["o200k", o200k],
+  ["characters", characters],
+] as const)("the prompt's budget, counted by %s", (_, counter) => {
+  test("prompt and answer fit the window, the question is there, the ledger adds up", () => {
+    fc.assert(
+      fc.property(cases, (given) => {
+        let prompt: ReturnType<typeof assemble>;
+        try {
+          prompt = assemble(given, counter);
+        } catch (error) {
+          // Only where the question and the instructions alone do not fit.
+          expect(error).toMatchObject({ code: "prompt_too_large", step: "prompt" });
+          const output = Math.min(given.expectedOutput, Math.floor(given.window / 2));
+          const least =
+            counter.count(`Passages: none were found.\n\nQuestion: ${given.question}`) + counter.count("Answer.");
+          expect(least + overhead(2) + output).toBeGreaterThan(given.window);
+          return;
+        }
+        const { request, ledger } = prompt;
+        const counted = request.messages.reduce((sum, { content }) => sum + counter.count(content), 0);
+        expect(ledger.total).toBe(counted + overhead(request.messages.length));
+        expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(given.window);
+
+        const last = request.messages.at(-1);
+        expect(last?.role).toBe("user");
+        expect(last?.content.endsWith(`Question: ${given.question}`)).toBe(true);
+        for (const { n, title, text } of request.sources) expect(last?.content).toContain(`[${n}] ${title}\n${text}`);
+        expect(request.sources.map(({ n }) => n)).toEqual(request.sources.map((_, i) => i + 1));
+
+        const sum = ledger.system + ledger.history + ledger.context + ledger.question;
+        const slack = (4 + given.error) * (request.sources.length + request.messages.length);
+        expect(Math.abs(ledger.total - sum)).toBeLessThanOrEqual(20 + slack);
+        expect(ledger.available).toBe(given.window - ledger.system - request.maxOutputTokens);
+        expect(ledger.counter).toBe(counter.name);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("what is left out is named, and nothing is both in and left out", () => {
+    fc.assert(
+      fc.property(cases, (given) => {
+        let prompt: ReturnType<typeof assemble>;
+        try {
+          prompt = assemble(given, counter);
+        } catch {
+          return;
+        }
+        const { request, ledger } = prompt;
+        const whole = request.sources.filter(
+          ({ text, passageId }) => given.passages[Number(passageId.slice(1, -2))] === text,
+        );
+        const out = ledger.leftOut.filter(({ part }) => part === "context").map(({ what }) => what);
+        expect(new Set(out).size).toBe(out.length);
+        for (const { passageId } of whole) expect(out).not.toContain(passageId);
+        expect(whole.length + out.length).toBe(given.passages.length);
+        const said = request.messages.filter(({ role }) => role === "user").length - 1;
+        const dropped = ledger.leftOut.find(({ part, what }) => part === "history" && what.includes("turns"));
+        expect(said + Number.parseInt(dropped?.what ?? "0", 10)).toBe(given.turns.length);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("what goes in", () => {
+  test("everything, where there is room: system, summary, turns in order, passages by rank, question", () => {
+    const { request, ledger } = assemble(
+      {
+        ...small,
+        passages: ["15일을 준다.", "주차장"],
+        turns: [
+          ["휴가?", "네."],
+          ["병가?", "60일."],
+        ],
+        summary: "휴가를 물었다.",
+      },
+      characters,
+    );
+    expect(request.messages.map(({ role, content }) => [role, content.split("\n")[0]])).toEqual([
+      ["system", "Answer."],
+      ["system", "Earlier in this conversation:"],
+      ["user", "휴가?"],
+      ["assistant", "네."],
+      ["user", "병가?"],
+      ["assistant", "60일."],
+      ["user", "Passages:"],
+    ]);
+    expect(request.sources.map(({ text }) => text)).toEqual(["15일을 준다.", "주차장"]);
+    expect(ledger.leftOut).toEqual([]);
+  });
+
+  test("history takes what the passages leave, and passages what history leaves", () => {
+    const long = "가".repeat(200);
+    const onlyTurns = assemble({ ...small, turns: Array(5).fill([long, "네"]) }, characters);
+    expect(onlyTurns.ledger.history).toBeGreaterThan(onlyTurns.ledger.available * 0.5);
+    const onlyPassages = assemble({ ...small, passages: Array(6).fill(long) }, characters);
+    expect(onlyPassages.ledger.context).toBeGreaterThan(onlyPassages.ledger.available * 0.6);
+    const both = assemble({ ...small, passages: Array(6).fill(long), turns: Array(5).fill([long, "네"]) }, characters);
+    expect(both.ledger.context).toBeGreaterThan(both.ledger.history);
+    expect(both.ledger.history).toBeGreaterThan(0);
+  });
+
+  test("the newest turns stay, the oldest go", () => {
+    const turns = Array.from({ length: 9 }, (_, i) => [`질문 ${i} ${"가".repeat(100)}`, `답 ${i}`] as const);
+    const { request, ledger } = assemble({ ...small, turns }, characters);
+    const kept = request.messages
+      .filter(({ content }) => content.startsWith("질문"))
+      .map(({ content }) => content.slice(3, 4));
+    expect(kept.length).toBeGreaterThan(1);
+    expect(kept).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8"].slice(-kept.length));
+    expect(ledger.leftOut).toMatchObject([
+      { part: "history", what: expect.stringContaining(`${9 - kept.length} older`) },
+    ]);
+  });
+
+  test("a best passage too long for the window is cut, not dropped, and no character is halved", () => {
+    const { request } = assemble({ ...small, passages: ["🏝️휴가".repeat(1000)] }, o200k);
+    expect(request.sources).toHaveLength(1);
+    expect(request.sources[0]?.text.length).toBeGreaterThan(100);
+    expect(request.sources[0]?.text.isWellFormed()).toBe(true);
+  });
+
+  test("a question that does not fit is refused, naming both sizes", () => {
+    const failing = () => assemble({ ...small, question: "가".repeat(2000) }, characters);
+    expect(failing).toThrow(/question: 20\d\d tokens.*\d+/);
+    expect(failing).toThrow(expect.objectContaining({ code: "prompt_too_large" }));
+  });
+
+  test("stored token counts that are wrong do not break the window", () => {
+    const stages = fakeStages({ counter: characters, model: { ...fakeStages().model, contextTokensMax: 1000 } });
+    const lying = turnsOf({ ...small, turns: Array(6).fill(["가".repeat(300), "네"]) }, characters).map((turn) => ({
+      ...turn,
+      tokens: 1,
+    }));
+    const session = { ...emptySession("s"), turns: lying, turnCount: 6 };
+    const best = [{ passage: passage("d", "15일을 준다."), score: 1 }];
+    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", session, best);
+    expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(1000);
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { rewrite } from "../../src/pipeline/rewrite.ts";
+import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
+
+function rewritten(asked: string, before: readonly string[], rules = true) {
+  const turns = before.map((question, i) => {
+    return {
+      requestId: `${i}`,
+      question,
+      query: question,
+      answer: "네",
+      status: "complete",
+      tokens: 1,
+      at: "",
+    } as const;
+  });
+  const session = { ...emptySession("s"), turns, turnCount: turns.length };
+  const stages = fakeStages({ settings: { rewriteFollowUps: rules } });
+  return rewrite(stages, questionOf({ question: asked }), session);
+}
+
+const KO = "연차 휴가 규정을 자세히 알려 주세요";
+const EN = "How is severance pay calculated in Korea?";
+
+describe("rewrite by rules", () => {
+  test.each([
+    ["그건 언제까지 써야 하나요?", KO],
+    ["그럼 입사 첫해에는 며칠을 받나요?", KO],
+    ["그리고 수습 기간에도 똑같이 적용되나요?", KO],
+    ["그 경우에 급여는 어떻게 되나요?", KO],
+    ["이것도 회사가 거부할 수 있나요?", KO],
+    ["수습 기간에 있는 직원은요?", KO],
+    ["왜요?", KO],
+    ["며칠이에요?", KO],
+    ["And for part-time workers in Seoul?", EN],
+    ["What about workers on fixed-term contracts?", EN],
+    ["When must it be paid at the latest?", EN],
+    ["Can they pay less than the minimum?", EN],
+    ["Why?", EN],
+    ["how much?", EN],
+  ])("%j leans on %j", (asked, before) => {
+    expect(rewritten(asked, [before])).toEqual({ query: `${before} ${asked}`, standalone: false });
+  });
+
+  test.each([
+    ["퇴직금은 입사 후 얼마가 지나야 받을 수 있나요?", KO],
+    ["노트북을 잃어버리면 누구에게 알려야 하나요?", KO],
+    ["How long must passwords be at our company?", EN],
+    ["Who approves travel expenses above 500 euros?", EN],
+  ])("%j stands alone after %j", (asked, before) => {
+    expect(rewritten(asked, [before])).toEqual({ query: asked, standalone: true });
+  });
+
+  test.each(["그건 언제까지인가요?", "What about it?", "왜?"])("%j without a conversation stays as it is", (asked) => {
+    expect(rewritten(asked, [])).toEqual({ query: asked, standalone: true });
+  });
+
+  test("a chain of follow-ups goes back to the question that stood alone", () => {
+    const chain = [EN, KO, "그건 언제까지 써야 하나요?", "왜요?"];
+    expect(rewritten("그럼 병가는 며칠까지 되나요?", chain).query).toBe(`${KO} 그럼 병가는 며칠까지 되나요?`);
+  });
+
+  test("where nothing stood alone, the first question is carried", () => {
+    expect(rewritten("왜요?", ["병가는요?", "그건 며칠?"]).query).toBe("병가는요? 왜요?");
+  });
+
+  test("switched off, every question is searched as it is", () => {
+    expect(rewritten("그건 언제까지인가요?", [KO], false).query).toBe("그건 언제까지인가요?");
+  });
+});

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { canPin } from "./cores.ts";
+import { canPin, waitedMs } from "./cores.ts";
 
 /** What a child process does when told to; arguments and results are structured-cloned. */
 export type Commands = Record<string, (...values: never[]) => unknown>;
@@ -87,9 +87,11 @@ export interface ProcessUsage {
   /** User and system time of all threads since the start. */
   readonly cpuMs: number;
   readonly peakRssMb: number;
+  /** See `cores.ts`. */
+  readonly waitedMs: number;
 }
 
 export function processUsage(): ProcessUsage {
   const { user, system } = process.cpuUsage();
-  return { cpuMs: (user + system) / 1000, peakRssMb: process.resourceUsage().maxRSS / 1024 };
+  return { cpuMs: (user + system) / 1000, peakRssMb: process.resourceUsage().maxRSS / 1024, waitedMs: waitedMs() };
 }

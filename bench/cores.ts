@@ -8,20 +8,12 @@ export const LOAD_CORE = 1;
 /** Whether processes can be kept on one core each: two cores and `taskset` are needed. */
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
 
-/** Kernel ticks are 10 ms on every common build of Linux. */
-const TICK_MS = 10;
-
-/** Time both cores together have not been idle since the machine started; NaN where the system does not say. */
-export function busyMs(): number {
-  return busyMsOf(SYSTEM_CORE) + busyMsOf(LOAD_CORE);
-}
-
-function busyMsOf(core: number): number {
+/** How long this process's main thread was ready to run and another one had its core, since its start; 0 where unknown. */
+export function waitedMs(): number {
   try {
-    const line = readFileSync("/proc/stat", "utf8").match(new RegExp(`^cpu${core} (.*)$`, "m"))?.[1] ?? "";
-    const [user, nice, system, , , irq, softirq] = line.split(" ").map(Number);
-    return ((user ?? NaN) + (nice ?? NaN) + (system ?? NaN) + (irq ?? NaN) + (softirq ?? NaN)) * TICK_MS;
+    const [, waitedNs] = readFileSync("/proc/self/schedstat", "utf8").split(" ");
+    return Number(waitedNs) / 1e6;
   } catch {
-    return Number.NaN;
+    return 0;
   }
 }

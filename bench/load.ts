@@ -22,6 +22,8 @@ export interface Sample {
   readonly question: number;
   readonly firstTokenMs: number;
   readonly totalMs: number;
+  /** Events (of the stages: chunks) with text: tokens that arrive together may be sent on together. */
+  readonly events: number;
 }
 
 export interface LoadResult {
@@ -31,10 +33,11 @@ export interface LoadResult {
   readonly wallMs: number;
   /** Of the generator itself. */
   readonly cpuMs: number;
+  readonly waitedMs: number;
 }
 
 const agent = new Agent({ keepAlive: true });
-const DELTA = { system: /event: text-delta\n/, stages: /"content":"[^"]/ };
+const DELTA = { system: /event: text-delta\n/g, stages: /"content":"[^"]/g };
 const PASSAGES = documents.slice(0, 20).map(passageText);
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
@@ -42,7 +45,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const failures: string[] = [];
   let asked = 0;
   const startedAt = performance.now();
-  const cpuBefore = processUsage().cpuMs;
+  const before = processUsage();
   const client = async (_: unknown, n: number): Promise<void> => {
     let dueAt = startedAt + (n / plan.clients) * plan.periodMs;
     while (asked < plan.requests) {
@@ -58,8 +61,14 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
     }
   };
   await Promise.all(Array.from({ length: plan.clients }, client));
-  const cpuMs = processUsage().cpuMs - cpuBefore;
-  return { samples, failures, wallMs: performance.now() - startedAt, cpuMs };
+  const after = processUsage();
+  return {
+    samples,
+    failures,
+    wallMs: performance.now() - startedAt,
+    cpuMs: after.cpuMs - before.cpuMs,
+    waitedMs: after.waitedMs - before.waitedMs,
+  };
 }
 
 /** Rejects where the answer was cut, failed, or was made with a step left out. */
@@ -72,7 +81,7 @@ async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<S
   await new Promise<void>((resolve, reject) => {
     answer.on("data", (piece: string) => {
       text += piece;
-      if (firstTokenMs === 0 && DELTA[kind].test(text)) firstTokenMs = performance.now() - startedAt;
+      if (firstTokenMs === 0 && text.search(DELTA[kind]) >= 0) firstTokenMs = performance.now() - startedAt;
     });
     answer.on("end", resolve);
     answer.on("error", reject);
@@ -82,7 +91,7 @@ async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<S
   if (!whole || firstTokenMs === 0) throw new Error(`cut: …${text.slice(-300)}`);
   const [degraded] = /"degraded":\[[^\]][^\]]*/.exec(text) ?? [];
   if (degraded) throw new Error(degraded);
-  return { question: number, firstTokenMs, totalMs };
+  return { question: number, firstTokenMs, totalMs, events: text.match(DELTA[kind])?.length ?? 0 };
 }
 
 function askSystem(url: string, number: number): Promise<IncomingMessage> {

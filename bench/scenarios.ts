@@ -1,5 +1,4 @@
 import type { Child } from "./child.ts";
-import { busyMs } from "./cores.ts";
 import type { LoadCommands, LoadResult } from "./load.ts";
 import type { SystemCommands } from "./relay.ts";
 import type { Delays, StageCommands } from "./stages.ts";
@@ -35,11 +34,13 @@ export interface Latency {
   /** Of its core. */
   readonly cpuShare: number | null;
   readonly generatorCpuShare: number;
-  readonly othersCpuShare: number;
+  readonly waitedShare: number;
 }
 
 export interface Throughput {
   readonly target: Target["name"];
+  /** Fewer than tokens where a system joins tokens that arrive together: then it did less work than one that does not. */
+  readonly eventsPerAnswer: number;
   readonly failures: number;
   /** Median of the rounds. */
   readonly requestsPerCpuSecond: number;
@@ -48,7 +49,7 @@ export interface Throughput {
   readonly cpuShare: number;
   readonly generatorCpuShare: number;
   readonly stagesCpuShare: number;
-  readonly othersCpuShare: number;
+  readonly waitedShare: number;
 }
 
 export interface Run {
@@ -62,12 +63,14 @@ export interface Run {
 interface Loaded extends LoadResult {
   readonly systemCpuMs: number;
   readonly stagesCpuMs: number;
-  /** Of the two cores, what programs took that are no part of this benchmark: the more, the less the figures say. */
-  readonly othersCpuShare: number;
+  /** Of the time, how long the main thread of the system (of the generator, where there is none) waited for its core. */
+  readonly waitedShare: number;
 }
 
 /** Time for what a system does after its last byte, which is its cost too. */
 const SETTLE_MS = 100;
+/** Share of the time that other programs may hold the core in a round that counts as quiet. */
+export const NOISE_MAX = 0.03;
 let nextQuestion = 1;
 
 /** Rounds of the same load on each target in turn, so that a busy machine troubles all of them alike. */
@@ -88,6 +91,9 @@ export async function measureThroughput(
     const perCpuSecond = perRound(({ samples, systemCpuMs }) => (samples.length / systemCpuMs) * 1000);
     return {
       target: target.name,
+      eventsPerAnswer: median(
+        perRound(({ samples }) => samples.reduce((sum, { events }) => sum + events, 0) / samples.length),
+      ),
       failures: failures(bench, list),
       requestsPerCpuSecond: median(perCpuSecond),
       rounds: perCpuSecond,
@@ -95,7 +101,7 @@ export async function measureThroughput(
       cpuShare: median(perRound(({ systemCpuMs, wallMs }) => systemCpuMs / wallMs)),
       generatorCpuShare: median(perRound(({ cpuMs, wallMs }) => cpuMs / wallMs)),
       stagesCpuShare: median(perRound(({ stagesCpuMs, wallMs }) => stagesCpuMs / wallMs)),
-      othersCpuShare: median(perRound(({ othersCpuShare }) => othersCpuShare)),
+      waitedShare: median(perRound(({ waitedShare }) => waitedShare)),
     };
   });
 }
@@ -104,16 +110,20 @@ export async function measureThroughput(
  * Added time = what the client measured − what the stages took for this very question − the median of the same difference
  * where the client calls the stages itself. So the delays and their timers' lateness are taken out question by question,
  * and the sockets' and the generator's own cost once a round. Percentiles are medians of the rounds', since one hiccup of
- * the machine would decide a p99. `targets` includes the stages themselves.
+ * the machine would decide a p99. `targets` includes the stages themselves and the relay.
+ * With spare rounds, as long as other programs trouble the rounds more are run, and the quietest of all are kept; how
+ * quiet one was is told by the relay, never by Ragline.
  */
 export async function measureLatency(
   bench: Bench,
   targets: readonly Target[],
   run: Run,
   rounds: number,
+  spareRounds: number,
 ): Promise<Latency[]> {
-  const results = new Map<Target, Round[]>(targets.map((target) => [target, []]));
-  for (let round = 0; round < rounds; round++) {
+  const results: { readonly noise: number; readonly byTarget: ReadonlyMap<Target, Round> }[] = [];
+  const quiet = () => results.filter(({ noise }) => noise <= NOISE_MAX).length;
+  while (results.length < rounds || (quiet() < rounds && results.length < rounds + spareRounds)) {
     await bench.stages.call("set", run.delays);
     const loads = new Map<Target, Loaded>();
     for (const target of targets) loads.set(target, await load(bench, target, run));
@@ -122,12 +132,19 @@ export async function measureLatency(
       samples.map((sample) => sample[of] - (durations.get(sample.question)?.[of] ?? Number.NaN));
     const alone = [...loads].find(([target]) => target.process === null)?.[1];
     if (!alone) throw new Error("the stages themselves must be measured too");
+    const byTarget = new Map<Target, Round>();
     for (const [target, loaded] of loads) {
       const added = (of: TimeName) => beyond(loaded, of).map((value) => value - median(beyond(alone, of)));
-      results.get(target)?.push({ loaded, ttft: added("firstTokenMs"), total: added("totalMs") });
+      byTarget.set(target, { loaded, ttft: added("firstTokenMs"), total: added("totalMs") });
     }
+    const noise = [...loads].find(([target]) => target.name === "relay")?.[1].waitedShare ?? 0;
+    results.push({ noise, byTarget });
   }
-  return [...results].map(([target, list]) => summarize(bench, target, list));
+  const kept = results.sort((a, b) => a.noise - b.noise).slice(0, rounds);
+  return targets.map((target) => {
+    const list = kept.flatMap(({ byTarget }) => byTarget.get(target) ?? []);
+    return summarize(bench, target, list);
+  });
 }
 
 type TimeName = "firstTokenMs" | "totalMs";
@@ -157,7 +174,7 @@ function summarize(bench: Bench, target: Target, list: readonly Round[]): Latenc
     requestsPerCpuSecond: target.process && across(({ loaded }) => (loaded.samples.length / loaded.systemCpuMs) * 1000),
     cpuShare: target.process && across(({ loaded }) => loaded.systemCpuMs / loaded.wallMs),
     generatorCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
-    othersCpuShare: across(({ loaded }) => loaded.othersCpuShare),
+    waitedShare: across(({ loaded }) => loaded.waitedShare),
   };
 }
 
@@ -167,13 +184,8 @@ export function answerMs({ embedMs, rerankMs, firstTokenMs, tokenMs, tokens }: D
 }
 
 async function load(bench: Bench, target: Target, { clients, requests, periodMs }: Run): Promise<Loaded> {
-  const usage = async () => ({
-    system: (await target.process?.call("usage"))?.cpuMs ?? 0,
-    stages: (await bench.stages.call("usage")).cpuMs,
-    cores: busyMs(),
-    at: performance.now(),
-  });
-  const before = await usage();
+  const before = await target.process?.call("usage");
+  const stagesBefore = await bench.stages.call("usage");
   const loaded = await bench.load.call("run", {
     target: { kind: target.process ? "system" : "stages", url: target.url },
     clients,
@@ -183,11 +195,15 @@ async function load(bench: Bench, target: Target, { clients, requests, periodMs 
   });
   nextQuestion += requests;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const after = await usage();
-  const systemCpuMs = after.system - before.system;
-  const stagesCpuMs = after.stages - before.stages;
-  const othersMs = after.cores - before.cores - systemCpuMs - stagesCpuMs - loaded.cpuMs;
-  return { ...loaded, systemCpuMs, stagesCpuMs, othersCpuShare: Math.max(0, othersMs / (2 * (after.at - before.at))) };
+  const after = await target.process?.call("usage");
+  const stagesAfter = await bench.stages.call("usage");
+  const waitedMs = after && before ? after.waitedMs - before.waitedMs : loaded.waitedMs;
+  return {
+    ...loaded,
+    systemCpuMs: (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0),
+    stagesCpuMs: stagesAfter.cpuMs - stagesBefore.cpuMs,
+    waitedShare: waitedMs / loaded.wallMs,
+  };
 }
 
 function failures(bench: Bench, loads: readonly Loaded[]): number {

@@ -17,6 +17,7 @@ import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
+import { remembered } from "./wrap/remembered.ts";
 
 export interface Composition {
   readonly stages: Stages;
@@ -42,7 +43,7 @@ export async function compose(config: Config): Promise<Composition> {
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
     model: chooseModel(config.generate, embedder),
-    counter: await createO200kCounter(),
+    counter: remembered(await createO200kCounter()),
     settings: settings(config),
   };
   return {

@@ -1,9 +1,12 @@
 import { RaglineError } from "./errors.ts";
-import type { Step } from "./types.ts";
+import type { CallOptions, Step } from "./types.ts";
 
-/** A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. */
-export class Race {
-  readonly #controller = new AbortController();
+/**
+ * A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. It is itself the
+ * call's options; the signal is made for those who ask for it.
+ */
+export class Race implements CallOptions {
+  #controller: AbortController | undefined;
   readonly #parent: AbortSignal;
   readonly #step: Step;
   readonly #onAbort = () => this.#lose(new RaglineError("cancelled", "The caller left.", { step: this.#step }));
@@ -25,6 +28,10 @@ export class Race {
   }
 
   get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#lost) this.#controller.abort(this.#lost);
+    }
     return this.#controller.signal;
   }
 
@@ -65,7 +72,7 @@ export class Race {
   /** Tells the source that nobody reads it any more. */
   cancel(): void {
     this.end();
-    this.#controller.abort();
+    this.#controller?.abort();
   }
 
   #expire(): void {
@@ -76,7 +83,7 @@ export class Race {
 
   #lose(error: RaglineError): void {
     this.#lost = error;
-    this.#controller.abort(error);
+    this.#controller?.abort(error);
     this.#reject?.(error);
   }
 }

@@ -96,7 +96,7 @@ export class Run {
       let begun = false;
       let ended = false;
       try {
-        source = open({ signal: race.signal })[Symbol.asyncIterator]();
+        source = open(race)[Symbol.asyncIterator]();
         for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
           begun = true;
           race.pause();
@@ -169,7 +169,7 @@ export class Run {
   ): Promise<T> {
     const race = new Race(step, signal, deadline - performance.now());
     try {
-      const pending = call({ signal: race.signal });
+      const pending = call(race);
       return pending instanceof Promise ? await race.against(pending) : pending;
     } finally {
       race.end();

@@ -10,6 +10,8 @@ export interface Answer {
   status: TurnStatus;
   finishReason: FinishReason;
   sources: readonly Source[];
+  /** Of question and answer, as stored with the turn. */
+  tokens: number;
   usage: Usage | null;
   ledger: TokenLedger | null;
   /** Milliseconds from the request's start to the first text. */
@@ -25,6 +27,7 @@ export function unfinished(question: Question): Answer {
     status: "interrupted",
     finishReason: "stop",
     sources: [],
+    tokens: 0,
     usage: null,
     ledger: null,
     firstTextMs: null,

@@ -2,8 +2,8 @@ import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
-import { answerKey, findAnswer, keepAnswer } from "./cache.ts";
-import { compact } from "./compact.ts";
+import { keepAnswer, lookUp } from "./cache.ts";
+import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
 import { generate } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
@@ -39,14 +39,14 @@ export async function* ask(
     });
     answer.query = asked.query;
 
-    const key = await run.may("cache", (call) => answerKey(stages, question, session, asked, call), {
-      instead: "answered anew",
-      value: null,
-    });
-    const hit = await run.may("cache", (call) => findAnswer(stages, question, key, call), {
-      instead: "answered anew",
-      value: null,
-    });
+    const cached =
+      stages.cache && question.useCache
+        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), {
+            instead: "answered anew",
+            value: null,
+          })
+        : null;
+    const hit = cached?.hit;
     if (hit) {
       answer.cached = true;
       answer.sources = hit.sources;
@@ -65,10 +65,13 @@ export async function* ask(
         settings.searchRetries,
       );
       const keep = question.top ?? settings.keep;
-      const best = await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
-        instead: "kept the order of search",
-        value: found.slice(0, keep),
-      });
+      const inOrder = found.slice(0, keep);
+      const best = stages.reranker
+        ? await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
+            instead: "kept the order of search",
+            value: inOrder,
+          })
+        : inOrder;
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;
@@ -85,7 +88,7 @@ export async function* ask(
           answer.usage = delta.usage ?? null;
         }
       }
-      if (run.degraded.length === 0) later((call) => keepAnswer(stages, question, key, answer, call));
+      if (cached && run.degraded.length === 0) later((call) => keepAnswer(stages, question, cached, answer, call));
     }
     answer.status = "complete";
   } catch (thrown) {
@@ -101,7 +104,7 @@ export async function* ask(
       instead: "turn not stored",
       value: undefined,
     });
-    later((call) => compact(stages, question, call));
+    if (hasGrown(stages, session, answer)) later((call) => compact(stages, question, call));
   }
   yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
 }

@@ -1,4 +1,5 @@
 import type { CallOptions, Session, Turn } from "../types.ts";
+import type { Answer } from "./answer.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Turns read at once; what is older waits for the next time. */
@@ -10,26 +11,41 @@ const RAW_TURNS_MIN = 2;
 /** History's part of the prompt, see `prompt.ts`. */
 const HISTORY_SHARE = 0.3;
 
+/** Whether a conversation has grown enough for `compact` to look at it: `session` as it was before this answer. */
+export function hasGrown(stages: Stages, session: Session, answer: Answer): boolean {
+  return isLong(stages, session.turns.length + 1, tokensOf(session.turns) + answer.tokens);
+}
+
 /**
  * Step 10: shrinks a conversation whose raw turns fill more than `compactStartRatio` of the history budget to
  * `compactTargetRatio`, or that has more than twice `rawTurns` of them to `rawTurns`, by moving the oldest turns into the
- * summary, a line each. Commits only if nobody changed the session
- * meanwhile; otherwise the next turn tries again.
+ * summary, a line each. Commits only if nobody changed the session meanwhile; otherwise the next turn tries again.
  * @returns whether the session was changed.
  */
 export async function compact(stages: Stages, question: Question, call: CallOptions): Promise<boolean> {
   if (question.history) return false;
-  const { settings, model, sessions } = stages;
+  const { settings, sessions } = stages;
   const session = await sessions.load(question.scope, question.sessionId, TURNS_MAX, call);
-  const windowTokens = Math.min(model.contextTokensMax, settings.preRotTokens);
-  const budget = HISTORY_SHARE * Math.max(0, windowTokens - settings.expectedOutputTokens);
-  const total = session.turns.reduce((sum, turn) => sum + turn.tokens, 0);
-  if (total <= budget * settings.compactStartRatio && session.turns.length <= 2 * settings.rawTurns) return false;
-  const kept = keepRaw(session, budget * settings.compactTargetRatio, settings.rawTurns);
+  if (!isLong(stages, session.turns.length, tokensOf(session.turns))) return false;
+  const kept = keepRaw(session, historyBudget(stages) * settings.compactTargetRatio, settings.rawTurns);
   if (kept === session.turns.length) return false;
   const moved = session.turns.slice(0, session.turns.length - kept);
   const change = { summary: summarize(session.summary, moved), summarizedTurns: session.turnCount - kept };
   return sessions.replace(question.scope, session.id, session.version, change, call);
+}
+
+function isLong(stages: Stages, turns: number, tokens: number): boolean {
+  const { compactStartRatio, rawTurns } = stages.settings;
+  return tokens > historyBudget(stages) * compactStartRatio || turns > 2 * rawTurns;
+}
+
+function historyBudget({ model, settings }: Stages): number {
+  const windowTokens = Math.min(model.contextTokensMax, settings.preRotTokens);
+  return HISTORY_SHARE * Math.max(0, windowTokens - settings.expectedOutputTokens);
+}
+
+function tokensOf(turns: readonly Turn[]): number {
+  return turns.reduce((sum, turn) => sum + turn.tokens, 0);
 }
 
 /** How many of the latest turns stay raw. */

@@ -30,8 +30,8 @@ interface LeftOut {
  * Step 7: the prompt under its token budget.
  *
  * The question always stays. Of what it leaves, history may claim a third and context two thirds; what one does not need the
- * other may take. Passages go in by rank, turns from the newest back. The assembled prompt is counted whole, and shrunk
- * until it fits.
+ * other may take. Passages go in by rank, turns from the newest back. The assembled prompt is counted in the parts it
+ * is joined from, which gives its count or a few more, and shrunk until it fits.
  * @throws RaglineError `prompt_too_large`: the question alone does not fit.
  */
 export function assemblePrompt(
@@ -47,7 +47,7 @@ export function assemblePrompt(
   const windowTokens = Math.min(model.contextTokensMax, settings.preRotTokens);
   const expectedOutput = Math.min(settings.expectedOutputTokens, Math.floor(windowTokens / 2));
   const available = windowTokens - systemTokens - expectedOutput;
-  const questionTokens = counter.count(withPassages([], question.question)) + MESSAGE_TOKENS;
+  const questionTokens = countAll(withPassages([], question.question), counter) + MESSAGE_TOKENS;
   if (questionTokens > available) {
     throw new RaglineError(
       "prompt_too_large",
@@ -63,12 +63,14 @@ export function assemblePrompt(
     const turnsTokens = historyTokens(session, counter);
     const context = fitPassages(best, room - Math.min(turnsTokens, Math.floor(room * HISTORY_SHARE)), counter, leftOut);
     const history = fitHistory(session, room - context.tokens, counter, leftOut);
+    const asked = withPassages(context.sources, question.question);
     const messages: Message[] = [
       { role: "system", content: system },
       ...history.messages,
-      { role: "user", content: withPassages(context.sources, question.question) },
+      { role: "user", content: asked.join("") },
     ];
-    const total = countMessages(messages, counter);
+    const historyTotal = sum(history.messages, ({ content }) => counter.count(content) + MESSAGE_TOKENS);
+    const total = systemTokens + historyTotal + countAll(asked, counter) + MESSAGE_TOKENS;
     const excess = total + expectedOutput - windowTokens;
     if (excess > 0 && room > 0) {
       room = Math.max(0, room - excess - MESSAGE_TOKENS);
@@ -96,13 +98,23 @@ export function assemblePrompt(
   }
 }
 
-function withPassages(sources: readonly Source[], question: string): string {
-  if (sources.length === 0) return `Passages: none were found.\n\nQuestion: ${question}`;
-  return `Passages:\n\n${sources.map(quote).join("\n\n")}\n\nQuestion: ${question}`;
+/** The last message, in parts: each ends with its line, where tokenizers part words, so that the parts' counts add up. */
+function withPassages(sources: readonly Source[], question: string): string[] {
+  const passages =
+    sources.length === 0 ? ["Passages: none were found.\n\n"] : ["Passages:\n\n", ...sources.flatMap(quote)];
+  return [...passages, `Question: ${question}`];
 }
 
-function quote({ n, title, headings, text }: Source): string {
-  return `[${n}] ${[title, ...headings].filter(Boolean).join(" > ")}\n${text}`;
+function quote({ n, title, headings, text }: Source): [place: string, text: string] {
+  return [`[${n}] ${[title, ...headings].filter(Boolean).join(" > ")}\n`, `${text}\n\n`];
+}
+
+function countAll(parts: readonly string[], counter: TokenCounter): number {
+  return sum(parts, (part) => counter.count(part));
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
 }
 
 function fitPassages(
@@ -116,7 +128,7 @@ function fitPassages(
   for (const { passage, score } of best) {
     const { id, ...rest } = passage;
     const source: Source = { ...withoutTokens(rest), n: sources.length + 1, passageId: id, score };
-    const needed = counter.count(`\n\n${quote(source)}`);
+    const needed = countAll(quote(source), counter);
     if (tokens + needed <= budget) {
       sources.push(source);
       tokens += needed;
@@ -127,7 +139,7 @@ function fitPassages(
   const [first] = best;
   if (sources.length === 0 && first) {
     const cut = cutToFit(first, budget, counter);
-    if (cut) return { sources: [cut], tokens: counter.count(`\n\n${quote(cut)}`) };
+    if (cut) return { sources: [cut], tokens: countAll(quote(cut), counter) };
   }
   return { sources, tokens };
 }
@@ -141,7 +153,7 @@ function cutToFit({ passage, score }: ScoredPassage, budget: number, counter: To
   for (let low = 1, high = Math.min(characters.length, budget * 8); low <= high; ) {
     const middle = (low + high) >> 1;
     const text = characters.slice(0, middle).join("");
-    if (counter.count(`\n\n${quote({ ...source, text })}`) <= budget) {
+    if (countAll(quote({ ...source, text }), counter) <= budget) {
       fits = middle;
       low = middle + 1;
     } else {
@@ -161,7 +173,7 @@ function turnTokens(turn: Turn): number {
 
 function historyTokens(session: Session, counter: TokenCounter): number {
   const summary = session.summary ? counter.count(session.summary) + MESSAGE_TOKENS : 0;
-  return session.turns.reduce((sum, turn) => sum + turnTokens(turn), summary);
+  return summary + sum(session.turns, turnTokens);
 }
 
 function fitHistory(
@@ -176,8 +188,7 @@ function fitHistory(
   for (const [age, turn] of turns.entries()) {
     if (tokens + turnTokens(turn) > budget) {
       const older = turns.slice(age);
-      const missed = older.reduce((sum, { tokens }) => sum + tokens, 0);
-      leftOut.push({ part: "history", what: `${older.length} older turns`, tokens: missed });
+      leftOut.push({ part: "history", what: `${older.length} older turns`, tokens: sum(older, turnTokens) });
       break;
     }
     tokens += turnTokens(turn);
@@ -192,8 +203,4 @@ function fitHistory(
     } else leftOut.push({ part: "history", what: "summary", tokens: needed });
   }
   return { messages: messages.filter(({ content }) => content !== ""), tokens };
-}
-
-function countMessages(messages: readonly Message[], counter: TokenCounter): number {
-  return messages.reduce((sum, { content }) => sum + counter.count(content) + MESSAGE_TOKENS, REPLY_TOKENS);
 }

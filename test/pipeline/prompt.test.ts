@@ -87,7 +87,10 @@ describe.each([
         }
         const { request, ledger } = prompt;
         const counted = request.messages.reduce((sum, { content }) => sum + counter.count(content), 0);
-        expect(ledger.total).toBe(counted + overhead(request.messages.length));
+        const whole = counted + overhead(request.messages.length);
+        expect(ledger.total).toBeGreaterThanOrEqual(whole);
+        // Counted in parts: where two of them join, one token may be counted as two.
+        expect(ledger.total).toBeLessThanOrEqual(whole + (counter === o200k ? 2 * request.sources.length + 1 : 0));
         expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(given.window);
 
         const last = request.messages.at(-1);

@@ -66,16 +66,16 @@ CREATE TABLE turns (
   status TEXT NOT NULL,
   tokens INTEGER NOT NULL,
   at TEXT NOT NULL,
-  PRIMARY KEY (session, number),
+  UNIQUE (session, number),
   UNIQUE (session, request_id)
-) WITHOUT ROWID;
+);
 CREATE TABLE answers (
   tenant TEXT NOT NULL,
   collection TEXT NOT NULL,
   key TEXT NOT NULL,
   answer TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  PRIMARY KEY (tenant, collection, key)
-) WITHOUT ROWID;
+  UNIQUE (tenant, collection, key)
+);
 CREATE INDEX answers_by_age ON answers (created_at);
 `;

@@ -25,9 +25,9 @@ function commit(): void {
   waiting = [];
   const replies: Reply[] = [];
   try {
-    database.exec("BEGIN IMMEDIATE");
+    statement("BEGIN IMMEDIATE").run();
     for (const request of requests) replies.push(run(request));
-    database.exec("COMMIT");
+    statement("COMMIT").run();
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");
     replies.length = 0;
@@ -37,10 +37,10 @@ function commit(): void {
 }
 
 function run({ id, statements }: WriteRequest): Reply {
-  database.exec("SAVEPOINT one");
+  statement("SAVEPOINT one").run();
   try {
     const changes = runAll(statements);
-    database.exec("RELEASE one");
+    statement("RELEASE one").run();
     return { id, changes };
   } catch (error) {
     database.exec("ROLLBACK TO one; RELEASE one");
@@ -52,19 +52,23 @@ function run({ id, statements }: WriteRequest): Reply {
 function runAll(statements: Transaction): number[] | null {
   const changes: number[] = [];
   for (const { sql, values, guard } of statements) {
-    let statement = prepared.get(sql);
-    if (!statement) {
-      statement = database.prepare(sql);
-      prepared.set(sql, statement);
-    }
     if (!guard) {
-      changes.push(Number(statement.run(...values).changes));
-    } else if (statement.get(...values) === undefined) {
+      changes.push(Number(statement(sql).run(...values).changes));
+    } else if (statement(sql).get(...values) === undefined) {
       database.exec("ROLLBACK TO one");
       return null;
     }
   }
   return changes;
+}
+
+function statement(sql: string): StatementSync {
+  let found = prepared.get(sql);
+  if (!found) {
+    found = database.prepare(sql);
+    prepared.set(sql, found);
+  }
+  return found;
 }
 
 function message(error: unknown): string {

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const report = process.env["RAGLINE_TEST_REPORT"];
+const report = process.env.RAGLINE_TEST_REPORT;
 const common = {
   testTimeout: 30_000,
   hookTimeout: 60_000,

@@ -57,7 +57,7 @@ async function answer(question: string, response: ServerResponse, signal: AbortS
   await relay(upstream, response);
 }
 
-/** Forwards each token as an event of its own, as soon as it is there. */
+/** Forwards tokens as soon as they are there: those that arrive together in one event, as Ragline does. */
 function relay(upstream: IncomingMessage, response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
     let rest = "";
@@ -66,15 +66,14 @@ function relay(upstream: IncomingMessage, response: ServerResponse): Promise<voi
     upstream.on("data", (text: string) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      let ready = true;
+      let joined = "";
       for (const line of lines) {
         if (!line.startsWith("data: ") || line === "data: [DONE]") continue;
         const chunk = JSON.parse(line.slice(6)) as { choices: { delta: { content?: string } }[]; usage: unknown };
         usage = chunk.usage ?? usage;
-        const content = chunk.choices[0]?.delta.content;
-        if (content) ready = response.write(event("text-delta", { text: content }));
+        joined += chunk.choices[0]?.delta.content ?? "";
       }
-      if (!ready) {
+      if (joined && !response.write(event("text-delta", { text: joined }))) {
         upstream.pause();
         response.once("drain", () => upstream.resume());
       }

@@ -15,5 +15,7 @@ process.on("warning", (warning) => {
 
 // A checkout runs from its sources, an installed package from what was built.
 const sources = new URL("../src/cli/main.ts", import.meta.url);
-const { main } = await import(existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href);
+const { main } = await import(
+  existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href
+);
 await main(process.argv);

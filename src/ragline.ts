@@ -131,11 +131,9 @@ export class Ragline {
     const { collection, ...document } = this.#parse(this.schemas.document, input);
     const scope = this.#scope(collection, caller);
     const { signal = new AbortController().signal } = caller;
+    const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
     const source = readDocument(document);
-    return {
-      id: source.id,
-      ...(await ingestDocument(source, this.#stages, { scope, chunk: this.#chunkOptions(), signal })),
-    };
+    return { id: source.id, ...(await ingestDocument(source, this.#stages, options)) };
   }
 
   listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {

@@ -34,6 +34,10 @@ function report(thrown: unknown): number {
     console.error(thrown);
     return 1;
   }
+  if (thrown.code === "cancelled") {
+    console.error("ragline: stopped");
+    return 1;
+  }
   const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
   const heading = thrown.code === "config_invalid" ? "configuration: " : "";
   for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);

@@ -13,6 +13,7 @@ import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
 
 const DOCUMENT_ID_CHARACTERS_MAX = 2000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Ragline over HTTP. `listen` it on the address you like; closing it waits for running answers. */
 export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
@@ -22,8 +23,9 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     bodyLimit: ragline.config.server.bodyBytesMax,
     routerOptions: { maxParamLength: DOCUMENT_ID_CHARACTERS_MAX },
     genReqId: () => randomUUID(),
-    // An answer may take longer than any fixed limit; what bounds it is in `run.ts`.
-    requestTimeout: 0,
+    // For receiving a request; what bounds its answer is in `run.ts`.
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    childLoggerFactory: (logger) => logger,
     forceCloseConnections: "idle",
     frameworkErrors: refuseAddress,
     clientErrorHandler: refuseConnection,
@@ -32,8 +34,9 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   // Response schemas describe; checking every response against them is what tests do.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.addHook("onSend", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
+    done();
   });
   closeWhatBecomesIdle(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
@@ -70,7 +73,8 @@ function closeWhatBecomesIdle(app: FastifyInstance): void {
   app.addHook("preClose", async () => {
     isClosing = true;
   });
-  app.addHook("onResponse", async () => {
+  app.addHook("onResponse", (_request, _reply, done) => {
     if (isClosing) setImmediate(() => app.server.closeIdleConnections());
+    done();
   });
 }

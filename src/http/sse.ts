@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerEvent } from "../types.ts";
 
@@ -12,6 +13,8 @@ export function clientSignal(request: FastifyRequest, reply: FastifyReply): Abor
   return controller.signal;
 }
 
+type Events = AsyncGenerator<AnswerEvent, void, undefined>;
+
 /** What an event looks like on the wire; empty: nothing. */
 export type Encode = (event: AnswerEvent) => string;
 
@@ -19,33 +22,34 @@ export type Encode = (event: AnswerEvent) => string;
  * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
  * ordinary error response.
  */
-export async function sendEvents(
-  reply: FastifyReply,
-  events: AsyncGenerator<AnswerEvent, void, undefined>,
-  encode: Encode,
-): Promise<FastifyReply> {
+export async function sendEvents(reply: FastifyReply, events: Events, encode: Encode): Promise<FastifyReply> {
   let first = "";
   for (let next = await events.next(); !next.done; next = await events.next()) {
     first = encode(next.value);
     if (first) break;
   }
+  const stream = new EventStream(first, events, encode);
+  // The pipeline's next call is on its way before the head is written.
+  await nextTurn();
   return reply
     .header("content-type", "text/event-stream; charset=utf-8")
     .header("cache-control", "no-cache, no-transform")
     .header("x-accel-buffering", "no")
-    .send(new EventStream(first, events, encode));
+    .send(stream);
 }
 
-/** A `Readable.from` without its intermediate generators: it runs once a token. */
+/** Reads one event ahead: the pipeline goes on while an event is written. Runs once a token. */
 class EventStream extends Readable {
-  readonly #events: AsyncGenerator<AnswerEvent, void, undefined>;
+  readonly #events: Events;
   readonly #encode: Encode;
+  #next: Promise<IteratorResult<AnswerEvent, void>>;
   #pulling = false;
 
-  constructor(first: string, events: AsyncGenerator<AnswerEvent, void, undefined>, encode: Encode) {
+  constructor(first: string, events: Events, encode: Encode) {
     super();
     this.#events = events;
     this.#encode = encode;
+    this.#next = this.#advance();
     if (first) this.push(first);
   }
 
@@ -60,9 +64,17 @@ class EventStream extends Readable {
     );
   }
 
+  #advance(): Promise<IteratorResult<AnswerEvent, void>> {
+    const next = this.#events.next();
+    // Whoever reads it hears of a failure; nobody does once the client has left.
+    next.catch(() => undefined);
+    return next;
+  }
+
   async #pull(): Promise<void> {
     this.#pulling = true;
-    for (let next = await this.#events.next(); !next.done; next = await this.#events.next()) {
+    for (let next = await this.#next; !next.done; next = await this.#next) {
+      this.#next = this.#advance();
       const text = this.#encode(next.value);
       if (text && !this.push(text)) {
         this.#pulling = false;

@@ -1,4 +1,5 @@
 import type { Embedder } from "../ports/embedder.ts";
+import { Race } from "../race.ts";
 
 /** Texts a call of the embedder. */
 const BATCH_TEXTS = 64;
@@ -16,16 +17,25 @@ interface Waiting {
   readonly done: PromiseWithResolvers<Float32Array>;
 }
 
-export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): EmbedBatcher {
+/** `timeoutMs`: limit for a batch. */
+export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, timeoutMs: number): EmbedBatcher {
   let waiting: Waiting[] = [];
   let running = 0;
   let flushNext = false;
 
+  async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
+    const race = new Race("embed", signal, timeoutMs);
+    try {
+      return await race.against(embedder.embed(texts, "passage", race));
+    } finally {
+      race.end();
+    }
+  }
+
   async function run(batch: readonly Waiting[]): Promise<void> {
     try {
-      signal.throwIfAborted();
       const texts = batch.map(({ text }) => text);
-      const vectors = await orAbort(embedder.embed(texts, "passage", { signal }), signal);
+      const vectors = await inTime(texts);
       for (const [i, { done }] of batch.entries()) {
         const vector = vectors[i];
         if (vector) done.resolve(vector);
@@ -64,16 +74,4 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal): Emb
     },
     flush,
   };
-}
-
-/** An embedder may be slow to notice the signal, or never do. */
-async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

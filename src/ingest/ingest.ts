@@ -14,6 +14,8 @@ import { createInFlight } from "./in-flight.ts";
 import { loadDocuments } from "./load.ts";
 import { prune } from "./prune.ts";
 
+const EMBED_TIMEOUT_MS = 60_000;
+
 /** Part of every stored hash: raise it when the same document and options give other passages. */
 const CHUNKER_VERSION = 1;
 
@@ -30,6 +32,8 @@ export interface IngestOptions {
   readonly prune: boolean;
   readonly chunk: ChunkOptions;
   readonly signal: AbortSignal;
+  /** Limit for one call of the embedder; default 60,000. */
+  readonly embedTimeoutMs?: number;
   onProgress?(progress: IngestProgress): void;
 }
 
@@ -71,7 +75,7 @@ export async function ingest(
   const { signal } = options;
   const report = { added: 0, changed: 0, unchanged: 0, passages: 0, failures: [] as LoadFailure[] };
   const seen = new Map<string, string>();
-  const batcher = createEmbedBatcher(stages.embedder, signal);
+  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
   const breathe = createBreather();
   let bytes = 0;
@@ -141,12 +145,12 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 export async function ingestDocument(
   document: SourceDocument,
   stages: IngestStages,
-  options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
+  options: Pick<IngestOptions, "scope" | "chunk" | "signal" | "embedTimeoutMs">,
 ): Promise<{ changed: boolean; passages: number }> {
   const { scope, signal } = options;
   const plan = await planOf(document, stages, options);
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
-  const batcher = createEmbedBatcher(stages.embedder, signal);
+  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const embedded = embedChunks(document, plan.chunks, batcher);
   batcher.flush();
   const passages = await embedded;

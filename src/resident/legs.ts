@@ -30,7 +30,7 @@ export function searchText(
   const passages = segments.reduce((sum, live) => sum + live.passages, 0);
   const averageLength = segments.reduce((sum, live) => sum + live.tokens, 0) / passages;
   const terms = new Map<number, number>();
-  for (const token of queryTokens(text)) {
+  for (const token of queryTokens(text, vocabulary.stem)) {
     const term = vocabulary.find(token);
     if (term !== undefined) terms.set(term, (terms.get(term) ?? 0) + 1);
   }

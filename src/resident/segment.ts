@@ -1,5 +1,5 @@
 import { passageText } from "../text/passage-text.ts";
-import { memoizedStem, searchTokens } from "../text/tokens.ts";
+import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
 import { type Postings, PostingsBuilder } from "./postings.ts";
@@ -48,10 +48,9 @@ export function buildSegment(
 ): Segment {
   const ordered = passages.toSorted((a, b) => a.documentRow - b.documentRow || a.row - b.row);
   const writer = new SegmentWriter(ordered.length, dimensions);
-  const stem = memoizedStem();
   for (const [position, passage] of ordered.entries()) {
     const counts = new Map<number, number>();
-    const tokens = searchTokens(passageText(passage), stem);
+    const tokens = searchTokens(passageText(passage), vocabulary.stem);
     for (const token of tokens) {
       const term = vocabulary.intern(token);
       counts.set(term, (counts.get(term) ?? 0) + 1);

@@ -1,5 +1,8 @@
+import { memoizedStem } from "../text/tokens.ts";
+
 /** Numbers the terms of one partition, 0 upwards. Grows only: a term keeps its number when its last passage goes. */
 export class Vocabulary {
+  readonly stem = memoizedStem();
   readonly #numbers = new Map<string, number>();
 
   get size(): number {

@@ -14,7 +14,8 @@ export interface OpenAiEmbedderOptions {
 }
 
 const responseSchema = z.object({
-  data: z.array(z.object({ index: z.int().min(0), embedding: z.array(z.number()) })),
+  // The values are checked as they are copied: there are hundreds a question.
+  data: z.array(z.object({ index: z.int().min(0), embedding: z.custom<number[]>(Array.isArray, "must be a list") })),
 });
 
 /** Any endpoint that speaks OpenAI's embeddings: OpenAI, vLLM, Ollama, text-embeddings-inference, … */

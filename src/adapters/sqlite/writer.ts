@@ -68,7 +68,11 @@ export class Writer {
   #start(): Worker {
     // Built code runs as .js, the source tree directly as .ts.
     const script = new URL(`./writer-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    const worker = new Worker(script, { workerData: { file: this.#file } });
+    const worker = new Worker(script, {
+      workerData: { file: this.#file },
+      // Node 22 announces its built-in SQLite as experimental in every thread.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
     worker.on("message", (replies: Reply[]) => this.#settle(replies));
     worker.on("error", (error) => this.#fail(worker, error));
     worker.on("exit", () => this.#fail(worker, new Error("the writer thread ended")));

@@ -13,6 +13,14 @@ process.on("warning", (warning) => {
   if (warning.name !== "ExperimentalWarning") console.error(`${warning.name}: ${warning.message}`);
 });
 
+// A reader that has enough (`| head`) is no failure; a full disk is.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error) => {
+    if (error.code !== "EPIPE") process.exitCode = 1;
+    process.exit();
+  });
+}
+
 // A checkout runs from its sources, an installed package from what was built.
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const { main } = await import(

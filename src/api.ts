@@ -7,7 +7,10 @@ export interface CallerOptions {
   readonly signal?: AbortSignal;
   /** Instead of the configured tenant. Never take it from an unauthenticated client. */
   readonly tenant?: string;
-  /** Groups whose documents the caller may read besides the open ones. */
+  /**
+   * Groups whose documents the caller may read besides the open ones. Sessions know no groups: use one id for callers of the same
+   * groups only.
+   */
   readonly groups?: readonly string[];
   /** Names the call in events, logs and the stored turn; made up where absent. */
   readonly requestId?: string;

@@ -104,10 +104,10 @@ function settings(config: Config): Settings {
     session: session.timeoutMs,
     embed: embed.timeoutMs,
     search: search.timeoutMs,
-    rerank: rerank.timeoutMs,
     save: save.timeoutMs,
     compact: compact.timeoutMs,
     ...(rewrite.use !== "none" && { rewrite: rewrite.timeoutMs }),
+    ...(rerank.use !== "none" && { rerank: rerank.timeoutMs }),
     ...(cache.use !== "none" && { cache: cache.timeoutMs }),
   };
   return {

@@ -1,191 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
+import { type Config, configSchema } from "./config-schema.ts";
 import { RaglineError } from "./errors.ts";
 
-const milliseconds = (fallback: number, what: string) => z.int().min(1).max(3_600_000).default(fallback).describe(what);
-const count = (fallback: number, max: number, what: string) => z.int().min(1).max(max).default(fallback).describe(what);
-const httpUrl = z.url({ protocol: /^https?$/ });
-
-const sqliteFile = z
-  .string()
-  .min(1)
-  .default("ragline.db")
-  .describe("The SQLite file. Stages that name the same file share it.");
-
-const session = z.strictObject({
-  use: z.literal("sqlite").describe("`sqlite`: conversations in the embedded database."),
-  file: sqliteFile,
-  turns: count(6, 50, "How many of the latest turns are loaded and may be quoted in the prompt."),
-  timeoutMs: milliseconds(500, "Limit for loading a conversation."),
-});
-
-const rewrite = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("rules").describe("`rules`: carries the last question's words over to a follow-up."),
-    timeoutMs: milliseconds(500, "Limit; after it the question is searched as it is."),
-  }),
-  z.strictObject({ use: z.literal("none").describe("`none`: every question is searched as it is.") }),
-]);
-
-const cache = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("sqlite").describe("`sqlite`: finished answers in the embedded database, under exact keys."),
-    file: sqliteFile,
-    mode: z.enum(["on", "shadow"]).default("on").describe("`on` serves hits; `shadow` only looks and stores."),
-    ttlMs: z
-      .int()
-      .min(1000)
-      .max(30 * 86_400_000)
-      .default(3_600_000)
-      .describe("How long an answer may be served again."),
-    entriesMax: count(10_000, 10_000_000, "Oldest entries go when there are more."),
-    timeoutMs: milliseconds(200, "Limit; after it the question counts as not cached."),
-  }),
-  z.strictObject({ use: z.literal("none").describe("`none`: no answer is stored.") }),
-]);
-
-const apiKey = z.string().optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
-
-const embed = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-  z.strictObject({
-    use: z.literal("hashing").describe("`hashing`: hashed character n-grams; for tests and other languages."),
-    dimensions: z.int().min(64).max(4096).multipleOf(8).default(384).describe("Length of a vector."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-  z.strictObject({
-    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
-    baseUrl: httpUrl.describe("Up to and with `/v1`."),
-    model: z.string().min(1).describe("The model's name at the endpoint."),
-    dimensions: z.int().min(1).max(4096).describe("Length of the model's vectors."),
-    apiKey,
-    queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
-    passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-]);
-
-const search = z.strictObject({
-  use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
-  file: sqliteFile,
-  top: count(20, 200, "Passages handed to the reranker."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries after a failure, within the limit."),
-  timeoutMs: milliseconds(2000, "Limit for all tries together."),
-});
-
-const rerank = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("lexical").describe("`lexical`: word overlap and proximity; no model."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
-  }),
-  z.strictObject({
-    use: z.literal("tei").describe("`tei`: a `/rerank` endpoint of text-embeddings-inference."),
-    baseUrl: httpUrl.describe("The server, without `/rerank`."),
-    apiKey,
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
-  }),
-  z.strictObject({
-    use: z.literal("none").describe("`none`: the order of search is kept."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Unused."),
-  }),
-]);
-
-const prompt = z.strictObject({
-  counter: z.literal("o200k_base").default("o200k_base").describe("The tokenizer that counts."),
-  preRotTokens: z
-    .int()
-    .min(256)
-    .default(256_000)
-    .describe("Prompts never grow beyond this, however large the model's window."),
-  expectedOutputTokens: count(1024, 1_000_000, "Kept free for the answer; also the answer's longest length."),
-  system: z.string().min(1).max(20_000).optional().describe("Replaces the built-in instructions."),
-});
-
-const silence = {
-  firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
-  silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries, before the first token only."),
-};
-const generate = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),
-    sentences: count(4, 20, "Sentences quoted at most."),
-    ...silence,
-  }),
-  z.strictObject({
-    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/chat/completions` endpoint."),
-    baseUrl: httpUrl.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
-    model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
-    apiKey,
-    contextTokensMax: z.int().min(256).default(8192).describe("The model's window, prompt and answer together."),
-    temperature: z.number().min(0).max(2).default(0).describe("0: the likeliest words."),
-    ...silence,
-  }),
-]);
-
-const server = z.strictObject({
-  host: z
-    .string()
-    .min(1)
-    .default("127.0.0.1")
-    .describe("Address to listen on. Other machines reach it with `0.0.0.0`."),
-  port: z.int().min(0).max(65_535).default(8787).describe("0: any free port."),
-  timeoutMs: milliseconds(30_000, "Limit for a request up to its first token."),
-  timeoutMaxMs: milliseconds(120_000, "The longest `timeoutMs` that a request may ask for."),
-  bodyBytesMax: z
-    .int()
-    .min(1024)
-    .max(64 * 1024 * 1024)
-    .default(2 * 1024 * 1024)
-    .describe("Largest request body."),
-  questionCharsMax: count(8000, 1_000_000, "Longest question, in characters."),
-  filterDepthMax: count(8, 64, "Deepest nesting of `$and`, `$or` and `$not`."),
-});
-
-const ingest = z.strictObject({
-  chunkTokens: z.int().min(32).max(8192).default(256).describe("Passages aim at this length."),
-  overlapTokens: z.int().min(0).max(1024).default(32).describe("Repeated from the passage before."),
-});
-
-/** The one schema of the configuration. `docs/configuration.md` is generated from it. */
-export const configSchema = z.strictObject({
-  tenant: z.string().min(1).max(128).default("default").describe("Whose documents and conversations are served."),
-  collection: z.string().min(1).max(128).default("default").describe("The collection used when a request names none."),
-  session,
-  rewrite,
-  cache,
-  embed,
-  search,
-  rerank,
-  prompt,
-  generate,
-  save: z.strictObject({ timeoutMs: milliseconds(1000, "Limit for storing a turn.") }),
-  compact: z.strictObject({
-    startRatio: z.number().min(0.1).max(1).default(0.75).describe("Starts at this share of the history budget."),
-    targetRatio: z.number().min(0.05).max(1).default(0.3).describe("Shrinks to this share."),
-    timeoutMs: milliseconds(5000, "Limit; the next turn tries again."),
-  }),
-  server,
-  ingest,
-  log: z.strictObject({
-    level: z
-      .enum(["silent", "error", "warn", "info", "debug"])
-      .default("warn")
-      .describe("Least important line to write."),
-  }),
-});
-
-export type Config = z.infer<typeof configSchema>;
-/** What a user may write: every key has a default. */
-export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K] };
+export { COLLECTION_NAME, type Config, type ConfigInput, configSchema } from "./config-schema.ts";
 
 const DEFAULT_USE: Readonly<Record<string, string>> = {
   session: "sqlite",
@@ -210,7 +30,9 @@ export function parseConfig(input: unknown = {}, environment: Environment = proc
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     throw invalid(["the configuration must be a mapping of keys to values"]);
   }
-  const result = configSchema.safeParse(withDefaults(raw as Record<string, unknown>, environment));
+  const filled = withDefaults(raw as Record<string, unknown>, environment);
+  let result = configSchema.safeParse(filled);
+  if (!result.success && numbersFromText(filled, result.error.issues)) result = configSchema.safeParse(filled);
   if (result.success) return result.data;
   throw invalid(result.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`));
 }
@@ -230,10 +52,16 @@ export function loadConfig(path?: string, environment: Environment = process.env
   try {
     raw = parseYaml(readFileSync(file, "utf8"), { prettyErrors: true });
   } catch (cause) {
-    const [reason] = (cause as Error).message.split("\n");
+    const reason = (cause as Error).message.split("\n")[0]?.replace(/:$/, "");
     throw new RaglineError("config_invalid", `${named ?? "ragline.yaml"}: not readable as YAML: ${reason}`, { cause });
   }
-  return parseConfig(raw, environment);
+  try {
+    return parseConfig(raw, environment);
+  } catch (thrown) {
+    if (!(thrown instanceof RaglineError)) throw thrown;
+    const lines = thrown.message.split("\n").map((line) => `${named ?? "ragline.yaml"}: ${line}`);
+    throw invalid(lines);
+  }
 }
 
 function withDefaults(raw: Record<string, unknown>, environment: Environment): Record<string, unknown> {
@@ -244,6 +72,11 @@ function withDefaults(raw: Record<string, unknown>, environment: Environment): R
     if (typeof block !== "object" || Array.isArray(block)) continue;
     const use = DEFAULT_USE[key];
     filled[key] = use ? { use, ...block } : block;
+  }
+  for (const key of ["session", "cache"]) {
+    const file = (filled.search as { readonly file?: unknown }).file;
+    const block = filled[key] as Record<string, unknown>;
+    if (file !== undefined && block.use === "sqlite" && block.file === undefined) filled[key] = { ...block, file };
   }
   filled.generate = withGenerateDefaults(filled.generate, environment);
   return filled;
@@ -257,6 +90,21 @@ function withGenerateDefaults(block: unknown, environment: Environment): unknown
   const use = "use" in block ? block.use : baseUrl || key ? "openai" : "extractive";
   if (use !== "openai") return { use, ...block };
   return { use, ...(baseUrl && { baseUrl }), ...(key && { apiKey: key }), ...(model && { model }), ...block };
+}
+
+/** Where a number is due and its text was given, as an environment variable's is: takes the number. */
+function numbersFromText(filled: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): boolean {
+  let found = false;
+  for (const { code, path } of issues) {
+    const [key, name] = path;
+    const block = filled[String(key)];
+    if (code !== "invalid_type" || name === undefined || typeof block !== "object" || block === null) continue;
+    const value = (block as Record<PropertyKey, unknown>)[name];
+    if (typeof value !== "string" || !/^-?\d+(\.\d+)?$/.test(value)) continue;
+    filled[String(key)] = { ...(filled[String(key)] as object), [name]: Number(value) };
+    found = true;
+  }
+  return found;
 }
 
 /** Replaces `${NAME}` and `${NAME:-fallback}` in every string; a name that is not set is a problem. */

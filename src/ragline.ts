@@ -19,6 +19,7 @@ import {
   type DocumentInput,
   type DocumentListRequest,
   defined,
+  parseRequest,
   requestSchemas,
   type SearchRequest,
 } from "./requests.ts";
@@ -31,7 +32,7 @@ export const VERSION = "0.1.0";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
-/** Questions in, answers out; made by `createRagline`. Every method rejects with a `RaglineError`. */
+/** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
   readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
@@ -112,7 +113,7 @@ export class Ragline {
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, JSONL. Unchanged documents are skipped. */
-  index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
+  async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
     return ingest(sources, this.#stages, {
       scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
@@ -136,7 +137,7 @@ export class Ragline {
     return { id: source.id, ...(await ingestDocument(source, this.#stages, options)) };
   }
 
-  listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
+  async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
     const { collection, limit, after } = this.#parse(this.schemas.list, page);
     const scope = this.#scope(collection, caller);
     return this.#store("search", caller, (call) =>
@@ -144,14 +145,14 @@ export class Ragline {
     );
   }
 
-  findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
+  async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
     return this.#store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
   }
 
   /** Resolves to false where there was nothing to delete. */
-  deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
+  async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
     return this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
@@ -168,7 +169,7 @@ export class Ragline {
   }
 
   /** Resolves to false where there was nothing to delete. */
-  deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
+  async deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
     return this.#store("session", caller, (call) => this.#stages.sessions.delete(scope, sessionId, call));
@@ -268,15 +269,6 @@ export class Ragline {
   }
 
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
-    const result = schema.safeParse(input);
-    if (result.success) return defined(result.data);
-    throw new RaglineError("request_invalid", describeIssues(result.error));
+    return defined(parseRequest(schema, input));
   }
-}
-
-/** One line: each problem with its field. */
-export function describeIssues(error: z.ZodError): string {
-  return error.issues
-    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
-    .join("; ");
 }

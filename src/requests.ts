@@ -1,10 +1,14 @@
 import { z } from "zod";
-import type { Config } from "./config.ts";
+import { COLLECTION_NAME, type Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
 const METADATA_FIELDS_MAX = 64;
-const FILTER_CONDITIONS_MAX = 256;
+const ISSUES_NAMED_MAX = 8;
+const ISSUE_CHARACTERS_MAX = 400;
+const FIELD_NAME_LENGTH_MAX = 128;
+const FILTER_CONDITIONS_MAX = 512;
 
 /** Text that can be stored and sent on. */
 const text = (charsMax: number) =>
@@ -29,11 +33,11 @@ const documentId = nonBlank(512).refine(
 const collection = z
   .string()
   .max(128)
-  .regex(/^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u, "must be letters, digits, `_`, `-` or `.`")
+  .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
   .optional()
   .describe("The collection to use; the configured one where absent.");
 
-const fieldName = nonBlank(128).refine((name) => !FORBIDDEN_KEYS.has(name), "is a reserved name");
+const fieldName = nonBlank(FIELD_NAME_LENGTH_MAX).refine((name) => !FORBIDDEN_KEYS.has(name), "is a reserved name");
 const scalar = z.union([text(4000), z.number(), z.boolean()]);
 const metadata = z
   .record(
@@ -104,6 +108,23 @@ export function requestSchemas(config: Config) {
   return { ask, search, document, list, sessionId, documentId, collection, history };
 }
 
+/** @throws RaglineError `request_invalid`, naming fields and limits. */
+export function parseRequest<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issues = result.error.issues.slice(0, ISSUES_NAMED_MAX).map(describeIssue);
+  const more = result.error.issues.length - issues.length;
+  throw new RaglineError("request_invalid", more > 0 ? `${issues.join("; ")}; and ${more} more` : issues.join("; "));
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  // The only field of a path: a wildcard in a route, which is an id.
+  const place = issue.path.map((part) => (part === "*" ? "id" : String(part))).join(".");
+  const inner = issue.code === "invalid_key" || issue.code === "invalid_element" ? issue.issues[0]?.message : undefined;
+  const text = place ? `${place}: ${inner ?? issue.message}` : (inner ?? issue.message);
+  return text.length > ISSUE_CHARACTERS_MAX ? `${text.slice(0, ISSUE_CHARACTERS_MAX)}…`.toWellFormed() : text;
+}
+
 /** `undefined` means absent. */
 export type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
@@ -130,11 +151,16 @@ function filterProblem(filter: unknown, depthMax: number): string | null {
     const { value, depth } = next;
     if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0")))
       return "holds text that is not well-formed";
+    if (typeof value === "number" && !Number.isFinite(value)) return "holds a number that is not finite";
     if (typeof value !== "object" || value === null) continue;
     if (depth > depthMax) return `nested deeper than ${depthMax}`;
-    if (++conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions`;
-    for (const [key, child] of Object.entries(value)) {
+    const children = Object.entries(value);
+    conditions += children.length;
+    if (conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions and values`;
+    for (const [key, child] of children) {
       if (FORBIDDEN_KEYS.has(key)) return `${key} is a reserved name`;
+      if (key.length > FIELD_NAME_LENGTH_MAX)
+        return `has a field name of more than ${FIELD_NAME_LENGTH_MAX} characters`;
       open.push({ value: child, depth: LOGICAL.has(key) ? depth + 1 : depth });
     }
   }

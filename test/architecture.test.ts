@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ingest: ["ports", "race", "text"],
   eval: [],
   pipeline: ["run", "ports", "text"],
-  config: [],
+  "config-schema": [],
+  config: ["config-schema"],
   requests: ["config"],
   background: [],
   "whole-answer": [],
@@ -33,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ["ingest"],
   ragline: ["api", "background", "config", "ingest", "pipeline", "ports", "requests", "run", "whole-answer"],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "whole-answer"],
-  http: ["index", "whole-answer"],
+  http: ["index", "requests", "whole-answer"],
   cli: ["compose", "config", "eval", "http", "index", "ingest", "pipeline", "run", "text", "whole-answer"],
 };
 

@@ -37,6 +37,10 @@ export async function askCommand(
     ...(collection !== undefined && { collection }),
   };
   await withRagline(configFile, async (ragline, signal) => {
+    const { documents, collection: asked } = await ragline.status(collection);
+    if (documents === 0) {
+      throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);
+    }
     if (options.json) {
       const answer = await wholeAnswer(ragline.ask(request, { signal }));
       console.log(JSON.stringify(answer));

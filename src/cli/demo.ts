@@ -26,13 +26,17 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
       configFile,
       async (ragline, signal) => {
         const server = await listen(ragline);
-        console.log(styleText("bold", "1. Index the employee handbook (Korean and English)"));
-        await indexWithProgress(ragline, [HANDBOOK], signal);
-        console.log(styleText("bold", `\n2. Ask: ${QUESTION}`));
-        await printAnswer(ragline, { question: QUESTION }, signal, true);
-        if (options.once) return server.close();
-        console.log(nextSteps(addressOf(server)));
-        return serveUntil(server, signal);
+        try {
+          console.log(styleText("bold", "1. Index the employee handbook (Korean and English)"));
+          await indexWithProgress(ragline, [HANDBOOK], signal);
+          console.log(styleText("bold", `\n2. Ask: ${QUESTION}`));
+          await printAnswer(ragline, { question: QUESTION }, signal, true);
+          if (options.once) return;
+          console.log(nextSteps(addressOf(server)));
+          await serveUntil(server, signal);
+        } finally {
+          await server.close();
+        }
       },
       { change },
     );

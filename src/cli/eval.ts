@@ -12,6 +12,7 @@ import type { Stages } from "../pipeline/stages.ts";
 import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
+import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
   readonly corpus: string;
@@ -36,12 +37,18 @@ export async function evalCommand(configFile: string | undefined, folder: string
   const set = await readSet(folder, { corpus, queries, qrels, field });
   const temporary = await mkdtemp(join(tmpdir(), "ragline-eval-"));
   const { stages, close } = await compose(withFile(loadConfig(configFile), join(temporary, "eval.db")));
+  const stop = stopSignal();
   try {
-    const passages = await fill(stages, set.corpusFile, options.titles);
+    const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
     const asked = { ...set, queries: set.queries.slice(0, limit) };
-    const evaluation = await evaluate(asked, (query) => retrieve(stages, query), progress(asked.queries.length));
+    const evaluation = await evaluate(
+      asked,
+      (query) => retrieve(stages, query, stop.signal),
+      progress(asked.queries.length),
+    );
     print({ ...evaluation, set: nameOf(folder, options) }, passages, options);
   } finally {
+    stop.release();
     await close();
     await rm(temporary, { recursive: true, force: true });
   }
@@ -56,11 +63,12 @@ function withFile(config: Config, file: string): Config {
   };
 }
 
-async function fill(stages: Stages, corpusFile: string, titles: boolean): Promise<number> {
+async function fill(stages: Stages, corpusFile: string, titles: boolean, signal: AbortSignal): Promise<number> {
   let batch: CorpusEntry[] = [];
   let passages = 0;
   const flush = async () => {
-    await indexRows(stages, batch, titles);
+    signal.throwIfAborted();
+    await indexRows(stages, batch, titles, signal);
     passages += batch.length;
     batch = [];
     if (process.stderr.isTTY) process.stderr.write(`\rindexed ${passages} passages\x1b[K`);
@@ -70,8 +78,12 @@ async function fill(stages: Stages, corpusFile: string, titles: boolean): Promis
   return passages;
 }
 
-async function indexRows(stages: Stages, rows: readonly CorpusEntry[], titles: boolean): Promise<void> {
-  const { signal } = new AbortController();
+async function indexRows(
+  stages: Stages,
+  rows: readonly CorpusEntry[],
+  titles: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const parts = rows.map(({ title, text }) => ({ title: titles ? title : "", headings: [], text }));
   const vectors = await stages.embedder.embed(parts.map(passageText), "passage", { signal });
   await Promise.all(
@@ -83,10 +95,10 @@ async function indexRows(stages: Stages, rows: readonly CorpusEntry[], titles: b
   );
 }
 
-async function retrieve(stages: Stages, query: string): Promise<Retrieved> {
+async function retrieve(stages: Stages, query: string, signal: AbortSignal): Promise<Retrieved> {
   const { settings } = stages;
   const run = new Run({
-    signal: new AbortController().signal,
+    signal,
     timeoutMs: settings.timeoutMs,
     limitsMs: settings.limitsMs,
   });

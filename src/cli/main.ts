@@ -29,23 +29,26 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function report(thrown: unknown): number {
+  if (thrown instanceof DOMException && thrown.name === "AbortError") return stopped();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (!(thrown instanceof RaglineError)) {
     console.error(thrown);
     return 1;
   }
-  if (thrown.code === "cancelled") {
-    console.error("ragline: stopped");
-    return 1;
-  }
+  if (thrown.code === "cancelled") return stopped();
   const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
   const heading = thrown.code === "config_invalid" ? "configuration: " : "";
   for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
-  else if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
+  if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
   if (thrown.step && !usage)
     console.error(`ragline: step ${thrown.step}, ${thrown.code} (${ERRORS[thrown.code].meaning})`);
   return usage ? 2 : 1;
+}
+
+function stopped(): number {
+  console.error("ragline: stopped");
+  return 1;
 }
 
 function program(): Command {
@@ -67,11 +70,13 @@ function program(): Command {
     .action((options) => demoCommand(configFile(), options));
 
   command("index <path...>", "index files, folders and globs: Markdown, text, HTML, JSONL")
-    .option("--prune", "delete documents that these sources do not have any more")
+    .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--collection <name>", "collection to index into")
     .addHelpText(
       "after",
-      `\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.`,
+
+      "\nA document's id is its path within the folder named: index folders that share file names into collections of their own." +
+        "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
     .action((paths: string[], options) => indexCommand(configFile(), paths, options));
 

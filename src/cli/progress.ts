@@ -41,7 +41,7 @@ export function createProgress(options: ProgressOptions): ProgressReporter {
     if (!stream.isTTY) stream.write(`indexing: ${figures.join(" · ")}\n`);
     else {
       const line = `${bar(progress.bytes, bytesTotal)} ${figures.join(" · ")}`;
-      stream.write(`\r${fitLine(line, (stream.columns ?? 80) - 1)}\x1b[K`);
+      stream.write(`\r${fitLine(line, (stream.columns || 80) - 1)}\x1b[K`);
     }
   }
 

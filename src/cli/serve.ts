@@ -26,7 +26,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
       await serveUntil(server, signal);
     },
-    { change: (config) => withAddress(config, options) },
+    { change: (config) => withAddress(config, options), logsJson: true },
   );
 }
 

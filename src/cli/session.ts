@@ -1,14 +1,24 @@
 import { loadConfig } from "../config.ts";
 import { type Config, createRagline, type Ragline } from "../index.ts";
+import { terminalLog } from "./log.ts";
+
+export interface CommandOptions {
+  readonly change?: (config: Config) => Config;
+  /** False: the command does not search, and need not load the index. */
+  readonly warm?: boolean;
+  /** For what runs for long, and whose log a machine reads. */
+  readonly logsJson?: boolean;
+}
 
 /** Opens a Ragline for one command and closes it whatever happens. Ctrl-C aborts the signal; a second one ends the process. */
 export async function withRagline<T>(
   configFile: string | undefined,
   use: (ragline: Ragline, signal: AbortSignal) => Promise<T>,
-  options: { readonly change?: (config: Config) => Config; readonly warm?: boolean } = {},
+  options: CommandOptions = {},
 ): Promise<T> {
-  const { change = (config) => config, warm = true } = options;
-  const ragline = await createRagline(change(loadConfig(configFile)), { warm });
+  const { change = (config) => config, warm = true, logsJson = false } = options;
+  const config = change(loadConfig(configFile));
+  const ragline = await createRagline(config, { warm, ...(!logsJson && { log: terminalLog(config.log.level) }) });
   const stop = stopSignal();
   try {
     return await use(ragline, stop.signal);
@@ -18,7 +28,7 @@ export async function withRagline<T>(
   }
 }
 
-function stopSignal(): { readonly signal: AbortSignal; release(): void } {
+export function stopSignal(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const stop = () => {
     if (controller.signal.aborted) process.exit(130);

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { RaglineError } from "../errors.ts";
 import type { Grades } from "./metrics.ts";
@@ -43,14 +43,14 @@ export interface CorpusEntry {
  */
 export async function readSet(folder: string, files: SetFiles = {}): Promise<EvalSet> {
   const { corpus = "corpus.jsonl", queries = "queries.jsonl", qrels = "qrels.tsv", field = "text" } = files;
-  const judgements = await readJudgements(join(folder, qrels));
+  const judgements = await readJudgements(resolve(folder, qrels));
   const judged: EvalQuery[] = [];
-  for await (const { id, record, place } of readRecords(join(folder, queries))) {
+  for await (const { id, record, place } of readRecords(resolve(folder, queries))) {
     const grades = judgements.get(id);
     if (!grades) continue;
     judged.push({ id, text: textOf(record, field, place), grades });
   }
-  return { name: basename(resolve(folder)), queries: judged, corpusFile: join(folder, corpus) };
+  return { name: basename(resolve(folder)), queries: judged, corpusFile: resolve(folder, corpus) };
 }
 
 /** Reads `corpus.jsonl` {id, title?, text} line by line; its memory does not grow with the corpus. */

@@ -20,7 +20,8 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
       async (request, reply) => {
         const signal = clientSignal(request, reply);
         const events = ragline.ask(request.body, { signal, requestId: request.id });
-        if (!wantsJson(request.headers.accept)) return sendEvents(reply, events, eventText);
+        if (!wantsJson(request.headers.accept))
+          return sendEvents(reply, events, eventText, ragline.config.server.stallTimeoutMs);
         return reply.send(await wholeAnswer(events));
       },
     );

@@ -20,25 +20,26 @@ export function refuseAddress(thrown: FastifyError, request: FastifyRequest, rep
     .send({ error: error.body(request.id) });
 }
 
+const CONNECTION_ERRORS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "headers: larger than 16 KiB",
+  ERR_HTTP_REQUEST_TIMEOUT: "request: not complete within its time",
+};
+
 /** Answers what is no HTTP request, or has headers beyond the limit of Node. */
 export function refuseConnection(thrown: Error & { readonly code?: string }, socket: Socket): void {
   if (thrown.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
   }
-  const tooLong = thrown.code === "HPE_HEADER_OVERFLOW";
-  const error = new RaglineError(
-    "request_invalid",
-    tooLong ? "headers: larger than 16 KiB" : "request: not valid HTTP",
-  );
+  const reason = CONNECTION_ERRORS[thrown.code ?? ""] ?? "request: not valid HTTP";
+  const error = new RaglineError("request_invalid", reason);
   const body = JSON.stringify({ error: error.body() });
   const head = `HTTP/1.1 ${error.status} Bad Request\r\nContent-Type: application/json\r\nConnection: close`;
-  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 function translate(thrown: FastifyError, bodyBytesMax: number | undefined): RaglineError {
   if (thrown instanceof RaglineError) return thrown;
-  if (thrown.validation) return new RaglineError("request_invalid", describe(thrown));
   if (thrown.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new RaglineError("request_invalid", `body: larger than ${bodyBytesMax} bytes`);
   }
@@ -49,13 +50,4 @@ function translate(thrown: FastifyError, bodyBytesMax: number | undefined): Ragl
     return new RaglineError("request_invalid", `body: ${thrown.message}`);
   }
   return toRaglineError(thrown);
-}
-
-function describe(error: FastifyError): string {
-  const where = error.validationContext ?? "body";
-  const lines = error.validation?.map(({ instancePath, message }) => {
-    const field = instancePath.replace(/^\//, "").replaceAll("/", ".") || where;
-    return `${field}: ${message}`;
-  });
-  return lines?.join("; ") ?? error.message;
 }

@@ -58,7 +58,8 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
       const choice = { index: 0, message, finish_reason: finish(finishReason), logprobs: null };
       return { ...head, object: "chat.completion", choices: [choice], usage: toUsage(usage), ragline: rest };
     }
-    return sendEvents(reply, events, chunkEncoder(head, request.body.stream_options?.include_usage ?? false));
+    const encode = chunkEncoder(head, request.body.stream_options?.include_usage ?? false);
+    return sendEvents(reply, events, encode, ragline.config.server.stallTimeoutMs);
   });
 
   typed.get("/v1/models", { schema: { summary: "The one model that answers." } }, () => ({

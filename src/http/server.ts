@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from "fastify";
-import { validatorCompiler } from "fastify-type-provider-zod";
+import type { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import { type Ragline, VERSION } from "../index.ts";
+import { parseRequest } from "../requests.ts";
 import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
@@ -31,7 +32,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     clientErrorHandler: refuseConnection,
   });
   app.removeContentTypeParser("text/plain");
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => ({ value: parseRequest(schema, data) }));
   // Response schemas describe; checking every response against them is what tests do.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.addHook("onRequest", (request, reply, done) => {

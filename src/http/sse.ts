@@ -22,13 +22,18 @@ export type Encode = (event: AnswerEvent) => string;
  * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
  * ordinary error response.
  */
-export async function sendEvents(reply: FastifyReply, events: Events, encode: Encode): Promise<FastifyReply> {
+export async function sendEvents(
+  reply: FastifyReply,
+  events: Events,
+  encode: Encode,
+  stallTimeoutMs: number,
+): Promise<FastifyReply> {
   let first = "";
   for (let next = await events.next(); !next.done; next = await events.next()) {
     first = encode(next.value);
     if (first) break;
   }
-  const stream = new EventStream(first, events, encode);
+  const stream = new EventStream(first, events, encode, stallTimeoutMs);
   // The pipeline's next call is on its way before the head is written.
   await nextTurn();
   return reply
@@ -38,15 +43,21 @@ export async function sendEvents(reply: FastifyReply, events: Events, encode: En
     .send(stream);
 }
 
-/** Reads one event ahead: the pipeline goes on while an event is written. Runs once a token. */
+/**
+ * Reads one event ahead: the pipeline goes on while an event is written. Runs once a token. A client that reads nothing for
+ * `stallTimeoutMs` is given up, and its answer with it.
+ */
 class EventStream extends Readable {
   readonly #events: Events;
   readonly #encode: Encode;
   #next: Promise<IteratorResult<AnswerEvent, void>>;
+  readonly #stallTimeoutMs: number;
+  #stalled: NodeJS.Timeout | undefined;
   #pulling = false;
 
-  constructor(first: string, events: Events, encode: Encode) {
+  constructor(first: string, events: Events, encode: Encode, stallTimeoutMs: number) {
     super();
+    this.#stallTimeoutMs = stallTimeoutMs;
     this.#events = events;
     this.#encode = encode;
     this.#next = this.#advance();
@@ -54,10 +65,12 @@ class EventStream extends Readable {
   }
 
   override _read(): void {
+    clearTimeout(this.#stalled);
     if (!this.#pulling) this.#pull().catch((error: Error) => this.destroy(error));
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#stalled);
     this.#events.return().then(
       () => done(error),
       () => done(error),
@@ -78,6 +91,7 @@ class EventStream extends Readable {
       const text = this.#encode(next.value);
       if (text && !this.push(text)) {
         this.#pulling = false;
+        this.#stalled = setTimeout(() => this.destroy(), this.#stallTimeoutMs);
         return;
       }
     }

@@ -18,8 +18,6 @@ export interface Chunk {
   readonly tokens: number;
 }
 
-export const CHUNK_DEFAULTS: ChunkOptions = { targetTokens: 256, overlapTokens: 32 };
-
 /** A table or code block of up to this many times the target stays whole. No chunk is longer. */
 export const HARD_LIMIT_FACTOR = 4;
 

@@ -3,6 +3,7 @@ import { RaglineError } from "../errors.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
+import { checkMetadata } from "./metadata.ts";
 import { collapse, normalize } from "./normalize.ts";
 
 /** A document as its source has it: structure kept, not yet cut into passages. */
@@ -45,7 +46,8 @@ export interface ParsedText {
 /**
  * Reads one document held in memory. What the input says wins over what the text says of itself, except for groups: those
  * of both apply only where the input names none.
- * @throws RaglineError `request_invalid`, naming the document: no text, invalid front matter, nested too deeply.
+ * @throws RaglineError `request_invalid`, naming the document: no text, invalid front matter, metadata beyond
+ * the limits, too many table cells, nested too deeply.
  */
 export function readDocument(input: DocumentInput): SourceDocument {
   try {
@@ -67,11 +69,13 @@ export function toDocument(input: DocumentInput, fallbackTitle: string): SourceD
   const blocks = h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks;
   if (!blocks.some((block) => block.text.trim() !== "")) throw new RaglineError("request_invalid", "has no text");
   const url = input.url ?? own.url;
+  const metadata = { ...own.metadata, ...input.metadata };
+  checkMetadata(metadata);
   const content = {
     id: input.id,
     title,
     ...(url !== undefined && { url }),
-    metadata: { ...own.metadata, ...input.metadata },
+    metadata,
     groups: [...new Set(input.groups ?? own.groups)].sort((a, b) => (a < b ? -1 : 1)),
     blocks,
   };

@@ -1,23 +1,12 @@
-import { Lexer, type Token, type Tokens } from "marked";
+import type { Token, Tokens } from "marked";
 import { parse as parseYaml, YAMLError } from "yaml";
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { decodeEntities, parseHtml } from "./html.ts";
+import { lexMarkdown } from "./markdown-lexer.ts";
 import { collapse } from "./normalize.ts";
 
-/** A paragraph longer than this, in UTF-16 units, keeps its marks: inline parsing is quadratic at worst. */
-const INLINE_LENGTH_MAX = 10_000;
 const FRONT_MATTER_LENGTH_MAX = 65_536;
-
-/**
- * Lines that open a hundred lists or quotations inside one another, or an entry indented as far. Every level is parsed
- * again by the level above, so depth without a limit costs quadratic time.
- */
-const DEEP_LINE =
-  /^(?:[^\S\n]*(?:>|[-*+](?=\s)|\d{1,9}[.)](?=\s))){100}.*$|^[ \t]{200,}(?:[-*+]|\d{1,9}[.)])[ \t].*$/gm;
-
-/** A thematic break, however wide, opens nothing. */
-const RULE_LINE = /^\s*([-*])(?:[ \t]*\1)+\s*$/;
 
 /** An opening line of three dashes, YAML, and a closing line of three dashes or dots. */
 const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
@@ -27,24 +16,12 @@ const HEADING_ATTRIBUTES = /\s*\{:?\s*[#.][^{}]*\}$/;
 
 /**
  * Parses GitHub-flavoured Markdown with YAML front matter. Marks, links' targets and comments are left out of the text.
- * @throws RaglineError `request_invalid` for front matter that is not valid YAML. @throws RangeError when nested too deeply.
+ * @throws RaglineError `request_invalid` for front matter that is not valid YAML, and as `lexMarkdown` does.
+ * @throws RangeError when nested too deeply.
  */
 export function parseMarkdown(source: string): ParsedText {
   const { fields, body } = splitFrontMatter(source);
-  return { fields, blocks: lex(body).flatMap(toBlocks) };
-}
-
-function lex(source: string): Token[] {
-  for (const [line] of source.matchAll(DEEP_LINE)) {
-    if (!RULE_LINE.test(line)) throw new RangeError("nested too deeply");
-  }
-  const lexer = new Lexer();
-  const tokens = lexer.blockTokens(source);
-  for (const { src, tokens: inline } of lexer.inlineQueue) {
-    if (src.length <= INLINE_LENGTH_MAX) lexer.inlineTokens(src, inline);
-    else inline.push({ type: "text", raw: src, text: src });
-  }
-  return tokens;
+  return { fields, blocks: lexMarkdown(body).flatMap(toBlocks) };
 }
 
 function splitFrontMatter(source: string): { fields: Record<string, unknown>; body: string } {

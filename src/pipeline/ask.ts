@@ -18,7 +18,7 @@ import type { Question, Stages } from "./stages.ts";
  * One question through the ten steps.
  *
  * Throws before `answer-start`, where the conversation cannot be loaded; afterwards every failure is an `answer-error` event
- * and the last one. `later` runs a task after the answer's last byte, also when the reader has left.
+ * and the last one. `later` runs a task outside the answer, also when the reader has left.
  */
 export async function* ask(
   stages: Stages,
@@ -104,7 +104,13 @@ export async function* ask(
       instead: "turn not stored",
       value: undefined,
     });
-    if (hasGrown(stages, session, answer)) later((call) => compact(stages, question, call));
   }
-  yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
+  try {
+    yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
+  } finally {
+    if (hasGrown(stages, session, answer)) {
+      const again = { instead: "tried again after the next answer", value: false };
+      later(() => run.afterwards("compact", (call) => compact(stages, question, call), again));
+    }
+  }
 }

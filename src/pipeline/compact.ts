@@ -2,8 +2,8 @@ import type { CallOptions, Session, Turn } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Question, Stages } from "./stages.ts";
 
-/** Turns read at once; what is older waits for the next time. */
-const TURNS_MAX = 100;
+/** All turns that are not summarised yet: a dozen or so, unless earlier attempts failed. */
+const TURNS_MAX = 1_000_000;
 const SUMMARY_CHARACTERS_MAX = 1200;
 const LINE_CHARACTERS_MAX = 160;
 /** Turns that stay raw whatever their size. */

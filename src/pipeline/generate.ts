@@ -3,15 +3,28 @@ import type { CallOptions } from "../types.ts";
 import { CitationFilter } from "./citations.ts";
 import type { Stages } from "./stages.ts";
 
-/** Step 8: the model's deltas, with every citation checked against the passages that the prompt quotes. */
+/** No text that anybody reads has longer tokens: a model that says more does not keep to its limit. */
+const CHARACTERS_PER_TOKEN_MAX = 20;
+
+/**
+ * Step 8: the model's deltas, with every citation checked against the passages that the prompt quotes, and cut where a model
+ * goes on long after `maxOutputTokens`.
+ */
 export async function* generate(
   stages: Stages,
   request: GenerateRequest,
   call: CallOptions,
 ): AsyncGenerator<GenerateDelta, void, undefined> {
   const citations = new CitationFilter(request.sources.length);
+  const charactersMax = request.maxOutputTokens * CHARACTERS_PER_TOKEN_MAX;
+  let characters = 0;
   for await (const delta of stages.model.stream(request, call)) {
     if (delta.type === "text") {
+      characters += delta.text.length;
+      if (characters > charactersMax) {
+        yield { type: "end", finishReason: "length" };
+        return;
+      }
       const text = citations.push(delta.text);
       if (text) yield text === delta.text ? delta : { type: "text", text };
     } else {

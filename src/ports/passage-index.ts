@@ -39,7 +39,7 @@ export interface IndexStatus {
  * 4. A filter on a field that no readable document has rejects with `request_invalid` and names the field.
  * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with
  *    `conflict` and names both.
- * 6. An unknown tenant or collection searches as empty.
+ * 6. An unknown tenant or collection behaves like an empty one.
  */
 export interface PassageIndex {
   search(scope: Scope, query: SearchQuery, options: CallOptions): Promise<SearchResult>;

@@ -8,6 +8,7 @@ export interface Endpoint {
 
 /** Of an upstream's error text, what goes into the log. */
 const REASON_CHARACTERS_MAX = 2000;
+const RESPONSE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /**
  * Posts JSON and gives the response once its status is known to be good.
@@ -35,22 +36,35 @@ export async function post(
     throw failed("could not be reached", cause, signal);
   }
   if (response.statusCode < 300) return response.body;
-  const reason = await response.body.text().catch(() => "");
+  const reason = await readText(response.body, REASON_CHARACTERS_MAX).catch(() => "");
   const retryable = response.statusCode >= 500 || [408, 425, 429].includes(response.statusCode);
   throw new RaglineError("dependency_failed", `The upstream refused the call with status ${response.statusCode}.`, {
     retryable,
-    cause: new Error(`${endpoint.url}: ${response.statusCode} ${reason.slice(0, REASON_CHARACTERS_MAX)}`),
+    cause: new Error(`${endpoint.url}: ${response.statusCode} ${reason}`),
   });
 }
 
-/** Posts JSON and reads JSON. @throws RaglineError `dependency_failed` */
+/** Posts JSON and reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
 export async function postJson(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<unknown> {
   const response = await post(endpoint, body, signal);
   try {
-    return await response.json();
+    const text = await readText(response, RESPONSE_CHARACTERS_MAX + 1);
+    if (text.length > RESPONSE_CHARACTERS_MAX) throw new Error(`more than ${RESPONSE_CHARACTERS_MAX} characters`);
+    return JSON.parse(text);
   } catch (cause) {
     throw failed("sent an answer that could not be read", cause, signal);
   }
+}
+
+/** As much of a body as is wanted; the rest is not waited for. */
+async function readText(body: AsyncIterable<unknown>, charactersMax: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of body) {
+    text += decoder.decode(bytes as Uint8Array, { stream: true });
+    if (text.length >= charactersMax) break;
+  }
+  return text.slice(0, charactersMax);
 }
 
 export function failed(what: string, cause: unknown, signal?: AbortSignal): RaglineError {

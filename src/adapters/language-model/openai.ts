@@ -113,9 +113,12 @@ class Reading {
       throw new RaglineError("dependency_failed", "The upstream reported a failure within its answer.", { cause });
     }
     const [choice] = choices ?? [];
-    if (choice?.delta?.content) this.#onText(choice.delta.content);
+    const content = choice?.delta?.content;
+    if (typeof content === "string") this.#onText(content);
     if (choice?.finish_reason) this.#finishReason = FINISH[choice.finish_reason] ?? "stop";
-    if (usage) this.#usage = { promptTokens: usage.prompt_tokens ?? 0, completionTokens: usage.completion_tokens ?? 0 };
+    if (isCount(usage?.prompt_tokens) && isCount(usage.completion_tokens)) {
+      this.#usage = { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens };
+    }
   }
 
   /** Half of a surrogate pair waits for its other half. */
@@ -127,8 +130,12 @@ class Reading {
       this.#held = text.slice(-1);
       text = text.slice(0, -1);
     }
-    if (text) this.#text += text;
+    this.#text += text.toWellFormed();
   }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function parseChunk(data: string): Chunk {

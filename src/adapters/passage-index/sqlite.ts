@@ -135,7 +135,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async version(scope: Scope): Promise<string> {
     const live = this.#liveCollection(scope);
     await live.current();
-    return String(live.version);
+    return `${this.#database.id}:${live.version}`;
   }
 
   async status(scope: Scope): Promise<IndexStatus> {

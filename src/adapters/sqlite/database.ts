@@ -13,6 +13,7 @@ export class Database {
   readonly file: string;
   readonly #writer: Writer;
   readonly #reader: DatabaseSync;
+  #id: string | undefined;
   readonly #prepared = new Map<string, StatementSync>();
 
   private constructor(file: string, reader: DatabaseSync) {
@@ -41,6 +42,12 @@ export class Database {
         cause,
       });
     }
+  }
+
+  /** Another one for every file that was ever made. */
+  get id(): string {
+    this.#id ??= this.get<{ id: string }>("SELECT id FROM identity")?.id ?? "";
+    return this.#id;
   }
 
   all<T extends object = Row>(sql: string, ...values: SqlValue[]): T[] {

@@ -6,6 +6,8 @@ export const SCHEMA_VERSION = 1;
  * `changes` holds the latest change of each document: what an index in memory has to read to catch up.
  */
 export const SCHEMA = `
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
 CREATE TABLE collections (
   row INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,

@@ -3,9 +3,14 @@ import type { TokenCounter } from "../../ports/token-counter.ts";
 /** Longest unbroken run, in UTF-16 units, that is counted in one piece: byte pair merging is quadratic in a run's length. */
 const RUN_MAX = 128;
 
+/** A longer run is several: the regular expression engine recurses over what it matches. */
+const RUN_MATCHED_MAX = 65_536;
+
 /** Every kind of run that the encoding's own splitting may keep together: letters, punctuation, line ends, white space. */
 const LONG_RUN = new RegExp(
-  ["[\\p{L}\\p{M}]", "[^\\s\\p{L}\\p{N}]", "[\\r\\n/]", "\\s"].map((run) => `${run}{${RUN_MAX + 1},}`).join("|"),
+  ["[\\p{L}\\p{M}]", "[^\\s\\p{L}\\p{N}]", "[\\r\\n/]", "\\s"]
+    .map((run) => `${run}{${RUN_MAX + 1},${RUN_MATCHED_MAX}}`)
+    .join("|"),
   "gu",
 );
 

@@ -1,0 +1,22 @@
+import { type Logger, pino } from "pino";
+import type { Config } from "../index.ts";
+
+/** What a command at a terminal has to say of a failure: one line, with its cause; `serve` logs JSON instead. */
+export function terminalLog(level: Config["log"]["level"]): Logger {
+  return pino(
+    { level },
+    {
+      write(line) {
+        const { step, msg, err } = JSON.parse(line) as LogLine;
+        const cause = err ? ` (${err.message || err.code || err.type})` : "";
+        process.stderr.write(`ragline: ${step ? `${step}: ` : ""}${msg}${cause}\n`);
+      },
+    },
+  );
+}
+
+interface LogLine {
+  readonly step?: string;
+  readonly msg: string;
+  readonly err?: { readonly message?: string; readonly code?: string; readonly type?: string };
+}

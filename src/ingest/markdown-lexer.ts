@@ -1,0 +1,110 @@
+import { getDefaults, Lexer, type Token, Tokenizer, type Tokens } from "marked";
+import { RaglineError } from "../errors.ts";
+
+/** Cells of all tables of a document together, short rows counted at the width of their header, to which they are filled. */
+const TABLE_CELLS_MAX = 250_000;
+
+/** UTF-16 units looked through for closing marks that are not there, for each unit of the document. */
+const VAIN_SEARCH_FACTOR = 10;
+
+/** UTF-16 units whose inline marks are parsed at once: the time of that is quadratic at worst. */
+const INLINE_LENGTH_MAX = 1_500;
+
+/**
+ * Lines that open a hundred lists or quotations inside one another, or an entry indented as far. Every level is parsed
+ * again by the level above, so depth without a limit costs quadratic time.
+ */
+const DEEP_LINE =
+  /^(?:[^\S\n]*(?:>|[-*+](?=\s)|\d{1,9}[.)](?=\s))){100}.*$|^[ \t]{200,}(?:[-*+]|\d{1,9}[.)])[ \t].*$/gm;
+
+/** A thematic break, however wide, opens nothing. */
+const RULE_LINE = /^\s*([-*])(?:[ \t]*\1)+\s*$/;
+
+/** A bare address, without the punctuation that ends a sentence or a mark. */
+const ADDRESS = /^(?:https?:\/\/|ftp:\/\/|www\.)[^\s<]*[^\s<?!.,:;*_'"~()&]/i;
+
+/** Text up to what may be a mark, an address or a hard line break. */
+const INLINE_TEXT =
+  /^(?:[`~]+|[^`~])(?:(?= {2,}\n)|[\s\S]*?(?:(?=[\\<![`*~_]|https?:\/\/|ftp:\/\/|www\.|$)|[^ ](?= {2,}\n)))/;
+
+/**
+ * The tokens of GitHub-flavoured Markdown. A paragraph longer than 1,500 UTF-16 units has its inline marks parsed in
+ * parts, cut at white space where there is some; a mark that reaches across a cut stays in the text.
+ * @throws RaglineError `request_invalid` for tables of more than 250,000 cells. @throws RangeError when nested too deeply.
+ */
+export function lexMarkdown(source: string): Token[] {
+  for (const [line] of source.matchAll(DEEP_LINE)) {
+    if (!RULE_LINE.test(line)) throw new RangeError("nested too deeply");
+  }
+  const lexer = new Lexer({ ...getDefaults(), tokenizer: new BoundedTokenizer(source.length) });
+  const tokens = lexer.blockTokens(source);
+  for (const { src, tokens: inline } of lexer.inlineQueue) {
+    for (const part of inlineParts(src)) lexer.inlineTokens(part, inline);
+  }
+  return tokens;
+}
+
+function* inlineParts(src: string): Generator<string, void, undefined> {
+  let start = 0;
+  while (src.length - start > INLINE_LENGTH_MAX) {
+    const window = src.slice(start, start + INLINE_LENGTH_MAX);
+    const space = Math.max(window.lastIndexOf("\n"), window.lastIndexOf(" "));
+    const length = space > 0 ? space + 1 : INLINE_LENGTH_MAX;
+    yield src.slice(start, start + length);
+    start += length;
+  }
+  yield src.slice(start);
+}
+
+class BoundedTokenizer extends Tokenizer {
+  private cells = 0;
+  private searchable: number;
+
+  constructor(sourceLength: number) {
+    super();
+    this.searchable = sourceLength * VAIN_SEARCH_FACTOR;
+  }
+
+  /** Counts before the base class makes the cells. */
+  override table(src: string): Tokens.Table | undefined {
+    const [, , delimiters, rows = ""] = this.rules.block.table.exec(src) ?? [];
+    if (delimiters === undefined) return undefined;
+    const columns = delimiters
+      .trim()
+      .replace(/^\||\|$/g, "")
+      .split("|").length;
+    this.cells += columns * (rows.trimEnd().split("\n").length + 1);
+    if (this.cells > TABLE_CELLS_MAX) {
+      throw new RaglineError("request_invalid", `has tables of more than ${TABLE_CELLS_MAX} cells`);
+    }
+    return super.table(src);
+  }
+
+  override emStrong(...args: Parameters<Tokenizer["emStrong"]>): ReturnType<Tokenizer["emStrong"]> {
+    return this.search(args[0], () => super.emStrong(...args));
+  }
+
+  override del(...args: Parameters<Tokenizer["del"]>): ReturnType<Tokenizer["del"]> {
+    return this.search(args[0], () => super.del(...args));
+  }
+
+  /** A mark without its other half is looked for up to the end: quadratic without a limit. Past it, marks are text. */
+  private search<T>(src: string, find: () => T | undefined): T | undefined {
+    if (!/^[*_~]/.test(src) || this.searchable <= 0) return undefined;
+    const found = find();
+    if (found === undefined) this.searchable -= src.length;
+    return found;
+  }
+
+  /** The base class also looks for mail addresses, in cubic time; as plain text they read the same. */
+  override url(src: string): Tokens.Link | undefined {
+    const raw = ADDRESS.exec(src)?.[0];
+    if (raw === undefined) return undefined;
+    return { type: "link", raw, href: raw, text: raw, tokens: [{ type: "text", raw, text: raw }] };
+  }
+
+  override inlineText(src: string): Tokens.Text | undefined {
+    const raw = INLINE_TEXT.exec(src)?.[0];
+    return raw === undefined ? undefined : { type: "text", raw, text: raw };
+  }
+}

@@ -10,7 +10,7 @@ import { addressOf, listen, serveUntil, withAddress } from "./serve.ts";
 import { withRagline } from "./session.ts";
 
 const HANDBOOK = fileURLToPath(new URL("../../examples/handbook", import.meta.url));
-const QUESTION = "퇴직금 중간정산은 어떤 경우에 신청할 수 있나요?";
+const QUESTION = "법인카드 영수증은 언제까지 등록해야 하나요?";
 
 export interface DemoOptions {
   readonly port?: number;

@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { ERRORS, RaglineError } from "../errors.ts";
+import { RaglineError } from "../errors.ts";
 import { VERSION } from "../index.ts";
 import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
@@ -12,7 +12,7 @@ const EXAMPLES = `
 A first minute:
   $ ragline demo                          index the bundled handbook, serve it, ask a question
   $ ragline index docs/ notes.md          index your own files; again: only what changed
-  $ ragline ask "연차는 며칠인가요?"          one answer, streamed, with its sources
+  $ ragline ask "연차휴가는 1년에 며칠인가요?"  one answer, streamed, with its sources
   $ ragline serve                         the same over HTTP, on http://127.0.0.1:8787
 
 Configuration: ragline.yaml in this folder, or --config FILE, or RAGLINE_CONFIG; none is needed. docs/configuration.md lists
@@ -41,8 +41,6 @@ function report(thrown: unknown): number {
   for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
   if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
-  if (thrown.step && !usage)
-    console.error(`ragline: step ${thrown.step}, ${thrown.code} (${ERRORS[thrown.code].meaning})`);
   return usage ? 2 : 1;
 }
 

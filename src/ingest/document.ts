@@ -104,16 +104,15 @@ export function readFields(fields: Readonly<Record<string, unknown>>): {
   if (url !== undefined && url !== null && typeof url !== "string") {
     throw new RaglineError("request_invalid", "has a url that is not text");
   }
-  const metadata: Record<string, MetadataValue> = {};
-  for (const [name, value] of Object.entries(rest)) {
+  const metadata = Object.entries(rest).flatMap(([name, value]): [string, MetadataValue][] => {
     const kept = toMetadataValue(value);
-    if (kept !== undefined && name !== "__proto__") metadata[name.normalize("NFC")] = kept;
-  }
+    return kept === undefined ? [] : [[normalize(name), kept]];
+  });
   return {
     title: typeof title === "string" || typeof title === "number" ? collapse(normalize(String(title))) : "",
     ...(url && { url }),
     groups: readGroups(groups),
-    metadata,
+    metadata: Object.fromEntries(metadata),
   };
 }
 

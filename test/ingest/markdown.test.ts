@@ -117,3 +117,50 @@ describe("Markdown", () => {
     expect(new Set([hash, ...others]).size).toBe(6);
   });
 });
+
+describe("hostile Markdown", () => {
+  const table = (columns: number, rows: number, row: string) =>
+    `${"|a".repeat(columns)}|\n${"|-".repeat(columns)}|\n${`${row}\n`.repeat(rows)}`;
+
+  test.each([
+    ["short rows under a wide header", table(3_000, 100, "|v|")],
+    ["the same inside a quotation", table(3_000, 100, "|v|").replace(/^/gm, "> ")],
+    ["many small tables", `${table(220, 450, "v")}\n`.repeat(3)],
+  ])("too many table cells are refused, naming the limit: %s", (_, text) => {
+    expect(() => read(text)).toThrow(/"doc\.md" has tables of more than 250000 cells/);
+  });
+
+  test("a long table is read, its short rows filled", () => {
+    const [block] = blocks(table(20, 2_000, "|값|1|"));
+    const lines = block?.text.split("\n") ?? [];
+    expect(lines).toHaveLength(2_001);
+    expect(lines[0]).toBe(Array(20).fill("a").join(" | "));
+    expect(lines[2_000]).toMatch(/^값 \| 1 \|/);
+  });
+
+  test.each([
+    ["half a mail address", `${"a.".repeat(4900)}@`],
+    ["marks that never close", "_a_b".repeat(2400)],
+    ["marks before a mail address", `${"_a.".repeat(3300)}@`],
+    ["marks of several kinds", "a~_b.*".repeat(1600)],
+    ["brackets", "[".repeat(9_900)],
+    ["pictures in links", "[![a](b)](".repeat(990)],
+  ])("1 MB of %s takes under 2 s", (_, paragraph) => {
+    const startedAt = performance.now();
+    const read = blocks(`${paragraph}\n\n`.repeat(100));
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(read).toHaveLength(100);
+  });
+
+  test("a long paragraph loses its marks and none of its words", () => {
+    const words = Array.from({ length: 2_000 }, (_, i) => `낱말${i}`);
+    const text = words.map((word, i) => (i % 5 === 0 ? `**${word}**` : word)).join(" ");
+    expect(blocks(text)).toEqual([{ kind: "text", text: words.join(" ") }]);
+  });
+
+  test("addresses are text, marks around them go", () => {
+    expect(blocks("**https://a.b/x_y_z**, me_too@a.b 그리고 <https://c.d> www.e.f/_g_.")).toEqual([
+      { kind: "text", text: "https://a.b/x_y_z, me_too@a.b 그리고 https://c.d www.e.f/_g_." },
+    ]);
+  });
+});

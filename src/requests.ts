@@ -1,13 +1,17 @@
 import { z } from "zod";
 import { COLLECTION_NAME, type Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
+import {
+  FIELD_LIST_MAX,
+  FIELD_NAME_LENGTH_MAX,
+  FIELD_TEXT_LENGTH_MAX,
+  METADATA_FIELDS_MAX,
+  RESERVED_FIELD_NAMES,
+} from "./ingest/metadata.ts";
 
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
-const METADATA_FIELDS_MAX = 64;
 const ISSUES_NAMED_MAX = 8;
 const ISSUE_CHARACTERS_MAX = 400;
-const FIELD_NAME_LENGTH_MAX = 128;
 const FILTER_CONDITIONS_MAX = 512;
 
 /** Text that can be stored and sent on. */
@@ -37,12 +41,15 @@ const collection = z
   .optional()
   .describe("The collection to use; the configured one where absent.");
 
-const fieldName = nonBlank(FIELD_NAME_LENGTH_MAX).refine((name) => !FORBIDDEN_KEYS.has(name), "is a reserved name");
-const scalar = z.union([text(4000), z.number(), z.boolean()]);
+const fieldName = nonBlank(FIELD_NAME_LENGTH_MAX).refine(
+  (name) => !RESERVED_FIELD_NAMES.has(name),
+  "is a reserved name",
+);
+const scalar = z.union([text(FIELD_TEXT_LENGTH_MAX), z.number(), z.boolean()]);
 const metadata = z
   .record(
     fieldName.refine((name) => !name.startsWith("$"), "must not begin with `$`"),
-    z.union([scalar, z.array(scalar).max(100)]),
+    z.union([scalar, z.array(scalar).max(FIELD_LIST_MAX)]),
   )
   .refine(
     (fields) => Object.keys(fields).length <= METADATA_FIELDS_MAX,
@@ -158,7 +165,7 @@ function filterProblem(filter: unknown, depthMax: number): string | null {
     conditions += children.length;
     if (conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions and values`;
     for (const [key, child] of children) {
-      if (FORBIDDEN_KEYS.has(key)) return `${key} is a reserved name`;
+      if (RESERVED_FIELD_NAMES.has(key)) return `${key} is a reserved name`;
       if (key.length > FIELD_NAME_LENGTH_MAX)
         return `has a field name of more than ${FIELD_NAME_LENGTH_MAX} characters`;
       open.push({ value: child, depth: LOGICAL.has(key) ? depth + 1 : depth });

@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pipeline: ["run", "ports", "text"],
   "config-schema": [],
   config: ["config-schema"],
-  requests: ["config"],
+  requests: ["config", "ingest"],
   background: [],
   "whole-answer": [],
   compose: ["adapters", "config", "pipeline", "ports", "run", "text", "wrap"],

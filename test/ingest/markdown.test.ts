@@ -158,6 +158,13 @@ describe("hostile Markdown", () => {
     expect(blocks(text)).toEqual([{ kind: "text", text: words.join(" ") }]);
   });
 
+  test("a long paragraph is cut between lines, so that no link or tag is", () => {
+    const line = '<a href="https://a.b" target="_blank">그림</a> [두 낱말](https://a.b/c "제목")';
+    expect(blocks(`${line}\n`.repeat(100))).toEqual([
+      { kind: "text", text: Array(100).fill("그림 두 낱말").join(" ") },
+    ]);
+  });
+
   test("addresses are text, marks around them go", () => {
     expect(blocks("**https://a.b/x_y_z**, me_too@a.b 그리고 <https://c.d> www.e.f/_g_.")).toEqual([
       { kind: "text", text: "https://a.b/x_y_z, me_too@a.b 그리고 https://c.d www.e.f/_g_." },

@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { ConfigInput } from "../../src/index.ts";
 import { sleep, until } from "../support/calls.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
 import { beginStream, chunk, streaming, stubModel } from "../support/stub-model.ts";
@@ -11,9 +12,11 @@ let abandoned = 0;
 beforeAll(async () => {
   upstream = await stubModel();
   served = await serveRagline({
-    generate: { use: "openai", baseUrl: upstream.url, model: "m", retries: 0 },
+    generate: { use: "openai", baseUrl: upstream.url, model: "m", retries: 0, contextTokensMax: 1_000_000 },
     cache: { use: "none" },
-  });
+    prompt: { expectedOutputTokens: 400_000 },
+    server: { stallTimeoutMs: 300 },
+  } as ConfigInput);
   await addPages(served.ragline);
 });
 beforeEach(() => {
@@ -44,6 +47,16 @@ function leavingClient(path: string, body: object, enough: (text: string) => boo
   });
   sent.end(JSON.stringify(body));
   return { leave, leftAt: () => leftAt };
+}
+
+/** A client that never reads on. */
+function pausedClient(body: object) {
+  const headers = { "content-type": "application/json" };
+  const sent = request({ port: served.port, path: "/v1/ask", method: "POST", headers });
+  sent.on("error", () => undefined);
+  sent.on("response", (response) => response.pause().on("error", () => undefined));
+  sent.end(JSON.stringify(body));
+  return sent;
 }
 
 async function expectTornDown(leftAt: () => number): Promise<void> {
@@ -112,6 +125,15 @@ describe("a client that hangs up", () => {
     const client = leavingClient("/v1/chat/completions", body, (text) => text.includes('"content":" 15일"'));
     await expectTornDown(client.leftAt);
     expect(await storedTurn("chat")).toMatchObject({ status: "interrupted", answer: "연차는 15일" });
+  });
+
+  test("or reads nothing: it is given up after its time, and the model with it", async () => {
+    const flood = Array.from({ length: 400 }, () => chunk.text("가".repeat(20_000)));
+    upstream.answer(streaming(flood));
+    const sent = pausedClient({ question: "휴가?", sessionId: "paused" });
+    await until("the upstream's socket closes", () => upstream.abandonedAt.length > abandoned);
+    expect((await storedTurn("paused"))?.status).toBe("interrupted");
+    sent.destroy();
   });
 
   test("twenty at once: every model call ends, every turn is kept", async () => {

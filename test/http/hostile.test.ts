@@ -160,7 +160,13 @@ describe("fields", () => {
     ["an empty $or", { ...ask, filter: { $or: [] } }, /filter\.\$or/],
     ["a condition that is null", { ...ask, filter: { year: null } }, /filter\.year/],
     ["nine levels", `{"question":"휴가","filter":${nested(9, '{"$not":', "}", '{"year":1}')}}`, /filter.*8/],
-    ["a thousand conditions", { ...ask, filter: { $or: Array(1000).fill({ year: 1 }) } }, /filter.*256/],
+    ["a thousand conditions", { ...ask, filter: { $or: Array(1000).fill({ year: 1 }) } }, /filter.*512/],
+    [
+      "a thousand fields",
+      { ...ask, filter: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`f${i}`, 1])) },
+      /filter.*512/,
+    ],
+    ["a number beyond all bounds", '{"question":"휴가","filter":{"year":{"$lt":1e999}}}', /filter.*finite/],
     ["half a character in a filter", '{"question":"휴가","filter":{"language":"\\ud800"}}', /filter/],
   ])("/v1/ask: %s", async (_, body, names) => {
     await expectError(await post("/v1/ask", body), "request_invalid", names);

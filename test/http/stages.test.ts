@@ -93,6 +93,38 @@ describe("stages behind sockets", () => {
     expect(JSON.stringify(events)).not.toContain("secret-host");
   });
 
+  test("an upstream whose error never ends is read to a bound: the error is there at once", async () => {
+    let sent = 0;
+    model.answer((_, response) => {
+      response.writeHead(500);
+      const more = () => {
+        while (!response.destroyed && response.write("x".repeat(65_536))) sent += 65_536;
+      };
+      response.on("drain", more);
+      more();
+    });
+    const startedAt = performance.now();
+    expect((await ask()).at(-1)).toMatchObject({ type: "answer-error", error: { code: "dependency_failed" } });
+    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test("a model that never stops is cut at its limit", async () => {
+    model.answer(streaming(wholeStream(Array.from({ length: 400 }, () => "가나다라 ".repeat(50)))));
+    const events = await ask();
+    expect(events.at(-1)).toMatchObject({ type: "answer-end", finishReason: "length" });
+    expect(textOf(events).length).toBeLessThanOrEqual(20 * 1024);
+  });
+
+  test("a model's nonsense about its usage is not passed on", async () => {
+    const usage = 'data: {"choices":[],"usage":{"prompt_tokens":"x","completion_tokens":-5}}\n\n';
+    model.answer(streaming([...wholeStream(["네"]).slice(0, -1), usage, "data: [DONE]\n\n"]));
+    const end = (await ask()).at(-1);
+    if (end?.type !== "answer-end") throw new Error("no end");
+    expect(end.usage.completionTokens).toBeGreaterThanOrEqual(0);
+    expect(Number.isInteger(end.usage.promptTokens)).toBe(true);
+  });
+
   test("a model that falls silent in mid-answer: the words so far, then the error", async () => {
     model.answer(streaming([chunk.role, chunk.text("반쪽")], { afterwards: "hang" }));
     const abandoned = model.abandonedAt.length;

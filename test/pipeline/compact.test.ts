@@ -57,6 +57,11 @@ describe("compaction (6 raw turns, a history budget of 2,970 tokens)", () => {
     expect(change?.summary).not.toContain("질문 7");
   });
 
+  test("a conversation that was never compacted loses no turn: all older ones are asked for and counted", async () => {
+    const { change } = await compacted({ turns: turnsOf(300) });
+    expect(change).toMatchObject({ summarizedTurns: 294 });
+  });
+
   test("few turns that are too long: shrinks below the target, and at least two stay raw", async () => {
     const { change } = await compacted({ turns: turnsOf(8, 300) });
     expect(change?.summarizedTurns).toBe(6);

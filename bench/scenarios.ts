@@ -71,6 +71,8 @@ interface Loaded extends LoadResult {
 const SETTLE_MS = 100;
 /** Share of the time that other programs may hold the core in a round that counts as quiet. */
 export const NOISE_MAX = 0.03;
+/** Before each measured load, on every target alike; at least one a client. */
+const WARM_UP_REQUESTS = 20;
 let nextQuestion = 1;
 
 /** Rounds of the same load on each target in turn, so that a busy machine troubles all of them alike. */
@@ -126,7 +128,11 @@ export async function measureLatency(
   while (results.length < rounds || (quiet() < rounds && results.length < rounds + spareRounds)) {
     await bench.stages.call("set", run.delays);
     const loads = new Map<Target, Loaded>();
-    for (const target of targets) loads.set(target, await load(bench, target, run));
+    for (const target of targets) {
+      // While the others had their turn this one was idle: what Node then put away is not what a loaded server is like.
+      await load(bench, target, { ...run, requests: Math.max(run.clients, WARM_UP_REQUESTS) });
+      loads.set(target, await load(bench, target, run));
+    }
     const durations = await bench.stages.call("durations");
     const beyond = ({ samples }: Loaded, of: TimeName) =>
       samples.map((sample) => sample[of] - (durations.get(sample.question)?.[of] ?? Number.NaN));

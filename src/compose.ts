@@ -17,7 +17,7 @@ import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
-import { memoizedStem } from "./text/tokens.ts";
+import { createWords } from "./text/words.ts";
 import { remembered } from "./wrap/remembered.ts";
 
 export interface Composition {
@@ -45,7 +45,7 @@ export async function compose(config: Config): Promise<Composition> {
     reranker: chooseReranker(config.rerank),
     model: chooseModel(config.generate, embedder),
     counter: remembered(await createO200kCounter()),
-    stem: memoizedStem(),
+    words: createWords(),
     settings: settings(config),
   };
   return {

@@ -1,6 +1,5 @@
 import type { SearchResult } from "../ports/passage-index.ts";
-import { passageText } from "../text/passage-text.ts";
-import { queryTokens, type Stem, searchTokens } from "../text/tokens.ts";
+import { createWords, type Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 
 /** What the vectors weigh, of 1, where the text leg knows no word of the query; measured flat from 0.5 to 0.8. */
@@ -14,9 +13,14 @@ const VECTOR_WEIGHT_MAX = 0.6;
  * of them it holds (other words, another language), the less the text leg knows, and the more the vectors decide. Needs nothing
  * of the engine but the hits, their order and that scores grow with relevance. Equal scores: text hits first, in leg order.
  */
-export function fuse(result: SearchResult, query: string, limit: number, stem?: Stem): ScoredPassage[] {
+export function fuse(
+  result: SearchResult,
+  query: string,
+  limit: number,
+  words: Words = createWords(),
+): ScoredPassage[] {
   const { byText, byVector } = result;
-  const vectorWeight = byVector.length === 0 ? 0 : VECTOR_WEIGHT_MAX * (1 - coverage(query, byText[0], stem));
+  const vectorWeight = byVector.length === 0 ? 0 : VECTOR_WEIGHT_MAX * (1 - coverage(query, byText[0], words));
   const fused = new Map<string, ScoredPassage>();
   const add = (hits: readonly ScoredPassage[], weight: number, floor: number) => {
     const range = (hits[0]?.score ?? 0) - floor;
@@ -36,9 +40,9 @@ function textFloor(hits: readonly ScoredPassage[], limit: number): number {
 }
 
 /** The share of the query's distinct tokens that the hit holds: 0 to 1; 0 without a hit. */
-function coverage(query: string, hit: ScoredPassage | undefined, stem: Stem | undefined): number {
-  const wanted = new Set(queryTokens(query, stem));
+function coverage(query: string, hit: ScoredPassage | undefined, words: Words): number {
+  const wanted = words.ofQuery(query);
   if (!hit || wanted.size === 0) return 0;
-  const held = new Set(searchTokens(passageText(hit.passage), stem));
+  const held = words.ofPassage(hit.passage);
   return [...wanted].filter((token) => held.has(token)).length / wanted.size;
 }

@@ -13,5 +13,5 @@ export async function search(
   const limit = stages.settings.top;
   const legs = { text: query, limit, ...(vector && { vector }), ...(question.filter && { filter: question.filter }) };
   const result = await stages.index.search(question.scope, legs, call);
-  return fuse(result, query, limit, stages.stem);
+  return fuse(result, query, limit, stages.words);
 }

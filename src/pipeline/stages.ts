@@ -6,7 +6,7 @@ import type { Reranker } from "../ports/reranker.ts";
 import type { SessionStore } from "../ports/session-store.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { StreamLimits } from "../run.ts";
-import type { Stem } from "../text/tokens.ts";
+import type { Words } from "../text/words.ts";
 import type { Filter, Message, Scope, Step } from "../types.ts";
 
 /** What the steps work with: the ports, and how each step is set. Built by `compose.ts`. */
@@ -18,8 +18,8 @@ export interface Stages {
   readonly reranker: Reranker | null;
   readonly model: LanguageModel;
   readonly counter: TokenCounter;
-  /** Remembers stems from one question to the next. */
-  readonly stem: Stem;
+  /** Remembers tokens from one question to the next. */
+  readonly words: Words;
   readonly settings: Settings;
 }
 

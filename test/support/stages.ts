@@ -4,7 +4,7 @@ import type { Question, Settings, Stages } from "../../src/pipeline/stages.ts";
 import type { CachedAnswer } from "../../src/ports/answer-cache.ts";
 import type { GenerateDelta, GenerateRequest } from "../../src/ports/language-model.ts";
 import { Run } from "../../src/run.ts";
-import { memoizedStem } from "../../src/text/tokens.ts";
+import { createWords } from "../../src/text/words.ts";
 import type { AnswerEvent, CallOptions, Passage, ScoredPassage, Session, Turn } from "../../src/types.ts";
 import { SCOPE } from "./calls.ts";
 
@@ -88,7 +88,7 @@ export function fakeStages(
     reranker: null,
     model: saying("연차는", " 15일입니다 [1]."),
     counter: { name: "characters", count: (text) => text.length },
-    stem: memoizedStem(),
+    words: createWords(),
     ...change,
     settings: { ...SETTINGS, ...change.settings },
   };

@@ -125,16 +125,15 @@ function fitPassages(
 ): { sources: Source[]; tokens: number } {
   const sources: Source[] = [];
   let tokens = 0;
-  for (const { passage, score } of best) {
-    const { id, ...rest } = passage;
-    const source: Source = { ...withoutTokens(rest), n: sources.length + 1, passageId: id, score };
+  for (const scored of best) {
+    const source = toSource(scored, sources.length + 1);
     const needed = countAll(quote(source), counter);
     if (tokens + needed <= budget) {
       sources.push(source);
       tokens += needed;
       continue;
     }
-    leftOut.push({ part: "context", what: id, tokens: needed });
+    leftOut.push({ part: "context", what: source.passageId, tokens: needed });
   }
   const [first] = best;
   if (sources.length === 0 && first) {
@@ -145,9 +144,8 @@ function fitPassages(
 }
 
 /** The best passage's beginning, where not even it fits whole. */
-function cutToFit({ passage, score }: ScoredPassage, budget: number, counter: TokenCounter): Source | null {
-  const { id, ...rest } = passage;
-  const source: Source = { ...withoutTokens(rest), n: 1, passageId: id, score };
+function cutToFit(scored: ScoredPassage, budget: number, counter: TokenCounter): Source | null {
+  const source = toSource(scored, 1);
   const characters = [...source.text];
   let fits = 0;
   for (let low = 1, high = Math.min(characters.length, budget * 8); low <= high; ) {
@@ -163,8 +161,9 @@ function cutToFit({ passage, score }: ScoredPassage, budget: number, counter: To
   return fits === 0 ? null : { ...source, text: characters.slice(0, fits).join("") };
 }
 
-function withoutTokens<T extends { readonly tokens: number }>({ tokens: _, ...rest }: T): Omit<T, "tokens"> {
-  return rest;
+function toSource({ passage, score }: ScoredPassage, n: number): Source {
+  const { id, tokens: _, ...rest } = passage;
+  return { ...rest, n, passageId: id, score };
 }
 
 function turnTokens(turn: Turn): number {

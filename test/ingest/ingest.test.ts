@@ -1,34 +1,24 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { type IngestOptions, ingest, ingestDocument } from "../../src/ingest/ingest.ts";
 import { readDocument } from "../../src/ingest/load.ts";
 import { memoryIndex, recordingEmbedder } from "./fakes.ts";
+import { folderForEachTest } from "./files.ts";
 
 const counter = await createO200kCounter();
 const chunk = { targetTokens: 64, overlapTokens: 16 };
 const scope = { tenant: "t", collection: "c", groups: [] };
 
-let root: string;
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "ragline-ingest-"));
-});
-afterEach(() => rm(root, { recursive: true, force: true }));
-
-async function write(path: string, content: string | Uint8Array): Promise<string> {
-  const full = join(root, path);
-  await mkdir(dirname(full), { recursive: true });
-  await writeFile(full, content);
-  return full;
-}
+const folder = folderForEachTest();
+const { write } = folder;
 
 function setup(embedder = recordingEmbedder()) {
   const memory = memoryIndex();
   const stages = { index: memory.index, embedder: embedder.embedder, counter };
-  const run = (options: Partial<IngestOptions> = {}, sources: readonly string[] = [root]) =>
+  const run = (options: Partial<IngestOptions> = {}, sources: readonly string[] = [folder.path()]) =>
     ingest(sources, stages, { scope, chunk, prune: false, signal: new AbortController().signal, ...options });
   return { ...memory, ...embedder, stages, run };
 }
@@ -68,7 +58,7 @@ describe("incremental", () => {
     await run();
     const options = { scope, chunk, prune: false, signal: new AbortController().signal };
     const other = { ...stages, embedder: { ...stages.embedder, model: "other/2" } };
-    expect(counts(await ingest([root], other, options))).toEqual([0, 1, 0, 0]);
+    expect(counts(await ingest([folder.path()], other, options))).toEqual([0, 1, 0, 0]);
   });
 
   test("a document for a group is recognised though the indexer is not in it", async () => {
@@ -121,7 +111,7 @@ describe("failures", () => {
     const first = await write("one/a.md", "하나");
     const second = await write("two/a.md", "둘");
     const { run, documents } = setup();
-    const report = await run({}, [join(root, "one"), join(root, "two")]);
+    const report = await run({}, [join(folder.path(), "one"), join(folder.path(), "two")]);
     expect(report.failures).toEqual([
       {
         path: second,
@@ -158,7 +148,7 @@ describe("prune", () => {
     const { run, documents } = setup();
     await run();
     await write("a.md", Buffer.from([0xff]));
-    await rm(join(root, "gone.md"));
+    await rm(join(folder.path(), "gone.md"));
     expect(counts(await run({ prune: true }))).toEqual([0, 0, 1, 1]);
     expect([...documents.keys()]).toEqual(["a.md", "b.md"]);
   });
@@ -171,7 +161,7 @@ describe("prune", () => {
     const report = await run({ prune: true });
     expect(report.pruneSkipped).toMatch(/c\.jsonl:2 is not valid JSON/);
     expect(documents.size).toBe(2);
-    const missing = await run({ prune: true }, [join(root, "nowhere")]);
+    const missing = await run({ prune: true }, [join(folder.path(), "nowhere")]);
     expect(missing.pruneSkipped).toMatch(/nowhere does not exist/);
     expect(documents.size).toBe(2);
   });

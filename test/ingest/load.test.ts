@@ -1,22 +1,13 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { measureSources } from "../../src/ingest/files.ts";
 import { type LoadOptions, type LoadResult, loadDocuments } from "../../src/ingest/load.ts";
+import { folderForEachTest } from "./files.ts";
 
-let root: string;
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "ragline-load-"));
-});
-afterEach(() => rm(root, { recursive: true, force: true }));
-
-async function write(path: string, content: string | Uint8Array): Promise<string> {
-  const full = join(root, path);
-  await mkdir(dirname(full), { recursive: true });
-  await writeFile(full, content);
-  return full;
-}
+const folder = folderForEachTest();
+const { write } = folder;
 
 async function load(sources: readonly string[], options: Partial<LoadOptions> = {}): Promise<LoadResult[]> {
   const results: LoadResult[] = [];
@@ -46,7 +37,7 @@ describe("folders, files and globs", () => {
     ]) {
       await write(path, "본문");
     }
-    const results = await load([root]);
+    const results = await load([folder.path()]);
     expect(failures(results)).toEqual([]);
     expect(ids(results)).toEqual(["a.html", "b/a.txt", "b/규정.md", "c.markdown"]);
     expect(documents(results).map(({ title }) => title)).toEqual(["a", "a", "규정", "c"]);
@@ -54,20 +45,20 @@ describe("folders, files and globs", () => {
 
   test("ids are NFC, whatever the file system keeps", async () => {
     await write("규정.txt".normalize("NFD"), "본문");
-    expect(ids(await load([root]))).toEqual(["규정.txt"]);
+    expect(ids(await load([folder.path()]))).toEqual(["규정.txt"]);
   });
 
   test("a single file has its name for an id; a glob's ids are relative to its fixed part", async () => {
     const path = await write("docs/deep/a.md", "하나");
     await write("docs/b.md", "둘");
     expect(ids(await load([path]))).toEqual(["a.md"]);
-    expect(ids(await load([join(root, "docs/**/*.md")]))).toEqual(["b.md", "deep/a.md"]);
-    expect(ids(await load([path, join(root, "docs")]))).toEqual(["a.md", "b.md"]);
+    expect(ids(await load([join(folder.path(), "docs/**/*.md")]))).toEqual(["b.md", "deep/a.md"]);
+    expect(ids(await load([path, join(folder.path(), "docs")]))).toEqual(["a.md", "b.md"]);
   });
 
   test("what was named but cannot be used is reported", async () => {
     const pdf = await write("a.pdf", "x");
-    const results = failures(await load([join(root, "none.md"), pdf, join(root, "*.xyz")]));
+    const results = failures(await load([join(folder.path(), "none.md"), pdf, join(folder.path(), "*.xyz")]));
     expect(results.map(({ reason }) => reason)).toEqual([
       "does not exist",
       expect.stringContaining("format that is not supported (.md,"),
@@ -80,15 +71,17 @@ describe("folders, files and globs", () => {
     const outside = await mkdtemp(join(tmpdir(), "ragline-outside-"));
     await writeFile(join(outside, "secret.md"), "비밀");
     const file = await write("in/a.md", "본문");
-    await symlink(root, join(root, "in/loop"));
-    await symlink(join(outside, "secret.md"), join(root, "out.md"));
-    await symlink(outside, join(root, "outside"));
-    await symlink(file, join(root, "alias.md"));
-    await symlink(join(root, "gone.md"), join(root, "broken.md"));
-    const results = await load([root]);
+    await symlink(folder.path(), join(folder.path(), "in/loop"));
+    await symlink(join(outside, "secret.md"), join(folder.path(), "out.md"));
+    await symlink(outside, join(folder.path(), "outside"));
+    await symlink(file, join(folder.path(), "alias.md"));
+    await symlink(join(folder.path(), "gone.md"), join(folder.path(), "broken.md"));
+    const results = await load([folder.path()]);
     await rm(outside, { recursive: true });
     expect(ids(results)).toEqual(["alias.md", "in/a.md"]);
-    expect(failures(results).map(({ path, reason }) => [path.slice(root.length + 1), reason.slice(0, 21)])).toEqual([
+    expect(
+      failures(results).map(({ path, reason }) => [path.slice(folder.path().length + 1), reason.slice(0, 21)]),
+    ).toEqual([
       ["broken.md", "is a link to nothing"],
       ["out.md", "is a link out of the "],
       ["outside", "is a link out of the "],
@@ -98,7 +91,10 @@ describe("folders, files and globs", () => {
   test("sizes are measured without reading", async () => {
     await write("a.md", "가");
     await write("b.txt", "abc");
-    expect(await measureSources([root], { signal: new AbortController().signal })).toEqual({ files: 2, bytes: 6 });
+    expect(await measureSources([folder.path()], { signal: new AbortController().signal })).toEqual({
+      files: 2,
+      bytes: 6,
+    });
   });
 });
 
@@ -113,8 +109,8 @@ describe("content", () => {
   ])("%s is a failure by name, and the rest goes on", async (_, content, reason) => {
     await write("bad.md", content);
     await write("good.md", "본문");
-    const results = await load([root], { fileBytesMax: 3_000_000 });
-    expect(failures(results)).toEqual([{ path: join(root, "bad.md"), documentId: "bad.md", reason }]);
+    const results = await load([folder.path()], { fileBytesMax: 3_000_000 });
+    expect(failures(results)).toEqual([{ path: join(folder.path(), "bad.md"), documentId: "bad.md", reason }]);
     expect(ids(results)).toEqual(["good.md"]);
   });
 

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerEvent } from "../types.ts";
@@ -15,86 +15,70 @@ export function clientSignal(request: FastifyRequest, reply: FastifyReply): Abor
 
 type Events = AsyncGenerator<AnswerEvent, void, undefined>;
 
+const SSE_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
+
 /** What an event looks like on the wire; empty: nothing. */
 export type Encode = (event: AnswerEvent) => string;
 
 /**
  * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
- * ordinary error response.
+ * ordinary error response. One event is read ahead: the pipeline goes on while another is written. A client that reads
+ * nothing for `stallTimeoutMs` is given up, and its answer with it. Writes to Node's response, as this runs once a token.
  */
 export async function sendEvents(
   reply: FastifyReply,
   events: Events,
   encode: Encode,
   stallTimeoutMs: number,
-): Promise<FastifyReply> {
-  let first = "";
-  for (let next = await events.next(); !next.done; next = await events.next()) {
-    first = encode(next.value);
-    if (first) break;
+): Promise<void> {
+  const { raw } = reply;
+  let text = "";
+  for (let item = await events.next(); !item.done; item = await events.next()) {
+    text = encode(item.value);
+    if (text) break;
   }
-  const stream = new EventStream(first, events, encode, stallTimeoutMs);
+  let next = events.next();
   // The pipeline's next call is on its way before the head is written.
-  await nextTurn();
-  return reply
-    .header("content-type", "text/event-stream; charset=utf-8")
-    .header("cache-control", "no-cache, no-transform")
-    .header("x-accel-buffering", "no")
-    .send(stream);
+  await meanwhile(next, nextTurn());
+  reply.hijack();
+  raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
+  try {
+    while (true) {
+      if (text && !raw.write(text)) await meanwhile(next, drained(raw, stallTimeoutMs));
+      const item = await next;
+      if (item.done || raw.destroyed) break;
+      next = events.next();
+      text = encode(item.value);
+    }
+    raw.end();
+  } catch (error) {
+    reply.log.error({ err: error }, "an answer broke off");
+    raw.destroy();
+  } finally {
+    await events.return();
+  }
 }
 
-/**
- * Reads one event ahead: the pipeline goes on while an event is written. Runs once a token. A client that reads nothing for
- * `stallTimeoutMs` is given up, and its answer with it.
- */
-class EventStream extends Readable {
-  readonly #events: Events;
-  readonly #encode: Encode;
-  #next: Promise<IteratorResult<AnswerEvent, void>>;
-  readonly #stallTimeoutMs: number;
-  #stalled: NodeJS.Timeout | undefined;
-  #pulling = false;
+/** Waits for something else than `next`, whose failure is read afterwards. */
+function meanwhile(next: Promise<unknown>, other: Promise<void>): Promise<void> {
+  next.catch(() => undefined);
+  return other;
+}
 
-  constructor(first: string, events: Events, encode: Encode, stallTimeoutMs: number) {
-    super();
-    this.#stallTimeoutMs = stallTimeoutMs;
-    this.#events = events;
-    this.#encode = encode;
-    this.#next = this.#advance();
-    if (first) this.push(first);
-  }
-
-  override _read(): void {
-    clearTimeout(this.#stalled);
-    if (!this.#pulling) this.#pull().catch((error: Error) => this.destroy(error));
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    clearTimeout(this.#stalled);
-    this.#events.return().then(
-      () => done(error),
-      () => done(error),
-    );
-  }
-
-  #advance(): Promise<IteratorResult<AnswerEvent, void>> {
-    const next = this.#events.next();
-    // Whoever reads it hears of a failure; nobody does once the client has left.
-    next.catch(() => undefined);
-    return next;
-  }
-
-  async #pull(): Promise<void> {
-    this.#pulling = true;
-    for (let next = await this.#next; !next.done; next = await this.#next) {
-      this.#next = this.#advance();
-      const text = this.#encode(next.value);
-      if (text && !this.push(text)) {
-        this.#pulling = false;
-        this.#stalled = setTimeout(() => this.destroy(), this.#stallTimeoutMs);
-        return;
-      }
-    }
-    this.push(null);
-  }
+/** Resolves when the client has read on, or has left, or is given up. */
+function drained(raw: ServerResponse, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => raw.destroy(), timeoutMs);
+    const done = () => {
+      clearTimeout(timer);
+      raw.off("drain", done).off("close", done);
+      resolve();
+    };
+    raw.on("drain", done).on("close", done);
+    if (raw.destroyed) done();
+  });
 }

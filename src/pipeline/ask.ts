@@ -5,7 +5,7 @@ import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
-import { generate } from "./generate.ts";
+import { CheckedText } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { rerank } from "./rerank.ts";
 import { rewrite } from "./rewrite.ts";
@@ -77,15 +77,21 @@ export async function* ask(
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 
-      const deltas = run.stream("generate", (call) => generate(stages, prompt.request, call), settings.generateLimits);
-      for await (const delta of deltas) {
-        if (delta.type === "text") {
+      const checked = new CheckedText(prompt.request);
+      const open = (call: CallOptions) => stages.model.stream(prompt.request, call);
+      for await (const delta of run.stream("generate", open, settings.generateLimits)) {
+        const text = checked.take(delta);
+        if (text) {
           answer.firstTextMs ??= run.elapsedMs();
-          answer.text += delta.text;
-          yield { type: "text-delta", text: delta.text };
-        } else {
+          answer.text += text;
+          yield { type: "text-delta", text };
+        }
+        if (delta.type === "end") {
           answer.finishReason = delta.finishReason;
           answer.usage = delta.usage ?? null;
+        } else if (checked.tooLong) {
+          answer.finishReason = "length";
+          break;
         }
       }
       if (cached && run.degraded.length === 0) later((call) => keepAnswer(stages, question, cached, answer, call));

@@ -1,36 +1,31 @@
 import type { GenerateDelta, GenerateRequest } from "../ports/language-model.ts";
-import type { CallOptions } from "../types.ts";
 import { CitationFilter } from "./citations.ts";
-import type { Stages } from "./stages.ts";
 
 /** No text that anybody reads has longer tokens: a model that says more does not keep to its limit. */
 const CHARACTERS_PER_TOKEN_MAX = 20;
 
 /**
- * Step 8: the model's deltas, with every citation checked against the passages that the prompt quotes, and cut where a model
- * goes on long after `maxOutputTokens`.
+ * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes, and
+ * a model that goes on long after `maxOutputTokens` is cut. Called once a token.
  */
-export async function* generate(
-  stages: Stages,
-  request: GenerateRequest,
-  call: CallOptions,
-): AsyncGenerator<GenerateDelta, void, undefined> {
-  const citations = new CitationFilter(request.sources.length);
-  const charactersMax = request.maxOutputTokens * CHARACTERS_PER_TOKEN_MAX;
-  let characters = 0;
-  for await (const delta of stages.model.stream(request, call)) {
-    if (delta.type === "text") {
-      characters += delta.text.length;
-      if (characters > charactersMax) {
-        yield { type: "end", finishReason: "length" };
-        return;
-      }
-      const text = citations.push(delta.text);
-      if (text) yield text === delta.text ? delta : { type: "text", text };
-    } else {
-      const rest = citations.end();
-      if (rest) yield { type: "text", text: rest };
-      yield delta;
-    }
+export class CheckedText {
+  readonly #citations: CitationFilter;
+  #charactersLeft: number;
+
+  constructor({ sources, maxOutputTokens }: GenerateRequest) {
+    this.#citations = new CitationFilter(sources.length);
+    this.#charactersLeft = maxOutputTokens * CHARACTERS_PER_TOKEN_MAX;
+  }
+
+  /** Whether the model has said more than it may. */
+  get tooLong(): boolean {
+    return this.#charactersLeft < 0;
+  }
+
+  /** The text that is clear now; the last delta clears what was held back. */
+  take(delta: GenerateDelta): string {
+    if (delta.type === "end") return this.#citations.end();
+    this.#charactersLeft -= delta.text.length;
+    return this.tooLong ? "" : this.#citations.push(delta.text);
   }
 }

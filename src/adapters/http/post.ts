@@ -1,5 +1,6 @@
-import { type Dispatcher, request } from "undici";
+import { getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
+import { ResponseBody } from "./response-body.ts";
 
 export interface Endpoint {
   readonly url: string;
@@ -11,36 +12,30 @@ const REASON_CHARACTERS_MAX = 2000;
 const RESPONSE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /**
- * Posts JSON and gives the response once its status is known to be good.
+ * Posts JSON and gives the response's body once its status is known to be good.
  * @throws RaglineError `dependency_failed`; `retryable` unless the upstream refused the request itself (4xx but 408, 425, 429).
  */
-export async function post(
-  endpoint: Endpoint,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData["body"]> {
+export async function post(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<ResponseBody> {
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (endpoint.apiKey) headers.authorization = `Bearer ${endpoint.apiKey}`;
-  let response: Dispatcher.ResponseData;
+  const response = new ResponseBody(signal);
+  let status: number;
   try {
+    const { origin, pathname, search } = new URL(endpoint.url);
     // Deadlines are the caller's, through `signal`.
-    response = await request(endpoint.url, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(body),
-      signal,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
+    const call = { origin, path: pathname + search, method: "POST" as const, headers, body: JSON.stringify(body) };
+    getGlobalDispatcher().dispatch({ ...call, ...timeouts }, response);
+    status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);
   }
-  if (response.statusCode < 300) return response.body;
-  const reason = await readText(response.body, REASON_CHARACTERS_MAX).catch(() => "");
-  const retryable = response.statusCode >= 500 || [408, 425, 429].includes(response.statusCode);
-  throw new RaglineError("dependency_failed", `The upstream refused the call with status ${response.statusCode}.`, {
+  if (status < 300) return response;
+  const reason = await readText(response, REASON_CHARACTERS_MAX).catch(() => "");
+  const retryable = status >= 500 || [408, 425, 429].includes(status);
+  throw new RaglineError("dependency_failed", `The upstream refused the call with status ${status}.`, {
     retryable,
-    cause: new Error(`${endpoint.url}: ${response.statusCode} ${reason}`),
+    cause: new Error(`${endpoint.url}: ${status} ${reason}`),
   });
 }
 

@@ -1,0 +1,108 @@
+import type { Dispatcher } from "undici";
+
+/** Bytes that may wait for their reader before the sender is told to stop. */
+const WAITING_BYTES_MAX = 128 * 1024;
+
+/**
+ * The handler of one call, and its response's body: bytes as they arrive, those that wait together. Leaving the loop, or
+ * `destroy`, ends the call. Runs once a token, which is why no stream stands between.
+ */
+export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIterator<Uint8Array> {
+  /** The status; rejects where none comes. */
+  readonly status: Promise<number>;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#fail(this.#signal.reason);
+  readonly #begun: PromiseWithResolvers<number>;
+  #controller: Dispatcher.DispatchController | undefined;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #ended = false;
+  #failure: Error | undefined;
+  #reader: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#begun = Promise.withResolvers();
+    this.status = this.#begun.promise;
+    this.status.catch(() => undefined);
+    this.#signal = signal;
+    if (signal.aborted) this.#onAbort();
+    else signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure) controller.abort(this.#failure);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    if (status >= 200) this.#begun.resolve(status);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
+    if (this.#reader) {
+      this.#hand({ done: false, value: bytes });
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > WAITING_BYTES_MAX) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#end();
+    this.#hand({ done: true, value: undefined });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const [first] = this.#waiting;
+    if (first) {
+      const value = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting);
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      this.#controller?.resume();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.destroy();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Nothing more is wanted: what has not arrived is not waited for. */
+  destroy(): void {
+    if (!this.#ended) this.#fail(new Error("nobody reads the response any more"));
+  }
+
+  #hand(result: IteratorResult<Uint8Array, undefined>): void {
+    this.#reader?.resolve(result);
+    this.#reader = undefined;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  #fail(error: Error): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#failure = error;
+    this.#begun.reject(error);
+    this.#reader?.reject(error);
+    this.#reader = undefined;
+    this.#controller?.abort(error);
+  }
+}

@@ -80,11 +80,15 @@ function makeWords(): string[] {
     Array.from({ length: 2 + Math.floor(random() * 2.4) }, () => syllable(random)).join(""),
   );
   const english = Array.from({ length: ENGLISH_WORDS }, () =>
-    Array.from({ length: 2 + Math.floor(random() * 2.4) }, () => pick(CONSONANTS, random) + pick(VOWELS, random)).join(""),
+    Array.from({ length: 2 + Math.floor(random() * 2.4) }, () => pick(CONSONANTS, random) + pick(VOWELS, random)).join(
+      "",
+    ),
   );
   // Three Korean words, then two English ones.
   return Array.from({ length: KOREAN_WORDS + ENGLISH_WORDS }, (_, i) =>
-    i % 5 < 3 ? (korean[Math.floor(i / 5) * 3 + (i % 5)] ?? "가나") : (english[Math.floor(i / 5) * 2 + (i % 5) - 3] ?? "ba"),
+    i % 5 < 3
+      ? (korean[Math.floor(i / 5) * 3 + (i % 5)] ?? "가나")
+      : (english[Math.floor(i / 5) * 2 + (i % 5) - 3] ?? "ba"),
   );
 }
 

@@ -61,16 +61,12 @@ interface Searchable {
  */
 export class Partition {
   readonly #vocabulary = new Vocabulary();
-  readonly #scanner: Scanner;
+  readonly #scanner = new Scanner(0);
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
   /** Documents removed since the merge that is under way began. */
   #removedMeanwhile: number[] = [];
-
-  constructor(scanner: Scanner = new Scanner(0)) {
-    this.#scanner = scanner;
-  }
 
   /** Live passages. */
   get passages(): number {
@@ -110,14 +106,9 @@ export class Partition {
     this.#segments = [...this.#segments, withoutDocuments(wholeSegment(segment), removedDocuments)];
   }
 
-  /** See `plan` for what it rejects. */
+  /** On this thread. See `plan` for what it rejects. */
   search(query: PartitionQuery): ScanResult {
-    return this.scan(this.plan(query));
-  }
-
-  /** Carries a plan out on this thread. */
-  scan(plan: ScanPlan): ScanResult {
-    return this.#scanner.scan(plan);
+    return this.#scanner.scan(this.plan(query));
   }
 
   /**

@@ -14,7 +14,9 @@ import { fill, open, search, write } from "./ragline.ts";
 const HELP = `npm run bench:search [-- options]
 
 CPU a hybrid query (both legs, top 20, 384 dimensions) beside SQLite FTS5, MiniSearch, sqlite-vec and LanceDB on the same
-generated texts and vectors. The others' hybrid is the cheapest text leg with the cheapest vector leg of theirs.
+generated texts and vectors. The others' hybrid is what one would build of them: LanceDB for both legs, FTS5 with sqlite-vec, or MiniSearch
+with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody would keep two such stores, the cheapest text leg
+with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
 
   --small   5,000 passages only, without 100,000
   --json    the last line is one JSON object with every figure
@@ -95,7 +97,7 @@ async function writing(
 }
 
 async function others(size: number, label: string): Promise<void> {
-  const legs: { leg: Leg["leg"]; cpuMs: number }[] = [];
+  const legs: { name: string; leg: Leg["leg"]; cpuMs: number }[] = [];
   const builders: (() => Promise<Leg[]>)[] = [
     async () => [await fts5(size)],
     async () => [await miniSearch(size)],
@@ -112,15 +114,24 @@ async function others(size: number, label: string): Promise<void> {
       const asked = Array.from({ length: 100 }, (_, n) => question(n, size));
       const figures1 = await measure((n) => one.search(asked[n % 100] ?? question(n, size)), 30, 1);
       const figures16 = await measure((n) => one.search(asked[n % 100] ?? question(n, size)), 48, 16);
-      legs.push({ leg: one.leg, cpuMs: figures1.cpuMs });
+      legs.push({ name: one.name, leg: one.leg, cpuMs: figures1.cpuMs });
       note(`${one.name} ${one.leg} ${label}`, { ...figures1, callers16: figures16, buildS, rssMb });
     }
     for (const one of built) await one.close();
   }
-  const best = (leg: Leg["leg"]) => Math.min(...legs.filter((one) => one.leg === leg).map(({ cpuMs }) => cpuMs));
-  const hybrid = round(best("text") + best("vector"), 3);
-  note(`othersBestHybridCpuMs${label}`, hybrid);
-  note(`timesLess${label}`, round(hybrid / Number(figures[`cpuMs${label}`]), 1));
+  const cpuMs = (name: string, leg: Leg["leg"]) =>
+    legs.find((one) => one.name === name && one.leg === leg)?.cpuMs ?? Number.NaN;
+  const best = (leg: Leg["leg"]) => Math.min(...legs.filter((one) => one.leg === leg).map((one) => one.cpuMs));
+  const vectors = cpuMs("sqlite-vec", "vector");
+  const hybrid = Math.min(
+    cpuMs("LanceDB", "text") + cpuMs("LanceDB", "vector"),
+    cpuMs("SQLite FTS5", "text") + vectors,
+    cpuMs("MiniSearch", "text") + vectors,
+  );
+  const own = Number(figures[`cpuMs${label}`]);
+  note(`othersBestHybridCpuMs${label}`, round(hybrid, 3));
+  note(`timesLess${label}`, round(hybrid / own, 1));
+  note(`timesLessOfAnyTwo${label}`, round((best("text") + best("vector")) / own, 1));
 }
 
 function note(name: string, value: unknown): void {

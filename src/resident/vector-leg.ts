@@ -5,7 +5,7 @@ import { BLOCK_ROWS, type Desk, dot, hasVector, type Vectors, writeInt16 } from 
 
 /** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
 const FLOAT_SPARE = 12;
-/** The same for int8, whose scores are off by about 0.003: recall@20 is measured in test/resident/real-vectors.test.ts. */
+/** The same for int8, whose scores are off by about 0.003: recall@20 is measured in test/resident/vectors.test.ts. */
 const BYTE_SPARE = 180;
 
 /**
@@ -28,9 +28,9 @@ export function searchVectors(
       scanPlainly(part, vectors, query, top);
       continue;
     }
-    const spare = vectors.bytes ? BYTE_SPARE : FLOAT_SPARE;
-    const proposed = new Top(Math.min(limit + spare, rows.length));
-    propose(part, vectors, query, kernels, desk, proposed);
+    let proposed = new Top(Math.min(limit + (vectors.bytes ? BYTE_SPARE : FLOAT_SPARE), rows.length));
+    propose(part, blockScan(vectors, query, kernels, desk), vectors, proposed);
+    if (vectors.bytes) proposed = closer(proposed, floatScan(vectors, query, kernels, desk), limit + FLOAT_SPARE);
     for (const { row, position } of proposed.candidates()) {
       const score = dot(vectors.values, position * vectors.stride, query);
       if (score >= top.floor) top.offer(row, score);
@@ -48,15 +48,10 @@ function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, 
   }
 }
 
-function propose(
-  { arrays, allowed }: ScanPart,
-  vectors: Vectors,
-  query: Float32Array,
-  kernels: Kernels,
-  desk: Desk,
-  proposed: Top,
-): void {
-  const scan = blockScan(vectors, query, kernels, desk);
+/** Scores `count` rows from `from` on; the scores stand in the same place each time. */
+type BlockScan = (from: number, count: number) => Float32Array;
+
+function propose({ arrays, allowed }: ScanPart, scan: BlockScan, vectors: Vectors, proposed: Top): void {
   const size = arrays.rows.length;
   let from = 0;
   while (from < size) {
@@ -70,27 +65,33 @@ function propose(
   }
 }
 
-/** Scores `count` rows from `from` on; the scores stand in the same place each time. */
-function blockScan(
-  vectors: Vectors,
-  query: Float32Array,
-  kernels: Kernels,
-  desk: Desk,
-): (from: number, count: number) => Float32Array {
-  const { memory, stride, values, bytes } = vectors;
+/** The best of the candidates by a closer look. */
+function closer(proposed: Top, scan: BlockScan, limit: number): Top {
+  const best = new Top(Math.min(limit, proposed.limit));
+  for (const { row, position } of proposed.candidates()) best.offer(row, scan(position, 1)[0] as number, position);
+  return best;
+}
+
+function blockScan(vectors: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
+  const { memory, stride, bytes } = vectors;
+  if (!bytes) return floatScan(vectors, query, kernels, desk);
   if (!memory) throw new Error("no memory to scan");
   const kernel = kernels.on(memory);
   const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
-  if (bytes) {
-    const { codes, scales } = bytes;
-    const padded = new Int16Array(memory.buffer, desk.query, stride).fill(0);
-    writeInt16(query, padded);
-    return (from, count) => {
-      const rows = codes.byteOffset + from * stride;
-      kernel.scanBytes(desk.query, rows, count, stride, scales.byteOffset + 4 * from, desk.scores);
-      return scores;
-    };
-  }
+  const { codes, scales } = bytes;
+  const padded = new Int16Array(memory.buffer, desk.query, stride).fill(0);
+  writeInt16(query, padded);
+  return (from, count) => {
+    const rows = codes.byteOffset + from * stride;
+    kernel.scanBytes(desk.query, rows, count, stride, scales.byteOffset + 4 * from, desk.scores);
+    return scores;
+  };
+}
+
+function floatScan({ memory, stride, values }: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
+  if (!memory) throw new Error("no memory to scan");
+  const kernel = kernels.on(memory);
+  const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
   const padded = new Float32Array(memory.buffer, desk.query, stride).fill(0);
   padded.set(query);
   return (from, count) => {

@@ -36,7 +36,7 @@ const STEP = 16;
 /** Fewer vectors are not worth a WebAssembly memory, which takes gigabytes of address space. */
 const KERNEL_ROWS_MIN = 128;
 /** From so many vectors on the scan is bound by memory: int8 reads a quarter. */
-const BYTES_ROWS_MIN = 16_384;
+export const BYTES_ROWS_MIN = 2048;
 /** Addresses in WebAssembly have 32 bits. */
 const MEMORY_BYTES_MAX = 4e9;
 

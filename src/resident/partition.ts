@@ -48,6 +48,12 @@ export interface PartitionQuery {
   readonly groups: readonly string[];
 }
 
+interface WeighedTerm {
+  readonly term: number;
+  readonly weight: number;
+  readonly places: readonly number[];
+}
+
 /** A segment with what of it a search may return: one byte a passage, 1 where allowed; null: all of it. */
 interface Searchable {
   readonly live: LiveSegment;
@@ -126,11 +132,11 @@ export class Partition {
     const passages = this.passages;
     const terms = text === undefined ? [] : this.#weigh(text, passages);
     return {
-      parts: searchables.map(({ live, allowed }) => ({
-        arrays: live.segment.arrays,
-        allowed,
-        places: Int32Array.from(terms, ({ term }) => findTerm(live.segment.arrays.postings, term)),
-      })),
+      parts: searchables.map(({ live, allowed }, i) => {
+        const places = new Int32Array(terms.length);
+        for (let t = 0; t < places.length; t++) places[t] = terms[t]?.places[i] ?? -1;
+        return { arrays: live.segment.arrays, allowed, places };
+      }),
       weights: Float64Array.from(terms, ({ weight }) => weight),
       averageLength: this.#segments.reduce((sum, live) => sum + live.tokens, 0) / passages,
       vector: vector ?? null,
@@ -138,21 +144,26 @@ export class Partition {
     };
   }
 
-  /** The query's terms, heaviest first. */
-  #weigh(text: string, passages: number): { term: number; weight: number }[] {
+  /** The query's terms, heaviest first, with their place in each segment's postings. */
+  #weigh(text: string, passages: number): WeighedTerm[] {
     const counts = new Map<number, number>();
     for (const token of queryTokens(text, this.#vocabulary.stem)) {
       const term = this.#vocabulary.find(token);
       if (term !== undefined) counts.set(term, (counts.get(term) ?? 0) + 1);
     }
-    const weighed = Array.from(counts, ([term, count]) => {
-      const frequency = this.#segments.reduce((sum, live) => {
+    const weighed: WeighedTerm[] = [];
+    for (const [term, count] of counts) {
+      const places: number[] = [];
+      let frequency = 0;
+      for (const live of this.#segments) {
         const place = findTerm(live.segment.arrays.postings, term);
-        return place < 0 ? sum : sum + liveFrequency(live, place);
-      }, 0);
-      return { term, weight: count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5)) };
-    });
-    return weighed.sort((a, b) => b.weight - a.weight || a.term - b.term);
+        places.push(place);
+        if (place >= 0) frequency += liveFrequency(live, place);
+      }
+      const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
+      weighed.push({ term, weight, places });
+    }
+    return weighed.sort((x, y) => y.weight - x.weight || x.term - y.term);
   }
 
   /** Merges the smallest, while that takes no time. */

@@ -11,29 +11,25 @@ export interface Candidate extends RowHit {
 
 /** The best `limit` of the hits offered, in a heap whose root is the worst kept. Equal scores: the lower row is better. */
 export class Top {
-  readonly #rows: Float64Array;
-  readonly #scores: Float64Array;
-  readonly #positions: Uint32Array;
+  readonly limit: number;
+  /** Plain arrays: so small a typed array takes longer to allocate than to fill. */
+  readonly #rows: number[] = [];
+  readonly #scores: number[] = [];
+  readonly #positions: number[] = [];
   #size = 0;
 
   constructor(limit: number) {
-    this.#rows = new Float64Array(limit);
-    this.#scores = new Float64Array(limit);
-    this.#positions = new Uint32Array(limit);
-  }
-
-  get limit(): number {
-    return this.#rows.length;
+    this.limit = limit;
   }
 
   /** A hit scoring less than this cannot get in. */
   get floor(): number {
-    if (this.#size < this.#rows.length) return Number.NEGATIVE_INFINITY;
+    if (this.#size < this.limit) return Number.NEGATIVE_INFINITY;
     return this.#size > 0 ? (this.#scores[0] as number) : Number.POSITIVE_INFINITY;
   }
 
   offer(row: number, score: number, position = 0): void {
-    if (this.#size < this.#rows.length) {
+    if (this.#size < this.limit) {
       this.#siftUp(this.#size++, row, score, position);
     } else if (this.#size > 0 && isWorse(this.#scores[0] as number, this.#rows[0] as number, score, row)) {
       this.#siftDown(row, score, position);

@@ -1,7 +1,7 @@
 import type { Kernels } from "./kernel.ts";
 import type { ScanPart, SegmentArrays } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
-import { BLOCK_ROWS, type Desk, dot, hasVector, type Vectors, writeInt16 } from "./vectors.ts";
+import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeInt16 } from "./vectors.ts";
 
 /** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
 const FLOAT_SPARE = 12;
@@ -19,7 +19,7 @@ export function searchVectors(
   kernels: Kernels,
   desk: Desk,
 ): RowHit[] {
-  if (query.every((value) => value === 0)) return [];
+  if (isZero(query)) return [];
   const top = new Top(limit);
   for (const part of parts) {
     const { vectors, rows } = part.arrays;

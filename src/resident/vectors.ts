@@ -126,6 +126,11 @@ export function dot(values: Float32Array, from: number, query: Float32Array): nu
   return a + b + c + d;
 }
 
+export function isZero(vector: Float32Array): boolean {
+  for (let i = 0; i < vector.length; i++) if (vector[i] !== 0) return false;
+  return true;
+}
+
 function largest(vector: Float32Array): number {
   let found = 0;
   for (let i = 0; i < vector.length; i++) found = Math.max(found, Math.abs(vector[i] as number));

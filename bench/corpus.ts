@@ -1,4 +1,4 @@
-/** The texts of the benchmark: 50 passages, questions that never repeat, and an answer, in Korean and English. */
+/** The texts of the benchmark: passages, 50 or as many as asked for, questions that never repeat, and an answer, in Korean and English. */
 
 /** Length of the vectors that the embedding stage returns. */
 export const DIMENSIONS = 384;
@@ -35,15 +35,20 @@ const SENTENCES = [
     `Unused ${en} allowances expire on the last day of month ${(n % 12) + 1}, unless the law says otherwise.`,
 ] as const;
 
-export const documents: readonly BenchDocument[] = Array.from({ length: 50 }, (_, n) => {
-  const [ko, en] = pick(TOPICS, n);
-  const part = Math.floor(n / TOPICS.length) + 1;
-  return {
-    id: `handbook/${n}`,
-    title: `${ko} 규정 제${part}조 (${en}, article ${part})`,
-    text: SENTENCES.map((sentence, line) => sentence(ko, en, n + line)).join(" "),
-  };
-});
+export const DOCUMENTS_DEFAULT = 50;
+
+/** One passage each. */
+export function documentsOf(count: number): BenchDocument[] {
+  return Array.from({ length: count }, (_, n) => {
+    const [ko, en] = pick(TOPICS, n);
+    const part = Math.floor(n / TOPICS.length) + 1;
+    return {
+      id: `handbook/${n}`,
+      title: `${ko} 규정 제${part}조 (${en}, article ${part})`,
+      text: SENTENCES.map((sentence, line) => sentence(ko, en, n + line)).join(" "),
+    };
+  });
+}
 
 /** What the reranker and the prompt see of a document. */
 export function passageText({ title, text }: BenchDocument): string {

@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerParent, processUsage } from "./child.ts";
-import { documents, passageText, question } from "./corpus.ts";
+import { documentsOf, passageText, question } from "./corpus.ts";
 
 /** The load generator: clients that each wait for one answer before they ask for the next, over kept-alive connections. */
 export interface LoadPlan {
@@ -38,7 +38,7 @@ export interface LoadResult {
 
 const agent = new Agent({ keepAlive: true });
 const DELTA = { system: /event: text-delta\n/g, stages: /"content":"[^"]/g };
-const PASSAGES = documents.slice(0, 20).map(passageText);
+const PASSAGES = documentsOf(20).map(passageText);
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const samples: Sample[] = [];

@@ -3,10 +3,11 @@ import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerParent, processUsage } from "./child.ts";
-import { DIMENSIONS, documents } from "./corpus.ts";
+import { DIMENSIONS, DOCUMENTS_DEFAULT, documentsOf } from "./corpus.ts";
 
 /** Ragline as it is served, over the stages: everything at its default except where embedding, reranking and answers come from. */
-const [, , stages = "", cacheUse = "sqlite", build = "src"] = process.argv;
+const [, , stages = "", cacheUse = "sqlite", build = "src", passages = DOCUMENTS_DEFAULT] = process.argv;
+const documents = documentsOf(Number(passages));
 const { createRagline } = (await load("index")) as typeof import("../src/index.ts");
 const { createServer } = (await load("http/server")) as typeof import("../src/http/server.ts");
 
@@ -26,8 +27,8 @@ const profiler = new Session();
 const commands = {
   async listen(): Promise<string> {
     for (const document of documents) await ragline.addDocument({ ...document, format: "text" });
-    const { passages } = await ragline.status();
-    if (passages !== documents.length) throw new Error(`${passages} passages are indexed, not ${documents.length}`);
+    const indexed = (await ragline.status()).passages;
+    if (indexed !== documents.length) throw new Error(`${indexed} passages are indexed, not ${documents.length}`);
     return server.listen({ port: 0, host: "127.0.0.1" });
   },
   usage: processUsage,

@@ -1,20 +1,20 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answerParent, processUsage } from "./child.ts";
-import { documents, passageText } from "./corpus.ts";
+import { DOCUMENTS_DEFAULT, documentsOf, passageText } from "./corpus.ts";
 
 /**
- * What a good engineer would write by hand for the same answer: embed, scan 50 vectors, rerank, prompt, relay the model's
+ * What a good engineer would write by hand for the same answer: embed, scan the vectors, rerank, prompt, relay the model's
  * tokens. No framework, and nothing that is not needed for that: no sessions, no text search, no token budget, no citation
  * check, no cache. It checks status codes, minds backpressure and stops the model when the client leaves.
  */
-const [, , stages = ""] = process.argv;
+const [, , stages = "", passages = DOCUMENTS_DEFAULT] = process.argv;
 const SYSTEM = "Answer from the passages alone, cite them as [n], and answer in the question's language.";
 const TOP = 20;
 const KEEP = 5;
 
 const agent = new Agent({ keepAlive: true });
-const texts = documents.map(passageText);
+const texts = documentsOf(Number(passages)).map(passageText);
 let vectors: Float32Array[] = [];
 
 const server = createServer(async (incoming, response) => {
@@ -46,10 +46,10 @@ async function answer(question: string, response: ServerResponse, signal: AbortS
   if (!vector) throw new Error("no vector");
   const found = nearest(vector, TOP).map((row) => texts[row] ?? "");
   const ranked = (await postJson("/rerank", { query: question, texts: found }, signal)) as { index: number }[];
-  const passages = ranked.slice(0, KEEP).map(({ index }, n) => `[${n + 1}] ${found[index]}`);
+  const quoted = ranked.slice(0, KEEP).map(({ index }, n) => `[${n + 1}] ${found[index]}`);
   const messages = [
     { role: "system", content: SYSTEM },
-    { role: "user", content: `Passages:\n\n${passages.join("\n\n")}\n\nQuestion: ${question}` },
+    { role: "user", content: `Passages:\n\n${quoted.join("\n\n")}\n\nQuestion: ${question}` },
   ];
   const body = { model: "bench", messages, stream: true, stream_options: { include_usage: true }, max_tokens: 1024 };
   const upstream = await post("/v1/chat/completions", body, signal);

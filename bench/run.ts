@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import { canPin, LOAD_CORE, SYSTEM_CORE } from "./cores.ts";
+import { DOCUMENTS_DEFAULT } from "./corpus.ts";
 import type { LoadCommands } from "./load.ts";
 import type { RaglineCommands } from "./ragline.ts";
 import type { SystemCommands } from "./relay.ts";
@@ -21,6 +22,7 @@ share another. Takes about two and a half minutes.
   --json             the last line is one JSON object with every figure
   --check            exit code 1 where a bar is missed
   --dist             measure the built package in dist/ rather than src/
+  --passages <n>     how many passages are searched, 50 by default
   --profile <folder> no benchmark: CPU profiles of Ragline's main thread under load, for Chrome's DevTools
   --help             this text
 `;
@@ -31,6 +33,7 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     dist: { type: "boolean", default: false },
+    passages: { type: "string", default: String(DOCUMENTS_DEFAULT) },
     profile: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -79,13 +82,23 @@ async function main(): Promise<void> {
     const bench: Bench = { stages, load: start<LoadCommands>("load generator", "./load.ts", LOAD_CORE), log };
     const url = await stages.call("listen");
     const build = options.dist ? "dist" : "src";
-    const withCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [url, "sqlite", build]);
+    const withCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [
+      url,
+      "sqlite",
+      build,
+      options.passages,
+    ]);
     if (options.profile) {
       await profile(bench, withCache, options.profile);
       return;
     }
-    const withoutCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [url, "none", build]);
-    const relay = start<SystemCommands>("relay", "./relay.ts", SYSTEM_CORE, [url]);
+    const withoutCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [
+      url,
+      "none",
+      build,
+      options.passages,
+    ]);
+    const relay = start<SystemCommands>("relay", "./relay.ts", SYSTEM_CORE, [url, options.passages]);
     const ragline = await target("ragline", withCache);
     const noCache = await target("ragline, no cache", withoutCache);
     const byHand = await target("relay", relay);

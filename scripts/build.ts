@@ -9,6 +9,7 @@ import { build } from "esbuild";
  */
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 await rm("dist", { recursive: true, force: true });
+await import("./kernel.ts");
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
 const counter = "dist/adapters/token-counter/o200k.js";
 await build({

@@ -15,13 +15,22 @@ export class ColumnBuilder<T> {
   }
 
   set(passage: number, value: T): void {
+    this.setCode(passage, this.encode(value));
+  }
+
+  setCode(passage: number, code: number): void {
+    this.#codes[passage] = code;
+  }
+
+  /** The value's code, a new one if need be. */
+  encode(value: T): number {
     const key = JSON.stringify(value);
     let code = this.#codeOf.get(key);
     if (code === undefined) {
       code = this.#values.push(value);
       this.#codeOf.set(key, code);
     }
-    this.#codes[passage] = code;
+    return code;
   }
 
   build(): Column<T> {

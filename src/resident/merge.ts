@@ -1,82 +1,243 @@
-import { valueAt } from "./columns.ts";
-import { type LiveSegment, type PassageRecord, type Segment, SegmentWriter } from "./segment.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import type { MetadataValue } from "../types.ts";
+import { type Column, ColumnBuilder } from "./columns.ts";
+import { allocatePostings, type Postings } from "./postings.ts";
+import {
+  columnOf,
+  type DocumentRuns,
+  type LiveSegment,
+  noRemovals,
+  type Segment,
+  sharedFloats,
+  sharedInts,
+  wholeSegment,
+} from "./segment.ts";
+import { allocateVectors, rowsMax, setVector, type Vectors, vectorAt } from "./vectors.ts";
 
 /** A segment is merged into the ones before it until each is at least this many times as large as all after it. */
 const SIZE_RATIO = 2;
+/** Rows of arrays, pairs of postings, and vectors that one step moves: each a fraction of a millisecond. */
+const STEP_ROWS = 16_384;
+const STEP_VECTORS = 128;
+const REMOVED = -1;
 
 /**
- * The same passages in at most about log2(n) segments, largest first: the sizes fall geometrically, so that a passage is
- * rewritten about log2(n) times as the index grows. Also rewrites segments of which over half is removed.
+ * Which segments to merge into one: the sizes shall fall geometrically, so that a passage is rewritten about log2(n) times as
+ * the index grows. Also a single one of which over half is removed. Empty: nothing to do.
  */
-export function mergeSegments(
-  segments: readonly LiveSegment[],
-  vocabulary: Vocabulary,
-  dimensions: number | null,
-): LiveSegment[] {
-  const kept: LiveSegment[] = [];
-  const ordered = segments.filter((live) => live.passages > 0).sort((a, b) => b.passages - a.passages);
-  const sizes = ordered.map((live) => live.passages);
+export function segmentsToMerge(segments: readonly LiveSegment[], dimensions: number | null): LiveSegment[] {
+  const ordered = segments.toSorted((a, b) => b.passages - a.passages);
+  const most = dimensions === null ? Number.POSITIVE_INFINITY : rowsMax(dimensions);
   let after = 0;
   let from = ordered.length;
   for (let i = ordered.length - 1; i >= 0; i--) {
-    const size = sizes[i] as number;
+    const size = ordered[i]?.passages ?? 0;
+    if (size + after > most) break;
     if (i < ordered.length - 1 && size < SIZE_RATIO * after) from = i;
     after += size;
   }
-  for (const live of ordered.slice(0, from)) {
-    kept.push(live.passages * 2 < live.segment.size ? rewritten([live], vocabulary, dimensions) : live);
-  }
-  if (from < ordered.length) kept.push(rewritten(ordered.slice(from), vocabulary, dimensions));
-  return kept;
+  if (from < ordered.length) return ordered.slice(from);
+  return ordered.filter((one) => one.passages * 2 < one.segment.size).slice(0, 1);
 }
 
-/** One segment with the live passages of several. */
-function rewritten(sources: readonly LiveSegment[], vocabulary: Vocabulary, dimensions: number | null): LiveSegment {
-  const places = sources
-    .flatMap(({ segment, removed }) =>
-      Array.from({ length: segment.size }, (_, from) => ({ segment, from })).filter(
-        ({ from }) => removed?.[from] !== 1,
-      ),
-    )
-    .sort(
-      (a, b) =>
-        (a.segment.documentRows[a.from] as number) - (b.segment.documentRows[b.from] as number) ||
-        (a.segment.rows[a.from] as number) - (b.segment.rows[b.from] as number),
-    );
-  const positions = new Map(sources.map(({ segment }) => [segment, new Int32Array(segment.size).fill(-1)]));
-  const writer = new SegmentWriter(places.length, dimensions);
-  for (const [position, { segment, from }] of places.entries()) {
-    const moved = positions.get(segment);
-    if (moved) moved[from] = position;
-    writer.place(position, recordAt(segment, from));
+/**
+ * One segment with the live passages of several, in steps that each take a fraction of a millisecond. Passages keep their order
+ * within each source, so that postings stay ascending.
+ */
+export function* mergeSteps(
+  sources: readonly LiveSegment[],
+  dimensions: number | null,
+  asOf: number,
+): Generator<void, LiveSegment> {
+  const size = sources.reduce((sum, source) => sum + source.passages, 0);
+  const moves: Int32Array[] = [];
+  let moved = 0;
+  for (const source of sources) {
+    moves.push(movesOf(source, moved));
+    moved += source.passages;
+    yield;
   }
-  for (const [segment, moved] of positions) copyPostings(segment, moved, writer);
-  const tokens = sources.reduce((sum, live) => sum + live.tokens, 0);
-  return { segment: writer.build(vocabulary.size), removed: null, passages: places.length, tokens };
-}
-
-function recordAt(segment: Segment, position: number): PassageRecord {
-  const { vectors } = segment;
-  return {
-    row: segment.rows[position] as number,
-    documentRow: segment.documentRows[position] as number,
-    length: segment.lengths[position] as number,
-    vector: vectors?.values.subarray(position * vectors.dimensions, (position + 1) * vectors.dimensions) ?? null,
-    metadata: [...segment.columns].flatMap(([field, column]) => {
-      const value = valueAt(column, position);
-      return value === undefined ? [] : [[field, value] as const];
-    }),
-    groups: valueAt(segment.groups, position) ?? [],
+  const rows = sharedFloats(size);
+  const lengths = sharedInts(size);
+  const columns = new Map<string, ColumnBuilder<MetadataValue>>();
+  const groups = new ColumnBuilder<readonly string[]>(size);
+  const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
+  for (const [i, { segment }] of sources.entries()) {
+    const to = moves[i] as Int32Array;
+    yield* copyEach(to, (from, at) => {
+      rows[at] = segment.arrays.rows[from] as number;
+      lengths[at] = segment.arrays.lengths[from] as number;
+    });
+    yield* copyColumn(segment.groups, groups, to);
+    for (const [field, column] of segment.columns) yield* copyColumn(column, columnOf(columns, field, size), to);
+    if (vectors && segment.arrays.vectors) yield* copyVectors(segment.arrays.vectors, vectors, to);
+  }
+  const postings = yield* mergePostings(
+    sources.map(({ segment }) => segment.arrays.postings),
+    moves,
+  );
+  const documents = yield* mergeDocuments(
+    sources.map(({ segment }) => segment.documents),
+    moves,
+  );
+  const segment: Segment = {
+    size,
+    arrays: { rows, lengths, postings, vectors },
+    documents,
+    columns: new Map([...columns].map(([field, column]) => [field, column.build()])),
+    groups: groups.build(),
+    asOf,
+    removals: noRemovals(),
   };
+  return wholeSegment(segment);
 }
 
-function copyPostings({ postings }: Segment, moved: Int32Array, writer: SegmentWriter): void {
-  for (let i = 0; i < postings.terms.length; i++) {
-    const term = postings.terms[i] as number;
-    for (let p = postings.offsets[i] as number; p < (postings.offsets[i + 1] as number); p++) {
-      const position = moved[postings.passages[p] as number] as number;
-      if (position >= 0) writer.postings.add(term, position, postings.counts[p] as number);
+/** Where each passage goes: from `first` on, one after the other; -1: it is removed. */
+function movesOf({ segment, live }: LiveSegment, first: number): Int32Array {
+  const moves = new Int32Array(segment.size);
+  let next = first;
+  for (let i = 0; i < moves.length; i++) moves[i] = live?.[i] === 0 ? REMOVED : next++;
+  return moves;
+}
+
+function* copyEach(moves: Int32Array, copy: (from: number, to: number) => void, step = STEP_ROWS): Generator<void> {
+  for (let from = 0; from < moves.length; from++) {
+    const to = moves[from] as number;
+    if (to >= 0) copy(from, to);
+    if (from % step === step - 1) yield;
+  }
+}
+
+function* copyColumn<T>(column: Column<T>, into: ColumnBuilder<T>, moves: Int32Array): Generator<void> {
+  const codes = new Uint32Array(column.values.length + 1);
+  yield* copyEach(
+    moves,
+    (from, to) => {
+      const code = column.codes[from] as number;
+      if (code === 0) return;
+      if (codes[code] === 0) codes[code] = into.encode(column.values[code - 1] as T);
+      into.setCode(to, codes[code] as number);
+    },
+    STEP_ROWS / 16,
+  );
+}
+
+function copyVectors(source: Vectors, into: Vectors, moves: Int32Array): Generator<void> {
+  const [from, to] = [source.bytes, into.bytes];
+  if (!from || !to) {
+    return copyEach(moves, (row, at) => setVector(into, at, vectorAt(source, row)), STEP_VECTORS);
+  }
+  const { stride } = source;
+  return copyEach(
+    moves,
+    (row, at) => {
+      into.values.set(vectorAt(source, row), at * stride);
+      to.codes.set(from.codes.subarray(row * stride, (row + 1) * stride), at * stride);
+      to.scales[at] = from.scales[row] as number;
+    },
+    STEP_VECTORS * 2,
+  );
+}
+
+function* mergePostings(sources: readonly Postings[], moves: readonly Int32Array[]): Generator<void, Postings> {
+  const { terms, pairs } = yield* countLive(sources, moves);
+  const merged = allocatePostings(terms, pairs);
+  const heads = sources.map(() => 0);
+  let place = 0;
+  let at = 0;
+  let sinceYield = 0;
+  for (let term = nextTerm(sources, heads); term < Number.POSITIVE_INFINITY; term = nextTerm(sources, heads)) {
+    const start = at;
+    for (const [i, source] of sources.entries()) {
+      const head = heads[i] as number;
+      if (source.terms[head] !== term) continue;
+      heads[i] = head + 1;
+      const to = moves[i] as Int32Array;
+      for (let p = source.starts[head] as number; p < (source.ends[head] as number); p++) {
+        const position = to[source.passages[p] as number] as number;
+        if (position < 0) continue;
+        merged.passages[at] = position;
+        merged.counts[at++] = source.counts[p] as number;
+      }
+    }
+    if (at > start) {
+      merged.terms[place] = term;
+      merged.starts[place] = start;
+      merged.ends[place++] = at;
+    }
+    sinceYield += at - start + 8;
+    if (sinceYield > STEP_ROWS) {
+      sinceYield = 0;
+      yield;
     }
   }
+  return merged;
+}
+
+/** The lowest term that is still to come. */
+function nextTerm(sources: readonly Postings[], heads: readonly number[]): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < sources.length; i++) {
+    const term = sources[i]?.terms[heads[i] as number];
+    if (term !== undefined && term < lowest) lowest = term;
+  }
+  return lowest;
+}
+
+/** How many terms and pairs of them and passages are left. */
+function* countLive(
+  sources: readonly Postings[],
+  moves: readonly Int32Array[],
+): Generator<void, { terms: number; pairs: number }> {
+  const highest = Math.max(-1, ...sources.map(({ terms }) => terms.at(-1) ?? -1));
+  const isLive = new Uint8Array(highest + 1);
+  let pairs = 0;
+  let sinceYield = 0;
+  for (const [i, { terms, starts, ends, passages }] of sources.entries()) {
+    const to = moves[i] as Int32Array;
+    for (let place = 0; place < terms.length; place++) {
+      const before = pairs;
+      for (let p = starts[place] as number; p < (ends[place] as number); p++) {
+        if ((to[passages[p] as number] as number) >= 0) pairs++;
+      }
+      if (pairs > before) isLive[terms[place] as number] = 1;
+      sinceYield += (ends[place] as number) - (starts[place] as number) + 2;
+      if (sinceYield > STEP_ROWS * 4) {
+        sinceYield = 0;
+        yield;
+      }
+    }
+  }
+  return { terms: isLive.reduce((sum, one) => sum + one, 0), pairs };
+}
+
+/** The sources' runs are in order each; passages of one that are left stand together again. */
+function* mergeDocuments(
+  sources: readonly DocumentRuns[],
+  moves: readonly Int32Array[],
+): Generator<void, DocumentRuns> {
+  const rows: number[] = [];
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const heads = sources.map(() => 0);
+  for (let taken = 1; ; taken++) {
+    let from = -1;
+    for (let i = 0; i < sources.length; i++) {
+      const row = sources[i]?.rows[heads[i] as number];
+      if (row !== undefined && (from < 0 || row < (sources[from]?.rows[heads[from] as number] ?? 0))) from = i;
+    }
+    const source = sources[from];
+    if (!source) break;
+    const run = heads[from] as number;
+    heads[from] = run + 1;
+    const kept = (moves[from] as Int32Array)
+      .subarray(source.starts[run] as number, source.ends[run] as number)
+      .filter((position) => position >= 0);
+    if (kept.length > 0) {
+      rows.push(source.rows[run] as number);
+      starts.push(kept[0] as number);
+      ends.push((kept.at(-1) as number) + 1);
+    }
+    if (taken % 1024 === 0) yield;
+  }
+  return { rows: Float64Array.from(rows), starts: Uint32Array.from(starts), ends: Uint32Array.from(ends) };
 }

@@ -1,18 +1,33 @@
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
+import { queryTokens } from "../text/tokens.ts";
 import type { Filter } from "../types.ts";
 import { select } from "./columns.ts";
 import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
-import { type Searchable, searchText, searchVectors } from "./legs.ts";
-import { mergeSegments } from "./merge.ts";
-import { buildSegment, type LiveSegment, type ResidentPassage, withoutDocuments } from "./segment.ts";
-import type { RowHit } from "./top.ts";
+import { mergeSteps, segmentsToMerge } from "./merge.ts";
+import { findTerm } from "./postings.ts";
+import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
+import {
+  buildSegment,
+  type LiveSegment,
+  liveFrequency,
+  type ResidentPassage,
+  type Segment,
+  wholeSegment,
+  withoutDocuments,
+} from "./segment.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
+export type { ScanPlan, ScanResult } from "./scan.ts";
 export type { ResidentPassage } from "./segment.ts";
 export type { RowHit } from "./top.ts";
 
 /** How many known fields an error names. */
 const FIELDS_NAMED_MAX = 20;
+/** So few passages are merged at once, without a pause. */
+const MERGED_AT_ONCE_MAX = 128;
+/** How long a merge in the background works before others get the event loop. */
+const MERGE_SLICE_MS = 1;
 
 export interface PartitionChange {
   /** Document rows whose passages go. */
@@ -33,61 +48,177 @@ export interface PartitionQuery {
   readonly groups: readonly string[];
 }
 
+interface WeighedTerm {
+  readonly term: number;
+  readonly weight: number;
+  readonly places: readonly number[];
+}
+
+/** A segment with what of it a search may return: one byte a passage, 1 where allowed; null: all of it. */
+interface Searchable {
+  readonly live: LiveSegment;
+  readonly allowed: Uint8Array | null;
+}
+
 /**
  * The searchable passages of one tenant's collection, in memory: BM25 over postings in typed arrays and an exact scan of
  * the vectors. Segments are immutable and removals are marked in a copy, so that a search sees one state throughout.
+ * Larger segments are merged in the background, a millisecond at a time.
  */
 export class Partition {
   readonly #vocabulary = new Vocabulary();
+  readonly #scanner = new Scanner(0);
   #segments: readonly LiveSegment[] = [];
+  #asOf = 0;
+  #merging: Promise<void> | null = null;
+  /** Documents removed since the merge that is under way began. */
+  #removedMeanwhile: number[] = [];
 
   /** Live passages. */
   get passages(): number {
     return this.#segments.reduce((sum, live) => sum + live.passages, 0);
   }
 
-  /**
-   * Makes the change visible at once, as a whole. Rejects with `conflict`, changing nothing, where an added vector has
-   * another length than the partition's.
-   */
-  apply({ removedDocuments, added }: PartitionChange): void {
-    const left = this.#segments.map((live) => withoutDocuments(live, removedDocuments));
-    const dimensions = commonDimensions(left, added);
-    if (added.length > 0) {
-      const segment = buildSegment(added, this.#vocabulary, dimensions);
-      const tokens = segment.lengths.reduce((sum, length) => sum + length, 0);
-      left.push({ segment, removed: null, passages: segment.size, tokens });
-    }
-    this.#segments = mergeSegments(left, this.#vocabulary, dimensions);
+  get segments(): readonly Segment[] {
+    return this.#segments.map(({ segment }) => segment);
+  }
+
+  get vocabulary(): Vocabulary {
+    return this.#vocabulary;
+  }
+
+  /** Resolves when no merge is under way. */
+  async merged(): Promise<void> {
+    while (this.#merging) await this.#merging;
   }
 
   /**
-   * Both legs, best first, each on its own scale: BM25 above 0, cosine −1 to 1. Equal scores are ordered by row.
+   * Makes the change visible at once, as a whole. Rejects with `conflict`, changing nothing, where an added vector has
+   * another length than the partition's. `asOf`: a number of the caller's for this state, kept with the segments.
+   */
+  apply({ removedDocuments, added }: PartitionChange, asOf = 0): void {
+    const left = this.#segments.map((live) => withoutDocuments(live, removedDocuments));
+    const dimensions = commonDimensions(left, added);
+    if (added.length > 0) left.push(wholeSegment(buildSegment(added, this.#vocabulary, dimensions, asOf)));
+    this.#asOf = asOf;
+    this.#segments = left.filter((live) => live.passages > 0);
+    for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
+    this.#mergeSmall();
+    this.#merging ??= this.#mergeAll();
+  }
+
+  /** Takes over a segment as it once was, without the documents that have changed since. */
+  restore(segment: Segment, removedDocuments: readonly number[]): void {
+    this.#segments = [...this.#segments, withoutDocuments(wholeSegment(segment), removedDocuments)];
+  }
+
+  /** On this thread. See `plan` for what it rejects. */
+  search(query: PartitionQuery): ScanResult {
+    return this.#scanner.scan(this.plan(query));
+  }
+
+  /**
+   * What a search would do, decided on the state as it is now.
    * Rejects with `request_invalid` where the filter is malformed or names a field that no passage readable by `groups`
    * has, and with `conflict` where the vector has another length than the stored ones.
    */
-  search({ vector, text, limit, filter, groups }: PartitionQuery): { byText: RowHit[]; byVector: RowHit[] } {
+  plan({ vector, text, limit, filter, groups }: PartitionQuery): ScanPlan {
     const readable = this.#segments.map((live) => ({ live, allowed: readableMask(live, groups) }));
     const dimensions = dimensionsOf(this.#segments);
     if (vector && dimensions !== null && vector.length !== dimensions) {
       throw lengthConflict("The query's", vector.length, dimensions);
     }
     const searchables = filter ? filtered(readable, readFilter(filter)) : readable;
+    const passages = this.passages;
+    const terms = text === undefined ? [] : this.#weigh(text, passages);
     return {
-      byText: text === undefined ? [] : searchText(searchables, text, this.#vocabulary, limit),
-      byVector: vector === undefined ? [] : searchVectors(searchables, vector, limit),
+      parts: searchables.map(({ live, allowed }, i) => {
+        const places = new Int32Array(terms.length);
+        for (let t = 0; t < places.length; t++) places[t] = terms[t]?.places[i] ?? -1;
+        return { arrays: live.segment.arrays, allowed, places };
+      }),
+      weights: Float64Array.from(terms, ({ weight }) => weight),
+      averageLength: this.#segments.reduce((sum, live) => sum + live.tokens, 0) / passages,
+      vector: vector ?? null,
+      limit: Math.min(limit, passages),
     };
+  }
+
+  /** The query's terms, heaviest first, with their place in each segment's postings. */
+  #weigh(text: string, passages: number): WeighedTerm[] {
+    const counts = new Map<number, number>();
+    for (const token of queryTokens(text, this.#vocabulary.stem)) {
+      const term = this.#vocabulary.find(token);
+      if (term !== undefined) counts.set(term, (counts.get(term) ?? 0) + 1);
+    }
+    const weighed: WeighedTerm[] = [];
+    for (const [term, count] of counts) {
+      const places: number[] = [];
+      let frequency = 0;
+      for (const live of this.#segments) {
+        const place = findTerm(live.segment.arrays.postings, term);
+        places.push(place);
+        if (place >= 0) frequency += liveFrequency(live, place);
+      }
+      const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
+      weighed.push({ term, weight, places });
+    }
+    return weighed.sort((x, y) => y.weight - x.weight || x.term - y.term);
+  }
+
+  /** Merges the smallest, while that takes no time. */
+  #mergeSmall(): void {
+    if (this.#merging) return;
+    const dimensions = dimensionsOf(this.#segments);
+    const small = this.#segments.filter((live) => live.passages <= MERGED_AT_ONCE_MAX / 2);
+    const sources = segmentsToMerge(small, dimensions);
+    if (sources.length === 0 || sources.reduce((sum, live) => sum + live.passages, 0) > MERGED_AT_ONCE_MAX) return;
+    const steps = mergeSteps(sources, dimensions, this.#asOf);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    this.#replace(sources, step.value);
+  }
+
+  /** Null: there is nothing to merge. */
+  #mergeAll(): Promise<void> | null {
+    const dimensions = dimensionsOf(this.#segments);
+    const sources = segmentsToMerge(this.#segments, dimensions);
+    if (sources.length === 0) return null;
+    this.#removedMeanwhile = [];
+    return this.#mergeInSlices(sources, dimensions).then(() => {
+      this.#merging = this.#mergeAll();
+    });
+  }
+
+  async #mergeInSlices(sources: readonly LiveSegment[], dimensions: number | null): Promise<void> {
+    const steps = mergeSteps(sources, dimensions, this.#asOf);
+    for (;;) {
+      await yieldToOthers();
+      const until = performance.now() + MERGE_SLICE_MS;
+      while (performance.now() < until) {
+        const step = steps.next();
+        if (!step.done) continue;
+        this.#replace(sources, withoutDocuments(step.value, this.#removedMeanwhile));
+        return;
+      }
+    }
+  }
+
+  #replace(sources: readonly LiveSegment[], merged: LiveSegment): void {
+    const gone = new Set(sources.map(({ segment }) => segment));
+    const kept = this.#segments.filter(({ segment }) => !gone.has(segment));
+    this.#segments = merged.passages > 0 ? [...kept, merged] : kept;
   }
 }
 
 /** What is neither removed nor of other groups; null where that is everything. */
-function readableMask({ segment, removed }: LiveSegment, groups: readonly string[]): Uint8Array | null {
+function readableMask({ segment, live }: LiveSegment, groups: readonly string[]): Uint8Array | null {
   const { values } = segment.groups;
   const isOpen = (of: readonly string[] | undefined) =>
     of === undefined || of.length === 0 || of.some((group) => groups.includes(group));
-  if (values.every(isOpen)) return removed ? removed.map((gone) => 1 - gone) : null;
+  if (values.every(isOpen)) return live;
   const mask = select(segment.groups, isOpen);
-  if (removed) for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] as number) & (1 - (removed[i] as number));
+  if (live) for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] as number) & (live[i] as number);
   return mask;
 }
 
@@ -124,7 +255,7 @@ function hasField({ live, allowed }: Searchable, field: string): boolean {
 }
 
 function dimensionsOf(segments: readonly LiveSegment[]): number | null {
-  return segments.find(({ segment }) => segment.vectors)?.segment.vectors?.dimensions ?? null;
+  return segments.find(({ segment }) => segment.arrays.vectors)?.segment.arrays.vectors?.dimensions ?? null;
 }
 
 /** The length of all vectors, kept and added; null where there is none. */

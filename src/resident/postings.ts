@@ -1,9 +1,13 @@
-/** An inverted index in compressed sparse rows: the passages that hold `terms[i]` stand at `offsets[i]` to `offsets[i + 1]`. */
+/**
+ * An inverted index in compressed rows: the passages that hold `terms[i]` stand at `starts[i]` to `ends[i]`, and beside each
+ * how often it holds it. Whatever else a ranking needs of a (term, passage) pair is one more array beside `counts`.
+ */
 export interface Postings {
   /** Vocabulary numbers, ascending. */
   readonly terms: Uint32Array;
-  readonly offsets: Uint32Array;
-  /** Positions of passages in the segment, in no particular order within a term. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Positions of passages in the segment, ascending within a term. */
   readonly passages: Uint32Array;
   /** How often the term stands in the passage, at most 65,535. */
   readonly counts: Uint16Array;
@@ -11,76 +15,68 @@ export interface Postings {
 
 const COUNT_MAX = 65_535;
 
-/** Collects (term, passage, count) triples in any order and sorts them by term in linear time. */
+/** Room for postings of so many terms and pairs, in memory that other threads can see. */
+export function allocatePostings(terms: number, pairs: number): Postings {
+  return {
+    terms: new Uint32Array(new SharedArrayBuffer(terms * 4)),
+    starts: new Uint32Array(new SharedArrayBuffer(terms * 4)),
+    ends: new Uint32Array(new SharedArrayBuffer(terms * 4)),
+    passages: new Uint32Array(new SharedArrayBuffer(pairs * 4)),
+    counts: new Uint16Array(new SharedArrayBuffer(pairs * 2)),
+  };
+}
+
+/** Collects the passages' terms, passage by passage, and orders them by term. */
 export class PostingsBuilder {
-  #terms = new Uint32Array(1024);
-  #passages = new Uint32Array(1024);
-  #counts = new Uint16Array(1024);
-  #size = 0;
+  readonly #terms: number[] = [];
+  readonly #passages: number[] = [];
+  readonly #counts: number[] = [];
 
+  /** Passages in ascending order. */
   add(term: number, passage: number, count: number): void {
-    if (this.#size === this.#terms.length) this.#grow();
-    this.#terms[this.#size] = term;
-    this.#passages[this.#size] = passage;
-    this.#counts[this.#size] = Math.min(count, COUNT_MAX);
-    this.#size++;
+    this.#terms.push(term);
+    this.#passages.push(passage);
+    this.#counts.push(Math.min(count, COUNT_MAX));
   }
 
-  /** `vocabularySize` is above every term added. */
-  build(vocabularySize: number): Postings {
-    const places = new Uint32Array(vocabularySize + 1);
-    for (let i = 0; i < this.#size; i++) bump(places, (this.#terms[i] as number) + 1);
-    let distinct = 0;
-    for (let term = 0; term < vocabularySize; term++) if ((places[term + 1] as number) > 0) distinct++;
-    const terms = new Uint32Array(distinct);
-    const offsets = new Uint32Array(distinct + 1);
-    for (let term = 0, next = 0; term < vocabularySize; term++) {
-      const frequency = places[term + 1] as number;
-      places[term + 1] = (places[term] as number) + frequency;
-      if (frequency === 0) continue;
-      terms[next++] = term;
-      offsets[next] = places[term + 1] as number;
+  build(): Postings {
+    const sizes = new Map<number, number>();
+    for (const term of this.#terms) sizes.set(term, (sizes.get(term) ?? 0) + 1);
+    const postings = allocatePostings(sizes.size, this.#terms.length);
+    const places = new Map<number, number>();
+    let start = 0;
+    for (const [place, term] of Uint32Array.from(sizes.keys()).sort().entries()) {
+      postings.terms[place] = term;
+      postings.starts[place] = start;
+      postings.ends[place] = start;
+      places.set(term, place);
+      start += sizes.get(term) ?? 0;
     }
-    const passages = new Uint32Array(this.#size);
-    const counts = new Uint16Array(this.#size);
-    for (let i = 0; i < this.#size; i++) {
-      const place = bump(places, this.#terms[i] as number);
-      passages[place] = this.#passages[i] as number;
-      counts[place] = this.#counts[i] as number;
+    for (const [i, term] of this.#terms.entries()) {
+      const place = places.get(term) ?? 0;
+      const at = postings.ends[place] as number;
+      postings.ends[place] = at + 1;
+      postings.passages[at] = this.#passages[i] as number;
+      postings.counts[at] = this.#counts[i] as number;
     }
-    return { terms, offsets, passages, counts };
-  }
-
-  #grow(): void {
-    const capacity = this.#terms.length * 2;
-    this.#terms = enlarged(this.#terms, new Uint32Array(capacity));
-    this.#passages = enlarged(this.#passages, new Uint32Array(capacity));
-    this.#counts = enlarged(this.#counts, new Uint16Array(capacity));
+    return postings;
   }
 }
 
 /** Where the term's passages stand, or -1. */
 export function findTerm(postings: Postings, term: number): number {
-  let low = 0;
-  let high = postings.terms.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = postings.terms[middle] as number;
-    if (found === term) return middle;
-    if (found < term) low = middle + 1;
-    else high = middle - 1;
+  const place = firstAtLeast(postings.terms, term, 0, postings.terms.length);
+  return postings.terms[place] === term && place < postings.terms.length ? place : -1;
+}
+
+/** The first place from `from` (ascending values) to before `to` that holds `value` or more; `to` where none does. */
+export function firstAtLeast(values: Uint32Array | Float64Array, value: number, from: number, to: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] as number) < value) low = middle + 1;
+    else high = middle;
   }
-  return -1;
-}
-
-/** Adds one to an element and returns what it was. */
-function bump(array: Uint32Array, index: number): number {
-  const before = array[index] as number;
-  array[index] = before + 1;
-  return before;
-}
-
-function enlarged<T extends Uint32Array | Uint16Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
+  return low;
 }

@@ -2,8 +2,13 @@ import { passageText } from "../text/passage-text.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
-import { type Postings, PostingsBuilder } from "./postings.ts";
+import { firstAtLeast, PostingsBuilder } from "./postings.ts";
+import type { SegmentArrays } from "./scan.ts";
+import { allocateVectors, setVector } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+
+/** Looking a passage up among the postings of a term costs about as much as reading so many of them in a row. */
+const LOOKUP_COST = 16;
 
 /** A passage as the resident index takes it in. Its text is read, not kept. */
 export interface ResidentPassage {
@@ -19,25 +24,35 @@ export interface ResidentPassage {
   readonly groups: readonly string[];
 }
 
-/** Vectors of a segment's passages, one after the other; all zeros where a passage has none. */
-export interface Vectors {
-  readonly dimensions: number;
-  readonly values: Float32Array;
-}
-
-/** Passages in column form, ordered by document. Never changes once built. */
+/** Passages in column form; those of a document stand together. Never changes once built. */
 export interface Segment {
   readonly size: number;
-  readonly rows: Float64Array;
-  /** Ascending. */
-  readonly documentRows: Float64Array;
-  /** Search tokens a passage. */
-  readonly lengths: Uint32Array;
-  readonly postings: Postings;
+  readonly arrays: SegmentArrays;
+  readonly documents: DocumentRuns;
   readonly columns: ReadonlyMap<string, Column<MetadataValue>>;
   readonly groups: Column<readonly string[]>;
-  /** Null where no passage has a vector. */
-  readonly vectors: Vectors | null;
+  /** The latest change that is in it, as the partition was told. */
+  readonly asOf: number;
+  /** What was removed of it, and counted since. */
+  readonly removals: Removals;
+}
+
+/** Where the passages of each document stand: run i are those of document `rows[i]`, from `starts[i]` to before `ends[i]`. */
+export interface DocumentRuns {
+  /** Ascending. */
+  readonly rows: Float64Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** Positions in the order of their removal; by the place of a term that was asked for, how many of these hold it. */
+export interface Removals {
+  readonly positions: number[];
+  readonly counted: Map<number, { readonly upTo: number; readonly holding: number }>;
+}
+
+export function noRemovals(): Removals {
+  return { positions: [], counted: new Map() };
 }
 
 /** Builds a segment from passages; `dimensions` is the partition's, null while it has no vector. */
@@ -45,118 +60,133 @@ export function buildSegment(
   passages: readonly ResidentPassage[],
   vocabulary: Vocabulary,
   dimensions: number | null,
+  asOf: number,
 ): Segment {
   const ordered = passages.toSorted((a, b) => a.documentRow - b.documentRow || a.row - b.row);
-  const writer = new SegmentWriter(ordered.length, dimensions);
+  const size = ordered.length;
+  const builder = new PostingsBuilder();
+  const rows = sharedFloats(size);
+  const lengths = sharedInts(size);
+  const columns = new Map<string, ColumnBuilder<MetadataValue>>();
+  const groups = new ColumnBuilder<readonly string[]>(size);
+  const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
   for (const [position, passage] of ordered.entries()) {
-    const counts = new Map<number, number>();
     const tokens = searchTokens(passageText(passage), vocabulary.stem);
+    const counts = new Map<number, number>();
     for (const token of tokens) {
       const term = vocabulary.intern(token);
       counts.set(term, (counts.get(term) ?? 0) + 1);
     }
-    for (const [term, count] of counts) writer.postings.add(term, position, count);
-    writer.place(position, { ...passage, length: tokens.length, metadata: Object.entries(passage.metadata) });
+    for (const [term, count] of counts) builder.add(term, position, count);
+    rows[position] = passage.row;
+    lengths[position] = tokens.length;
+    for (const [field, value] of Object.entries(passage.metadata)) columnOf(columns, field, size).set(position, value);
+    groups.set(position, passage.groups);
+    if (vectors && passage.vector) setVector(vectors, position, passage.vector);
   }
-  return writer.build(vocabulary.size);
+  return {
+    size,
+    arrays: { rows, lengths, postings: builder.build(), vectors },
+    documents: runsOf(ordered),
+    columns: new Map([...columns].map(([field, column]) => [field, column.build()])),
+    groups: groups.build(),
+    asOf,
+    removals: noRemovals(),
+  };
 }
 
-/** What a segment keeps of a passage besides its postings. */
-export interface PassageRecord {
-  readonly row: number;
-  readonly documentRow: number;
-  readonly length: number;
-  readonly vector: Float32Array | null;
-  readonly metadata: Iterable<readonly [field: string, value: MetadataValue]>;
-  readonly groups: readonly string[];
+/** The field's column, a new one if need be. */
+export function columnOf<T>(columns: Map<string, ColumnBuilder<T>>, field: string, size: number): ColumnBuilder<T> {
+  let column = columns.get(field);
+  if (!column) {
+    column = new ColumnBuilder(size);
+    columns.set(field, column);
+  }
+  return column;
 }
 
-/** Fills a segment of known size, passage by passage. */
-export class SegmentWriter {
-  readonly postings = new PostingsBuilder();
-  readonly #rows: Float64Array;
-  readonly #documentRows: Float64Array;
-  readonly #lengths: Uint32Array;
-  readonly #columns = new Map<string, ColumnBuilder<MetadataValue>>();
-  readonly #groups: ColumnBuilder<readonly string[]>;
-  readonly #vectors: Vectors | null;
-  readonly #size: number;
+export function sharedFloats(size: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(size * 8));
+}
 
-  constructor(size: number, dimensions: number | null) {
-    this.#size = size;
-    this.#rows = new Float64Array(size);
-    this.#documentRows = new Float64Array(size);
-    this.#lengths = new Uint32Array(size);
-    this.#groups = new ColumnBuilder(size);
-    this.#vectors = dimensions === null ? null : { dimensions, values: new Float32Array(size * dimensions) };
-  }
+export function sharedInts(size: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(size * 4));
+}
 
-  place(position: number, passage: PassageRecord): void {
-    this.#rows[position] = passage.row;
-    this.#documentRows[position] = passage.documentRow;
-    this.#lengths[position] = passage.length;
-    this.#groups.set(position, passage.groups);
-    for (const [field, value] of passage.metadata) {
-      let column = this.#columns.get(field);
-      if (!column) {
-        column = new ColumnBuilder(this.#size);
-        this.#columns.set(field, column);
-      }
-      column.set(position, value);
-    }
-    if (passage.vector && this.#vectors) {
-      this.#vectors.values.set(passage.vector, position * this.#vectors.dimensions);
-    }
-  }
-
-  build(vocabularySize: number): Segment {
-    return {
-      size: this.#size,
-      rows: this.#rows,
-      documentRows: this.#documentRows,
-      lengths: this.#lengths,
-      postings: this.postings.build(vocabularySize),
-      columns: new Map([...this.#columns].map(([field, column]) => [field, column.build()])),
-      groups: this.#groups.build(),
-      vectors: this.#vectors,
-    };
-  }
+function runsOf(ordered: readonly ResidentPassage[]): DocumentRuns {
+  const starts = ordered.flatMap(({ documentRow }, i) => (documentRow === ordered[i - 1]?.documentRow ? [] : [i]));
+  return {
+    rows: Float64Array.from(starts, (start) => ordered[start]?.documentRow ?? 0),
+    starts: Uint32Array.from(starts),
+    ends: Uint32Array.from([...starts.slice(1), ordered.length]),
+  };
 }
 
 /** A segment as one snapshot sees it. */
 export interface LiveSegment {
   readonly segment: Segment;
-  /** One byte a passage, 1 where it is removed; null where nothing is. */
-  readonly removed: Uint8Array | null;
+  /** One byte a passage, 1 where it is still there; null where all are. */
+  readonly live: Uint8Array | null;
+  /** How many of the segment's removals this snapshot knows of. */
+  readonly removed: number;
   readonly passages: number;
   /** Sum of the lengths of the passages that are left. */
   readonly tokens: number;
 }
 
-/** The segment without the passages of a document that is in `documents`; the same object where none is here. */
-export function withoutDocuments(live: LiveSegment, documents: readonly number[]): LiveSegment {
-  const { segment } = live;
-  let removed: Uint8Array | null = null;
-  let { passages, tokens } = live;
-  for (const document of documents) {
-    for (let i = firstOfDocument(segment, document); segment.documentRows[i] === document; i++) {
-      if (live.removed?.[i] === 1 || removed?.[i] === 1) continue;
-      removed ??= live.removed?.slice() ?? new Uint8Array(segment.size);
-      removed[i] = 1;
-      passages--;
-      tokens -= segment.lengths[i] as number;
-    }
-  }
-  return removed ? { segment, removed, passages, tokens } : live;
+/** The whole of a segment. */
+export function wholeSegment(segment: Segment): LiveSegment {
+  const tokens = segment.arrays.lengths.reduce((sum, length) => sum + length, 0);
+  return { segment, live: null, removed: 0, passages: segment.size, tokens };
 }
 
-function firstOfDocument(segment: Segment, document: number): number {
-  let low = 0;
-  let high = segment.size;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((segment.documentRows[middle] as number) < document) low = middle + 1;
-    else high = middle;
+/**
+ * The segment without the passages of a document that is in `documents`; the same object where none is here. `of` is the
+ * latest snapshot of its segment.
+ */
+export function withoutDocuments(of: LiveSegment, documents: readonly number[]): LiveSegment {
+  const { segment } = of;
+  const { rows, starts, ends } = segment.documents;
+  let live: Uint8Array | null = null;
+  let { tokens } = of;
+  const positions: number[] = [];
+  for (const document of documents) {
+    for (let run = firstAtLeast(rows, document, 0, rows.length); rows[run] === document; run++) {
+      for (let i = starts[run] as number; i < (ends[run] as number); i++) {
+        if (of.live?.[i] === 0 || live?.[i] === 0) continue;
+        live ??= of.live?.slice() ?? new Uint8Array(segment.size).fill(1);
+        live[i] = 0;
+        positions.push(i);
+        tokens -= segment.arrays.lengths[i] as number;
+      }
+    }
   }
-  return low;
+  if (!live) return of;
+  // A change that was refused may have left some here.
+  segment.removals.positions.length = of.removed;
+  for (const position of positions) segment.removals.positions.push(position);
+  const removed = of.removed + positions.length;
+  return { segment, live, removed, passages: of.passages - positions.length, tokens };
+}
+
+/** In how many passages of the snapshot the term stands, whose postings are at `place`. */
+export function liveFrequency({ segment, live, removed }: LiveSegment, place: number): number {
+  const { postings } = segment.arrays;
+  const from = postings.starts[place] as number;
+  const to = postings.ends[place] as number;
+  if (!live) return to - from;
+  const { positions, counted } = segment.removals;
+  let { upTo, holding } = counted.get(place) ?? { upTo: 0, holding: 0 };
+  if ((removed - upTo) * LOOKUP_COST > to - from) {
+    holding = 0;
+    for (let i = from; i < to; i++) if (live[postings.passages[i] as number] === 0) holding++;
+  } else {
+    for (; upTo < removed; upTo++) {
+      const position = positions[upTo] as number;
+      const at = firstAtLeast(postings.passages, position, from, to);
+      if (at < to && postings.passages[at] === position) holding++;
+    }
+  }
+  counted.set(place, { upTo: removed, holding });
+  return to - from - holding;
 }

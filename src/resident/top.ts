@@ -4,28 +4,46 @@ export interface RowHit {
   readonly score: number;
 }
 
+/** A passage that may be among the hits, by its position in a segment too. */
+export interface Candidate extends RowHit {
+  readonly position: number;
+}
+
 /** The best `limit` of the hits offered, in a heap whose root is the worst kept. Equal scores: the lower row is better. */
 export class Top {
-  readonly #rows: Float64Array;
-  readonly #scores: Float64Array;
+  readonly limit: number;
+  /** Plain arrays: so small a typed array takes longer to allocate than to fill. */
+  readonly #rows: number[] = [];
+  readonly #scores: number[] = [];
+  readonly #positions: number[] = [];
   #size = 0;
 
   constructor(limit: number) {
-    this.#rows = new Float64Array(limit);
-    this.#scores = new Float64Array(limit);
+    this.limit = limit;
   }
 
   /** A hit scoring less than this cannot get in. */
   get floor(): number {
-    if (this.#size < this.#rows.length) return Number.NEGATIVE_INFINITY;
+    if (this.#size < this.limit) return Number.NEGATIVE_INFINITY;
     return this.#size > 0 ? (this.#scores[0] as number) : Number.POSITIVE_INFINITY;
   }
 
-  offer(row: number, score: number): void {
-    if (this.#size < this.#rows.length) {
-      this.#siftUp(this.#size++, row, score);
+  offer(row: number, score: number, position = 0): void {
+    if (this.#size < this.limit) {
+      this.#siftUp(this.#size++, row, score, position);
     } else if (this.#size > 0 && isWorse(this.#scores[0] as number, this.#rows[0] as number, score, row)) {
-      this.#siftDown(row, score);
+      this.#siftDown(row, score, position);
+    }
+  }
+
+  /** In no order. */
+  *candidates(): Iterable<Candidate> {
+    for (let i = 0; i < this.#size; i++) {
+      yield {
+        row: this.#rows[i] as number,
+        score: this.#scores[i] as number,
+        position: this.#positions[i] as number,
+      };
     }
   }
 
@@ -37,28 +55,28 @@ export class Top {
     })).sort((a, b) => b.score - a.score || a.row - b.row);
   }
 
-  #siftUp(hole: number, row: number, score: number): void {
+  #siftUp(hole: number, row: number, score: number, position: number): void {
     let place = hole;
     while (place > 0) {
       const parent = (place - 1) >> 1;
       if (!isWorse(score, row, this.#scores[parent] as number, this.#rows[parent] as number)) break;
-      this.#set(place, this.#rows[parent] as number, this.#scores[parent] as number);
+      this.#move(parent, place);
       place = parent;
     }
-    this.#set(place, row, score);
+    this.#set(place, row, score, position);
   }
 
-  #siftDown(row: number, score: number): void {
+  #siftDown(row: number, score: number, position: number): void {
     let place = 0;
     for (;;) {
       let child = 2 * place + 1;
       if (child >= this.#size) break;
       if (child + 1 < this.#size && this.#isWorseAt(child + 1, child)) child++;
       if (!isWorse(this.#scores[child] as number, this.#rows[child] as number, score, row)) break;
-      this.#set(place, this.#rows[child] as number, this.#scores[child] as number);
+      this.#move(child, place);
       place = child;
     }
-    this.#set(place, row, score);
+    this.#set(place, row, score, position);
   }
 
   #isWorseAt(a: number, b: number): boolean {
@@ -70,9 +88,14 @@ export class Top {
     );
   }
 
-  #set(place: number, row: number, score: number): void {
+  #move(from: number, to: number): void {
+    this.#set(to, this.#rows[from] as number, this.#scores[from] as number, this.#positions[from] as number);
+  }
+
+  #set(place: number, row: number, score: number, position: number): void {
     this.#rows[place] = row;
     this.#scores[place] = score;
+    this.#positions[place] = position;
   }
 }
 

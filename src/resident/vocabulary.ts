@@ -4,21 +4,24 @@ import { memoizedStem } from "../text/tokens.ts";
 export class Vocabulary {
   readonly stem = memoizedStem();
   readonly #numbers = new Map<string, number>();
-
-  get size(): number {
-    return this.#numbers.size;
-  }
+  readonly #terms: string[] = [];
 
   find(term: string): number | undefined {
     return this.#numbers.get(term);
+  }
+
+  /** The term of a number that was given out. */
+  termOf(number: number): string {
+    return this.#terms[number] ?? "";
   }
 
   /** The term's number, a new one if need be. */
   intern(term: string): number {
     const known = this.#numbers.get(term);
     if (known !== undefined) return known;
-    const number = this.#numbers.size;
-    this.#numbers.set(detached(term), number);
+    const own = detached(term);
+    const number = this.#terms.push(own) - 1;
+    this.#numbers.set(own, number);
     return number;
   }
 }

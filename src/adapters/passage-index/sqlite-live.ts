@@ -3,6 +3,7 @@ import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { floats, StoredSegments } from "./sqlite-segments.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
 const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ?
@@ -18,6 +19,11 @@ const BATCH_PASSAGES = 256;
 export interface Space {
   readonly embedder: string;
   readonly dimensions: number;
+}
+
+interface Change {
+  readonly seq: number;
+  readonly document: number;
 }
 
 interface LoadedRow {
@@ -40,10 +46,15 @@ export class LiveCollection {
   #reader: DatabaseSync | null = null;
   #dataVersion = -1;
   #seq = 0;
+  #isRestored = false;
   #space: Space | null = null;
   #catchingUp: Promise<void> | null = null;
+  readonly #stored: StoredSegments;
+  #storing: Promise<void> | null = null;
+  readonly #closed = new AbortController();
 
   constructor(database: Database, tenant: string, collection: string) {
+    this.#stored = new StoredSegments(database, tenant, collection);
     this.#database = database;
     this.#tenant = tenant;
     this.#collection = collection;
@@ -73,27 +84,48 @@ export class LiveCollection {
     return this.#space;
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#storing;
     this.#reader?.close();
     this.#reader = null;
   }
 
   async #catchUp(version: number): Promise<void> {
-    const changes = this.#database.all<{ seq: number; document: number }>(
-      CHANGES,
-      this.#tenant,
-      this.#collection,
-      this.#seq,
-    );
+    const changes = this.#database.all<Change>(CHANGES, this.#tenant, this.#collection, this.#seq);
     if (changes.length > 0) {
-      await this.#apply(changes);
+      await this.#apply(this.#isRestored ? changes : await this.#restore(changes), changes.at(-1)?.seq ?? this.#seq);
+      this.#storing ??= this.#store();
       this.#space = spaceOf(this.#database, this.#tenant, this.#collection);
     }
     this.#dataVersion = version;
   }
 
+  /** Takes over what is stored ready for searching. Returns the changes that are not in it. */
+  async #restore(changes: readonly Change[]): Promise<Change[]> {
+    this.#isRestored = true;
+    this.#reader ??= this.#database.openReader();
+    const left = new Map(changes.map(({ seq, document }) => [document, seq]));
+    for await (const { segment, outdated } of this.#stored.restore(this.#reader, this.#partition.vocabulary, left)) {
+      this.#partition.restore(segment, outdated);
+    }
+    return changes.filter(({ document }) => left.has(document));
+  }
+
+  /** In the background. What is stored is derived: a start without it only takes longer. */
+  async #store(): Promise<void> {
+    try {
+      await this.#partition.merged();
+      await this.#stored.keep(this.#partition.segments, this.#partition.vocabulary, this.#closed.signal);
+    } catch {
+      // The disk is full, or the file is closed.
+    } finally {
+      this.#storing = null;
+    }
+  }
+
   /** Documents are read one by one, each whole: a document changed meanwhile is in the log again, and is read again. */
-  async #apply(changes: readonly { readonly seq: number; readonly document: number }[]): Promise<void> {
+  async #apply(changes: readonly Change[], lastSeq: number): Promise<void> {
     this.#reader ??= this.#database.openReader();
     const statement = this.#reader.prepare(PASSAGES);
     let removedDocuments: number[] = [];
@@ -102,15 +134,15 @@ export class LiveCollection {
       removedDocuments.push(document);
       for (const row of statement.iterate(document)) added.push(decode(row as unknown as LoadedRow));
       if (added.length >= BATCH_PASSAGES) {
-        this.#partition.apply({ removedDocuments, added });
+        this.#partition.apply({ removedDocuments, added }, seq);
         this.#seq = seq;
         removedDocuments = [];
         added = [];
         await yieldToOthers();
       }
     }
-    this.#partition.apply({ removedDocuments, added });
-    this.#seq = changes.at(-1)?.seq ?? this.#seq;
+    this.#partition.apply({ removedDocuments, added }, lastSeq);
+    this.#seq = lastSeq;
   }
 }
 
@@ -129,9 +161,4 @@ function decode(row: LoadedRow): ResidentPassage {
     metadata: JSON.parse(row.metadata) as Metadata,
     groups: JSON.parse(row.groups) as string[],
   };
-}
-
-/** A BLOB may start at any address; floats need one divisible by four. */
-function floats(blob: Uint8Array): Float32Array {
-  return new Float32Array(blob.slice().buffer);
 }

@@ -1,6 +1,8 @@
 import { RaglineError } from "../../errors.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchResult } from "../../ports/passage-index.ts";
-import type { RowHit } from "../../resident/partition.ts";
+import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
+import { Scanner } from "../../resident/scan.ts";
+import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
 import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
@@ -56,6 +58,8 @@ const DELETE_DOCUMENT = `DELETE FROM documents WHERE collection = ${THIS_COLLECT
 const PASSAGES_CACHED_MAX = 5000;
 /** A commit between the search in memory and the reading of its rows is met by searching again. */
 const SEARCH_ATTEMPTS = 5;
+/** A longer search goes to a thread of its own; handing it over costs about 0.1 ms. */
+const ON_LOOP_MS_MAX = 0.5;
 
 /** Passages in SQLite, searched in memory. */
 export class SqlitePassageIndex implements PassageIndex {
@@ -63,6 +67,8 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
   readonly #passages = new Map<number, Passage>();
+  readonly #scanner = new Scanner(0);
+  readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
     this.#database = database;
@@ -74,7 +80,7 @@ export class SqlitePassageIndex implements PassageIndex {
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const partition = await live.current();
       if (query.vector) this.#checkSpace(scope, live.space);
-      const { byText, byVector } = partition.search({ ...query, groups: scope.groups });
+      const { byText, byVector } = await this.#scan(partition, { ...query, groups: scope.groups });
       const passages = this.#read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
     }
@@ -153,7 +159,14 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async close(): Promise<void> {
-    for (const live of this.#live.values()) live.close();
+    await this.#pool.close();
+    for (const live of this.#live.values()) await live.close();
+  }
+
+  /** On this thread where that is short. */
+  #scan(partition: Partition, query: PartitionQuery): ScanResult | Promise<ScanResult> {
+    const plan = partition.plan(query);
+    return estimatedMs(plan) > ON_LOOP_MS_MAX ? this.#pool.scan(plan) : this.#scanner.scan(plan);
   }
 
   #liveCollection({ tenant, collection }: Scope): LiveCollection {

@@ -1,0 +1,55 @@
+import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
+import { Database } from "../../src/adapters/sqlite/database.ts";
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
+import { type BenchQuestion, DIMENSIONS, passage } from "./corpus.ts";
+
+export const SCOPE = { tenant: "bench", collection: "bench", groups: [] };
+export const LIMIT = 20;
+const signal = new AbortController().signal;
+const PASSAGES_PER_DOCUMENT = 20;
+
+export interface Opened {
+  readonly index: PassageIndex;
+  close(): Promise<void>;
+}
+
+export function open(file: string): Opened {
+  const database = Database.open(file);
+  const index = new SqlitePassageIndex(database, { model: "bench", dimensions: DIMENSIONS });
+  return {
+    index,
+    async close() {
+      await index.close?.();
+      await database.close();
+    },
+  };
+}
+
+/** Writes documents of 20 passages; document n holds the passages from `from + 20 n` on. */
+export async function write(
+  index: PassageIndex,
+  document: number,
+  from = 20 * document,
+  count = PASSAGES_PER_DOCUMENT,
+) {
+  const passages = Array.from({ length: count }, (_, i) => passage(from + i));
+  const first = passages[0];
+  if (!first) return;
+  await index.replace(
+    SCOPE,
+    { id: `d${document}`, title: first.title, hash: "", metadata: { year: first.year }, groups: [] },
+    passages.map(({ text, vector }) => ({ text, headings: [], tokens: 100, vector })),
+    { signal },
+  );
+}
+
+export async function fill(index: PassageIndex, size: number): Promise<void> {
+  const documents = Math.ceil(size / PASSAGES_PER_DOCUMENT);
+  for (let n = 0; n < documents; n += 16) {
+    await Promise.all(Array.from({ length: Math.min(16, documents - n) }, (_, i) => write(index, n + i)));
+  }
+}
+
+export function search(index: PassageIndex, { text, vector }: BenchQuestion) {
+  return index.search(SCOPE, { text, vector, limit: LIMIT }, { signal });
+}

@@ -1,0 +1,140 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { round } from "../stats.ts";
+import { question } from "./corpus.ts";
+import { loopDelayMs, type Measured, measure } from "./measure.ts";
+import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
+import { fill, open, search, write } from "./ragline.ts";
+
+const HELP = `npm run bench:search [-- options]
+
+CPU a hybrid query (both legs, top 20, 384 dimensions) beside SQLite FTS5, MiniSearch, sqlite-vec and LanceDB on the same
+generated texts and vectors. The others' hybrid is what one would build of them: LanceDB for both legs, FTS5 with sqlite-vec, or MiniSearch
+with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody would keep two such stores, the cheapest text leg
+with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
+
+  --small   5,000 passages only, without 100,000
+  --json    the last line is one JSON object with every figure
+  --help    this text
+`;
+const { values: options } = parseArgs({
+  options: {
+    small: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const figures: Record<string, unknown> = {};
+const folder = await mkdtemp(join(tmpdir(), "ragline-bench-search-"));
+
+try {
+  if (options.help) console.log(HELP);
+  else {
+    await ragline(5_000, "5k", 200);
+    await others(5_000, "5k");
+    if (!options.small) await ragline(100_000, "100k", 60);
+    if (options.json) console.log(JSON.stringify(figures));
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function ragline(size: number, label: string, queries: number): Promise<void> {
+  const file = join(folder, `${label}.db`);
+  const { index, close } = open(file);
+  const startedAt = performance.now();
+  await fill(index, size);
+  await search(index, question(0, size));
+  await sleep(size / 20);
+  note(`buildS${label}`, round((performance.now() - startedAt) / 1000, 1));
+  const ask = (n: number) => search(index, question(n % 500, size));
+  // Questions are made beforehand: their making is no part of a search.
+  const asked = Array.from({ length: 500 }, (_, n) => question(n, size));
+  const searchOnly = (n: number) => search(index, asked[n % 500] ?? question(n, size));
+  await ask(1);
+  const alone = await measure(searchOnly, queries, 1);
+  note(`cpuMs${label}`, alone.cpuMs);
+  note(`callers1_${label}`, alone);
+  note(`callers16_${label}`, await measure(searchOnly, queries, 16));
+  const delay = await loopDelayMs(() => measure(searchOnly, queries, 16));
+  note(`loopDelayP99Ms${label}`, delay);
+  await writing(
+    label,
+    size,
+    () => measure(searchOnly, queries, 1),
+    (n) => write(index, n, 2_000_000 + 20 * n),
+  );
+  await sleep(size / 20);
+  await close();
+  const script = fileURLToPath(new URL("./cold.ts", import.meta.url));
+  note(
+    `coldStart${label}`,
+    JSON.parse(execFileSync(process.execPath, [script, file, String(size)], { encoding: "utf8" })),
+  );
+}
+
+/** One writer that replaces documents of 20 passages without a pause, in this process. */
+async function writing(
+  label: string,
+  size: number,
+  searches: () => Promise<Measured>,
+  replace: (n: number) => Promise<void>,
+): Promise<void> {
+  let isOver = false;
+  let written = 0;
+  const writer = (async () => {
+    while (!isOver) await replace(written++ % (size / 20));
+  })();
+  note(`whileWriting${label}`, await searches());
+  isOver = true;
+  await writer;
+  note(`documentsWritten${label}`, written);
+}
+
+async function others(size: number, label: string): Promise<void> {
+  const legs: { name: string; leg: Leg["leg"]; cpuMs: number }[] = [];
+  const builders: (() => Promise<Leg[]>)[] = [
+    async () => [await fts5(size)],
+    async () => [await miniSearch(size)],
+    async () => [await sqliteVec(size)],
+    () => lanceDb(size, join(folder, "lance")),
+  ];
+  for (const build of builders) {
+    const startedAt = performance.now();
+    const rssBefore = process.memoryUsage().rss;
+    const built = await build();
+    const buildS = round((performance.now() - startedAt) / 1000, 1);
+    const rssMb = round((process.memoryUsage().rss - rssBefore) / 2 ** 20, 0);
+    for (const one of built) {
+      const asked = Array.from({ length: 100 }, (_, n) => question(n, size));
+      const figures1 = await measure((n) => one.search(asked[n % 100] ?? question(n, size)), 30, 1);
+      const figures16 = await measure((n) => one.search(asked[n % 100] ?? question(n, size)), 48, 16);
+      legs.push({ name: one.name, leg: one.leg, cpuMs: figures1.cpuMs });
+      note(`${one.name} ${one.leg} ${label}`, { ...figures1, callers16: figures16, buildS, rssMb });
+    }
+    for (const one of built) await one.close();
+  }
+  const cpuMs = (name: string, leg: Leg["leg"]) =>
+    legs.find((one) => one.name === name && one.leg === leg)?.cpuMs ?? Number.NaN;
+  const best = (leg: Leg["leg"]) => Math.min(...legs.filter((one) => one.leg === leg).map((one) => one.cpuMs));
+  const vectors = cpuMs("sqlite-vec", "vector");
+  const hybrid = Math.min(
+    cpuMs("LanceDB", "text") + cpuMs("LanceDB", "vector"),
+    cpuMs("SQLite FTS5", "text") + vectors,
+    cpuMs("MiniSearch", "text") + vectors,
+  );
+  const own = Number(figures[`cpuMs${label}`]);
+  note(`othersBestHybridCpuMs${label}`, round(hybrid, 3));
+  note(`timesLess${label}`, round(hybrid / own, 1));
+  note(`timesLessOfAnyTwo${label}`, round((best("text") + best("vector")) / own, 1));
+}
+
+function note(name: string, value: unknown): void {
+  figures[name] = value;
+  console.log(`${name}: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,143 @@
+import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import type { Segment } from "../../resident/segment.ts";
+import { decodeSegment, encodeSegment, STORED_FORMAT } from "../../resident/stored.ts";
+import { setVector } from "../../resident/vectors.ts";
+import type { Vocabulary } from "../../resident/vocabulary.ts";
+import type { Database } from "../sqlite/database.ts";
+
+const TABLES = [
+  `CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, collection TEXT NOT NULL,
+    format INTEGER NOT NULL, as_of INTEGER NOT NULL, parts INTEGER NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS segment_parts (segment INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (segment, part))`,
+];
+const HAS_TABLES = "SELECT 1 FROM sqlite_schema WHERE name = 'segment_parts'";
+const STORED = `SELECT id, as_of AS asOf, parts FROM segments WHERE tenant = ? AND collection = ? AND format = ?
+  ORDER BY as_of DESC`;
+const PARTS = "SELECT bytes FROM segment_parts WHERE segment = ? ORDER BY part";
+const VECTORS = "SELECT row, vector FROM passages WHERE document = ? ORDER BY row";
+const INSERT_PART = "INSERT INTO segment_parts (segment, part, bytes) VALUES (?, ?, ?)";
+const INSERT = "INSERT INTO segments (id, tenant, collection, format, as_of, parts) VALUES (?, ?, ?, ?, ?, ?)";
+const DELETE_OTHERS = `DELETE FROM segments WHERE tenant = ? AND collection = ? AND id NOT IN (SELECT value FROM json_each(?))`;
+const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
+/** Fewer passages are read and tokenised again sooner than their segment is kept up. */
+const STORED_PASSAGES_MIN = 2048;
+const ID_MAX = 2 ** 48;
+/** Documents whose vectors are read between two breaths. */
+const BATCH_DOCUMENTS = 64;
+
+/** A segment read back, with the documents in it that have changed since. */
+export interface Restored {
+  readonly segment: Segment;
+  readonly outdated: readonly number[];
+}
+
+/**
+ * The larger segments of one collection, kept in the file so that a start need not read and tokenise every text again. They are
+ * derived and may be missing, outdated or made by another process: a document in one counts where its latest change is not later
+ * than the segment, and its rows are still the ones in it; any other is read from its text.
+ */
+export class StoredSegments {
+  readonly #database: Database;
+  readonly #tenant: string;
+  readonly #collection: string;
+  readonly #idOf = new WeakMap<Segment, number>();
+
+  constructor(database: Database, tenant: string, collection: string) {
+    this.#database = database;
+    this.#tenant = tenant;
+    this.#collection = collection;
+  }
+
+  /** Reads segments back. Takes the documents it finds out of `changes`, the latest change by document. */
+  async *restore(reader: DatabaseSync, vocabulary: Vocabulary, changes: Map<number, number>): AsyncGenerator<Restored> {
+    if (!this.#database.get(HAS_TABLES)) return;
+    const stored = this.#database.all<{ id: number; asOf: number; parts: number }>(
+      STORED,
+      this.#tenant,
+      this.#collection,
+      STORED_FORMAT,
+    );
+    const parts = reader.prepare(PARTS);
+    for (const { id, asOf } of stored) {
+      const segment = decodedOrNull(blobs(parts.iterate(id)), vocabulary, asOf);
+      if (!segment) continue;
+      this.#idOf.set(segment, id);
+      yield { segment, outdated: await readVectors(reader, segment, changes) };
+    }
+  }
+
+  /** Stores the larger of the segments that are not stored yet, and drops those that are no longer among them. */
+  async keep(segments: readonly Segment[], vocabulary: Vocabulary, signal: AbortSignal): Promise<void> {
+    const larger = segments.filter(({ size }) => size >= STORED_PASSAGES_MIN);
+    const fresh = larger.filter((segment) => !this.#idOf.has(segment));
+    if (fresh.length === 0) return;
+    await this.#database.write(TABLES.map((sql) => ({ sql, values: [] })));
+    for (const segment of fresh) {
+      const id = Math.floor(Math.random() * ID_MAX);
+      let part = 0;
+      for (const bytes of encodeSegment(segment, vocabulary)) {
+        await this.#database.write([{ sql: INSERT_PART, values: [id, part++, bytes] }]);
+        if (signal.aborted) return;
+      }
+      this.#idOf.set(segment, id);
+      const values = [id, this.#tenant, this.#collection, STORED_FORMAT, segment.asOf, part];
+      await this.#database.write([{ sql: INSERT, values }]);
+    }
+    const kept = JSON.stringify(larger.map((segment) => this.#idOf.get(segment)));
+    await this.#database.write([
+      { sql: DELETE_OTHERS, values: [this.#tenant, this.#collection, kept] },
+      { sql: DELETE_ORPHANS, values: [] },
+    ]);
+  }
+}
+
+function* blobs(rows: Iterable<unknown>): Generator<Uint8Array> {
+  for (const row of rows) yield (row as { bytes: Uint8Array }).bytes;
+}
+
+function decodedOrNull(parts: Iterable<Uint8Array>, vocabulary: Vocabulary, asOf: number): Segment | null {
+  try {
+    return decodeSegment(parts, vocabulary, asOf);
+  } catch {
+    return null;
+  }
+}
+
+/** Fills in the vectors. Returns the documents that are not as they are in the segment. */
+async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<number, number>): Promise<number[]> {
+  const { rows, starts, ends } = segment.documents;
+  const statement = reader.prepare(VECTORS);
+  const outdated: number[] = [];
+  for (const [run, document] of rows.entries()) {
+    if (run % BATCH_DOCUMENTS === 0) await yieldToOthers();
+    const change = changes.get(document);
+    const [start, end] = [starts[run] as number, ends[run] as number];
+    if (change !== undefined && change <= segment.asOf && isFilled(statement.all(document), segment, start, end)) {
+      changes.delete(document);
+    } else {
+      outdated.push(document);
+    }
+  }
+  return outdated;
+}
+
+function isFilled(passages: readonly unknown[], { arrays }: Segment, start: number, end: number): boolean {
+  if (passages.length !== end - start) return false;
+  for (const [i, passage] of passages.entries()) {
+    const { row, vector } = passage as { row: number; vector: Uint8Array | null };
+    if (row !== arrays.rows[start + i]) return false;
+    if (!vector) continue;
+    if (vector.length !== 4 * (arrays.vectors?.dimensions ?? 0)) return false;
+    if (arrays.vectors) setVector(arrays.vectors, start + i, floats(vector));
+  }
+  return true;
+}
+
+/** A BLOB may start at any address; floats need one divisible by four. */
+export function floats(blob: Uint8Array): Float32Array {
+  return blob.byteOffset % 4 === 0
+    ? new Float32Array(blob.buffer, blob.byteOffset, blob.length / 4)
+    : new Float32Array(blob.slice().buffer);
+}

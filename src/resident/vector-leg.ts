@@ -1,0 +1,125 @@
+import type { Kernels } from "./kernel.ts";
+import type { ScanPart, SegmentArrays } from "./scan.ts";
+import { type RowHit, Top } from "./top.ts";
+import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeInt16 } from "./vectors.ts";
+
+/** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
+const FLOAT_SPARE = 12;
+/** The same for int8, whose scores are off by about 0.003: recall@20 is measured in test/resident/vectors.test.ts. */
+const BYTE_SPARE = 180;
+
+/**
+ * The vector leg: cosine of unit vectors, exact. The kernel proposes candidates in float32 or int8; reported is their score in
+ * float64, so that it is the same whichever loop found it. Passages without a vector are not found.
+ */
+export function searchVectors(
+  parts: readonly ScanPart[],
+  query: Float32Array,
+  limit: number,
+  kernels: Kernels,
+  desk: Desk,
+): RowHit[] {
+  if (isZero(query)) return [];
+  const top = new Top(limit);
+  for (const part of parts) {
+    const { vectors, rows } = part.arrays;
+    if (!vectors) continue;
+    if (!vectors.memory) {
+      scanPlainly(part, vectors, query, top);
+      continue;
+    }
+    let proposed = new Top(Math.min(limit + (vectors.bytes ? BYTE_SPARE : FLOAT_SPARE), rows.length));
+    propose(part, blockScan(vectors, query, kernels, desk), vectors, proposed);
+    if (vectors.bytes) proposed = closer(proposed, floatScan(vectors, query, kernels, desk), limit + FLOAT_SPARE);
+    for (const { row, position } of proposed.candidates()) {
+      const score = dot(vectors.values, position * vectors.stride, query);
+      if (score >= top.floor) top.offer(row, score);
+    }
+  }
+  return top.hits();
+}
+
+function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, query: Float32Array, top: Top): void {
+  const { values, stride } = vectors;
+  for (let i = 0; i < rows.length; i++) {
+    if (allowed && allowed[i] === 0) continue;
+    const score = dot(values, i * stride, query);
+    if (score >= top.floor && (score !== 0 || hasVector(vectors, i))) top.offer(rows[i] as number, score);
+  }
+}
+
+/** Scores `count` rows from `from` on; the scores stand in the same place each time. */
+type BlockScan = (from: number, count: number) => Float32Array;
+
+function propose({ arrays, allowed }: ScanPart, scan: BlockScan, vectors: Vectors, proposed: Top): void {
+  const size = arrays.rows.length;
+  let from = 0;
+  while (from < size) {
+    if (allowed && allowed[from] === 0) {
+      from++;
+      continue;
+    }
+    const to = endOfRun(allowed, from, Math.min(from + BLOCK_ROWS, size));
+    offerBlock(scan(from, to - from), from, to - from, arrays, vectors, proposed);
+    from = to;
+  }
+}
+
+/** The best of the candidates by a closer look. */
+function closer(proposed: Top, scan: BlockScan, limit: number): Top {
+  const best = new Top(Math.min(limit, proposed.limit));
+  for (const { row, position } of proposed.candidates()) best.offer(row, scan(position, 1)[0] as number, position);
+  return best;
+}
+
+function blockScan(vectors: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
+  const { memory, stride, bytes } = vectors;
+  if (!bytes) return floatScan(vectors, query, kernels, desk);
+  if (!memory) throw new Error("no memory to scan");
+  const kernel = kernels.on(memory);
+  const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
+  const { codes, scales } = bytes;
+  const padded = new Int16Array(memory.buffer, desk.query, stride).fill(0);
+  writeInt16(query, padded);
+  return (from, count) => {
+    const rows = codes.byteOffset + from * stride;
+    kernel.scanBytes(desk.query, rows, count, stride, scales.byteOffset + 4 * from, desk.scores);
+    return scores;
+  };
+}
+
+function floatScan({ memory, stride, values }: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
+  if (!memory) throw new Error("no memory to scan");
+  const kernel = kernels.on(memory);
+  const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
+  const padded = new Float32Array(memory.buffer, desk.query, stride).fill(0);
+  padded.set(query);
+  return (from, count) => {
+    kernel.scanFloats(desk.query, values.byteOffset + 4 * from * stride, count, 4 * stride, desk.scores);
+    return scores;
+  };
+}
+
+function offerBlock(
+  scores: Float32Array,
+  from: number,
+  count: number,
+  { rows }: SegmentArrays,
+  vectors: Vectors,
+  proposed: Top,
+): void {
+  let floor = proposed.floor;
+  for (let i = 0; i < count; i++) {
+    const score = scores[i] as number;
+    if (score < floor || (score === 0 && !hasVector(vectors, from + i))) continue;
+    proposed.offer(rows[from + i] as number, score, from + i);
+    floor = proposed.floor;
+  }
+}
+
+function endOfRun(allowed: Uint8Array | null, from: number, max: number): number {
+  if (!allowed) return max;
+  let to = from + 1;
+  while (to < max && allowed[to] === 1) to++;
+  return to;
+}

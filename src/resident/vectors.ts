@@ -1,0 +1,142 @@
+import { allocateShared, type SharedMemory } from "./kernel.ts";
+
+/** Vectors of a segment's passages, one after the other; all zeros where a passage has none. Visible to every thread. */
+export interface Vectors {
+  readonly dimensions: number;
+  /** Float32 from one vector to the next: the dimensions, padded with zeros for the kernel. */
+  readonly stride: number;
+  readonly values: Float32Array;
+  /** What the kernel works on: desks, then the vectors; null: plain loops. */
+  readonly memory: SharedMemory | null;
+  readonly bytes: ByteVectors | null;
+}
+
+/** The same vectors in a quarter of the size: value ≈ code · scale. The scan of them only proposes. */
+export interface ByteVectors {
+  /** `stride` bytes a vector. */
+  readonly codes: Int8Array;
+  /** One a vector. */
+  readonly scales: Float32Array;
+}
+
+/** A thread's own corner of a segment's memory, by the thread's number: the query, and room for a block of scores. */
+export interface Desk {
+  readonly query: number;
+  readonly scores: number;
+}
+
+export const DIMENSIONS_MAX = 4096;
+/** Threads that can scan one memory at a time. */
+export const DESKS = 4;
+/** Rows scored between two looks at the scores. */
+export const BLOCK_ROWS = 1024;
+const DESK_BYTES = 4 * (DIMENSIONS_MAX + BLOCK_ROWS);
+/** Floats in a step of the kernel, and bytes. */
+const STEP = 16;
+/** Fewer vectors are not worth a WebAssembly memory, which takes gigabytes of address space. */
+const KERNEL_ROWS_MIN = 128;
+/** From so many vectors on the scan is bound by memory: int8 reads a quarter. */
+export const BYTES_ROWS_MIN = 2048;
+/** Addresses in WebAssembly have 32 bits. */
+const MEMORY_BYTES_MAX = 4e9;
+
+export function deskOf(thread: number): Desk {
+  const query = (thread % DESKS) * DESK_BYTES;
+  return { query, scores: query + 4 * DIMENSIONS_MAX };
+}
+
+/** How many vectors of so many dimensions fit into one segment. */
+export function rowsMax(dimensions: number): number {
+  return Math.floor((MEMORY_BYTES_MAX - DESKS * DESK_BYTES) / (5 * strideOf(dimensions) + 4));
+}
+
+/** Room for so many vectors, all zeros. */
+export function allocateVectors(rows: number, dimensions: number): Vectors {
+  const isLarge = rows >= BYTES_ROWS_MIN;
+  const stride = strideOf(dimensions);
+  const floats = rows * stride * 4;
+  const codes = isLarge ? rows * stride : 0;
+  const scales = isLarge ? rows * 4 : 0;
+  const start = DESKS * DESK_BYTES;
+  const memory = rows >= KERNEL_ROWS_MIN ? allocateShared(start + floats + codes + scales) : null;
+  if (!memory) {
+    const values = new Float32Array(new SharedArrayBuffer(rows * dimensions * 4));
+    return { dimensions, stride: dimensions, values, memory: null, bytes: null };
+  }
+  const { buffer } = memory;
+  return {
+    dimensions,
+    stride,
+    values: new Float32Array(buffer, start, rows * stride),
+    memory,
+    bytes: isLarge
+      ? {
+          codes: new Int8Array(buffer, start + floats, rows * stride),
+          scales: new Float32Array(buffer, start + floats + codes, rows),
+        }
+      : null,
+  };
+}
+
+export function vectorAt({ values, stride, dimensions }: Vectors, row: number): Float32Array {
+  return values.subarray(row * stride, row * stride + dimensions);
+}
+
+export function setVector(vectors: Vectors, row: number, vector: Float32Array): void {
+  vectors.values.set(vector, row * vectors.stride);
+  if (vectors.bytes) setBytes(vectors.bytes, row, vectors.stride, vector);
+}
+
+/** Whether the passage has a vector: no unit vector is all zeros. */
+export function hasVector({ values, stride, dimensions }: Vectors, row: number): boolean {
+  const from = row * stride;
+  for (let i = from; i < from + dimensions; i++) if (values[i] !== 0) return true;
+  return false;
+}
+
+function setBytes({ codes, scales }: ByteVectors, row: number, stride: number, vector: Float32Array): void {
+  const scale = largest(vector) / 127;
+  scales[row] = scale;
+  if (scale === 0) return;
+  const at = row * stride;
+  for (let i = 0; i < vector.length; i++) codes[at + i] = Math.round((vector[i] as number) / scale);
+}
+
+/** The query as the int8 scan wants it; the factor is left out, since it changes no order. */
+export function writeInt16(query: Float32Array, to: Int16Array): void {
+  const scale = largest(query) / 32_767;
+  for (let i = 0; i < query.length; i++) to[i] = Math.round((query[i] as number) / scale);
+}
+
+/** In float64, four sums, so that additions need not wait for each other: the score that a search reports. */
+export function dot(values: Float32Array, from: number, query: Float32Array): number {
+  const length = query.length;
+  const whole = length - (length % 4);
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < whole; i += 4) {
+    a += (values[from + i] as number) * (query[i] as number);
+    b += (values[from + i + 1] as number) * (query[i + 1] as number);
+    c += (values[from + i + 2] as number) * (query[i + 2] as number);
+    d += (values[from + i + 3] as number) * (query[i + 3] as number);
+  }
+  for (let i = whole; i < length; i++) a += (values[from + i] as number) * (query[i] as number);
+  return a + b + c + d;
+}
+
+export function isZero(vector: Float32Array): boolean {
+  for (let i = 0; i < vector.length; i++) if (vector[i] !== 0) return false;
+  return true;
+}
+
+function largest(vector: Float32Array): number {
+  let found = 0;
+  for (let i = 0; i < vector.length; i++) found = Math.max(found, Math.abs(vector[i] as number));
+  return found;
+}
+
+function strideOf(dimensions: number): number {
+  return Math.ceil(dimensions / STEP) * STEP;
+}

@@ -1,0 +1,148 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { kernelCode } from "../../scripts/kernel-code.ts";
+import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { hasKernel, Kernels } from "../../src/resident/kernel.ts";
+import type { ScanPart } from "../../src/resident/scan.ts";
+import type { RowHit } from "../../src/resident/top.ts";
+import { searchVectors } from "../../src/resident/vector-leg.ts";
+import { allocateVectors, BYTES_ROWS_MIN, deskOf, setVector, type Vectors } from "../../src/resident/vectors.ts";
+
+const SHARED = process.env.RAGLINE_SHARED ?? resolve(import.meta.dirname, "../../../shared");
+const CORPUS = `${SHARED}/data/law_ko/corpus.jsonl`;
+
+const partOf = (all: readonly Float32Array[], into: Vectors, allowed: Uint8Array | null = null): ScanPart => {
+  for (const [row, vector] of all.entries()) setVector(into, row, vector);
+  const none = new Uint32Array(0);
+  const postings = { terms: none, starts: none, ends: none, passages: none, counts: new Uint16Array(0) };
+  const rows = Float64Array.from(all.keys());
+  return {
+    arrays: { rows, lengths: new Uint32Array(all.length), postings, vectors: into },
+    allowed,
+    places: new Int32Array(0),
+  };
+};
+const plain = (rows: number, dimensions: number): Vectors => ({
+  dimensions,
+  stride: dimensions,
+  values: new Float32Array(rows * dimensions),
+  memory: null,
+  bytes: null,
+});
+const kernels = new Kernels();
+const found = (part: ScanPart, query: Float32Array, limit = 20) =>
+  searchVectors([part], query, limit, kernels, deskOf(1));
+
+/** Straight from the definition, in float64. */
+function bruteForce(all: readonly Float32Array[], query: Float32Array, allowed: Uint8Array | null = null): RowHit[] {
+  return all
+    .map((vector, row) => {
+      let score = 0;
+      for (let i = 0; i < vector.length; i++) score += (vector[i] ?? 0) * (query[i] ?? 0);
+      return { row, score };
+    })
+    .filter(({ row }) => allowed?.[row] !== 0)
+    .sort((a, b) => b.score - a.score || a.row - b.row);
+}
+
+/** The same scores in the same places; rows may differ only where scores are equal up to rounding. */
+function expectSame(hits: readonly RowHit[], expected: readonly RowHit[]): void {
+  expect(hits.length).toBe(expected.length);
+  const scores = new Map(expected.map(({ row, score }) => [row, score]));
+  for (const [i, hit] of hits.entries()) {
+    const wanted = expected[i]?.score ?? Number.NaN;
+    if (Math.abs(hit.score - wanted) > 1e-9) expect(hit).toEqual(expected[i]);
+    const own = scores.get(hit.row);
+    if (
+      own === undefined ? Math.abs(hit.score - (expected.at(-1)?.score ?? 0)) > 1e-9 : Math.abs(hit.score - own) > 1e-9
+    )
+      expect(hit).toEqual(expected[i]);
+  }
+}
+
+function randomVectors(count: number, dimensions: number, seed: number): Float32Array[] {
+  let state = seed;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  };
+  return Array.from({ length: count }, () => {
+    const vector = Float32Array.from({ length: dimensions }, () => random() + random() + random());
+    const norm = Math.hypot(...vector);
+    return vector.map((value) => value / norm);
+  });
+}
+
+test("kernel-code.ts is kernel.wat assembled", async () => {
+  const file = resolve(import.meta.dirname, "../../src/resident/kernel-code.ts");
+  expect(readFileSync(file, "utf8")).toBe(await kernelCode());
+  expect(hasKernel).toBe(true);
+});
+
+describe("the vector scan", () => {
+  test.each([
+    ["float32", 500],
+    ["int8, scored again", BYTES_ROWS_MIN + 50],
+  ])("equals float64 brute force in 1,000 random queries: %s", (_, rows) => {
+    const all = randomVectors(rows, 40, 7);
+    const part = partOf(all, allocateVectors(rows, 40));
+    for (const query of randomVectors(1000, 40, 11))
+      expectSame(found(part, query), bruteForce(all, query).slice(0, 20));
+  });
+
+  test.each([1, 3, 15, 16, 17, 100, 384, 1023, 4096])(
+    "%i dimensions: kernel and plain loops find the same",
+    (dimensions) => {
+      const rows = dimensions > 1000 ? 200 : 1100;
+      const all = randomVectors(rows, dimensions, dimensions);
+      const [fast, slow] = [partOf(all, allocateVectors(rows, dimensions)), partOf(all, plain(rows, dimensions))];
+      expect(fast.arrays.vectors?.memory).not.toBeNull();
+      for (const query of randomVectors(10, dimensions, 99)) expectSame(found(fast, query), found(slow, query));
+    },
+  );
+
+  test.each([1, 2, 20, 700, 2999, 3000])("%i of 3,000 rows allowed", (count) => {
+    const all = randomVectors(3000, 32, 5);
+    const allowed = new Uint8Array(3000);
+    for (let i = 0; i < count; i++) allowed[(i * 1117) % 3000] = 1;
+    const part = partOf(all, allocateVectors(3000, 32), allowed);
+    for (const query of randomVectors(20, 32, 3)) {
+      expectSame(found(part, query), bruteForce(all, query, allowed).slice(0, 20));
+    }
+  });
+
+  test("int8 sums do not overflow at 4,096 dimensions", () => {
+    const ones = new Float32Array(4096).fill(1 / 64);
+    const all = Array.from({ length: BYTES_ROWS_MIN }, (_, row) => (row === 77 ? ones : ones.map((value) => -value)));
+    expect(found(partOf(all, allocateVectors(all.length, 4096)), ones, 1)).toEqual([{ row: 77, score: 1 }]);
+  });
+
+  test.skipIf(!existsSync(CORPUS))(
+    "int8 with re-scoring: recall@20 is at least 0.999 on the embeddings of laws",
+    async () => {
+      const texts = readFileSync(CORPUS, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { text: string }).text);
+      const embedder = await createStaticEmbedder();
+      const all = await embedder.embed(texts.slice(0, 6000), "passage", { signal: new AbortController().signal });
+      const asked = await embedder.embed(
+        texts
+          .slice(0, 6000)
+          .filter((_, i) => i % 20 === 0)
+          .map((text) => text.slice(0, 80)),
+        "query",
+        { signal: new AbortController().signal },
+      );
+      const part = partOf(all, allocateVectors(all.length, embedder.dimensions));
+      let right = 0;
+      for (const query of asked) {
+        const exact = bruteForce(all, query);
+        const last = exact[19]?.score ?? 0;
+        right += found(part, query).filter(({ score }) => score >= last - 1e-9).length;
+      }
+      expect(right / (20 * asked.length)).toBeGreaterThanOrEqual(0.999);
+    },
+  );
+});

@@ -67,9 +67,13 @@ function program(): Command {
     .option("--once", "stop after the first answer")
     .action((options) => demoCommand(configFile(), options));
 
-  command("index <path...>", "index files, folders and globs: Markdown, text, HTML, JSONL")
+  command("index [path...]", "index files, folders and globs: Markdown, text, HTML, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--collection <name>", "collection to index into")
+    .option(
+      "--rebuild",
+      "first make the database anew from what it records, and save what can be read of a damaged one",
+    )
     .addHelpText(
       "after",
 

@@ -1,8 +1,9 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
 const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ?
@@ -100,7 +101,7 @@ export class LiveCollection {
     let added: ResidentPassage[] = [];
     for (const { seq, document } of changes) {
       removedDocuments.push(document);
-      for (const row of statement.iterate(document)) added.push(decode(row as unknown as LoadedRow));
+      for (const row of this.#rowsOf(statement, document)) added.push(decode(row));
       if (added.length >= BATCH_PASSAGES) {
         this.#partition.apply({ removedDocuments, added });
         this.#seq = seq;
@@ -111,6 +112,14 @@ export class LiveCollection {
     }
     this.#partition.apply({ removedDocuments, added });
     this.#seq = changes.at(-1)?.seq ?? this.#seq;
+  }
+
+  #rowsOf(statement: StatementSync, document: number): LoadedRow[] {
+    try {
+      return statement.all(document) as unknown as LoadedRow[];
+    } catch (cause) {
+      throw sqliteError(this.#database.file, "read", toSqliteFailure(cause));
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { indexCommand } from "./index-sources.ts";
+import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 
@@ -81,6 +82,11 @@ function program(): Command {
         "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
     .action((paths: string[], options) => indexCommand(configFile(), paths, options));
+
+  command("reindex", "embed what is indexed with the configured embedder, while others go on searching, and swap")
+    .option("--collection <name>", "collection to move")
+    .addHelpText("after", "\nA run that was stopped is taken up by the next.")
+    .action((options) => reindexCommand(configFile(), options));
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")

@@ -37,7 +37,7 @@ export class LiveCollection {
   readonly #database: Database;
   readonly #tenant: string;
   readonly #collection: string;
-  readonly #partition = new Partition();
+  #partition = new Partition();
   #reader: DatabaseSync | null = null;
   #dataVersion = -1;
   #seq = 0;
@@ -79,18 +79,36 @@ export class LiveCollection {
     this.#reader = null;
   }
 
+  /** Passages of two vector spaces never meet in one partition, though the collection is moved while it is being read. */
   async #catchUp(version: number): Promise<void> {
+    for (;;) {
+      const space = spaceOf(this.#database, this.#tenant, this.#collection);
+      if (this.#space && space && !isSame(this.#space, space)) {
+        this.#partition = new Partition();
+        this.#seq = 0;
+      }
+      this.#space = space ?? this.#space;
+      let failed: unknown = null;
+      await this.#takeChanges().catch((thrown: unknown) => {
+        failed = thrown;
+      });
+      const now = spaceOf(this.#database, this.#tenant, this.#collection);
+      if (space && now && !isSame(space, now)) continue;
+      if (failed) throw failed;
+      this.#space = now;
+      this.#dataVersion = version;
+      return;
+    }
+  }
+
+  async #takeChanges(): Promise<void> {
     const changes = this.#database.all<{ seq: number; document: number }>(
       CHANGES,
       this.#tenant,
       this.#collection,
       this.#seq,
     );
-    if (changes.length > 0) {
-      await this.#apply(changes);
-      this.#space = spaceOf(this.#database, this.#tenant, this.#collection);
-    }
-    this.#dataVersion = version;
+    if (changes.length > 0) await this.#apply(changes);
   }
 
   /** Documents are read one by one, each whole: a document changed meanwhile is in the log again, and is read again. */
@@ -125,6 +143,10 @@ export class LiveCollection {
 
 export function spaceOf(database: Database, tenant: string, collection: string): Space | null {
   return database.get<Space>(SPACE, tenant, collection) ?? null;
+}
+
+function isSame(a: Space, b: Space): boolean {
+  return a.embedder === b.embedder && a.dimensions === b.dimensions;
 }
 
 function decode(row: LoadedRow): ResidentPassage {

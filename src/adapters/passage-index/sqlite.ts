@@ -1,10 +1,12 @@
 import { RaglineError } from "../../errors.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchResult } from "../../ports/passage-index.ts";
+import type { Reembedding } from "../../ports/reembedding.ts";
 import type { RowHit } from "../../resident/partition.ts";
 import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
+import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 
 interface DocumentRow {
   readonly id: string;
@@ -59,6 +61,7 @@ const SEARCH_ATTEMPTS = 5;
 
 /** Passages in SQLite, searched in memory. */
 export class SqlitePassageIndex implements PassageIndex {
+  readonly reembedding: Reembedding;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
@@ -67,6 +70,7 @@ export class SqlitePassageIndex implements PassageIndex {
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
     this.#database = database;
     this.#embedder = embedder;
+    this.reembedding = createSqliteReembedding(database, embedder);
   }
 
   async search(scope: Scope, query: Parameters<PassageIndex["search"]>[1]): Promise<SearchResult> {
@@ -172,7 +176,7 @@ export class SqlitePassageIndex implements PassageIndex {
     throw new RaglineError(
       "conflict",
       `collection ${scope.collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); ` +
-        `the configured one is ${model} (${dimensions}): use the same one, or index into another file or collection`,
+        `the configured one is ${model} (${dimensions}): use the same one, or move the collection with \`ragline reindex\``,
       { retryable: false },
     );
   }

@@ -123,12 +123,16 @@ function isWritable(path: string): boolean {
   }
 }
 
+/** One statement, one snapshot: another process may be making the tables. */
+const VERSION_AND_TABLES = `SELECT (SELECT user_version FROM pragma_user_version) AS version,
+  (SELECT count(*) FROM sqlite_schema) AS tables`;
+
 /** Whether Ragline's tables are there; false in an empty file. @throws RaglineError `config_invalid`: there are others. */
 function hasTables(database: DatabaseSync, path: string): boolean {
-  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
+  const row = database.prepare(VERSION_AND_TABLES).get();
+  const found = Number(row?.version);
   if (found === SCHEMA_VERSION) return true;
-  const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
-  if (found === 0 && tables === 0) return false;
+  if (found === 0 && row?.tables === 0) return false;
   throw new RaglineError("config_invalid", `${path}: ${otherVersion(found)}`);
 }
 

@@ -7,6 +7,6 @@ test("kill -9 in the middle of indexing, replacing and deleting: 10 of the 200 o
 }, async () => {
   const report = await surviveKills(folderForTest().file("crash.db"), 10, 80_000);
   expect(report.kills).toBe(10);
-  expect(report.acknowledged).toBeGreaterThan(20);
-  expect(report.readerSearches).toBeGreaterThan(20);
+  expect(report.acknowledged).toBeGreaterThan(5);
+  expect(report.readerSearches).toBeGreaterThan(5);
 });

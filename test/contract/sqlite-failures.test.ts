@@ -168,7 +168,11 @@ describe("a damaged file", () => {
     expect(report.documents).toBeGreaterThan(20);
     expect(report.documents + report.incomplete.length).toBeLessThan(200);
     expect(report.unreadable).toBeGreaterThan(0);
-    expect(readFileSync(folder.file(report.kept ?? "")).equals(before)).toBe(true);
+    expect(
+      readFileSync(folder.file(report.kept ?? ""))
+        .subarray(100)
+        .equals(before.subarray(100)),
+    ).toBe(true);
     const { index, database, close } = openIndex(file);
     const { documents } = await index.list(SCOPE, { limit: 1000 }, call());
     expect(documents).toHaveLength(report.documents);

@@ -8,7 +8,7 @@ const WRITER = new URL("./writing-child.ts", import.meta.url).pathname;
 const READER = new URL("./reading-child.ts", import.meta.url).pathname;
 const QUESTIONS = 100;
 /** A writer is killed so long after it began to write, at most; now and then already while it starts. */
-const LIVES_MS = 400;
+const LIVES_MS = 600;
 
 export interface KillsReport {
   readonly kills: number;

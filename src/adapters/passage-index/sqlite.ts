@@ -77,7 +77,7 @@ export class SqlitePassageIndex implements PassageIndex {
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const partition = await live.current();
-      if (query.vector) this.#checkSpace(scope, live.space);
+      if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
       const { byText, byVector } = partition.search({ ...query, groups: scope.groups });
       const passages = this.#read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
@@ -148,7 +148,8 @@ export class SqlitePassageIndex implements PassageIndex {
     return {
       documents: counts?.documents ?? 0,
       passages: counts?.passages ?? 0,
-      embedder: spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null,
+      // Of documents that one may not read not even the space is known.
+      embedder: counts?.documents ? (spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null) : null,
     };
   }
 
@@ -168,6 +169,25 @@ export class SqlitePassageIndex implements PassageIndex {
       this.#live.set(key, live);
     }
     return live;
+  }
+
+  /**
+   * False: nothing that may be read is stored, so that there is nothing to compare with, or to name.
+   * @throws RaglineError `conflict`: the vector is of another length than the configured embedder's, or the readable documents of
+   * another space.
+   */
+  #isSearchable(scope: Scope, vector: Float32Array, stored: Space | null): boolean {
+    const { model, dimensions } = this.#embedder;
+    if (vector.length !== dimensions) {
+      throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
+        retryable: false,
+      });
+    }
+    if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return true;
+    const counts = this.#database.get<{ documents: number }>(COUNTS, scope.tenant, scope.collection, groupList(scope));
+    if (!counts?.documents) return false;
+    this.#checkSpace(scope, stored);
+    return true;
   }
 
   #checkSpace(scope: Scope, stored: Space | null): void {

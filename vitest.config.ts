@@ -23,6 +23,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
     ],
   },

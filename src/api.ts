@@ -1,4 +1,5 @@
 import type { IngestProgress } from "./ingest/ingest.ts";
+import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { Degradation, ScoredPassage, Timings } from "./types.ts";
 
 /** Who asks, and until when. */
@@ -41,6 +42,11 @@ export interface Readiness {
   readonly ready: boolean;
   /** One line a thing that is missing. */
   readonly missing: readonly string[];
+}
+
+export interface ReindexOptions extends CallerOptions {
+  readonly collection?: string;
+  onProgress?(progress: ReindexProgress): void;
 }
 
 export interface IndexOptions extends CallerOptions {

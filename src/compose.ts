@@ -10,6 +10,7 @@ import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
+import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import type { Config } from "./config.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
@@ -56,6 +57,11 @@ export async function compose(config: Config): Promise<Composition> {
       for (const opened of databases.values()) await opened.close();
     },
   };
+}
+
+/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
+export function rebuildIndex(config: Config): RebuildReport {
+  return rebuildDatabase(config.search.file);
 }
 
 function chooseEmbedder(config: Config["embed"]): Embedder {

@@ -7,6 +7,7 @@ export type * from "./api.ts";
 export { type Config, type ConfigInput, loadConfig, parseConfig } from "./config.ts";
 export { ERRORS, type ErrorCode, RaglineError } from "./errors.ts";
 export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
+export type { ReindexProgress, ReindexReport } from "./ingest/reindex.ts";
 export { Ragline, VERSION } from "./ragline.ts";
 export type { AskRequest, DocumentInput, DocumentListRequest, SearchRequest } from "./requests.ts";
 export type * from "./types.ts";

@@ -9,7 +9,7 @@ export class Race implements CallOptions {
   #controller: AbortController | undefined;
   readonly #parent: AbortSignal;
   readonly #step: Step;
-  readonly #onAbort = () => this.#lose(new RaglineError("cancelled", "The caller left.", { step: this.#step }));
+  readonly #onAbort = () => this.#lose(cancelled(this.#parent.reason, this.#step));
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
   #paused = false;
@@ -86,4 +86,10 @@ export class Race implements CallOptions {
     this.#controller?.abort(error);
     this.#reject?.(error);
   }
+}
+
+/** Who aborts may say why; most callers just leave. */
+function cancelled(reason: unknown, step: Step): RaglineError {
+  const message = reason instanceof RaglineError && reason.code === "cancelled" ? reason.message : "The caller left.";
+  return new RaglineError("cancelled", message, { step });
 }

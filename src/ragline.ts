@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { CallerOptions, IndexOptions, Readiness, SearchResponse, Status } from "./api.ts";
+import type { CallerOptions, IndexOptions, Readiness, ReindexOptions, SearchResponse, Status } from "./api.ts";
 import { Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import { readDocument } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
+import { type ReindexReport, reindex } from "./ingest/reindex.ts";
 import { ask } from "./pipeline/ask.ts";
 import { embedQuery } from "./pipeline/embed.ts";
 import { rerank } from "./pipeline/rerank.ts";
@@ -122,6 +123,16 @@ export class Ragline {
       signal,
       ...(onProgress && { onProgress }),
     });
+  }
+
+  /**
+   * Embeds a collection, all groups of it, with the configured embedder, and swaps. Searches in the old space go on until then;
+   * a run that was stopped is taken up by the next.
+   */
+  async reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
+    const { collection, onProgress, signal = new AbortController().signal } = options;
+    const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
+    return reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
   }
 
   /** Adds or replaces one document. `changed` is false where the very same one is stored. */

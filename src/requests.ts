@@ -5,8 +5,12 @@ import {
   FIELD_LIST_MAX,
   FIELD_NAME_LENGTH_MAX,
   FIELD_TEXT_LENGTH_MAX,
+  GROUP_LENGTH_MAX,
+  GROUPS_MAX,
   METADATA_FIELDS_MAX,
   RESERVED_FIELD_NAMES,
+  TITLE_LENGTH_MAX,
+  URL_LENGTH_MAX,
 } from "./ingest/metadata.ts";
 
 const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
@@ -92,17 +96,17 @@ export function requestSchemas(config: Config) {
   });
   const document = z.strictObject({
     id: documentId,
-    title: text(1000).optional(),
+    title: text(TITLE_LENGTH_MAX).optional(),
     text: nonBlank(config.server.bodyBytesMax),
     format: z.enum(["markdown", "text", "html"]).default("markdown"),
     url: z
       .url({ protocol: /^https?$/ })
-      .max(2000)
+      .max(URL_LENGTH_MAX)
       .optional(),
     metadata: metadata.optional(),
     groups: z
-      .array(nonBlank(128))
-      .max(100)
+      .array(nonBlank(GROUP_LENGTH_MAX))
+      .max(GROUPS_MAX)
       .optional()
       .describe("Who may read it; absent or empty: everyone of the tenant."),
     collection,

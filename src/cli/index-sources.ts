@@ -1,12 +1,15 @@
 import { styleText } from "node:util";
+import { RaglineError } from "../errors.ts";
 import type { IngestReport, Ragline } from "../index.ts";
 import { measureSources } from "../ingest/files.ts";
 import { createProgress } from "./progress.ts";
+import { rebuildCommand } from "./rebuild.ts";
 import { withRagline } from "./session.ts";
 
 export interface IndexCommandOptions {
   readonly prune?: true;
   readonly collection?: string;
+  readonly rebuild?: true;
 }
 
 /** `ragline index`: exit code 1 where something could not be read. */
@@ -15,6 +18,14 @@ export async function indexCommand(
   paths: readonly string[],
   options: IndexCommandOptions,
 ): Promise<void> {
+  if (options.rebuild) rebuildCommand(configFile);
+  else if (paths.length === 0) {
+    throw new RaglineError(
+      "request_invalid",
+      "index: name the files, folders or globs to index, e.g. `ragline index docs/`",
+    );
+  }
+  if (paths.length === 0) return;
   await withRagline(
     configFile,
     async (ragline, signal) => {

@@ -5,6 +5,7 @@ import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { indexCommand } from "./index-sources.ts";
+import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 
@@ -67,9 +68,13 @@ function program(): Command {
     .option("--once", "stop after the first answer")
     .action((options) => demoCommand(configFile(), options));
 
-  command("index <path...>", "index files, folders and globs: Markdown, text, HTML, JSONL")
+  command("index [path...]", "index files, folders and globs: Markdown, text, HTML, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--collection <name>", "collection to index into")
+    .option(
+      "--rebuild",
+      "first make the database anew from what it records, and save what can be read of a damaged one",
+    )
     .addHelpText(
       "after",
 
@@ -77,6 +82,11 @@ function program(): Command {
         "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
     .action((paths: string[], options) => indexCommand(configFile(), paths, options));
+
+  command("reindex", "embed what is indexed with the configured embedder, while others go on searching, and swap")
+    .option("--collection <name>", "collection to move")
+    .addHelpText("after", "\nA run that was stopped is taken up by the next.")
+    .action((options) => reindexCommand(configFile(), options));
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")

@@ -11,6 +11,8 @@ export interface ServeOptions {
 
 /** Running answers get so long to finish once the process is told to stop. */
 const DRAIN_MS = 10_000;
+/** After it those that go on are told that the server stops, and have so long to hear it. */
+const FAREWELL_MS = 1_000;
 
 /** `ragline serve`: answers over HTTP until SIGINT or SIGTERM. */
 export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
@@ -63,7 +65,10 @@ export function addressOf(server: FastifyInstance): string {
 /** Resolves once the server has stopped: new requests are refused at once, running ones may finish within a bound. */
 export async function serveUntil(server: FastifyInstance, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  const timer = setTimeout(() => server.server.closeAllConnections(), DRAIN_MS);
+  const timers = [
+    setTimeout(() => server.answers.stop(), DRAIN_MS),
+    setTimeout(() => server.server.closeAllConnections(), DRAIN_MS + FAREWELL_MS),
+  ];
   await server.close();
-  clearTimeout(timer);
+  for (const timer of timers) clearTimeout(timer);
 }

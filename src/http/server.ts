@@ -10,6 +10,7 @@ import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
 import { registerHealth } from "./health.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
+import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
 
@@ -31,6 +32,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     frameworkErrors: refuseAddress,
     clientErrorHandler: refuseConnection,
   });
+  app.decorate("answers", new RunningAnswers());
   app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => ({ value: parseRequest(schema, data) }));
   // Response schemas describe; checking every response against them is what tests do.

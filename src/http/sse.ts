@@ -3,10 +3,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnswerEvent } from "../types.ts";
 
-/** Aborts when the client hangs up before the response is complete. */
+/** Aborts when the client hangs up before the response is complete, and when the server stops answering. */
 export function clientSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
+  const over = request.server.answers.add(controller);
   reply.raw.once("close", () => {
+    over();
     if (!reply.raw.writableFinished) controller.abort();
   });
   if (request.raw.socket.destroyed) controller.abort();

@@ -3,7 +3,7 @@ import { RaglineError } from "../errors.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
-import { checkMetadata } from "./metadata.ts";
+import { checkHead, checkMetadata, TITLE_LENGTH_MAX } from "./metadata.ts";
 import { collapse, normalize } from "./normalize.ts";
 
 /** A document as its source has it: structure kept, not yet cut into passages. */
@@ -63,9 +63,9 @@ export function toDocument(input: DocumentInput, fallbackTitle: string): SourceD
   const parsed = PARSERS[input.format](text);
   const own = readFields(parsed.fields);
   const firstH1 = parsed.blocks.findIndex((block) => block.kind === "heading" && block.depth === 1);
-  const h1 = parsed.blocks[firstH1]?.text;
+  const h1 = fitting(parsed.blocks[firstH1]?.text);
   const title =
-    collapse(normalize(input.title ?? "")) || own.title || h1 || collapse(parsed.title ?? "") || fallbackTitle;
+    collapse(normalize(input.title ?? "")) || own.title || h1 || fitting(collapse(parsed.title ?? "")) || fallbackTitle;
   const blocks = h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks;
   if (!blocks.some((block) => block.text.trim() !== "")) throw new RaglineError("request_invalid", "has no text");
   const url = input.url ?? own.url;
@@ -79,7 +79,13 @@ export function toDocument(input: DocumentInput, fallbackTitle: string): SourceD
     groups: [...new Set(input.groups ?? own.groups)].sort((a, b) => (a < b ? -1 : 1)),
     blocks,
   };
+  checkHead(content);
   return { ...content, hash: hashOf(content) };
+}
+
+/** A heading that is too long to be a title stays a heading. */
+function fitting(title = ""): string {
+  return title.length <= TITLE_LENGTH_MAX ? title : "";
 }
 
 /** Why a document cannot be read, as the end of a sentence that starts with its name. */

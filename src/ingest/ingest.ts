@@ -75,6 +75,7 @@ export async function ingest(
   const { signal } = options;
   const report = { added: 0, changed: 0, unchanged: 0, passages: 0, failures: [] as LoadFailure[] };
   const seen = new Map<string, string>();
+  const plan = planner(stages, options);
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
   const breathe = createBreather();
@@ -88,8 +89,8 @@ export async function ingest(
       return;
     }
     seen.set(document.id, path);
-    const plan = await planOf(document, stages, options);
-    const { chunks: cut, known } = plan;
+    const planned = await plan(document);
+    const { chunks: cut, known } = planned;
     if (cut === null) {
       report.unchanged++;
       return;
@@ -97,7 +98,7 @@ export async function ingest(
     await inFlight.add(cut.length, async () => {
       const passages = await embedChunks(document, cut, batcher);
       try {
-        await stages.index.replace(options.scope, plan.indexed, passages, { signal });
+        await stages.index.replace(options.scope, planned.indexed, passages, { signal });
       } catch (thrown) {
         if (!isRefusal(thrown)) throw thrown;
         report.failures.push({ path, documentId: document.id, reason: `was refused by the index: ${thrown.message}` });
@@ -148,7 +149,7 @@ export async function ingestDocument(
   options: Pick<IngestOptions, "scope" | "chunk" | "signal" | "embedTimeoutMs">,
 ): Promise<{ changed: boolean; passages: number }> {
   const { scope, signal } = options;
-  const plan = await planOf(document, stages, options);
+  const plan = await planner(stages, options)(document);
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const embedded = embedChunks(document, plan.chunks, batcher);
@@ -166,25 +167,48 @@ interface Plan {
   readonly chunks: readonly Chunk[] | null;
 }
 
-async function planOf(
-  document: SourceDocument,
-  stages: IngestStages,
-  options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
-): Promise<Plan> {
-  const { signal } = options;
-  const { blocks, ...content } = document;
-  const indexed = { ...content, hash: storedHash(document.hash, options.chunk, stages) };
-  const known = await stages.index.find(readerOf(document, options.scope), document.id, { signal });
-  if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
+/** Looks at what is stored, and in which vector space; that once for all documents. */
+function planner(stages: IngestStages, options: Pick<IngestOptions, "scope" | "chunk" | "signal">) {
+  const { chunk, signal } = options;
+  let isChecked = false;
+  return async (document: SourceDocument): Promise<Plan> => {
+    const { blocks, ...content } = document;
+    const indexed = { ...content, hash: storedHash(document.hash, chunk, stages) };
+    const reader = readerOf(document, options.scope);
+    const known = await stages.index.find(reader, document.id, { signal });
+    if (known && !isChecked) {
+      await checkSpace(reader, stages, signal);
+      isChecked = true;
+    }
+    if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
+    return { indexed, known, chunks: await cutAll(blocks, stages, options) };
+  };
+}
+
+async function cutAll(
+  blocks: SourceDocument["blocks"],
+  { counter }: IngestStages,
+  { chunk, signal }: Pick<IngestOptions, "chunk" | "signal">,
+): Promise<Chunk[]> {
   const breathe = createBreather();
   const cut: Chunk[] = [];
-  for (const chunk of chunks(blocks, options.chunk, stages.counter)) {
-    cut.push(chunk);
+  for (const piece of chunks(blocks, chunk, counter)) {
+    cut.push(piece);
     const breath = breathe();
     if (await breath) await breath;
     signal.throwIfAborted();
   }
-  return { indexed, known, chunks: cut };
+  return cut;
+}
+
+/** What is unchanged is not embedded, and would pass in a vector space that nobody can search. */
+async function checkSpace(scope: Scope, { index, embedder }: IngestStages, signal: AbortSignal): Promise<void> {
+  const stored = (await index.status(scope, { signal })).embedder;
+  if (stored === null || stored === embedder.model) return;
+  const message =
+    `collection ${scope.collection} is indexed with the embedder ${stored}, the configured one is ${embedder.model}: ` +
+    "use the same one, or move the collection with `ragline reindex`";
+  throw new RaglineError("conflict", message, { retryable: false });
 }
 
 /** The scope widened to see the document: who writes a document for a group need not belong to it. */
@@ -192,12 +216,9 @@ function readerOf(document: SourceDocument, scope: Scope): Scope {
   return document.groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...document.groups] };
 }
 
-/**
- * Covers how the document is cut and embedded, so that another chunk size indexes it again, and another vector space is
- * refused by the index instead of passing for unchanged.
- */
-function storedHash(contentHash: string, chunk: ChunkOptions, { counter, embedder }: IngestStages): string {
-  const how = [CHUNKER_VERSION, chunk.targetTokens, chunk.overlapTokens, counter.name, embedder.model];
+/** Covers how the document is cut, so that another chunk size indexes it again. How it is embedded is the collection's. */
+function storedHash(contentHash: string, chunk: ChunkOptions, { counter }: IngestStages): string {
+  const how = [CHUNKER_VERSION, chunk.targetTokens, chunk.overlapTokens, counter.name];
   return createHash("sha256")
     .update(JSON.stringify([contentHash, how]))
     .digest("hex");

@@ -9,6 +9,11 @@ export const FIELD_NAME_LENGTH_MAX = 128;
 export const FIELD_TEXT_LENGTH_MAX = 4_000;
 /** Entries of a list. */
 export const FIELD_LIST_MAX = 100;
+/** UTF-16 units of a title, a URL and a group's name, wherever they come from. */
+export const TITLE_LENGTH_MAX = 1_000;
+export const URL_LENGTH_MAX = 2_000;
+export const GROUP_LENGTH_MAX = 128;
+export const GROUPS_MAX = 100;
 /** Names that mean something else to JavaScript objects. */
 export const RESERVED_FIELD_NAMES: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -24,6 +29,26 @@ export function checkMetadata(metadata: Metadata): void {
   for (const [name, value] of fields) {
     const problem = nameProblem(name) ?? valueProblem(value);
     if (problem !== null) throw invalid(`has a metadata field "${name.slice(0, FIELD_NAME_LENGTH_MAX)}" ${problem}`);
+  }
+}
+
+/**
+ * Checks what a document says of itself against the limits above.
+ * @throws RaglineError `request_invalid` with the bare reason, naming the field and the limit.
+ */
+export function checkHead(head: {
+  readonly title: string;
+  readonly url?: string;
+  readonly groups: readonly string[];
+}): void {
+  const { title, url = "", groups } = head;
+  if (title.length > TITLE_LENGTH_MAX) throw invalid(`has a title longer than ${TITLE_LENGTH_MAX} characters`);
+  if (url.length > URL_LENGTH_MAX) throw invalid(`has a url longer than ${URL_LENGTH_MAX} characters`);
+  if (groups.length > GROUPS_MAX) throw invalid(`has ${groups.length} groups (at most ${GROUPS_MAX})`);
+  const long = groups.find((group) => group.length > GROUP_LENGTH_MAX);
+  if (long !== undefined) throw invalid(`has a group whose name is longer than ${GROUP_LENGTH_MAX} characters`);
+  if (![title, url, ...groups].every(isStorable)) {
+    throw invalid("has a title, url or group that holds NUL or half of a surrogate pair");
   }
 }
 

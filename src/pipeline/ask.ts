@@ -65,13 +65,10 @@ export async function* ask(
         settings.searchRetries,
       );
       const keep = question.top ?? settings.keep;
-      const inOrder = found.slice(0, keep);
-      const best = stages.reranker
-        ? await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
-            instead: "kept the order of search",
-            value: inOrder,
-          })
-        : inOrder;
+      const best = await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
+        instead: "kept the order of search",
+        value: found.slice(0, keep),
+      });
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;

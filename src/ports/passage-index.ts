@@ -1,4 +1,5 @@
 import type { CallOptions, Document, DocumentEntry, Filter, PassageInput, Scope, ScoredPassage } from "../types.ts";
+import type { Reembedding } from "./reembedding.ts";
 
 export interface SearchQuery {
   /** Unit length; absent: no vector leg. */
@@ -59,5 +60,7 @@ export interface PassageIndex {
   status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
   /** Makes the first search of a collection as fast as the next; takes as long as it takes. */
   warm?(scope: Scope, options: CallOptions): Promise<void>;
+  /** Absent: a collection cannot be moved to another vector space. */
+  readonly reembedding?: Reembedding;
   close?(): Promise<void>;
 }

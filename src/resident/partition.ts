@@ -109,7 +109,8 @@ export class Partition {
 
   /** Takes over a segment as it once was, without the documents that have changed since. */
   restore(segment: Segment, removedDocuments: readonly number[]): void {
-    this.#segments = [...this.#segments, withoutDocuments(wholeSegment(segment), removedDocuments)];
+    const live = withoutDocuments(wholeSegment(segment), removedDocuments);
+    if (live.passages > 0) this.#segments = [...this.#segments, live];
   }
 
   /** On this thread. See `plan` for what it rejects. */

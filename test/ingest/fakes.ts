@@ -39,7 +39,7 @@ export function memoryIndex() {
     },
     search: () => Promise.reject(new Error("not used")),
     version: () => Promise.reject(new Error("not used")),
-    status: () => Promise.reject(new Error("not used")),
+    status: async () => ({ documents: documents.size, passages: 0, embedder: documents.size > 0 ? "test/2" : null }),
   };
   return { index, documents, log, active };
 }

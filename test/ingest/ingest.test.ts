@@ -58,7 +58,10 @@ describe("incremental", () => {
     await run();
     const options = { scope, chunk, prune: false, signal: new AbortController().signal };
     const other = { ...stages, embedder: { ...stages.embedder, model: "other/2" } };
-    expect(counts(await ingest([folder.path()], other, options))).toEqual([0, 1, 0, 0]);
+    await expect(ingest([folder.path()], other, options)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/test\/2.*other\/2/),
+    });
   });
 
   test("a document for a group is recognised though the indexer is not in it", async () => {

@@ -19,14 +19,24 @@ const REFUSED: [string, Record<string, unknown>, RegExp][] = [
   ["prototype", { prototype: "a" }, /field "prototype" whose name is reserved/],
 ];
 
+const REFUSED_HEADS: [string, Record<string, unknown>, RegExp][] = [
+  ["a long title", { title: "제".repeat(1_001) }, /has a title longer than 1000 characters/],
+  ["a long url", { url: `https://example.com/${"a".repeat(2_000)}` }, /has a url longer than 2000 characters/],
+  ["many groups", { groups: Array.from({ length: 101 }, (_, i) => `g${i}`) }, /has 101 groups \(at most 100\)/],
+  ["a long group", { groups: ["g".repeat(129)] }, /group whose name is longer than 128 characters/],
+];
+
 /** JSON is YAML. */
 const page = (fields: unknown) => `---\n${JSON.stringify(fields)}\n---\n본문`;
 
-test.each(REFUSED)("front matter with %s is refused, naming document, field and limit", (_, fields, reason) => {
-  const input = { id: "a.md", text: page(fields), format: "markdown" } as const;
-  expect(() => readDocument(input)).toThrow(reason);
-  expect(() => readDocument(input)).toThrow(/^Document "a\.md" has /);
-});
+test.each([...REFUSED, ...REFUSED_HEADS])(
+  "front matter with %s is refused, naming document, field and limit",
+  (_, fields, reason) => {
+    const input = { id: "a.md", text: page(fields), format: "markdown" } as const;
+    expect(() => readDocument(input)).toThrow(reason);
+    expect(() => readDocument(input)).toThrow(/^Document "a\.md" has /);
+  },
+);
 
 test.each(REFUSED)("a JSONL row with %s fails by line, and the rest goes on", async (_, fields, reason) => {
   const root = await mkdtemp(join(tmpdir(), "ragline-metadata-"));
@@ -53,4 +63,11 @@ test("the limits hold for front matter and the request together", () => {
 test("metadata at the limits is kept", () => {
   const fields = { ...many(61), text: "가".repeat(4_000), list: Array(100).fill("a"), ["n".repeat(128)]: true };
   expect(readDocument({ id: "a", text: page(fields), format: "markdown" }).metadata).toEqual(fields);
+});
+
+test("a heading that is too long for a title is no title, and stays in the text", () => {
+  const heading = "긴 제목 ".repeat(300).trim();
+  const { title, blocks } = readDocument({ id: "a.md", text: `# ${heading}\n\n본문`, format: "markdown" });
+  expect(title).toBe("a.md");
+  expect(blocks[0]).toMatchObject({ kind: "heading", text: heading });
 });

@@ -1,8 +1,9 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
 import { floats, StoredSegments } from "./sqlite-segments.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
@@ -42,7 +43,7 @@ export class LiveCollection {
   readonly #database: Database;
   readonly #tenant: string;
   readonly #collection: string;
-  readonly #partition = new Partition();
+  #partition = new Partition();
   #reader: DatabaseSync | null = null;
   #dataVersion = -1;
   #seq = 0;
@@ -91,14 +92,33 @@ export class LiveCollection {
     this.#reader = null;
   }
 
+  /** Passages of two vector spaces never meet in one partition, though the collection is moved while it is being read. */
   async #catchUp(version: number): Promise<void> {
-    const changes = this.#database.all<Change>(CHANGES, this.#tenant, this.#collection, this.#seq);
-    if (changes.length > 0) {
-      await this.#apply(this.#isRestored ? changes : await this.#restore(changes), changes.at(-1)?.seq ?? this.#seq);
-      this.#storing ??= this.#store();
-      this.#space = spaceOf(this.#database, this.#tenant, this.#collection);
+    for (;;) {
+      const space = spaceOf(this.#database, this.#tenant, this.#collection);
+      if (this.#space && space && !isSame(this.#space, space)) {
+        this.#partition = new Partition();
+        this.#seq = 0;
+      }
+      this.#space = space ?? this.#space;
+      let failed: unknown = null;
+      await this.#takeChanges().catch((thrown: unknown) => {
+        failed = thrown;
+      });
+      const now = spaceOf(this.#database, this.#tenant, this.#collection);
+      if (space && now && !isSame(space, now)) continue;
+      if (failed) throw failed;
+      this.#space = now;
+      this.#dataVersion = version;
+      return;
     }
-    this.#dataVersion = version;
+  }
+
+  async #takeChanges(): Promise<void> {
+    const changes = this.#database.all<Change>(CHANGES, this.#tenant, this.#collection, this.#seq);
+    if (changes.length === 0) return;
+    await this.#apply(this.#isRestored ? changes : await this.#restore(changes), changes.at(-1)?.seq ?? this.#seq);
+    this.#storing ??= this.#store();
   }
 
   /** Takes over what is stored ready for searching. Returns the changes that are not in it. */
@@ -132,7 +152,7 @@ export class LiveCollection {
     let added: ResidentPassage[] = [];
     for (const { seq, document } of changes) {
       removedDocuments.push(document);
-      for (const row of statement.iterate(document)) added.push(decode(row as unknown as LoadedRow));
+      for (const row of this.#rowsOf(statement, document)) added.push(decode(row));
       if (added.length >= BATCH_PASSAGES) {
         this.#partition.apply({ removedDocuments, added }, seq);
         this.#seq = seq;
@@ -144,10 +164,22 @@ export class LiveCollection {
     this.#partition.apply({ removedDocuments, added }, lastSeq);
     this.#seq = lastSeq;
   }
+
+  #rowsOf(statement: StatementSync, document: number): LoadedRow[] {
+    try {
+      return statement.all(document) as unknown as LoadedRow[];
+    } catch (cause) {
+      throw sqliteError(this.#database.file, "read", toSqliteFailure(cause));
+    }
+  }
 }
 
 export function spaceOf(database: Database, tenant: string, collection: string): Space | null {
   return database.get<Space>(SPACE, tenant, collection) ?? null;
+}
+
+function isSame(a: Space, b: Space): boolean {
+  return a.embedder === b.embedder && a.dimensions === b.dimensions;
 }
 
 function decode(row: LoadedRow): ResidentPassage {

@@ -1,5 +1,6 @@
 import { RaglineError } from "../../errors.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchResult } from "../../ports/passage-index.ts";
+import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
@@ -7,6 +8,7 @@ import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, S
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
+import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 
 interface DocumentRow {
   readonly id: string;
@@ -63,6 +65,7 @@ const ON_LOOP_MS_MAX = 0.5;
 
 /** Passages in SQLite, searched in memory. */
 export class SqlitePassageIndex implements PassageIndex {
+  readonly reembedding: Reembedding;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
@@ -73,13 +76,14 @@ export class SqlitePassageIndex implements PassageIndex {
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
     this.#database = database;
     this.#embedder = embedder;
+    this.reembedding = createSqliteReembedding(database, embedder);
   }
 
   async search(scope: Scope, query: Parameters<PassageIndex["search"]>[1]): Promise<SearchResult> {
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const partition = await live.current();
-      if (query.vector) this.#checkSpace(scope, live.space);
+      if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
       const { byText, byVector } = await this.#scan(partition, { ...query, groups: scope.groups });
       const passages = this.#read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
@@ -150,7 +154,8 @@ export class SqlitePassageIndex implements PassageIndex {
     return {
       documents: counts?.documents ?? 0,
       passages: counts?.passages ?? 0,
-      embedder: spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null,
+      // Of documents that one may not read not even the space is known.
+      embedder: counts?.documents ? (spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null) : null,
     };
   }
 
@@ -179,13 +184,32 @@ export class SqlitePassageIndex implements PassageIndex {
     return live;
   }
 
+  /**
+   * False: nothing that may be read is stored, so that there is nothing to compare with, or to name.
+   * @throws RaglineError `conflict`: the vector is of another length than the configured embedder's, or the readable documents of
+   * another space.
+   */
+  #isSearchable(scope: Scope, vector: Float32Array, stored: Space | null): boolean {
+    const { model, dimensions } = this.#embedder;
+    if (vector.length !== dimensions) {
+      throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
+        retryable: false,
+      });
+    }
+    if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return true;
+    const counts = this.#database.get<{ documents: number }>(COUNTS, scope.tenant, scope.collection, groupList(scope));
+    if (!counts?.documents) return false;
+    this.#checkSpace(scope, stored);
+    return true;
+  }
+
   #checkSpace(scope: Scope, stored: Space | null): void {
     const { model, dimensions } = this.#embedder;
     if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return;
     throw new RaglineError(
       "conflict",
       `collection ${scope.collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); ` +
-        `the configured one is ${model} (${dimensions}): use the same one, or index into another file or collection`,
+        `the configured one is ${model} (${dimensions}): use the same one, or move the collection with \`ragline reindex\``,
       { retryable: false },
     );
   }

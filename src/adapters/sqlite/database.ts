@@ -1,47 +1,37 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { RaglineError } from "../../errors.ts";
-import { PRAGMAS } from "./pragmas.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { resolve } from "node:path";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
+import { type OpenedDatabase, openDatabase } from "./open.ts";
+import { checkStillThere } from "./opened-file.ts";
 import { type SqlValue, type Transaction, Writer } from "./writer.ts";
 
 type Row = Readonly<Record<string, SqlValue>>;
 
+/** A file that was deleted is noticed so long after it at the latest, when it is read. */
+const CHECKED_EVERY_MS = 100;
+
 /** One SQLite file: reads on this thread, writes on another. */
 export class Database {
   readonly file: string;
+  readonly #opened: OpenedDatabase;
   readonly #writer: Writer;
-  readonly #reader: DatabaseSync;
   #id: string | undefined;
+  #checkedAt = performance.now();
   readonly #prepared = new Map<string, StatementSync>();
 
-  private constructor(file: string, reader: DatabaseSync) {
+  private constructor(file: string, opened: OpenedDatabase) {
     this.file = file;
-    this.#reader = reader;
-    this.#writer = new Writer(file);
+    this.#opened = opened;
+    this.#writer = new Writer({ file, identity: opened.identity });
   }
 
-  /** @throws RaglineError `config_invalid`: the file cannot be opened, is no Ragline database, or of another version. */
+  /**
+   * A file that this user may not write is opened for reading.
+   * @throws RaglineError `config_invalid`: the file cannot be opened, is damaged, is no Ragline database, or of another version.
+   */
   static open(path: string): Database {
     const file = resolve(path);
-    checkPlace(path, file);
-    let database: DatabaseSync | undefined;
-    try {
-      database = new DatabaseSync(file, { timeout: 10_000 });
-      // Before the pragmas: they would change somebody else's database.
-      const isNew = !hasTables(database, path);
-      database.exec(PRAGMAS);
-      if (isNew) createTables(database, path);
-      database.exec("PRAGMA query_only = ON");
-      return new Database(file, database);
-    } catch (cause) {
-      database?.close();
-      if (cause instanceof RaglineError) throw cause;
-      throw new RaglineError("config_invalid", `${path}: cannot be opened as a database: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    return new Database(file, openDatabase(path, file));
   }
 
   /** Another one for every file that was ever made. */
@@ -59,7 +49,10 @@ export class Database {
   }
 
   /** See `Writer.write`. */
-  write(statements: Transaction): Promise<number[] | null> {
+  async write(statements: Transaction): Promise<number[] | null> {
+    if (this.#opened.readOnly) {
+      throw sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
+    }
     return this.#writer.write(statements);
   }
 
@@ -70,61 +63,33 @@ export class Database {
 
   /** A second connection for long reads, whose snapshot does not hold back the others. */
   openReader(): DatabaseSync {
-    const reader = new DatabaseSync(this.file, { readOnly: true });
-    reader.exec("PRAGMA busy_timeout = 10000");
-    return reader;
+    checkStillThere(this.file, this.#opened.identity);
+    return this.#opened.connect();
   }
 
   async close(): Promise<void> {
     await this.#writer.close();
-    this.#reader.close();
+    this.#opened.reader.close();
   }
 
   #read<T>(run: (statement: StatementSync) => T, sql: string): T {
+    this.#checkFile();
     try {
       let statement = this.#prepared.get(sql);
       if (!statement) {
-        statement = this.#reader.prepare(sql);
+        statement = this.#opened.reader.prepare(sql);
         this.#prepared.set(sql, statement);
       }
       return run(statement);
     } catch (cause) {
-      throw new RaglineError("dependency_failed", "The database could not be read.", { cause });
+      throw sqliteError(this.file, "read", toSqliteFailure(cause));
     }
   }
-}
 
-function checkPlace(path: string, file: string): void {
-  const folder = dirname(file);
-  if (!existsSync(folder)) throw new RaglineError("config_invalid", `${path}: the folder ${folder} does not exist`);
-  if (existsSync(file) && statSync(file).isDirectory()) {
-    throw new RaglineError("config_invalid", `${path}: is a folder, not a database file`);
-  }
-  try {
-    accessSync(existsSync(file) ? file : folder, constants.R_OK | constants.W_OK);
-  } catch (cause) {
-    throw new RaglineError("config_invalid", `${path}: no permission to write here`, { cause });
-  }
-}
-
-/** Whether Ragline's tables are there; false in an empty file. @throws RaglineError `config_invalid`: there are others. */
-function hasTables(database: DatabaseSync, path: string): boolean {
-  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
-  if (found === SCHEMA_VERSION) return true;
-  const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
-  if (found === 0 && tables === 0) return false;
-  const what = found === 0 ? "is not a Ragline database" : `has version ${found}, this Ragline reads ${SCHEMA_VERSION}`;
-  throw new RaglineError("config_invalid", `${path}: ${what}; name another file, or delete it and index again`);
-}
-
-function createTables(database: DatabaseSync, path: string): void {
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    // Another process may have been here first.
-    if (!hasTables(database, path)) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
-    database.exec("COMMIT");
-  } catch (error) {
-    database.exec("ROLLBACK");
-    throw error;
+  #checkFile(): void {
+    const now = performance.now();
+    if (now - this.#checkedAt < CHECKED_EVERY_MS) return;
+    checkStillThere(this.file, this.#opened.identity);
+    this.#checkedAt = now;
   }
 }

@@ -1,9 +1,10 @@
 /** Changes with the tables: a file of another version is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
- * `changes` holds the latest change of each document: what an index in memory has to read to catch up.
+ * `changes` holds the latest change of each document: what an index in memory has to read to catch up. `shadows` and
+ * `shadow_vectors` hold the vectors of a space that a collection is being moved to.
  */
 export const SCHEMA = `
 CREATE TABLE identity (id TEXT NOT NULL);
@@ -38,6 +39,15 @@ CREATE TABLE passages (
   tokens INTEGER NOT NULL,
   vector BLOB,
   UNIQUE (document, ordinal)
+);
+CREATE TABLE shadows (
+  collection INTEGER PRIMARY KEY REFERENCES collections,
+  embedder TEXT NOT NULL,
+  dimensions INTEGER NOT NULL
+);
+CREATE TABLE shadow_vectors (
+  passage INTEGER PRIMARY KEY REFERENCES passages ON DELETE CASCADE,
+  vector BLOB
 );
 CREATE TABLE changes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,18 +1,22 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
+import { RaglineError } from "../../errors.ts";
+import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
+import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
-import type { Reply, Transaction, WriteRequest } from "./writer.ts";
+import type { Reply, Transaction, WriteRequest, WriterData } from "./writer.ts";
 
 /**
  * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
- * together: one fsync for all of them. Each keeps its own savepoint, so that one that fails takes nobody with it.
+ * together: one fsync for all of them. Each keeps its own savepoint, so that one that fails takes nobody with it. Nothing is
+ * acknowledged once the path names another file.
  */
 const port = parentPort;
 if (!port) throw new Error("writer-thread.ts runs as a worker");
 
-const database = new DatabaseSync(workerData.file as string);
-database.exec(PRAGMAS);
+const { file, identity } = workerData as WriterData;
 const prepared = new Map<string, StatementSync>();
+let opened: DatabaseSync | null = null;
 let waiting: WriteRequest[] = [];
 
 port.on("message", (requests: readonly WriteRequest[]) => {
@@ -28,10 +32,11 @@ function commit(): void {
     statement("BEGIN IMMEDIATE").run();
     for (const request of requests) replies.push(run(request));
     statement("COMMIT").run();
+    checkStillThere(file, identity);
   } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
+    if (opened?.isTransaction) opened.exec("ROLLBACK");
     replies.length = 0;
-    for (const { id } of requests) replies.push({ id, error: message(error) });
+    for (const { id } of requests) replies.push({ id, error: failure(error) });
   }
   port?.postMessage(replies);
 }
@@ -43,8 +48,10 @@ function run({ id, statements }: WriteRequest): Reply {
     statement("RELEASE one").run();
     return { id, changes };
   } catch (error) {
-    database.exec("ROLLBACK TO one; RELEASE one");
-    return { id, error: message(error) };
+    // A full disk has undone the whole transaction already, and no savepoint is left.
+    if (!database().isTransaction) throw error;
+    database().exec("ROLLBACK TO one; RELEASE one");
+    return { id, error: failure(error) };
   }
 }
 
@@ -55,7 +62,7 @@ function runAll(statements: Transaction): number[] | null {
     if (!guard) {
       changes.push(Number(statement(sql).run(...values).changes));
     } else if (statement(sql).get(...values) === undefined) {
-      database.exec("ROLLBACK TO one");
+      database().exec("ROLLBACK TO one");
       return null;
     }
   }
@@ -65,12 +72,24 @@ function runAll(statements: Transaction): number[] | null {
 function statement(sql: string): StatementSync {
   let found = prepared.get(sql);
   if (!found) {
-    found = database.prepare(sql);
+    found = database().prepare(sql);
     prepared.set(sql, found);
   }
   return found;
 }
 
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function database(): DatabaseSync {
+  if (!opened) {
+    // Opening would make an empty file where the one that is served has gone.
+    checkStillThere(file, identity);
+    const database = new DatabaseSync(file, { timeout: 10_000 });
+    database.exec(PRAGMAS);
+    opened = database;
+  }
+  return opened;
+}
+
+function failure(error: unknown): SqliteFailure & { readonly missing?: true } {
+  if (error instanceof RaglineError) return { message: error.message, missing: true };
+  return toSqliteFailure(error);
 }

@@ -1,5 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { RaglineError } from "../../errors.ts";
+import { type SqliteFailure, sqliteError } from "./failure.ts";
+import type { FileIdentity } from "./opened-file.ts";
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
@@ -19,7 +21,14 @@ export interface WriteRequest {
 
 export type Reply =
   | { readonly id: number; readonly changes: number[] | null }
-  | { readonly id: number; readonly error: string };
+  /** `missing`: the file that was opened is not there any more. */
+  | { readonly id: number; readonly error: SqliteFailure & { readonly missing?: true } };
+
+/** What the writer's thread is started with. */
+export interface WriterData {
+  readonly file: string;
+  readonly identity: FileIdentity;
+}
 
 interface Pending {
   readonly resolve: (changes: number[] | null) => void;
@@ -28,20 +37,21 @@ interface Pending {
 
 /** Writes to one SQLite file from a thread of its own, so that waiting for the disk never holds up the event loop. */
 export class Writer {
-  readonly #file: string;
+  readonly #data: WriterData;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
   #outbox: WriteRequest[] = [];
   #lastId = 0;
 
-  constructor(file: string) {
-    this.#file = file;
+  constructor(data: WriterData) {
+    this.#data = data;
   }
 
   /**
    * Runs the statements as one transaction. When it resolves they are durable: rows changed by each statement, guards
    * excluded; null where a guard found no row and nothing was written.
-   * @throws RaglineError `dependency_failed`
+   * @throws RaglineError `overloaded`: the disk is full, or another process holds the lock; `dependency_failed`: the file is
+   * read-only, damaged or gone.
    */
   write(statements: Transaction): Promise<number[] | null> {
     return new Promise((resolve, reject) => {
@@ -69,7 +79,7 @@ export class Writer {
     // Built code runs as .js, the source tree directly as .ts.
     const script = new URL(`./writer-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
     const worker = new Worker(script, {
-      workerData: { file: this.#file },
+      workerData: this.#data,
       // Node 22 announces its built-in SQLite as experimental in every thread.
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
@@ -84,7 +94,7 @@ export class Writer {
     for (const reply of replies) {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);
-      if ("error" in reply) pending?.reject(failed(reply.error));
+      if ("error" in reply) pending?.reject(this.#failed(reply.error));
       else pending?.resolve(reply.changes);
     }
     if (this.#pending.size === 0) this.#worker?.unref();
@@ -93,11 +103,12 @@ export class Writer {
   #fail(worker: Worker, error: Error): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
-    for (const { reject } of this.#pending.values()) reject(failed(error.message));
+    for (const { reject } of this.#pending.values()) reject(this.#failed({ message: error.message }));
     this.#pending.clear();
   }
-}
 
-function failed(reason: string): RaglineError {
-  return new RaglineError("dependency_failed", "The database could not be written.", { cause: new Error(reason) });
+  #failed(failure: SqliteFailure & { readonly missing?: true }): RaglineError {
+    if (failure.missing) return new RaglineError("dependency_failed", failure.message, { retryable: false });
+    return sqliteError(this.#data.file, "written", failure);
+  }
 }

@@ -1,0 +1,104 @@
+import { RaglineError } from "../../errors.ts";
+import type { PendingPassage, Reembedding, ReembeddingState } from "../../ports/reembedding.ts";
+import type { Scope } from "../../types.ts";
+import type { Database } from "../sqlite/database.ts";
+import type { Statement } from "../sqlite/writer.ts";
+import { type Space, spaceOf } from "./sqlite-live.ts";
+
+const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
+const OF_COLLECTION = `SELECT p.row FROM passages p JOIN documents d ON d.row = p.document WHERE d.collection = ${THIS_COLLECTION}`;
+const SHADOW_IS_MINE = `SELECT 1 FROM shadows WHERE collection = ${THIS_COLLECTION} AND embedder = ? AND dimensions = ?`;
+const COLLECTION_EXISTS = "SELECT 1 FROM collections WHERE tenant = ? AND name = ?";
+
+const DISCARD_OTHERS = `DELETE FROM shadow_vectors WHERE passage IN (${OF_COLLECTION}) AND NOT EXISTS (${SHADOW_IS_MINE})`;
+const BEGIN = `INSERT INTO shadows (collection, embedder, dimensions) VALUES (${THIS_COLLECTION}, ?, ?)
+  ON CONFLICT DO UPDATE SET embedder = excluded.embedder, dimensions = excluded.dimensions`;
+const COUNTS = `SELECT count(*) AS passages, count(s.passage) AS embedded FROM passages p
+  JOIN documents d ON d.row = p.document LEFT JOIN shadow_vectors s ON s.passage = p.row WHERE d.collection = ${THIS_COLLECTION}`;
+const PENDING = `SELECT p.row, d.title, p.headings, p.text FROM passages p JOIN documents d ON d.row = p.document
+  WHERE d.collection = ${THIS_COLLECTION} AND NOT EXISTS (SELECT 1 FROM shadow_vectors s WHERE s.passage = p.row)`;
+const PUT = "INSERT OR REPLACE INTO shadow_vectors (passage, vector) SELECT row, ? FROM passages WHERE row = ?";
+const NONE_PENDING = `SELECT 1 WHERE NOT EXISTS (${PENDING})`;
+const TAKE_VECTORS = `UPDATE passages SET vector = (SELECT s.vector FROM shadow_vectors s WHERE s.passage = passages.row)
+  WHERE document IN (SELECT row FROM documents WHERE collection = ${THIS_COLLECTION})`;
+const TAKE_SPACE = "UPDATE collections SET embedder = ?, dimensions = ? WHERE tenant = ? AND name = ?";
+const LOG_ALL = `INSERT OR REPLACE INTO changes (collection, document)
+  SELECT collection, row FROM documents WHERE collection = ${THIS_COLLECTION} ORDER BY row`;
+const DISCARD = `DELETE FROM shadow_vectors WHERE passage IN (${OF_COLLECTION})`;
+const END = `DELETE FROM shadows WHERE collection = ${THIS_COLLECTION}`;
+
+/** The new vectors lie beside the old ones, by passage, until one transaction puts them in their place. */
+export function createSqliteReembedding(
+  database: Database,
+  embedder: { readonly model: string; readonly dimensions: number },
+): Reembedding {
+  const to = [embedder.model, embedder.dimensions] as const;
+  const keyOf = ({ tenant, collection }: Scope) => [tenant, collection] as const;
+
+  async function mine(scope: Scope, statements: readonly Statement[]): Promise<boolean> {
+    const guard = { sql: SHADOW_IS_MINE, values: [...keyOf(scope), ...to], guard: true } as const;
+    if ((await database.write([guard, ...statements])) !== null) return true;
+    if (database.get(SHADOW_IS_MINE, ...keyOf(scope), ...to)) return false;
+    const message = `collection ${scope.collection} is being moved by somebody else, or was: run \`ragline reindex\` again to see`;
+    throw new RaglineError("conflict", message, { retryable: false });
+  }
+
+  return {
+    async begin(scope): Promise<ReembeddingState> {
+      const key = keyOf(scope);
+      const space = spaceOf(database, scope.tenant, scope.collection);
+      const counts = () => database.get<{ passages: number; embedded: number }>(COUNTS, ...key);
+      if (!space || isSame(space, embedder)) {
+        const { passages = 0 } = counts() ?? {};
+        return { from: space?.embedder ?? null, to: embedder.model, passages, embedded: passages };
+      }
+      await database.write([
+        { sql: COLLECTION_EXISTS, values: key, guard: true },
+        { sql: DISCARD_OTHERS, values: [...key, ...key, ...to] },
+        { sql: BEGIN, values: [...key, ...to] },
+      ]);
+      return { from: space.embedder, to: embedder.model, ...(counts() ?? { passages: 0, embedded: 0 }) };
+    },
+
+    async pending(scope, limit) {
+      const rows = database.all<Omit<PendingPassage, "headings"> & { readonly headings: string }>(
+        `${PENDING} LIMIT ?`,
+        ...keyOf(scope),
+        limit,
+      );
+      return rows.map((row) => ({ ...row, headings: JSON.parse(row.headings) as string[] }));
+    },
+
+    async put(scope, vectors) {
+      for (const { vector } of vectors) {
+        if (!vector || vector.length === embedder.dimensions) continue;
+        const message = `vector: ${vector.length} values, but ${embedder.model} has ${embedder.dimensions}`;
+        throw new RaglineError("conflict", message, { retryable: false });
+      }
+      await mine(
+        scope,
+        vectors.map(({ row, vector }) => ({ sql: PUT, values: [vector && bytes(vector), row] })),
+      );
+    },
+
+    async swap(scope) {
+      const key = keyOf(scope);
+      return mine(scope, [
+        { sql: NONE_PENDING, values: key, guard: true },
+        { sql: TAKE_VECTORS, values: key },
+        { sql: TAKE_SPACE, values: [...to, ...key] },
+        { sql: LOG_ALL, values: key },
+        { sql: DISCARD, values: key },
+        { sql: END, values: key },
+      ]);
+    },
+  };
+}
+
+function isSame(space: Space, { model, dimensions }: { readonly model: string; readonly dimensions: number }): boolean {
+  return space.embedder === model && space.dimensions === dimensions;
+}
+
+function bytes(vector: Float32Array): Uint8Array {
+  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+}

@@ -1,0 +1,28 @@
+import { styleText } from "node:util";
+import { rebuildIndex } from "../compose.ts";
+import { loadConfig } from "../config.ts";
+
+const NAMED_MAX = 20;
+
+/** `ragline index --rebuild`: says what was kept and what was not; exit code 1 where something is lost. */
+export function rebuildCommand(configFile: string | undefined): void {
+  const config = loadConfig(configFile);
+  const { documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } = rebuildIndex(config);
+  console.log(
+    `${config.search.file}: rebuilt with ${documents} documents, ${passages} passages and ${sessions} conversations`,
+  );
+  if (kept) console.log(`the file as it was is kept as ${kept}`);
+  const losses: string[] = [];
+  if (unreadable > 0) losses.push(`${unreadable} places of the file could not be read`);
+  if (incomplete.length > 0) {
+    const more = incomplete.length > NAMED_MAX ? ", …" : "";
+    losses.push(
+      `${incomplete.length} documents were there in part and are left out: ${incomplete.slice(0, NAMED_MAX).join(", ")}${more}`,
+    );
+  }
+  if (incompleteSessions > 0) losses.push(`${incompleteSessions} conversations miss turns and are left out`);
+  if (losses.length === 0) return;
+  process.exitCode = 1;
+  for (const loss of losses) console.error(styleText("red", loss));
+  console.error("index your sources again: what is whole is skipped");
+}

@@ -1,4 +1,4 @@
-import type { IngestProgress } from "./ingest/ingest.ts";
+import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { Degradation, ScoredPassage, Timings } from "./types.ts";
 
 /** Who asks, and until when. */
@@ -41,6 +41,15 @@ export interface Readiness {
   readonly ready: boolean;
   /** One line a thing that is missing. */
   readonly missing: readonly string[];
+}
+
+export interface WatchRequest extends Omit<CallerOptions, "signal"> {
+  readonly signal: AbortSignal;
+  readonly collection?: string;
+  /** At the start, deletes every document of the collection that is not in what is watched. */
+  readonly prune?: boolean;
+  /** After the first run, and after every one that changed something or failed. */
+  onReport?(report: IngestReport): void;
 }
 
 export interface IndexOptions extends CallerOptions {

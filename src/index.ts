@@ -8,7 +8,7 @@ export { type Config, type ConfigInput, loadConfig, parseConfig } from "./config
 export { ERRORS, type ErrorCode, RaglineError } from "./errors.ts";
 export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 export { Ragline, VERSION } from "./ragline.ts";
-export type { AskRequest, DocumentInput, DocumentListRequest, SearchRequest } from "./requests.ts";
+export type { AskRequest, DocumentInput, DocumentListRequest, FileInput, SearchRequest } from "./requests.ts";
 export type * from "./types.ts";
 export type { WholeAnswer } from "./whole-answer.ts";
 

@@ -24,7 +24,10 @@ const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
 export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (archive.subarray(0, COMPOUND_FILE.length).equals(COMPOUND_FILE)) {
-    throw new RaglineError("request_invalid", "is encrypted, or a .doc of Word before 2007: save it as .docx without a password");
+    throw new RaglineError(
+      "request_invalid",
+      "is encrypted, or a .doc of Word before 2007: save it as .docx without a password",
+    );
   }
   checkArchive(archive);
   const { default: mammoth } = await import("mammoth");

@@ -11,7 +11,8 @@ const PLAIN_SHARE_MIN = 0.95;
 const BARE_UTF16_LENGTH_MIN = 8;
 
 /** How HTML and XML name their encoding, near the beginning. */
-const DECLARED = /<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})/i;
+const DECLARED =
+  /<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})/i;
 const DECLARATION_BYTES = 4_096;
 
 /**
@@ -42,13 +43,14 @@ export function decodeText(bytes: Uint8Array, options: { readonly isHtml?: boole
 function byMark(bytes: Uint8Array): string | null {
   const [a, b, c, d] = bytes;
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
-  if (a === 0xff && b === 0xfe && c === 0 && d === 0) throw refused("is text in UTF-32, which is not supported: save it as UTF-8");
+  if (a === 0xff && b === 0xfe && c === 0 && d === 0)
+    throw refused("is text in UTF-32, which is not supported: save it as UTF-8");
   if (a === 0xff && b === 0xfe) return "utf-16le";
   return a === 0xfe && b === 0xff ? "utf-16be" : null;
 }
 
 function decodeAs(encoding: string, bytes: Uint8Array): string {
-  let decoder: TextDecoder;
+  let decoder: InstanceType<typeof TextDecoder>;
   try {
     decoder = new TextDecoder(encoding, { fatal: true });
   } catch {
@@ -64,7 +66,9 @@ function decodeAs(encoding: string, bytes: Uint8Array): string {
 }
 
 function declaredEncoding(bytes: Uint8Array): string | null {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, DECLARATION_BYTES)).toString("latin1");
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, DECLARATION_BYTES)).toString(
+    "latin1",
+  );
   const match = DECLARED.exec(head);
   return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
 }
@@ -127,7 +131,15 @@ function plainText(encoding: string, bytes: Uint8Array): string | null {
 function hasControls(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code < 0x20 && code !== 9 && code !== 10 && code !== 12 && code !== 13 && !(code === 0x1a && i === text.length - 1)) return true;
+    if (
+      code < 0x20 &&
+      code !== 9 &&
+      code !== 10 &&
+      code !== 12 &&
+      code !== 13 &&
+      !(code === 0x1a && i === text.length - 1)
+    )
+      return true;
   }
   return false;
 }

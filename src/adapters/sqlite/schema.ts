@@ -1,5 +1,5 @@
 /** Changes with the tables: a file of another version is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
@@ -36,6 +36,7 @@ CREATE TABLE passages (
   headings TEXT NOT NULL,
   text TEXT NOT NULL,
   tokens INTEGER NOT NULL,
+  page INTEGER,
   vector BLOB,
   UNIQUE (document, ordinal)
 );

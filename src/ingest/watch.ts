@@ -147,7 +147,7 @@ async function* loadChanged(
   reader: DocumentReader,
   signal: AbortSignal,
 ): AsyncGenerator<LoadResult> {
-  for (const path of paths.sort()) {
+  for (const path of paths.toSorted()) {
     const root = roots.find((one) => path === one.path || path.startsWith(one.path + sep));
     if (!root || !(await stat(path).catch(() => null))) continue;
     for await (const found of findFiles([path])) {

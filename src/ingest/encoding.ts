@@ -1,4 +1,5 @@
 import { RaglineError } from "../errors.ts";
+import { decodeCp949 } from "./cp949.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -57,7 +58,7 @@ function decodeAs(encoding: string, bytes: Uint8Array): string {
     throw refused(`says that it is in ${encoding}, which is not supported: save it as UTF-8`);
   }
   try {
-    const text = decoder.decode(bytes);
+    const text = decoder.encoding === "euc-kr" ? decodeCp949(bytes) : decoder.decode(bytes);
     if (!hasControls(text)) return text;
   } catch {
     // The same refusal as for characters that text does not have.
@@ -101,7 +102,7 @@ function eucKr(bytes: Uint8Array): string | null {
   }
   if (added > pairs * ADDED_SHARE_MAX || hangul === 0 || hangul < (hangul + hanja) * HANGUL_SHARE_MIN) return null;
   try {
-    const text = new TextDecoder("euc-kr", { fatal: true }).decode(bytes);
+    const text = decodeCp949(bytes);
     return hasControls(text) ? null : text;
   } catch {
     return null;

@@ -36,7 +36,11 @@ describe("Korean text in every encoding", () => {
     ["UTF-16 BE", (text) => utf16(text, true)],
     ["EUC-KR", eucKr],
   ])("%s is read as it was written", (_, encode) => {
-    fc.assert(fc.property(korean, (text) => expect(decodeText(encode(text))).toBe(text)));
+    fc.assert(
+      fc.property(korean, (text) => {
+        expect(decodeText(encode(text))).toBe(text);
+      }),
+    );
   });
 
   test("CP949's added syllables among others; a page that declares its encoding", () => {
@@ -68,7 +72,9 @@ describe("refused, never guessed", () => {
   test("random bytes", () => {
     const bytes = fc.uint8Array({ minLength: 64, maxLength: 4_000 });
     fc.assert(
-      fc.property(bytes, (random) => expect(() => decodeText(random)).toThrow()),
+      fc.property(bytes, (random) => {
+        expect(() => decodeText(random)).toThrow();
+      }),
       { numRuns: 1_000 },
     );
   });

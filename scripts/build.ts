@@ -1,27 +1,48 @@
 import { execFileSync } from "node:child_process";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
-/**
- * Compiles `src` to `dist`. The token counter's vocabulary is bundled into its adapter: the package it comes from weighs
- * 30 MB, the one vocabulary 2.
- */
+/** Packages bundled into the one file that uses them: with what they bring along they would weigh 30 times as much. */
+const BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  "adapters/token-counter/o200k": ["gpt-tokenizer"],
+  "ingest/pdf": ["unpdf"],
+  "ingest/docx": ["mammoth"],
+  "ingest/markdown-lexer": ["marked"],
+  "ingest/html": ["htmlparser2"],
+};
+
+/** Leaves Ragline's own files apart. */
+const onlyPackages: Plugin = {
+  name: "only-packages",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
+      kind === "entry-point" || importer.includes("node_modules") ? null : { path, external: true },
+    );
+  },
+};
+
+/** Compiles `src` to `dist`. */
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 await rm("dist", { recursive: true, force: true });
 await import("./kernel.ts");
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
-const counter = "dist/adapters/token-counter/o200k.js";
-await build({
-  entryPoints: [counter],
-  outfile: counter,
-  allowOverwrite: true,
-  bundle: true,
-  minify: true,
-  platform: "node",
-  format: "esm",
-  target: "node22",
-  logLevel: "warning",
-});
 await mkdir("dist/licenses", { recursive: true });
-await copyFile("node_modules/gpt-tokenizer/LICENSE", "dist/licenses/gpt-tokenizer.txt");
+for (const [name, packages] of Object.entries(BUNDLED)) {
+  const file = `dist/${name}.js`;
+  await build({
+    entryPoints: [file],
+    outfile: file,
+    allowOverwrite: true,
+    bundle: true,
+    plugins: [onlyPackages],
+    minify: true,
+    platform: "node",
+    format: "esm",
+    target: "node22",
+    logLevel: "warning",
+    // What is written as CommonJS requires Node's own modules.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+  for (const one of packages) await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one}.txt`);
+}

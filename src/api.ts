@@ -1,4 +1,4 @@
-import type { IngestProgress } from "./ingest/ingest.ts";
+import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { Degradation, ScoredPassage, Timings } from "./types.ts";
 
@@ -47,6 +47,15 @@ export interface Readiness {
 export interface ReindexOptions extends CallerOptions {
   readonly collection?: string;
   onProgress?(progress: ReindexProgress): void;
+}
+
+export interface WatchRequest extends Omit<CallerOptions, "signal"> {
+  readonly signal: AbortSignal;
+  readonly collection?: string;
+  /** At the start, deletes every document of the collection that is not in what is watched. */
+  readonly prune?: boolean;
+  /** After the first run, and after every one that changed something or failed. */
+  onReport?(report: IngestReport): void;
 }
 
 export interface IndexOptions extends CallerOptions {

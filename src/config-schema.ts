@@ -151,6 +151,12 @@ const server = z.strictObject({
     .max(64 * 1024 * 1024)
     .default(2 * 1024 * 1024)
     .describe("Largest request body."),
+  fileBytesMax: z
+    .int()
+    .min(1024)
+    .max(256 * 1024 * 1024)
+    .default(20 * 1024 * 1024)
+    .describe("Largest document sent as a file."),
   questionCharsMax: count(8000, 1_000_000, "Longest question, in characters."),
   filterDepthMax: count(8, 32, "Deepest nesting of `$and`, `$or` and `$not`."),
 });
@@ -158,6 +164,8 @@ const server = z.strictObject({
 const ingest = z.strictObject({
   chunkTokens: z.int().min(32).max(8192).default(256).describe("Passages aim at this length."),
   overlapTokens: z.int().min(0).max(1024).default(32).describe("Repeated from the passage before."),
+  readTimeoutMs: milliseconds(60_000, "Limit for reading one document; after it the document is reported and skipped."),
+  readMemoryMb: z.int().min(128).max(16_384).default(768).describe("Memory that reading one document may take."),
 });
 
 /** The one schema of the configuration. `docs/configuration.md` is generated from it. */

@@ -9,7 +9,7 @@ export { ERRORS, type ErrorCode, RaglineError } from "./errors.ts";
 export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 export type { ReindexProgress, ReindexReport } from "./ingest/reindex.ts";
 export { Ragline, VERSION } from "./ragline.ts";
-export type { AskRequest, DocumentInput, DocumentListRequest, SearchRequest } from "./requests.ts";
+export type { AskRequest, DocumentInput, DocumentListRequest, FileInput, SearchRequest } from "./requests.ts";
 export type * from "./types.ts";
 export type { WholeAnswer } from "./whole-answer.ts";
 

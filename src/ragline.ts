@@ -1,13 +1,24 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { CallerOptions, IndexOptions, Readiness, ReindexOptions, SearchResponse, Status } from "./api.ts";
+import type {
+  CallerOptions,
+  IndexOptions,
+  Readiness,
+  ReindexOptions,
+  SearchResponse,
+  Status,
+  WatchRequest,
+} from "./api.ts";
 import { Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
-import { readDocument } from "./ingest/document.ts";
+import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
+import type { ReadRequest } from "./ingest/read.ts";
+import { createReader, type DocumentReader } from "./ingest/reader.ts";
 import { type ReindexReport, reindex } from "./ingest/reindex.ts";
+import { watch } from "./ingest/watch.ts";
 import { ask } from "./pipeline/ask.ts";
 import { embedQuery } from "./pipeline/embed.ts";
 import { rerank } from "./pipeline/rerank.ts";
@@ -20,6 +31,7 @@ import {
   type DocumentInput,
   type DocumentListRequest,
   defined,
+  type FileInput,
   parseRequest,
   requestSchemas,
   type SearchRequest,
@@ -41,6 +53,7 @@ export class Ragline {
   readonly #stages: Stages;
   readonly #closeStages: () => Promise<void>;
   readonly #background: Background;
+  readonly #reader: DocumentReader;
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
@@ -50,6 +63,10 @@ export class Ragline {
     this.log = log;
     this.#stages = stages;
     this.#closeStages = closeStages;
+    this.#reader = createReader({
+      timeoutMs: config.ingest.readTimeoutMs,
+      memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
+    });
     this.#background = new Background({
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
@@ -116,7 +133,7 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    return ingest(sources, this.#stages, {
+    return ingest(sources, this.#ingestStages(), {
       scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
@@ -135,17 +152,48 @@ export class Ragline {
     return reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
   }
 
+  /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
+  async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
+    const { collection, prune = false, signal, onReport } = options;
+    await watch(paths, this.#ingestStages(), {
+      scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
+      prune,
+      chunk: this.#chunkOptions(),
+      signal,
+      ...(onReport && { onReport }),
+      onFailure: (thrown) => this.log.error({ err: thrown }, "watching: could not be indexed, tried again"),
+    });
+  }
+
   /** Adds or replaces one document. `changed` is false where the very same one is stored. */
   async addDocument(
     input: DocumentInput,
     caller: CallerOptions = {},
   ): Promise<{ id: string; changed: boolean; passages: number }> {
-    const { collection, ...document } = this.#parse(this.schemas.document, input);
+    const { collection, text, format, ...fields } = this.#parse(this.schemas.document, input);
+    return this.#add({ fields, fallbackTitle: fields.id, format, content: { text } }, collection, caller);
+  }
+
+  /** Adds or replaces one document that is a file: PDF, DOCX, HTML, Markdown or text. */
+  async addFile(
+    bytes: Uint8Array,
+    input: FileInput,
+    caller: CallerOptions = {},
+  ): Promise<{ id: string; changed: boolean; passages: number }> {
+    const { collection, format, ...fields } = this.#parse(this.schemas.file, input);
+    return this.#add({ fields, fallbackTitle: fields.id, format, content: { bytes } }, collection, caller);
+  }
+
+  async #add(request: ReadRequest, collection: string | undefined, caller: CallerOptions) {
     const scope = this.#scope(collection, caller);
     const { signal = new AbortController().signal } = caller;
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
-    const source = readDocument(document);
-    return { id: source.id, ...(await ingestDocument(source, this.#stages, options)) };
+    const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
+      signal.throwIfAborted();
+      const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
+      throw new RaglineError("request_invalid", message, { cause: thrown });
+    });
+    return { id: source.id, ...(await ingestDocument(source, this.#ingestStages(), options)) };
   }
 
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
@@ -242,7 +290,12 @@ export class Ragline {
     if (this.#closed) return;
     this.#closed = true;
     await this.#background.close();
+    this.#reader.close();
     await this.#closeStages();
+  }
+
+  #ingestStages() {
+    return { ...this.#stages, reader: this.#reader };
   }
 
   #chunkOptions() {

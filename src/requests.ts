@@ -24,7 +24,9 @@ const text = (charsMax: number) =>
     .string()
     .max(charsMax)
     .refine((value) => value.isWellFormed(), "must be well-formed Unicode (it holds half of a surrogate pair)")
-    .refine((value) => !value.includes("\0"), "must not hold NUL characters");
+    .refine((value) => !value.includes("\0"), "must not hold NUL characters")
+    // macOS writes Hangul decomposed; what is stored is composed.
+    .normalize("NFC");
 
 const nonBlank = (charsMax: number) => text(charsMax).refine((value) => value.trim() !== "", "must not be blank");
 
@@ -42,6 +44,7 @@ const collection = z
   .string()
   .max(128)
   .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
+  .normalize("NFC")
   .optional()
   .describe("The collection to use; the configured one where absent.");
 
@@ -72,6 +75,7 @@ export function requestSchemas(config: Config) {
       const problem = filterProblem(value, filterDepthMax);
       if (problem) context.addIssue({ code: "custom", message: problem });
     })
+    .overwrite((value) => composed(value) as Record<string, unknown>)
     .describe(
       "Metadata filter: `{field: value}`, `{field: {$eq, $ne, $in, $nin, $gt, $gte, $lt, $lte}}`, `$and`, `$or` (lists) and `$not`.",
     );
@@ -111,12 +115,15 @@ export function requestSchemas(config: Config) {
       .describe("Who may read it; absent or empty: everyone of the tenant."),
     collection,
   });
+  const file = document
+    .omit({ text: true })
+    .extend({ format: z.enum(["pdf", "docx", "html", "markdown", "text"]).describe("What the bytes are.") });
   const list = z.strictObject({
     after: text(512).optional().describe("`next` of the page before."),
     limit: z.coerce.number().int().min(1).max(1000).default(100),
     collection,
   });
-  return { ask, search, document, list, sessionId, documentId, collection, history };
+  return { ask, search, document, file, list, sessionId, documentId, collection, history };
 }
 
 /** @throws RaglineError `request_invalid`, naming fields and limits. */
@@ -148,11 +155,22 @@ export type RequestSchemas = ReturnType<typeof requestSchemas>;
 export type AskRequest = z.input<RequestSchemas["ask"]>;
 export type SearchRequest = z.input<RequestSchemas["search"]>;
 export type DocumentInput = z.input<RequestSchemas["document"]>;
+export type FileInput = z.input<RequestSchemas["file"]>;
 export type DocumentListRequest = {
   readonly after?: string | undefined;
   readonly limit?: number;
   readonly collection?: string | undefined;
 };
+
+/** Hangul as it is stored; a filter too deep to be walked is refused all the same. */
+function composed(value: unknown, depth = 0): unknown {
+  if (typeof value === "string") return value.normalize("NFC");
+  if (typeof value !== "object" || value === null || depth > 64) return value;
+  if (Array.isArray(value)) return value.map((item) => composed(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key.normalize("NFC"), composed(item, depth + 1)]),
+  );
+}
 
 /** Walks without recursion: the depth is the attacker's. */
 function filterProblem(filter: unknown, depthMax: number): string | null {

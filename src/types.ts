@@ -83,6 +83,8 @@ export interface PassageInput {
   readonly tokens: number;
   /** Unit length; null where the collection has no vectors or the text has nothing to embed. */
   readonly vector: Float32Array | null;
+  /** Where it begins, in formats that have pages; from 1. */
+  readonly page?: number;
 }
 
 /** A passage as search returns it. */
@@ -94,14 +96,28 @@ export interface Passage {
   readonly headings: readonly string[];
   readonly text: string;
   readonly tokens: number;
+  /** Of its document, where it begins; from 1. Absent in formats without pages. */
+  readonly page?: number;
   readonly url?: string;
   readonly metadata: Metadata;
+}
+
+/** Where else a passage's text stands. */
+export interface PassagePlace {
+  readonly passageId: string;
+  readonly documentId: string;
+  readonly title: string;
+  readonly headings: readonly string[];
+  readonly page?: number;
+  readonly url?: string;
 }
 
 export interface ScoredPassage {
   readonly passage: Passage;
   /** Comparable within one list only: every leg, fusion and reranker has a scale of its own. */
   readonly score: number;
+  /** Passages that say the same in the same words, left out of the list for it; absent: none. */
+  readonly alsoIn?: readonly PassagePlace[];
 }
 
 export interface Message {
@@ -154,8 +170,11 @@ export interface Source {
   readonly headings: readonly string[];
   readonly text: string;
   readonly score: number;
+  readonly page?: number;
   readonly url?: string;
   readonly metadata: Metadata;
+  /** Where else the same text stands; absent: nowhere that was found. */
+  readonly alsoIn?: readonly PassagePlace[];
 }
 
 /** What was served with less than the whole pipeline, and why. */

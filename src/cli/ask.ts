@@ -72,14 +72,20 @@ export async function printAnswer(
   }
 }
 
+function placeOf({ documentId, page }: Pick<Source, "documentId" | "page">): string {
+  return page === undefined ? documentId : `${documentId}, p. ${page}`;
+}
+
 type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;
 
 function printEnd(end: End, sources: readonly Source[], sessionId: string, timings: boolean): void {
   const dim = (text: string) => console.log(styleText("dim", text));
   process.stdout.write("\n\n");
   if (end.finishReason !== "no_answer") {
-    for (const { n, title, headings, documentId } of sources)
-      dim(`[${n}] ${[title, ...headings].join(" > ")}  (${documentId})`);
+    for (const { n, alsoIn = [], ...source } of sources) {
+      dim(`[${n}] ${[source.title, ...source.headings].join(" > ")}  (${placeOf(source)})`);
+      for (const place of alsoIn) dim(`    also in ${placeOf(place)}`);
+    }
   }
   for (const { step, reason, instead } of end.degraded)
     console.log(styleText("yellow", `${step}: ${reason}, ${instead}`));

@@ -48,14 +48,14 @@ export async function indexWithProgress(
   try {
     const report = await ragline.index(paths, { ...options, signal, onProgress: (now) => progress.update(now) });
     progress.end();
-    print(report);
+    printReport(report);
     return report;
   } finally {
     progress.end();
   }
 }
 
-function print(report: IngestReport): void {
+export function printReport(report: IngestReport): void {
   const { added, changed, unchanged, removed, passages, failures, pruneSkipped, elapsedMs } = report;
   for (const { path, reason } of failures) console.error(styleText("red", `failed: ${path}: ${reason}`));
   if (pruneSkipped) console.error(styleText("yellow", `nothing pruned: ${pruneSkipped}`));

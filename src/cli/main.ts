@@ -68,7 +68,7 @@ function program(): Command {
     .option("--once", "stop after the first answer")
     .action((options) => demoCommand(configFile(), options));
 
-  command("index [path...]", "index files, folders and globs: Markdown, text, HTML, JSONL")
+  command("index [path...]", "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--collection <name>", "collection to index into")
     .option(
@@ -94,7 +94,7 @@ function program(): Command {
     .option(
       "-f, --filter <condition>",
       "metadata filter: field=value, field>=value, field!=value or JSON; repeat for more",
-      collectFilters,
+      collect,
       [],
     )
     .option("--collection <name>", "collection to ask")
@@ -105,6 +105,8 @@ function program(): Command {
   command("serve", "answer over HTTP until stopped")
     .option("-p, --port <port>", "port to listen on (default: server.port, 8787)", wholeNumber(0, 65_535))
     .option("--host <address>", "address to listen on (default: server.host, 127.0.0.1)")
+    .option("-w, --watch <path>", "index a folder or file and keep up with its changes; repeat for more", collect)
+    .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
     .action((options) => serveCommand(configFile(), options));
 
   command("status", "show what is indexed and what each stage runs on")
@@ -133,6 +135,6 @@ function wholeNumber(min: number, max: number): (value: string) => number {
   };
 }
 
-function collectFilters(value: string, earlier: string[]): string[] {
+function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, value];
 }

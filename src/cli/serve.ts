@@ -2,11 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
+import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
 
 export interface ServeOptions {
   readonly port?: number;
   readonly host?: string;
+  readonly watch?: readonly string[];
+  readonly prune?: true;
 }
 
 /** Running answers get so long to finish once the process is told to stop. */
@@ -26,10 +29,14 @@ export async function serveCommand(configFile: string | undefined, options: Serv
       const { missing } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
-      await serveUntil(server, signal);
+      await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
     },
     { change: (config) => withAddress(config, options), logsJson: true },
   );
+}
+
+async function watchSources(ragline: Ragline, { watch = [], prune }: ServeOptions, signal: AbortSignal): Promise<void> {
+  if (watch.length > 0) await ragline.watch(watch, { signal, ...(prune && { prune }), onReport: printReport });
 }
 
 export function withAddress(config: Config, { port, host }: ServeOptions): Config {

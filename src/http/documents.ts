@@ -36,6 +36,8 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
     (request, reply) => ragline.addDocument(request.body, { signal: clientSignal(request, reply) }),
   );
 
+  registerUpload(typed, ragline);
+
   typed.get(
     "/v1/documents/*",
     { schema: { summary: "Read a document's entry.", ...byId, response: { 200: documentSchema, ...errorResponses } } },
@@ -54,6 +56,52 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
       return (await ragline.deleteDocument(id, request.query.collection)) ? { deleted: true as const } : missing(id);
     },
   );
+}
+
+/** What a file is, by its `content-type`. */
+const FORMATS = {
+  "application/pdf": "pdf",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "text/html": "html",
+  "text/markdown": "markdown",
+  "text/plain": "text",
+} as const;
+
+/** `PUT /v1/documents/<id>`: the body is the file. */
+function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
+  const { documentId, file } = ragline.schemas;
+  const { title, url, collection } = file.shape;
+  const querystring = z.strictObject({ title, url, collection });
+  const bodyLimit = ragline.config.server.fileBytesMax;
+  void routes.register(async (apart) => {
+    apart.addContentTypeParser(Object.keys(FORMATS), { parseAs: "buffer", bodyLimit }, (_request, body, done) => {
+      done(null, body);
+    });
+    apart.withTypeProvider<ZodRequests>().put(
+      "/v1/documents/*",
+      {
+        bodyLimit,
+        schema: {
+          summary:
+            "Add or replace a document that is a file: the body is a PDF, DOCX, HTML, Markdown or text, as `content-type` says.",
+          consumes: Object.keys(FORMATS),
+          params: z.object({ "*": documentId }),
+          querystring,
+          response: { 200: addedSchema, ...errorResponses },
+        },
+      },
+      (request, reply) => {
+        const [type = ""] = (request.headers["content-type"] ?? "").split(";");
+        const format = FORMATS[type.trim().toLowerCase() as keyof typeof FORMATS];
+        if (!format || !Buffer.isBuffer(request.body)) {
+          const types = Object.keys(FORMATS).join(", ");
+          throw new RaglineError("request_invalid", `content-type: must be one of ${types}`);
+        }
+        const fields = { ...request.query, id: request.params["*"], format };
+        return ragline.addFile(request.body, fields, { signal: clientSignal(request, reply) });
+      },
+    );
+  });
 }
 
 function missing(id: string): never {

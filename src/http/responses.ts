@@ -22,6 +22,21 @@ export const errorSchema = z.object({
 
 export const errorResponses = { "4xx": errorSchema, "5xx": errorSchema } as const;
 
+const page = z.int().optional().describe("Of the document, where the passage begins; in formats that have pages.");
+const alsoIn = z
+  .array(
+    z.object({
+      passageId: z.string(),
+      documentId: z.string(),
+      title: z.string(),
+      headings: z.array(z.string()),
+      page,
+      url: z.string().optional(),
+    }),
+  )
+  .optional()
+  .describe("Where else the same text stands.");
+
 const source = z.object({
   n: z.int().describe("The number that citations `[n]` use."),
   passageId: z.string(),
@@ -30,8 +45,10 @@ const source = z.object({
   headings: z.array(z.string()),
   text: z.string(),
   score: z.number(),
+  page,
   url: z.string().optional(),
   metadata,
+  alsoIn,
 });
 
 const start = z.object({ requestId: z.string(), sessionId: z.string() });
@@ -70,6 +87,7 @@ export const eventSchema = z.discriminatedUnion("type", [
 
 const hit = z.object({
   score: z.number(),
+  alsoIn,
   passage: z.object({
     id: z.string(),
     documentId: z.string(),
@@ -77,6 +95,7 @@ const hit = z.object({
     headings: z.array(z.string()),
     text: z.string(),
     tokens: z.int(),
+    page,
     url: z.string().optional(),
     metadata,
   }),

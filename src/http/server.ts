@@ -48,7 +48,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   });
   app.setNotFoundHandler((request, reply) => {
     const [path = ""] = request.url.split("?");
-    const allowed = (["GET", "POST", "DELETE"] as const).filter(
+    const allowed = (["GET", "POST", "PUT", "DELETE"] as const).filter(
       (method) => app.findRoute({ method, url: path }) !== null,
     );
     const hint = allowed.length > 0 ? `; allowed: ${allowed.join(", ")}` : "";

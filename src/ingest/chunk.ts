@@ -2,7 +2,7 @@ import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Block } from "./document.ts";
 import { type BodyBlock, type Section, toSections } from "./sections.ts";
-import { type Piece, pack, splitLines, splitProse } from "./split.ts";
+import { type Piece, pack, splitLines, splitProse, UNITS_PER_TOKEN_MAX } from "./split.ts";
 
 export interface ChunkOptions {
   /** New text in a chunk, in tokens; a little more where a tail would be left over. At least 16. */
@@ -16,6 +16,8 @@ export interface Chunk {
   /** The headings above it, outermost first. */
   readonly headings: readonly string[];
   readonly tokens: number;
+  /** Where its own text begins, in formats that have pages; from 1. */
+  readonly page?: number;
 }
 
 /** A table or code block of up to this many times the target stays whole. No chunk is longer. */
@@ -83,9 +85,6 @@ interface Sized extends Section {
   readonly tokens: number;
 }
 
-/** A text of this many UTF-16 units a token is over the target without being counted. */
-const UNITS_PER_TOKEN_MAX = 32;
-
 function measure(section: Section, options: ChunkOptions, counter: TokenCounter): Sized {
   const text = section.blocks.map((block) => block.text).join("\n\n");
   const isLong = text.length > options.targetTokens * UNITS_PER_TOKEN_MAX;
@@ -108,18 +107,26 @@ interface Unit extends Piece {
   readonly separator: string;
   /** Prose may be repeated as overlap. */
   readonly isProse: boolean;
+  /** Repeated from the group before. */
+  readonly isOverlap?: true;
+  readonly page?: number;
+}
+
+function pageOf(of: { readonly page?: number } | undefined): { readonly page?: number } {
+  return of?.page === undefined ? {} : { page: of.page };
 }
 
 function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk, void, undefined> {
   const { headings, text, tokens } = section;
   if (tokens <= options.targetTokens) {
-    if (text.trim() !== "") yield { text, headings, tokens };
+    if (text.trim() !== "") yield { text, headings, tokens, ...pageOf(section.blocks[0]) };
     return;
   }
   for (const group of groupUnits(toUnits(section.blocks, options, counter), options)) {
     const joined = group.map((unit, i) => (i === 0 ? unit.text : unit.separator + unit.text)).join("");
     const trimmed = joined.replace(/^\n+/, "").trimEnd();
-    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed) };
+    const page = pageOf(group.find(({ isOverlap }) => !isOverlap));
+    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed), ...page };
   }
 }
 
@@ -169,7 +176,7 @@ function overlapOf(group: readonly Unit[], tokensMax: number): Unit[] {
     if (!unit?.isProse || tokens + unit.tokens > tokensMax) break;
     tokens += unit.tokens;
   }
-  return group.slice(start);
+  return group.slice(start).map((unit) => ({ ...unit, isOverlap: true }));
 }
 
 function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: TokenCounter): Generator<Unit> {
@@ -177,7 +184,7 @@ function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: 
     const isProse = block.kind === "text" || block.kind === "list";
     let separator = "\n\n";
     for (const { text, tokens } of toPieces(block, options.targetTokens, counter)) {
-      yield { text, tokens: separator === "" ? tokens : tokens + 1, separator, isProse };
+      yield { text, tokens: separator === "" ? tokens : tokens + 1, separator, isProse, ...pageOf(block) };
       separator = "";
     }
   }

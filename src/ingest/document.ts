@@ -18,10 +18,10 @@ export interface SourceDocument {
   readonly blocks: readonly Block[];
 }
 
-/** A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
+/** `page`, from 1, is where it begins, in formats that have pages. A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
 export type Block =
-  | { readonly kind: "heading"; readonly depth: number; readonly text: string }
-  | { readonly kind: "text" | "table" | "code" | "list"; readonly text: string };
+  | { readonly kind: "heading"; readonly depth: number; readonly text: string; readonly page?: number }
+  | { readonly kind: "text" | "table" | "code" | "list"; readonly text: string; readonly page?: number };
 
 export type Format = "markdown" | "text" | "html";
 
@@ -59,8 +59,14 @@ export function readDocument(input: DocumentInput): SourceDocument {
 
 /** Like `readDocument`, with a title for documents without one; errors carry the bare reason ("has no text"). */
 export function toDocument(input: DocumentInput, fallbackTitle: string): SourceDocument {
-  const text = normalize(input.text);
-  const parsed = PARSERS[input.format](text);
+  return assemble(input, fallbackTitle, PARSERS[input.format](normalize(input.text)));
+}
+
+/** What is known of a document besides its content. */
+export type DocumentFields = Omit<DocumentInput, "text" | "format">;
+
+/** A document of what its parser found. */
+export function assemble(input: DocumentFields, fallbackTitle: string, parsed: ParsedText): SourceDocument {
   const own = readFields(parsed.fields);
   const firstH1 = parsed.blocks.findIndex((block) => block.kind === "heading" && block.depth === 1);
   const h1 = fitting(parsed.blocks[firstH1]?.text);

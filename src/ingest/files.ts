@@ -12,7 +12,7 @@ export interface LoadFailure {
   readonly documentId?: string;
 }
 
-export type FileFormat = "markdown" | "text" | "html" | "jsonl";
+export type FileFormat = "markdown" | "text" | "html" | "pdf" | "docx" | "jsonl";
 
 export interface SourceFile {
   readonly path: string;
@@ -28,16 +28,18 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
   ".txt": "text",
   ".html": "html",
   ".htm": "html",
+  ".pdf": "pdf",
+  ".docx": "docx",
   ".jsonl": "jsonl",
 };
+
+export type Found = { readonly file: SourceFile } | { readonly failure: LoadFailure };
 
 /**
  * The files that the sources (files, folders, globs) name, in a stable order, without repetition. Folders are walked
  * without dot files and `node_modules`; links to folders are not followed, and links that lead out of the folder fail.
  */
-export async function* findFiles(
-  sources: readonly string[],
-): AsyncGenerator<{ readonly file: SourceFile } | { readonly failure: LoadFailure }> {
+export async function* findFiles(sources: readonly string[]): Walk {
   const seen = new Set<string>();
   for (const source of sources) {
     for await (const found of filesOf(source)) {
@@ -66,9 +68,9 @@ export async function measureSources(
   return total;
 }
 
-type Found = AsyncGenerator<{ readonly file: SourceFile } | { readonly failure: LoadFailure }>;
+type Walk = AsyncGenerator<Found>;
 
-async function* filesOf(source: string): Found {
+async function* filesOf(source: string): Walk {
   const found = await statOf(source);
   if (found?.isDirectory()) yield* walk(source, source, await realpath(source));
   else if (found) yield namedFile(source, found);
@@ -76,7 +78,7 @@ async function* filesOf(source: string): Found {
   else yield { failure: { path: source, reason: "does not exist" } };
 }
 
-function namedFile(path: string, stats: Stats): { file: SourceFile } | { failure: LoadFailure } {
+function namedFile(path: string, stats: Stats): Found {
   const id = toId(basename(resolve(path)));
   const format = formatOf(path);
   if (!stats.isFile()) return { failure: { path, documentId: id, reason: "is not a regular file" } };
@@ -85,7 +87,7 @@ function namedFile(path: string, stats: Stats): { file: SourceFile } | { failure
   return { failure: { path, documentId: id, reason } };
 }
 
-async function* globbed(pattern: string): Found {
+async function* globbed(pattern: string): Walk {
   const base = staticPartOf(pattern);
   const paths = await tinyglobby.glob(pattern, {
     ignore: "**/node_modules/**",
@@ -104,7 +106,7 @@ function staticPartOf(pattern: string): string {
   return parts.slice(0, magic).join("/") || (pattern.startsWith("/") ? "/" : ".");
 }
 
-async function* walk(root: string, folder: string, realRoot: string): Found {
+async function* walk(root: string, folder: string, realRoot: string): Walk {
   let entries: Dirent[];
   try {
     entries = await readdir(folder, { withFileTypes: true });
@@ -114,7 +116,7 @@ async function* walk(root: string, folder: string, realRoot: string): Found {
   }
   entries.sort((a, b) => byCodeUnit(a.name, b.name));
   for (const item of entries) {
-    if (item.name.startsWith(".") || item.name === "node_modules") continue;
+    if (isIgnored(item.name)) continue;
     const path = join(folder, item.name);
     const id = toId(relative(root, path));
     if (item.isDirectory()) yield* walk(root, path, realRoot);
@@ -123,7 +125,7 @@ async function* walk(root: string, folder: string, realRoot: string): Found {
   }
 }
 
-async function* linked(path: string, id: string, realRoot: string): Found {
+async function* linked(path: string, id: string, realRoot: string): Walk {
   const target = await realpath(path).catch(() => null);
   const isInside = target?.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
   const isFolder = target !== null && target !== realRoot && (await statOf(target))?.isDirectory();
@@ -138,12 +140,17 @@ async function* linked(path: string, id: string, realRoot: string): Found {
   }
 }
 
-async function* entry(path: string, id: string): Found {
+async function* entry(path: string, id: string): Walk {
   const format = formatOf(path);
   const stats = await statOf(path);
   if (!format) return;
   if (stats?.isFile()) yield { file: { path, id, format, bytes: stats.size } };
   else if (!stats) yield { failure: { path, documentId: id, reason: "does not exist any more" } };
+}
+
+/** Dot files, `node_modules`, and what editors leave beside a file that is open: `~$note.docx`, `note.md~`, `#note.md#`. */
+export function isIgnored(name: string): boolean {
+  return /^(?:\.|~\$|#.*#$|node_modules$)|(?:~|\.(?:sw[a-z]|tmp|temp|bak|crdownload|part))$/i.test(name);
 }
 
 /** The same order on every machine, whatever its language. */

@@ -11,8 +11,9 @@ import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";
 import { createInFlight } from "./in-flight.ts";
-import { loadDocuments } from "./load.ts";
+import { type LoadResult, loadDocuments } from "./load.ts";
 import { prune } from "./prune.ts";
+import type { DocumentReader } from "./reader.ts";
 
 const EMBED_TIMEOUT_MS = 60_000;
 
@@ -24,6 +25,8 @@ export interface IngestStages {
   readonly embedder: Embedder;
   readonly index: PassageIndex;
   readonly counter: TokenCounter;
+  /** Absent: one for the call. */
+  readonly reader?: DocumentReader;
 }
 
 export interface IngestOptions {
@@ -66,15 +69,29 @@ const IN_FLIGHT = { count: 64, size: 2_048 };
  * replaced in one transaction. What cannot be read is reported and the rest goes on.
  * @throws RaglineError when the embedder or the index fails. What was written until then stays, and the next run skips it.
  */
-export async function ingest(
+export function ingest(
   sources: readonly string[],
   stages: IngestStages,
   options: IngestOptions,
 ): Promise<IngestReport> {
+  const { signal } = options;
+  return ingestLoaded(
+    loadDocuments(sources, { signal, ...(stages.reader && { reader: stages.reader }) }),
+    stages,
+    options,
+  );
+}
+
+/** `ingest`, of what was loaded. `seen`, for the caller to read, gets each document's id and the file that it came from. */
+export async function ingestLoaded(
+  loaded: AsyncIterable<LoadResult>,
+  stages: IngestStages,
+  options: IngestOptions,
+  seen: Map<string, string> = new Map(),
+): Promise<IngestReport> {
   const startedAt = performance.now();
   const { signal } = options;
   const report = { added: 0, changed: 0, unchanged: 0, passages: 0, failures: [] as LoadFailure[] };
-  const seen = new Map<string, string>();
   const plan = planner(stages, options);
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
@@ -111,7 +128,7 @@ export async function ingest(
   }
 
   try {
-    for await (const result of loadDocuments(sources, { signal })) {
+    for await (const result of loaded) {
       if ("failure" in result) report.failures.push(result.failure);
       else await add(result.document, result.path);
       bytes += result.bytes;

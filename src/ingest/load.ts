@@ -1,9 +1,11 @@
-import { open } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { RaglineError } from "../errors.ts";
 import { readFields, reasonOf, type SourceDocument, toDocument } from "./document.ts";
-import { codeOf, findFiles, type LoadFailure, type SourceFile } from "./files.ts";
+import { decodeText } from "./encoding.ts";
+import { codeOf, type Found, findFiles, type LoadFailure, type SourceFile } from "./files.ts";
 import { readLines } from "./lines.ts";
+import { tooLarge } from "./read.ts";
+import { createReader, type DocumentReader } from "./reader.ts";
 
 export type { Block, DocumentInput, Format, SourceDocument } from "./document.ts";
 export { readDocument } from "./document.ts";
@@ -11,6 +13,8 @@ export type { LoadFailure } from "./files.ts";
 
 export interface LoadOptions {
   readonly signal: AbortSignal;
+  /** Absent: one for this call. */
+  readonly reader?: DocumentReader;
   /** Default 50 MB. JSONL files have no limit but that of a line. */
   readonly fileBytesMax?: number;
   /** Default 10 MB. */
@@ -35,41 +39,45 @@ const MB = 1_000_000;
  * @throws the signal's reason when it aborts.
  */
 export async function* loadDocuments(sources: readonly string[], options: LoadOptions): AsyncGenerator<LoadResult> {
-  const { signal, fileBytesMax = 50 * MB, lineBytesMax = 10 * MB } = options;
-  for await (const found of findFiles(sources)) {
-    signal.throwIfAborted();
-    if ("failure" in found) yield { failure: found.failure, bytes: 0 };
-    else if (found.file.format === "jsonl") yield* loadLines(found.file, lineBytesMax, signal);
-    else yield await loadFile(found.file, fileBytesMax);
+  const reader = options.reader ?? createReader();
+  try {
+    for await (const found of findFiles(sources)) yield* loadFound(found, { ...options, reader });
+  } finally {
+    if (!options.reader) reader.close();
   }
 }
 
-async function loadFile(file: SourceFile, bytesMax: number): Promise<LoadResult> {
+/** What one file holds. */
+export async function* loadFound(
+  found: Found,
+  options: LoadOptions & { readonly reader: DocumentReader },
+): AsyncGenerator<LoadResult> {
+  const { signal, reader, fileBytesMax = 50 * MB, lineBytesMax = 10 * MB } = options;
+  signal.throwIfAborted();
+  if ("failure" in found) yield { failure: found.failure, bytes: 0 };
+  else if (found.file.format === "jsonl") yield* loadLines(found.file, lineBytesMax, signal);
+  else yield await loadFile(found.file, fileBytesMax, reader, signal);
+}
+
+async function loadFile(
+  file: SourceFile,
+  bytesMax: number,
+  reader: DocumentReader,
+  signal: AbortSignal,
+): Promise<LoadResult> {
   const { path, id, format, bytes } = file;
   try {
     if (format === "jsonl") throw new TypeError("JSONL is read by line");
-    const text = decode(await readBytes(path, bytesMax));
-    const document = toDocument({ id, text, format }, basename(path, extname(path)).normalize("NFC"));
+    const fallbackTitle = basename(path, extname(path)).normalize("NFC");
+    const document = await reader.read(
+      { fields: { id }, fallbackTitle, format, content: { path, size: bytes, bytesMax } },
+      signal,
+    );
     return { document, path, bytes };
   } catch (thrown) {
+    signal.throwIfAborted();
     return { failure: { path, documentId: id, reason: reasonOf(thrown) }, bytes };
   }
-}
-
-/** Bounded even if the file grows meanwhile. */
-async function readBytes(path: string, bytesMax: number): Promise<Buffer> {
-  await using file = await open(path).catch((thrown: unknown) => {
-    throw new RaglineError("request_invalid", `cannot be opened (${codeOf(thrown)})`, { cause: thrown });
-  });
-  const { size } = await file.stat();
-  if (size > bytesMax) throw tooLarge(bytesMax);
-  const bytes = await file.readFile();
-  if (bytes.length > bytesMax) throw tooLarge(bytesMax);
-  return bytes;
-}
-
-function tooLarge(bytesMax: number): RaglineError {
-  return new RaglineError("request_invalid", `is larger than the limit of ${bytesMax / MB} MB`);
 }
 
 async function* loadLines(file: SourceFile, lineBytesMax: number, signal: AbortSignal): AsyncGenerator<LoadResult> {
@@ -91,7 +99,7 @@ async function* loadLines(file: SourceFile, lineBytesMax: number, signal: AbortS
 function loadLine(path: string, number: number, bytes: Buffer) {
   let id: string | undefined;
   try {
-    const line = decode(bytes).trim();
+    const line = decodeText(bytes).trim();
     if (line === "") return null;
     const row = parseRow(line);
     id = readId(row.id);
@@ -122,16 +130,4 @@ function toRowDocument(id: string, row: Readonly<Record<string, unknown>>): Sour
   const { id: _, text, ...fields } = row;
   if (typeof text !== "string") throw new RaglineError("request_invalid", "has no text");
   return toDocument({ id, text, format: "text", ...readFields(fields) }, id);
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Never guesses: a wrong guess is text that nobody finds again. */
-function decode(bytes: Uint8Array): string {
-  if (bytes.includes(0)) throw new RaglineError("request_invalid", "is a binary file, or text that is not UTF-8");
-  try {
-    return UTF8.decode(bytes);
-  } catch (thrown) {
-    throw new RaglineError("request_invalid", "is not valid UTF-8", { cause: thrown });
-  }
 }

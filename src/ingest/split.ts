@@ -7,6 +7,9 @@ export interface Piece {
   readonly tokens: number;
 }
 
+/** A text of this many UTF-16 units a token is over a limit without being counted, which would take its time. */
+export const UNITS_PER_TOKEN_MAX = 32;
+
 /** Longest stretch, in UTF-16 units, that is cut by characters in one go. */
 const WINDOW = 2_048;
 
@@ -22,7 +25,7 @@ export function* splitProse(text: string, tokensMax: number, counter: TokenCount
   const sentences = splitSentences(text);
   for (const [i, sentence] of sentences.entries()) {
     const piece = text.slice(i === 0 ? 0 : sentence.start, sentences[i + 1]?.start ?? text.length);
-    const tokens = counter.count(piece);
+    const tokens = countUpTo(tokensMax, piece, counter);
     if (tokens <= tokensMax) yield { text: piece, tokens };
     else yield* pack(splitWords(piece, tokensMax, counter), tokensMax);
   }
@@ -31,10 +34,14 @@ export function* splitProse(text: string, tokensMax: number, counter: TokenCount
 /** Cuts at line ends; a line of more than `tokensMax` tokens is cut like prose. */
 export function* splitLines(text: string, tokensMax: number, counter: TokenCounter): Pieces {
   for (const line of text.split(/(?<=\n)/)) {
-    const tokens = counter.count(line);
+    const tokens = countUpTo(tokensMax, line, counter);
     if (tokens <= tokensMax) yield { text: line, tokens };
     else yield* splitProse(line, tokensMax, counter);
   }
+}
+
+function countUpTo(tokensMax: number, text: string, counter: TokenCounter): number {
+  return text.length > tokensMax * UNITS_PER_TOKEN_MAX ? Number.POSITIVE_INFINITY : counter.count(text);
 }
 
 /** Joins neighbours as long as they stay within `tokensMax` by the sum of their counts, which the joined count never exceeds. */
@@ -55,7 +62,7 @@ export function* pack(pieces: Iterable<Piece>, tokensMax: number): Pieces {
 
 function* splitWords(text: string, tokensMax: number, counter: TokenCounter): Pieces {
   for (const word of text.split(/(?<=\S)(?=\s)/)) {
-    const tokens = counter.count(word);
+    const tokens = countUpTo(tokensMax, word, counter);
     if (tokens <= tokensMax) yield { text: word, tokens };
     else yield* splitCharacters(word, tokensMax, counter);
   }

@@ -15,6 +15,9 @@ const REPLY_TOKENS = 3;
 /** Of what the question leaves: history's share beside context's, 0.3 to 0.6. */
 const HISTORY_SHARE = 1 / 3;
 
+/** Other places of a passage that the model is told: they may name the year or the department that was asked for. */
+const OTHER_PLACES_MAX = 3;
+
 export interface Prompt {
   readonly request: GenerateRequest;
   readonly ledger: TokenLedger;
@@ -105,8 +108,13 @@ function withPassages(sources: readonly Source[], question: string): string[] {
   return [...passages, `Question: ${question}`];
 }
 
-function quote({ n, title, headings, text }: Source): [place: string, text: string] {
-  return [`[${n}] ${[title, ...headings].filter(Boolean).join(" > ")}\n`, `${text}\n\n`];
+function quote({ n, text, alsoIn = [], ...place }: Source): [place: string, text: string] {
+  const places = [place, ...alsoIn.slice(0, OTHER_PLACES_MAX)].map(nameOf);
+  return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text}\n\n`];
+}
+
+function nameOf({ title, headings, page }: Pick<Source, "title" | "headings" | "page">): string {
+  return [title, ...headings, page === undefined ? "" : `p. ${page}`].filter(Boolean).join(" > ");
 }
 
 function countAll(parts: readonly string[], counter: TokenCounter): number {
@@ -161,9 +169,9 @@ function cutToFit(scored: ScoredPassage, budget: number, counter: TokenCounter):
   return fits === 0 ? null : { ...source, text: characters.slice(0, fits).join("") };
 }
 
-function toSource({ passage, score }: ScoredPassage, n: number): Source {
+function toSource({ passage, score, alsoIn }: ScoredPassage, n: number): Source {
   const { id, tokens: _, ...rest } = passage;
-  return { ...rest, n, passageId: id, score };
+  return { ...rest, n, passageId: id, score, ...(alsoIn && { alsoIn }) };
 }
 
 function turnTokens(turn: Turn): number {

@@ -21,7 +21,7 @@ export async function rerank(
       throw new RaglineError("dependency_failed", "The reranker's answer does not fit the passages it was given.");
     }
     seen.add(index);
-    return { passage: hit.passage, score };
+    return { ...hit, score };
   });
   if (ranked.length < Math.min(keep, found.length)) {
     throw new RaglineError("dependency_failed", "The reranker left passages out.");

@@ -1,8 +1,12 @@
 import type { CallOptions, Filter, Scope, ScoredPassage } from "../types.ts";
+import { collapseDuplicates } from "./duplicates.ts";
 import { fuse } from "./fuse.ts";
 import type { Stages } from "./stages.ts";
 
-/** Step 5: both legs of the index, fused into one list of the `top` best. */
+/** Where duplicates leave too few passages: how many more hits are looked at, once. */
+const DEEPER = 5;
+
+/** Step 5: both legs of the index, fused into one list of the `top` best, passages that say the same as one. */
 export async function search(
   stages: Stages,
   question: { readonly scope: Scope; readonly filter: Filter | null },
@@ -10,8 +14,13 @@ export async function search(
   vector: Float32Array | null,
   call: CallOptions,
 ): Promise<ScoredPassage[]> {
-  const limit = stages.settings.top;
-  const legs = { text: query, limit, ...(vector && { vector }), ...(question.filter && { filter: question.filter }) };
-  const result = await stages.index.search(question.scope, legs, call);
-  return fuse(result, query, limit, stages.words);
+  const { top, keep } = stages.settings;
+  const find = async (limit: number) => {
+    const legs = { text: query, limit, ...(vector && { vector }), ...(question.filter && { filter: question.filter }) };
+    const fused = fuse(await stages.index.search(question.scope, legs, call), query, limit, stages.words);
+    return { isFull: fused.length === limit, distinct: collapseDuplicates(fused) };
+  };
+  const first = await find(top);
+  if (!first.isFull || first.distinct.length >= Math.min(keep, top)) return first.distinct;
+  return (await find(top * DEEPER)).distinct.slice(0, top);
 }

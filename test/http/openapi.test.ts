@@ -42,6 +42,7 @@ test("every route is there, with a summary", () => {
       "POST /v1/search",
       "GET /v1/documents",
       "POST /v1/documents",
+      "PUT /v1/documents/{id}",
       "GET /v1/documents/{id}",
       "DELETE /v1/documents/{id}",
       "GET /v1/sessions/{id}",

@@ -99,13 +99,13 @@ describe("incremental", () => {
 describe("failures", () => {
   test("are reported by name, and the rest goes on", async () => {
     await write("a.md", "본문");
-    await write("bad.md", Buffer.from([0xff, 0xfe]));
+    await write("bad.md", Buffer.from([0x61, 0xff, 0x20]));
     await write("no.jsonl", '{"id":"x","text":"본문","refuse":true}');
     const { run } = setup();
     const report = await run();
     expect(counts(report)).toEqual([1, 0, 0, 0]);
     expect(report.failures.map(({ reason }) => reason)).toEqual([
-      "is not valid UTF-8",
+      "is not valid UTF-8, nor certainly EUC-KR (CP949) or UTF-16: save it as UTF-8",
       "was refused by the index: metadata.refuse: not here",
     ]);
   });

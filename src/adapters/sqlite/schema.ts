@@ -37,6 +37,7 @@ CREATE TABLE passages (
   headings TEXT NOT NULL,
   text TEXT NOT NULL,
   tokens INTEGER NOT NULL,
+  page INTEGER,
   vector BLOB,
   UNIQUE (document, ordinal)
 );

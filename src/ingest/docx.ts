@@ -1,0 +1,39 @@
+import { RaglineError } from "../errors.ts";
+import type { ParsedText } from "./document.ts";
+import { parseHtml } from "./html.ts";
+import { checkArchive } from "./zip.ts";
+
+/** Styles that mammoth does not know as headings: Word's title, and the names that Korean producers give. */
+const STYLES = [
+  "p[style-name='Title'] => h1:fresh",
+  "p[style-name='제목'] => h1:fresh",
+  ...[1, 2, 3, 4, 5, 6].flatMap((n) => [
+    `p[style-name='제목 ${n}'] => h${n}:fresh`,
+    `p[style-name='개요 ${n}'] => h${n}:fresh`,
+  ]),
+  "comment-reference => ",
+];
+
+/** How an encrypted document, or one of before 2007, begins. */
+const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
+
+/**
+ * Parses a Word document: headings, lists, tables and notes; pictures are left out.
+ * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, or unpacking to more than it should.
+ */
+export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
+  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (archive.subarray(0, COMPOUND_FILE.length).equals(COMPOUND_FILE)) {
+    throw new RaglineError(
+      "request_invalid",
+      "is encrypted, or a .doc of Word before 2007: save it as .docx without a password",
+    );
+  }
+  checkArchive(archive);
+  const { default: mammoth } = await import("mammoth");
+  const { value } = await mammoth.convertToHtml(
+    { buffer: archive },
+    { styleMap: STYLES, convertImage: mammoth.images.imgElement(async () => ({ src: "" })) },
+  );
+  return parseHtml(value);
+}

@@ -1,0 +1,147 @@
+import type { Block } from "./document.ts";
+import { type Line, toLines } from "./pdf-lines.ts";
+import { withoutRepeated } from "./pdf-margins.ts";
+
+/** A run of text as a page places it: lower left corner, in points from the page's lower left. */
+export interface Fragment {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  /** Of the font, in points. */
+  readonly size: number;
+}
+
+/** Beyond the text's own size, a line is a heading; and no longer than this. */
+const HEADING_SIZE = 1.15;
+const HEADING_LENGTH_MAX = 150;
+/** Distance of two lines' feet, in sizes of the text, that parts paragraphs where lines usually stand closer. */
+const GAP_SHARE = 1.35;
+const INDENT = 0.8;
+
+/** List entries, articles of laws and the like, which begin a paragraph wherever they stand. */
+const ENTRY =
+  /^(?:[-*•·▪▫○●◦■□◆◇※▶►✓]\s|\d{1,3}[.)]\s|[가나다라마바사아자차카타파하][.)]\s|[①-⑳]|\(\d{1,2}\)|\([가-하]\)\s|제\s?\d+\s?[조장절]|[ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ]+\.\s)/u;
+const SENTENCE_END = /[.!?。…:;][)\]」』"'”’]*$|[다요음함됨임]\.?$/u;
+/** What leads the eye to a page's number in a table of contents. */
+const LEADERS = /\s*(?:[.·]\s?){4,}/g;
+const WORD_BREAK = /\p{L}[-‐]$/u;
+
+/** Blocks of text from what pages place where: columns one after the other, without what every page repeats at its ends. */
+export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
+  const lines = withoutRepeated(pages.map(toLines));
+  const bodySize = commonSize(lines.flat());
+  const depths = headingDepths(lines.flat(), bodySize);
+  const keepsSpaces = marksSpaces(lines.flat());
+  const blocks: OpenBlock[] = [];
+  let last: Line | null = null;
+  for (const [i, page] of lines.entries()) {
+    const gap = usualGap(page);
+    for (const line of page) {
+      const depth = line.text.length <= HEADING_LENGTH_MAX ? (depths.get(roundSize(line.size)) ?? 0) : 0;
+      const kind = depth > 0 ? "heading" : line.cells > 1 ? "table" : "text";
+      const open = blocks.at(-1);
+      if (
+        open &&
+        last &&
+        open.kind === kind &&
+        continues(open, last, line, { gap, isNewPage: open.lastPage !== i + 1 })
+      ) {
+        open.lines.push(line);
+        open.lastPage = i + 1;
+      } else blocks.push({ kind, depth, page: i + 1, lastPage: i + 1, lines: [line] });
+      last = line;
+    }
+  }
+  return blocks.map((block, i) => close(block, i === 0, keepsSpaces));
+}
+
+interface OpenBlock {
+  readonly kind: "heading" | "table" | "text";
+  readonly depth: number;
+  readonly page: number;
+  lastPage: number;
+  readonly lines: Line[];
+}
+
+function continues(
+  block: OpenBlock,
+  last: Line,
+  line: Line,
+  { gap, isNewPage }: { readonly gap: number; readonly isNewPage: boolean },
+): boolean {
+  if (block.kind === "heading")
+    return !isNewPage && roundSize(last.size) === roundSize(line.size) && isNear(last, line, line.size * 1.7);
+  if (block.kind === "table") return !isNewPage;
+  if (Math.abs(last.size - line.size) > line.size * 0.2 || ENTRY.test(line.text)) return false;
+  const isUnfinished = !SENTENCE_END.test(last.text.trimEnd());
+  // On the next page, or at the top of the next column.
+  if (isNewPage || line.y > last.y) return isUnfinished && !ENTRY.test(block.lines[0]?.text ?? "");
+  if (!isNear(last, line, gap * GAP_SHARE)) return false;
+  const isIndented = line.x - last.x > line.size * INDENT && !ENTRY.test(last.text);
+  const endsShort = last.x + last.width < line.column.right - (line.column.right - line.column.left) * 0.2;
+  return isUnfinished || !(isIndented || endsShort);
+}
+
+function isNear(above: Line, below: Line, distance: number): boolean {
+  return above.y > below.y && above.y - below.y <= distance;
+}
+
+function close({ kind, depth, page, lines }: OpenBlock, isFirst: boolean, keepsSpaces: boolean): Block {
+  if (kind === "table") return { kind, text: lines.map(({ text }) => text).join("\n"), page };
+  const text = join(lines, keepsSpaces).replace(LEADERS, " … ");
+  if (kind === "text") return { kind, text, page };
+  return { kind, depth: isFirst && page === 1 ? 1 : Math.min(6, depth + 1), text, page };
+}
+
+/** Lines as one text: a word that a hyphen breaks is whole again, and so is Korean where lines that end a word end in a space. */
+function join(lines: readonly Line[], keepsSpaces: boolean): string {
+  let text = "";
+  for (const [i, line] of lines.entries()) {
+    const next = line.text.trim();
+    const before = lines[i - 1];
+    if (!before) text = next;
+    else if (WORD_BREAK.test(text) && /^\p{Ll}/u.test(next)) text = text.slice(0, -1) + next;
+    else if (keepsSpaces && !before.endsWithSpace && isHangul(text.slice(-1)) && isHangul(next.charAt(0))) text += next;
+    else text += ` ${next}`;
+  }
+  return text;
+}
+
+function isHangul(character: string): boolean {
+  return /\p{sc=Hangul}/u.test(character);
+}
+
+/** Whether lines of this file end in a space where a word ends, so that those without break a word. */
+function marksSpaces(lines: readonly Line[]): boolean {
+  const korean = lines.filter(({ text }) => isHangul(text.trimEnd().slice(-1)));
+  return korean.filter(({ endsWithSpace }) => endsWithSpace).length > korean.length * 0.2;
+}
+
+function roundSize(size: number): number {
+  return Math.round(size * 2) / 2;
+}
+
+/** The size that most characters have. */
+function commonSize(lines: readonly Line[]): number {
+  const characters = new Map<number, number>();
+  for (const { size, text } of lines) {
+    characters.set(roundSize(size), (characters.get(roundSize(size)) ?? 0) + text.length);
+  }
+  return [...characters].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0;
+}
+
+/** Sizes of headings, the largest first from 1; at most 5. */
+function headingDepths(lines: readonly Line[], bodySize: number): ReadonlyMap<number, number> {
+  const sizes = new Set(lines.map(({ size }) => roundSize(size)).filter((size) => size >= bodySize * HEADING_SIZE));
+  return new Map([...sizes].sort((a, b) => b - a).map((size, i) => [size, Math.min(5, i + 1)]));
+}
+
+/** The middle of the distances between a page's lines. */
+function usualGap(lines: readonly Line[]): number {
+  const gaps = lines.flatMap((line, i) => {
+    const above = lines[i - 1];
+    return above && above.y > line.y && above.y - line.y < line.size * 3 ? [above.y - line.y] : [];
+  });
+  return gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? Number.POSITIVE_INFINITY;
+}

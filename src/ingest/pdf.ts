@@ -1,0 +1,88 @@
+import { fileURLToPath } from "node:url";
+import { RaglineError } from "../errors.ts";
+import type { ParsedText } from "./document.ts";
+import { type Fragment, layOut } from "./pdf-layout.ts";
+
+const PAGES_MAX = 5_000;
+/** UTF-16 units of the whole text. */
+const TEXT_LENGTH_MAX = 20_000_000;
+/** Of the characters: more that stand for nothing, and the text layer has no readable text. */
+const UNREADABLE_SHARE_MAX = 0.3;
+
+/** Character maps of Korean fonts that bring none of their own; beside the sources, and beside what is built. */
+const CHARACTER_MAPS = fileURLToPath(new URL("../../assets/cmaps/", import.meta.url));
+
+/** Private use, replacement and control characters: glyphs without a meaning. */
+const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
+
+/**
+ * Parses the text layer of a PDF; every block names the page on which it begins.
+ * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, too many pages, no text layer.
+ */
+export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
+  const { getDocumentProxy } = await import("unpdf");
+  // The parser takes the bytes over, and cannot read a Buffer's shared memory.
+  const options = { cMapUrl: CHARACTER_MAPS, cMapPacked: true, verbosity: 0, useSystemFonts: false };
+  const pdf = await getDocumentProxy(new Uint8Array(bytes), options).catch((thrown: unknown) => {
+    throw refusalOf(thrown);
+  });
+  if (pdf.numPages > PAGES_MAX) throw refused(`has ${pdf.numPages} pages (at most ${PAGES_MAX})`);
+  const pages: Fragment[][] = [];
+  let length = 0;
+  let unreadable = 0;
+  for (let number = 1; number <= pdf.numPages; number++) {
+    const page = await pdf.getPage(number);
+    const { items } = await page.getTextContent();
+    const fragments = items.flatMap((item) => ("str" in item ? toFragment(item) : []));
+    for (const { text } of fragments) {
+      length += text.trim().length;
+      unreadable += text.match(UNREADABLE)?.length ?? 0;
+    }
+    if (length > TEXT_LENGTH_MAX) throw refused(`has more than ${TEXT_LENGTH_MAX} characters of text`);
+    pages.push(fragments);
+    page.cleanup();
+  }
+  if (length === 0) throw refused("has no text layer (scanned pages?): recognise its text first");
+  if (unreadable > length * UNREADABLE_SHARE_MAX) {
+    throw refused("has a text layer without readable characters: recognise its text first");
+  }
+  const title = await titleOf(pdf);
+  return { fields: {}, blocks: layOut(pages), ...(title && { title }) };
+}
+
+interface TextItem {
+  readonly str: string;
+  /** Scale, rotation and place, as PDF writes matrices. */
+  readonly transform: readonly number[];
+  readonly width: number;
+  readonly hasEOL: boolean;
+}
+
+/** Text that stands upright; stamps and watermarks across the page are left out. */
+function toFragment({ str, transform, width }: TextItem): Fragment[] {
+  const [a = 0, b = 0, c = 0, d = 0, x = 0, y = 0] = transform;
+  const size = Math.hypot(c, d);
+  if (str === "" || Math.abs(b) > Math.abs(a) * 0.1 || size === 0) return [];
+  return [{ text: str.replace(/\u00ad/g, "-"), x, y, width, size }];
+}
+
+/** What programs write for the title of a file that has none: its name, the program's. */
+const NO_TITLE =
+  /^(?:untitled|제목 없음|microsoft word|microsoft powerpoint|.*\.(?:docx?|hwpx?|pdf|pptx?|tex|dvi|indd|xlsx?)$)/i;
+
+async function titleOf(pdf: { getMetadata(): Promise<{ info: object }> }): Promise<string> {
+  const { info } = await pdf.getMetadata().catch(() => ({ info: {} }));
+  const title = "Title" in info && typeof info.Title === "string" ? info.Title.trim() : "";
+  return NO_TITLE.test(title) ? "" : title;
+}
+
+function refusalOf(thrown: unknown): RaglineError {
+  if (thrown instanceof Error && thrown.name === "PasswordException") {
+    return refused("is encrypted: save it without a password");
+  }
+  return refused("is damaged, or no PDF", thrown);
+}
+
+function refused(reason: string, cause?: unknown): RaglineError {
+  return new RaglineError("request_invalid", reason, { cause });
+}

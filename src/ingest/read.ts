@@ -1,0 +1,56 @@
+import { open } from "node:fs/promises";
+import { RaglineError } from "../errors.ts";
+import { assemble, type DocumentFields, type Format, type SourceDocument, toDocument } from "./document.ts";
+import { parseDocx } from "./docx.ts";
+import { decodeText } from "./encoding.ts";
+import { codeOf } from "./files.ts";
+import { parsePdf } from "./pdf.ts";
+
+/** Formats that are read from bytes. */
+export type FileFormat = Format | "pdf" | "docx";
+
+/** A document to be read, wherever its content is. */
+export interface ReadRequest {
+  readonly fields: DocumentFields;
+  /** For documents that have none. */
+  readonly fallbackTitle: string;
+  readonly format: FileFormat;
+  readonly content:
+    | { readonly text: string }
+    | { readonly bytes: Uint8Array }
+    /** `size`: in bytes, as it was found. */
+    | { readonly path: string; readonly size: number; readonly bytesMax: number };
+}
+
+/** Reads one document here and now. @throws RaglineError `request_invalid` with the bare reason, and whatever a parser throws. */
+export async function readHere({ fields, fallbackTitle, format, content }: ReadRequest): Promise<SourceDocument> {
+  if (format !== "pdf" && format !== "docx") {
+    const text = "text" in content ? content.text : decodeText(await bytesOf(content), { isHtml: format === "html" });
+    return toDocument({ ...fields, text, format }, fallbackTitle);
+  }
+  if ("text" in content) throw new TypeError(`${format} is read from bytes`);
+  const bytes = await bytesOf(content);
+  return assemble(fields, fallbackTitle, await (format === "pdf" ? parsePdf(bytes) : parseDocx(bytes)));
+}
+
+async function bytesOf(content: Exclude<ReadRequest["content"], { readonly text: string }>): Promise<Uint8Array> {
+  return "bytes" in content ? content.bytes : readBytes(content.path, content.bytesMax);
+}
+
+/** Bounded even if the file grows meanwhile. */
+async function readBytes(path: string, bytesMax: number): Promise<Buffer> {
+  await using file = await open(path).catch((thrown: unknown) => {
+    throw new RaglineError("request_invalid", `cannot be opened (${codeOf(thrown)})`, { cause: thrown });
+  });
+  const { size } = await file.stat();
+  if (size > bytesMax) throw tooLarge(bytesMax);
+  const bytes = await file.readFile();
+  if (bytes.length > bytesMax) throw tooLarge(bytesMax);
+  return bytes;
+}
+
+const MB = 1_000_000;
+
+export function tooLarge(bytesMax: number): RaglineError {
+  return new RaglineError("request_invalid", `is larger than the limit of ${bytesMax / MB} MB`);
+}

@@ -1,0 +1,143 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { RaglineError } from "../errors.ts";
+import type { SourceDocument } from "./document.ts";
+import { type ReadRequest, readHere } from "./read.ts";
+
+export type ReadReply = { readonly document: SourceDocument } | { readonly refused: string };
+
+export interface ReaderLimits {
+  /** For one document. */
+  readonly timeoutMs: number;
+  /** Of the reading process, resident. */
+  readonly memoryBytesMax: number;
+}
+
+/** Reads documents where none of them can stall or bring down this process. */
+export interface DocumentReader {
+  /** @throws RaglineError `request_invalid` with the bare reason; the signal's reason when it aborts. */
+  read(request: ReadRequest, signal: AbortSignal): Promise<SourceDocument>;
+  close(): void;
+}
+
+/** Text up to this many bytes is parsed here: hostile Markdown of this size takes 20 ms (0.7 ms a KB), a trip to a process 1 to 3. */
+const HERE_BYTES_MAX = 16_000;
+/** Documents read at once. */
+const PROCESSES = 2;
+/** After this without work a process ends; it holds 60 to 100 MB. */
+const IDLE_MS = 10_000;
+/** Of the process's limit: what its JavaScript may take, so that its own error is met before the limit. */
+const HEAP_SHARE = 0.75;
+const MB = 1_048_576;
+
+export const READER_LIMITS: ReaderLimits = { timeoutMs: 60_000, memoryBytesMax: 768 * MB };
+
+interface Slot {
+  child: ChildProcess | null;
+  idle: NodeJS.Timeout | null;
+}
+
+export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentReader {
+  const free: Slot[] = Array.from({ length: PROCESSES }, () => ({ child: null, idle: null }));
+  const all = [...free];
+  const waiting: ((slot: Slot) => void)[] = [];
+
+  async function take(): Promise<Slot> {
+    return free.pop() ?? new Promise((resolve) => waiting.push(resolve));
+  }
+
+  function release(slot: Slot): void {
+    const next = waiting.shift();
+    if (next) next(slot);
+    else {
+      free.push(slot);
+      slot.child?.unref();
+      slot.child?.channel?.unref();
+      slot.idle = setTimeout(() => end(slot), IDLE_MS).unref();
+    }
+  }
+
+  return {
+    async read(request, signal) {
+      signal.throwIfAborted();
+      if (isSmall(request)) return readHere(request);
+      const slot = await take();
+      try {
+        signal.throwIfAborted();
+        return await readElsewhere(slot, request, limits, signal);
+      } finally {
+        release(slot);
+      }
+    },
+    close() {
+      for (const slot of all) end(slot);
+    },
+  };
+}
+
+function isSmall({ format, content }: ReadRequest): boolean {
+  if (format === "pdf" || format === "docx") return false;
+  if ("path" in content) return content.size <= HERE_BYTES_MAX;
+  return ("text" in content ? content.text : content.bytes).length <= HERE_BYTES_MAX;
+}
+
+function end(slot: Slot): void {
+  if (slot.idle) clearTimeout(slot.idle);
+  slot.child?.kill("SIGKILL");
+  slot.child = null;
+}
+
+function start({ memoryBytesMax }: ReaderLimits, slot: Slot): ChildProcess {
+  // Built code runs as .js, the source tree directly as .ts.
+  const script = new URL(`./reader-process${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+  const child = fork(script, [String(memoryBytesMax)], {
+    execArgv: [`--max-old-space-size=${Math.floor((memoryBytesMax / MB) * HEAP_SHARE)}`, "--no-warnings"],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    env: {},
+  });
+  const gone = () => {
+    if (slot.child === child) slot.child = null;
+  };
+  return child.once("exit", gone).on("error", gone);
+}
+
+async function readElsewhere(
+  slot: Slot,
+  request: ReadRequest,
+  limits: ReaderLimits,
+  signal: AbortSignal,
+): Promise<SourceDocument> {
+  if (slot.idle) clearTimeout(slot.idle);
+  const child = slot.child ?? start(limits, slot);
+  slot.child = child;
+  child.ref();
+  child.channel?.ref();
+  const answer = Promise.withResolvers<ReadReply>();
+  const onEnd = () => {
+    answer.resolve({
+      refused: `took more than ${Math.round(limits.memoryBytesMax / MB)} MB of memory to read, or broke its parser`,
+    });
+  };
+  const stop = (settle: () => void) => () => {
+    child.off("exit", onEnd);
+    end(slot);
+    settle();
+  };
+  const onAbort = stop(() => answer.reject(signal.reason));
+  const overdue = stop(() => answer.resolve({ refused: `took more than ${limits.timeoutMs / 1000} s to read` }));
+  const timer = setTimeout(overdue, limits.timeoutMs);
+  child.once("message", answer.resolve);
+  child.once("exit", onEnd);
+  child.once("error", answer.reject);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    child.send(request);
+    const reply = await answer.promise;
+    if ("document" in reply) return reply.document;
+    throw new RaglineError("request_invalid", reply.refused);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    child.off("message", answer.resolve).off("exit", onEnd).off("error", answer.reject);
+  }
+}

@@ -1,0 +1,89 @@
+import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from "docx";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { addedSchema, answerSchema, searchSchema } from "../../src/http/responses.ts";
+import { expectError, postJson } from "../support/http.ts";
+import { lines, makePdf } from "../support/pdf.ts";
+import { type ServedRagline, serveRagline } from "../support/ragline.ts";
+
+let served: ServedRagline;
+beforeAll(async () => {
+  served = await serveRagline({ server: { fileBytesMax: 1_000_000 } });
+});
+afterAll(() => served.close());
+
+const put = (id: string, type: string, body: Uint8Array | string) =>
+  fetch(`${served.url}/v1/documents/${encodeURIComponent(id)}`, {
+    method: "PUT",
+    headers: { "content-type": type },
+    body,
+  });
+const hitsOf = async (query: string, filter = {}) =>
+  searchSchema.parse(await (await postJson(`${served.url}/v1/search`, { query, filter })).json()).hits;
+
+const DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+
+test("a PDF: found with its page, in hits and in sources", async () => {
+  const page = (text: string) => lines([text], { x: 50, y: 700 });
+  const pdf = makePdf([page("첫 쪽은 목적을 정한다."), page("출장 숙박비 한도는 하루 8만 원이다.")]);
+  const added = addedSchema.parse(await (await put("규정/출장.pdf", "application/pdf", pdf)).json());
+  expect(added).toMatchObject({ id: "규정/출장.pdf", changed: true });
+  const answer = await postJson(
+    `${served.url}/v1/ask`,
+    { question: "출장 숙박비 한도는?" },
+    { accept: "application/json" },
+  );
+  const { sources } = answerSchema.parse(await answer.json());
+  expect(sources[0]).toMatchObject({ documentId: "규정/출장.pdf", page: 1 });
+});
+
+test("a DOCX: headings, lists and tables", async () => {
+  const cell = (text: string) => new TableCell({ children: [new Paragraph(text)] });
+  const document = new Document({
+    sections: [
+      {
+        children: [
+          new Paragraph({ text: "복지 규정", heading: HeadingLevel.HEADING_1 }),
+          new Paragraph({ text: "경조사", heading: HeadingLevel.HEADING_2 }),
+          new Paragraph("결혼하는 직원에게 경조금을 준다."),
+          new Table({ rows: [new TableRow({ children: [cell("본인 결혼"), cell("50만 원")] })] }),
+        ],
+      },
+    ],
+  });
+  await put("복지.docx", DOCX, await Packer.toBuffer(document));
+  const [hit] = await hitsOf("결혼 경조금");
+  expect(hit?.passage).toMatchObject({ title: "복지 규정", headings: ["경조사"] });
+  expect(hit?.passage.text).toContain("본인 결혼 | 50만 원");
+});
+
+test("text in EUC-KR; Hangul decomposed in names, text, questions and filters", async () => {
+  await put("메모.txt", "text/plain", Buffer.from([0xb0, 0xa1, 0xb3, 0xaa, 0xb4, 0xd9, 0x20, 0xb6, 0xf3]));
+  expect((await hitsOf("가나다"))[0]?.passage.text).toBe("가나다 라");
+  const nfd = (text: string) => text.normalize("NFD");
+  await postJson(`${served.url}/v1/documents`, {
+    id: nfd("맥/문서"),
+    text: nfd("자모로 풀린 글"),
+    metadata: { [nfd("부서")]: nfd("인사") },
+  });
+  const [hit] = await hitsOf(nfd("자모로 풀린"), { [nfd("부서")]: nfd("인사") });
+  expect(hit?.passage).toMatchObject({ documentId: "맥/문서", text: "자모로 풀린 글", metadata: { 부서: "인사" } });
+  expect((await fetch(`${served.url}/v1/documents/${encodeURIComponent(nfd("맥/문서"))}`)).status).toBe(200);
+});
+
+test("what cannot be read is refused by name and reason", async () => {
+  await expectError(
+    await put("스캔.pdf", "application/pdf", makePdf([[]])),
+    "request_invalid",
+    /"스캔.pdf" has no text layer/,
+  );
+  await expectError(await put("a.zip", "application/zip", "x"), "request_invalid", /content-type/);
+  expect((await put("big.pdf", "application/pdf", Buffer.alloc(1_000_001))).ok).toBe(false);
+});
+
+test("one paragraph in ten documents is one hit that names the others", async () => {
+  const text = "모든 직원은 해마다 정보 보안 교육을 두 시간 이상 반드시 받아야 한다.";
+  for (let i = 0; i < 10; i++) await postJson(`${served.url}/v1/documents`, { id: `보안/${i}`, text });
+  const hits = (await hitsOf("정보 보안 교육")).filter(({ passage }) => passage.documentId.startsWith("보안/"));
+  expect(hits).toHaveLength(1);
+  expect(hits[0]?.alsoIn).toHaveLength(9);
+});

@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { chunk } from "../../src/ingest/chunk.ts";
+import { parsePdf } from "../../src/ingest/pdf.ts";
+import { type FontKind, lines, makePdf } from "../support/pdf.ts";
+
+const texts = async (pdf: Buffer) => (await parsePdf(pdf)).blocks.map(({ text }) => text);
+
+describe("text", () => {
+  test.each<FontKind>(["to-unicode", "predefined"])("Korean, by a %s map, lines joined to paragraphs", async (kind) => {
+    const pdf = makePdf(
+      [lines(["연차 휴가는 1년간 80퍼센트 이상", "출근한 직원에게 15일을 준다."], { x: 50, y: 700 })],
+      kind,
+    );
+    expect(await texts(pdf)).toEqual(["연차 휴가는 1년간 80퍼센트 이상 출근한 직원에게 15일을 준다."]);
+  });
+
+  test("hyphens at line ends join, ligatures are letters", async () => {
+    const pdf = makePdf([lines(["The ﬁrst employ-", "ees receive sever-", "ance pay."], { x: 50, y: 700 })]);
+    expect(await texts(pdf)).toEqual(["The first employees receive severance pay."]);
+  });
+
+  test("two columns are read one after the other, below a title that crosses them", async () => {
+    const left = Array.from({ length: 8 }, (_, i) => `left column line number ${i} goes on and`);
+    const right = Array.from({ length: 8 }, (_, i) => `right column line number ${i} goes on and`);
+    const rows = left.flatMap((text, i) => [
+      { text, x: 50, y: 650 - i * 14 },
+      { text: right[i] ?? "", x: 320, y: 650 - i * 14 },
+    ]);
+    const pdf = makePdf([[{ text: "A title that crosses both of the columns", x: 50, y: 700, size: 20 }, ...rows]]);
+    const all = (await texts(pdf)).join(" ");
+    expect(all.indexOf("left column line number 7")).toBeLessThan(all.indexOf("right column line number 0"));
+    expect(all.indexOf("A title")).toBe(0);
+  });
+
+  test("a table keeps its rows", async () => {
+    const rows = [
+      ["직급", "숙박비"],
+      ["사원", "80,000원"],
+      ["임원", "150,000원"],
+    ];
+    const pdf = makePdf([
+      rows.flatMap(([a = "", b = ""], i) => [
+        { text: a, x: 50, y: 700 - i * 14 },
+        { text: b, x: 250, y: 700 - i * 14 },
+      ]),
+    ]);
+    expect(await texts(pdf)).toEqual(["직급 | 숙박비\n사원 | 80,000원\n임원 | 150,000원"]);
+  });
+});
+
+describe("pages", () => {
+  const page = (n: number) => [
+    { text: "사내 규정집 2024", x: 50, y: 770, size: 8 },
+    ...lines([`제${n}조 이 쪽의 내용은 ${n}번 항목이다.`, "그 밖의 사항은 따로 정한다."], { x: 50, y: 700, gap: 40 }),
+    { text: `- ${n} -`, x: 290, y: 30, size: 8 },
+  ];
+
+  test("headers, footers and page numbers are dropped; blocks and passages name their page", async () => {
+    const { blocks } = await parsePdf(makePdf([1, 2, 3, 4].map(page)));
+    expect(blocks.map(({ text }) => text).join("\n")).not.toMatch(/규정집|- \d -/);
+    expect(blocks.find(({ text }) => text.includes("3번 항목"))?.page).toBe(3);
+    const counter = { name: "characters", count: (text: string) => text.length };
+    const passages = chunk(blocks, { targetTokens: 40, overlapTokens: 0 }, counter);
+    expect(passages.map(({ page: at }) => at)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("larger text is a heading", async () => {
+    const pdf = makePdf([
+      [
+        { text: "휴가 규정", x: 50, y: 700, size: 20 },
+        ...lines(["본문이 여기에 있다. 길게 이어진다."], { x: 50, y: 650 }),
+      ],
+    ]);
+    expect((await parsePdf(pdf)).blocks[0]).toEqual({ kind: "heading", depth: 1, text: "휴가 규정", page: 1 });
+  });
+});
+
+describe("refused by name", () => {
+  test.each([
+    ["no text", makePdf([[]]), /has no text layer/],
+    ["no PDF", Buffer.from("hello"), /damaged, or no PDF/],
+    [
+      "glyphs without meaning",
+      makePdf([lines(["\ue001\ue002\ue003\ue004"], { x: 50, y: 700 })]),
+      /without readable characters/,
+    ],
+    ["too many pages", makePdf(Array.from({ length: 5_001 }, () => [])), /has 5001 pages \(at most 5000\)/],
+  ])("%s", async (_, pdf, reason) => {
+    await expect(parsePdf(pdf)).rejects.toThrow(reason);
+  });
+});

@@ -1,0 +1,75 @@
+import { deflateRawSync } from "node:zlib";
+import { afterAll, describe, expect, test } from "vitest";
+import type { ReadRequest } from "../../src/ingest/read.ts";
+import { createReader } from "../../src/ingest/reader.ts";
+import { checkArchive } from "../../src/ingest/zip.ts";
+
+const MB = 1_048_576;
+const { signal } = new AbortController();
+const request = (format: ReadRequest["format"], content: ReadRequest["content"]): ReadRequest => ({
+  fields: { id: "d" },
+  fallbackTitle: "d",
+  format,
+  content,
+});
+
+describe("a reader", () => {
+  const reader = createReader({ timeoutMs: 2_000, memoryBytesMax: 400 * MB });
+  afterAll(() => reader.close());
+
+  test("ends what takes too long, keeps the event loop free, and reads the next", async () => {
+    let longest = 0;
+    let last = performance.now();
+    const ticks = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const endless = reader.read(request("markdown", { text: "[".repeat(8_000_000) }), signal);
+    await expect(endless).rejects.toThrow(/took more than 2 s/);
+    clearInterval(ticks);
+    expect(longest).toBeLessThan(500);
+    const next = await reader.read(request("text", { text: "가나다 ".repeat(20_000) }), signal);
+    expect(next.blocks).toHaveLength(1);
+  });
+
+  test("ends what takes too much memory", async () => {
+    const small = createReader({ timeoutMs: 20_000, memoryBytesMax: 128 * MB });
+    const much = small.read(request("html", { text: "<p>a".repeat(6_000_000) }), signal);
+    await expect(much).rejects.toThrow(/128 MB of memory/);
+    small.close();
+  });
+
+  test("stops when its caller leaves", async () => {
+    const controller = new AbortController();
+    const left = reader.read(request("markdown", { text: "[".repeat(8_000_000) }), controller.signal);
+    setTimeout(() => controller.abort(), 100);
+    await expect(left).rejects.toThrow(/abort/i);
+  });
+
+  test.each([
+    ["docx", Buffer.from("PK"), /cut off or damaged/],
+    ["docx", Buffer.from("d0cf11e0a1b11ae1", "hex"), /encrypted/],
+    ["pdf", Buffer.from("%PDF-1.7\n"), /damaged/],
+  ] as const)("refuses a broken %s by its reason", async (format, bytes, reason) => {
+    await expect(reader.read(request(format, { bytes }), signal)).rejects.toThrow(reason);
+  });
+});
+
+test("an archive that lies about its sizes is inflated no further than the limit", () => {
+  const name = Buffer.from("word/document.xml");
+  const data = deflateRawSync(Buffer.alloc(70_000_000));
+  const local = Buffer.alloc(30);
+  local.writeUInt16LE(name.length, 26);
+  const entry = Buffer.alloc(46);
+  entry.writeUInt32LE(0x02014b50, 0);
+  entry.writeUInt16LE(8, 10);
+  entry.writeUInt32LE(data.length, 20);
+  entry.writeUInt32LE(100, 24);
+  entry.writeUInt16LE(name.length, 28);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(local.length + name.length + data.length, 16);
+  const archive = Buffer.concat([local, name, data, entry, name, end]);
+  expect(() => checkArchive(archive)).toThrow(/unpacks to more than 64 MB/);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { collapseDuplicates } from "../../src/pipeline/duplicates.ts";
+import type { ScoredPassage } from "../../src/types.ts";
+
+const hit = (documentId: string, text: string, score: number, headings: string[] = []): ScoredPassage => ({
+  passage: { id: `${documentId}#0`, documentId, title: documentId, headings, text, tokens: 1, metadata: {} },
+  score,
+});
+const LEAVE = "1년간 80퍼센트 이상 출근한 직원의 연차는 15일이며 회사는 이를 유급으로 준다.";
+
+test("the same paragraph in ten documents is one hit that names the other nine", () => {
+  const found = Array.from({ length: 10 }, (_, i) =>
+    hit(`d${i}`, i % 2 ? LEAVE : LEAVE.replace(" ", "  "), 1 - i / 10),
+  );
+  const [only, ...rest] = collapseDuplicates([
+    ...found,
+    hit("other", "출장 숙박비는 하루 8만 원까지 실비로 준다고 규정에 쓰여 있다.", 0),
+  ]);
+  expect(rest.map(({ passage }) => passage.documentId)).toEqual(["other"]);
+  expect(only?.passage.documentId).toBe("d0");
+  expect(only?.alsoIn?.map(({ documentId }) => documentId)).toEqual([
+    "d1",
+    "d2",
+    "d3",
+    "d4",
+    "d5",
+    "d6",
+    "d7",
+    "d8",
+    "d9",
+  ]);
+});
+
+test("the longer one stays, at the better one's place", () => {
+  const [only] = collapseDuplicates([hit("short", LEAVE, 0.9), hit("long", `${LEAVE} 단, 수습은 뺀다.`, 0.5)]);
+  expect(only).toMatchObject({ score: 0.9, passage: { documentId: "long" }, alsoIn: [{ documentId: "short" }] });
+});
+
+test.each([
+  ["15일", "25일"],
+  ["15일", "1.5일"],
+  ["준다", "주지 않는다"],
+  ["이상", "미만"],
+  ["직원", "임원"],
+  ["1년간", "11년간"],
+])("%s and %s are different facts", (one, other) => {
+  expect(LEAVE).toContain(one);
+  expect(collapseDuplicates([hit("a", LEAVE, 1), hit("b", LEAVE.replace(one, other), 0.9)])).toHaveLength(2);
+});
+
+test("a few words under different headings are not the same", () => {
+  expect(collapseDuplicates([hit("a", "해당 없음", 1, ["제3조"]), hit("b", "해당 없음", 1, ["제5조"])])).toHaveLength(
+    2,
+  );
+});

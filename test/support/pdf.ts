@@ -1,0 +1,66 @@
+/** Text at a place: points from the lower left corner. */
+export interface Placed {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly size?: number;
+}
+
+/** How the font says what its codes mean: by a map of its own, or by one of Adobe's that a reader must bring. */
+export type FontKind = "to-unicode" | "predefined";
+
+/** A PDF with the texts at their places, a list a page. Characters take half of the font's size. */
+export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = "to-unicode"): Buffer {
+  const hex = (text: string) => Buffer.from(text, "utf16le").swap16().toString("hex");
+  const objects: string[] = [];
+  const add = (body: string) => `${objects.push(body)} 0 R`;
+  const stream = (body: string) => add(`<< /Length ${body.length} >>\nstream\n${body}\nendstream`);
+  const toUnicode = stream(
+    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n" +
+      "1 begincodespacerange <0000> <ffff> endcodespacerange 1 beginbfrange <0000> <ffff> <0000> endbfrange\n" +
+      "endcmap CMapName currentdict /CMap defineresource pop end end",
+  );
+  const descendant = (ordering: string) =>
+    add(
+      `<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Batang /CIDSystemInfo << /Registry (Adobe) /Ordering (${ordering}) /Supplement 0 >> ` +
+        "/DW 500 /FontDescriptor << /Type /FontDescriptor /FontName /Batang /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent 0 /CapHeight 700 /StemV 80 >> >>",
+    );
+  const font =
+    kind === "to-unicode"
+      ? add(
+          `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /Identity-H /DescendantFonts [${descendant("Identity")}] /ToUnicode ${toUnicode} >>`,
+        )
+      : add(
+          `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`,
+        );
+  const parent = objects.length + pages.length * 2 + 1;
+  const kids = pages.map((texts) => {
+    const shown = texts.map(
+      ({ text, x, y, size = 10 }) => `BT /F1 ${size} Tf 1 0 0 1 ${x} ${y} Tm <${hex(text)}> Tj ET`,
+    );
+    const content = stream(shown.join("\n"));
+    return add(
+      `<< /Type /Page /Parent ${parent} 0 R /MediaBox [0 0 600 800] /Resources << /Font << /F1 ${font} >> >> /Contents ${content} >>`,
+    );
+  });
+  const root = add(`<< /Type /Pages /Kids [${kids.join(" ")}] /Count ${kids.length} >>`);
+  const catalog = add(`<< /Type /Catalog /Pages ${root} >>`);
+  let body = "%PDF-1.7\n";
+  const offsets = objects.map((object, i) => {
+    const offset = body.length;
+    body += `${i + 1} 0 obj\n${object}\nendobj\n`;
+    return offset;
+  });
+  const table = offsets.map((offset) => `${String(offset).padStart(10, "0")} 00000 n \n`).join("");
+  const end = `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${table}trailer\n<< /Size ${objects.length + 1} /Root ${catalog} >>`;
+  return Buffer.from(`${body}${end}\nstartxref\n${body.length}\n%%EOF\n`, "latin1");
+}
+
+/** Lines below one another. */
+export function lines(
+  texts: readonly string[],
+  place: { x: number; y: number; gap?: number; size?: number },
+): Placed[] {
+  const { x, y, gap = 14, size = 10 } = place;
+  return texts.map((text, i) => ({ text, x, y: y - i * gap, size }));
+}

@@ -69,7 +69,8 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
     () => measure(searchOnly, queries, 1),
     (n) => write(index, n, 2_000_000 + 20 * n),
   );
-  await sleep(size / 20);
+  // Until what was merged is stored.
+  await sleep(size / 5);
   await close();
   const script = fileURLToPath(new URL("./cold.ts", import.meta.url));
   note(

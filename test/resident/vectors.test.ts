@@ -126,10 +126,10 @@ describe("the vector scan", () => {
         .split("\n")
         .map((line) => (JSON.parse(line) as { text: string }).text);
       const embedder = await createStaticEmbedder();
-      const all = await embedder.embed(texts.slice(0, 6000), "passage", { signal: new AbortController().signal });
+      const all = await embedder.embed(texts.slice(0, 4000), "passage", { signal: new AbortController().signal });
       const asked = await embedder.embed(
         texts
-          .slice(0, 6000)
+          .slice(0, 4000)
           .filter((_, i) => i % 20 === 0)
           .map((text) => text.slice(0, 80)),
         "query",

@@ -1,0 +1,71 @@
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
+import { Database } from "../../src/adapters/sqlite/database.ts";
+
+const scope = { tenant: "t", collection: "c", groups: [] };
+const opened = (file: string) => {
+  const database = Database.open(file);
+  const index = new SqlitePassageIndex(database, { model: "m", dimensions: 8 });
+  const close = async () => {
+    await index.close();
+    await database.close();
+  };
+  return { index, close };
+};
+const vector = (n: number) => Float32Array.from({ length: 8 }, (_, d) => Math.sin((n % 997) * (d + 1)) / 3);
+
+async function write(index: SqlitePassageIndex, document: number, version: number): Promise<void> {
+  const passages = Array.from({ length: 100 }, (_, i) => ({
+    ...{ text: `휴가 규정 ${i % 17} v${version} leave${document}`, headings: [], tokens: 9 },
+    vector: vector(document * 100 + i + version),
+  }));
+  const about = { id: `d${document}`, title: "", hash: "", metadata: { document }, groups: [] };
+  await index.replace(scope, about, passages);
+}
+const ask = (index: SqlitePassageIndex, n: number) =>
+  index.search(scope, { text: `휴가 ${n} leave${n}`, vector: vector(n), limit: 20 });
+
+test("a start from stored segments answers as one from the texts, also where they are outdated or cut", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ragline-stored-"));
+  const file = join(folder, "a.db");
+  try {
+    const first = opened(file);
+    for (let document = 0; document < 60; document++) await write(first.index, document, 0);
+    await ask(first.index, 1);
+    const database = new DatabaseSync(file, { timeout: 10_000 });
+    const isStored = () =>
+      database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'segments'").get() !== undefined &&
+      database.prepare("SELECT 1 FROM segments").get() !== undefined;
+    await expect.poll(isStored, { timeout: 10_000 }).toBe(true);
+    await first.close();
+
+    // Changes that no stored segment knows of.
+    const second = opened(file);
+    for (let document = 0; document < 5; document++) await write(second.index, document, 1);
+    await second.index.delete(scope, "d7");
+    await second.close();
+
+    const answers = async () => {
+      const { index, close } = opened(file);
+      const found = [];
+      for (let n = 0; n < 40; n++) found.push(await ask(index, n));
+      await close();
+      return found;
+    };
+    const restored = await answers();
+    database.exec("DELETE FROM segment_parts WHERE part = 2");
+    const afterCut = await answers();
+    database.exec("DELETE FROM segments");
+    const fromTexts = await answers();
+    expect(restored).toEqual(fromTexts);
+    expect(afterCut).toEqual(fromTexts);
+    database.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -29,11 +29,14 @@ const REFUSED_HEADS: [string, Record<string, unknown>, RegExp][] = [
 /** JSON is YAML. */
 const page = (fields: unknown) => `---\n${JSON.stringify(fields)}\n---\n본문`;
 
-test.each([...REFUSED, ...REFUSED_HEADS])("front matter with %s is refused, naming document, field and limit", (_, fields, reason) => {
-  const input = { id: "a.md", text: page(fields), format: "markdown" } as const;
-  expect(() => readDocument(input)).toThrow(reason);
-  expect(() => readDocument(input)).toThrow(/^Document "a\.md" has /);
-});
+test.each([...REFUSED, ...REFUSED_HEADS])(
+  "front matter with %s is refused, naming document, field and limit",
+  (_, fields, reason) => {
+    const input = { id: "a.md", text: page(fields), format: "markdown" } as const;
+    expect(() => readDocument(input)).toThrow(reason);
+    expect(() => readDocument(input)).toThrow(/^Document "a\.md" has /);
+  },
+);
 
 test.each(REFUSED)("a JSONL row with %s fails by line, and the rest goes on", async (_, fields, reason) => {
   const root = await mkdtemp(join(tmpdir(), "ragline-metadata-"));

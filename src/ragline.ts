@@ -199,15 +199,17 @@ export class Ragline {
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
     const { collection, limit, after } = this.#parse(this.schemas.list, page);
     const scope = this.#scope(collection, caller);
-    return this.#store("search", caller, (call) =>
+    const found = await this.#store("search", caller, (call) =>
       this.#stages.index.list(scope, after === undefined ? { limit } : { after, limit }, call),
     );
+    return { ...found, documents: found.documents.map(withoutSource) };
   }
 
   async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
-    return this.#store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
+    const found = await this.#store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
+    return found && withoutSource(found);
   }
 
   /** Resolves to false where there was nothing to delete. */
@@ -335,4 +337,9 @@ export class Ragline {
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
     return defined(parseRequest(schema, input));
   }
+}
+
+/** Where files lie on this machine is nobody's business. */
+function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
+  return entry;
 }

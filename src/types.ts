@@ -65,6 +65,8 @@ export interface Document {
   readonly metadata: Metadata;
   /** Groups that may read it; empty: the whole tenant. */
   readonly groups: readonly string[];
+  /** The file it was read from, absolute: tells two files of one id apart. Never shown to clients. */
+  readonly source?: string;
 }
 
 /** A document as it is listed. */

@@ -78,7 +78,8 @@ function program(): Command {
     .addHelpText(
       "after",
 
-      "\nA document's id is its path within the folder named: index folders that share file names into collections of their own." +
+      "\nA document's id is its path within the folder named. Of two files with one id the second is refused while the first is there:" +
+        "\nindex a folder above both, or use collections of their own." +
         "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
     .action((paths: string[], options) => indexCommand(configFile(), paths, options));

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
@@ -106,10 +108,16 @@ export async function ingestLoaded(
       return;
     }
     seen.set(document.id, path);
-    const planned = await plan(document);
+    const planned = await plan(document, path);
     const { chunks: cut, known } = planned;
     if (cut === null) {
       report.unchanged++;
+      return;
+    }
+    const other = await otherSource(planned);
+    if (other !== null) {
+      const reason = `has the document id "${document.id}", which ${other} has too: index a folder above both, or use another collection`;
+      report.failures.push({ path, documentId: document.id, reason });
       return;
     }
     await inFlight.add(cut.length, async () => {
@@ -188,9 +196,10 @@ interface Plan {
 function planner(stages: IngestStages, options: Pick<IngestOptions, "scope" | "chunk" | "signal">) {
   const { chunk, signal } = options;
   let isChecked = false;
-  return async (document: SourceDocument): Promise<Plan> => {
+  return async (document: SourceDocument, path?: string): Promise<Plan> => {
     const { blocks, ...content } = document;
-    const indexed = { ...content, hash: storedHash(document.hash, chunk, stages) };
+    const source = path === undefined ? {} : { source: resolve(path) };
+    const indexed = { ...content, ...source, hash: storedHash(document.hash, chunk, stages) };
     const reader = readerOf(document, options.scope);
     const known = await stages.index.find(reader, document.id, { signal });
     if (known && !isChecked) {
@@ -200,6 +209,13 @@ function planner(stages: IngestStages, options: Pick<IngestOptions, "scope" | "c
     if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
     return { indexed, known, chunks: await cutAll(blocks, stages, options) };
   };
+}
+
+/** The file that the stored document was read from, where it is another one and is still there: else it was moved. */
+async function otherSource({ known, indexed }: Plan): Promise<string | null> {
+  const source = known?.source;
+  if (source === undefined || source === indexed.source) return null;
+  return (await stat(source).catch(() => null)) ? source : null;
 }
 
 async function cutAll(

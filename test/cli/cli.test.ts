@@ -45,6 +45,20 @@ describe("ragline index", () => {
     expect(stderr).toMatch(/failed: docs\/broken\.md: .+/);
   });
 
+  it("refuses a file of another folder with the id of one that is still there, and takes it once that has gone", async () => {
+    await ragline(cwd, "index", "docs");
+    await mkdir(folder.file("other"));
+    await writeFile(folder.file("other/휴가.md"), "# 휴가\n\n다른 회사의 휴가는 20일입니다.\n");
+    const { code, stdout, stderr } = await ragline(cwd, "index", "other");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining("0 changed, 0 unchanged, 1 failed") });
+    expect(stderr).toMatch(
+      /other\/휴가\.md: has the document id "휴가\.md", which .*docs\/휴가\.md has too: .*another collection/,
+    );
+    expect((await ragline(cwd, "ask", "연차휴가는 며칠인가요?")).stdout).toContain("15일");
+    await rm(folder.file("docs/휴가.md"));
+    expect((await ragline(cwd, "index", "other")).stdout).toContain("1 changed");
+  });
+
   it("says in one line that a folder is missing", async () => {
     const { code, stderr } = await ragline(cwd, "index", "nowhere");
     expect(code).toBe(1);

@@ -17,6 +17,7 @@ interface DocumentRow {
   readonly hash: string;
   readonly metadata: string;
   readonly groups: string;
+  readonly source: string | null;
   readonly passages: number;
   readonly indexedAt: string;
 }
@@ -32,7 +33,7 @@ interface PassageRow extends DocumentRow {
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
 const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
-const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.passages, d.indexed_at AS indexedAt
+const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const FIND = `${DOCUMENTS} AND d.id = ?`;
 const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
@@ -48,10 +49,10 @@ const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dime
 const SAME_SPACE = "SELECT 1 FROM collections WHERE tenant = ? AND name = ? AND embedder = ? AND dimensions = ?";
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const THIS_DOCUMENT = `(SELECT row FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?)`;
-const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash, metadata, groups, passages, indexed_at)
-  VALUES (${THIS_COLLECTION}, ?, ?, ?, ?, ?, ?, ?, ?)
+const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash, metadata, groups, source, passages, indexed_at)
+  VALUES (${THIS_COLLECTION}, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (collection, id) DO UPDATE SET title = excluded.title, url = excluded.url, hash = excluded.hash,
-    metadata = excluded.metadata, groups = excluded.groups, passages = excluded.passages, indexed_at = excluded.indexed_at`;
+    metadata = excluded.metadata, groups = excluded.groups, source = excluded.source, passages = excluded.passages, indexed_at = excluded.indexed_at`;
 const DELETE_PASSAGES = `DELETE FROM passages WHERE document = ${THIS_DOCUMENT}`;
 const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, page, vector) VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?, ?)`;
 const LOG_CHANGE = `INSERT OR REPLACE INTO changes (collection, document) VALUES (${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
@@ -244,9 +245,19 @@ export class SqlitePassageIndex implements PassageIndex {
 }
 
 function documentValues(document: Document, passages: number): (string | number | null)[] {
-  const { id, title, url, hash, metadata, groups } = document;
+  const { id, title, url, hash, metadata, groups, source } = document;
   const now = new Date().toISOString();
-  return [id, title, url ?? null, hash, JSON.stringify(metadata), JSON.stringify(groups), passages, now];
+  return [
+    id,
+    title,
+    url ?? null,
+    hash,
+    JSON.stringify(metadata),
+    JSON.stringify(groups),
+    source ?? null,
+    passages,
+    now,
+  ];
 }
 
 function groupList(scope: Scope): string {
@@ -257,7 +268,8 @@ function entry(row: DocumentRow): DocumentEntry {
   const { id, title, hash, passages, indexedAt } = row;
   const metadata = JSON.parse(row.metadata) as Metadata;
   const groups = JSON.parse(row.groups) as string[];
-  return { id, title, ...(row.url !== null && { url: row.url }), hash, metadata, groups, passages, indexedAt };
+  const optional = { ...(row.url !== null && { url: row.url }), ...(row.source !== null && { source: row.source }) };
+  return { id, title, ...optional, hash, metadata, groups, passages, indexedAt };
 }
 
 function decode(row: PassageRow): Passage {

@@ -26,6 +26,7 @@ CREATE TABLE documents (
   hash TEXT NOT NULL,
   metadata TEXT NOT NULL,
   groups TEXT NOT NULL,
+  source TEXT,
   passages INTEGER NOT NULL,
   indexed_at TEXT NOT NULL,
   UNIQUE (collection, id)

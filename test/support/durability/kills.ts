@@ -7,8 +7,8 @@ import { answersOf, documentOf, embedded, isWhole, openIndex, passagesOf, versio
 const WRITER = new URL("./writing-child.ts", import.meta.url).pathname;
 const READER = new URL("./reading-child.ts", import.meta.url).pathname;
 const QUESTIONS = 100;
-/** A writer is killed so long after it began to write, at most; now and then already while it starts. */
-const LIVES_MS = 600;
+/** A writer is killed so long after its first acknowledgement, at most. */
+const LIVES_MS = 400;
 
 export interface KillsReport {
   readonly kills: number;
@@ -32,10 +32,10 @@ function start(script: string, args: readonly string[]) {
   const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = linesOf(child);
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const ready = async () => {
-    while (!lines.some((line) => line.startsWith("ready")) && child.exitCode === null) await sleep(2);
+  const says = async (word: string) => {
+    while (!lines.some((line) => line.startsWith(word)) && child.exitCode === null) await sleep(2);
   };
-  return { child, lines, closed, ready };
+  return { child, lines, closed, says };
 }
 
 interface Stored {
@@ -76,7 +76,8 @@ async function killWriters(file: string, prefix: string, kills: number, deadline
   let killed = 0;
   for (; killed < kills && performance.now() < deadline; killed++) {
     const writer = start(WRITER, [file, prefix, String(version)]);
-    if (killed % 10 !== 9) await writer.ready();
+    // One in five dies while it starts; the others once the first write of theirs is acknowledged.
+    if (killed % 5 !== 4) await writer.says("done");
     await sleep(Math.random() * LIVES_MS);
     writer.child.kill("SIGKILL");
     await writer.closed;
@@ -110,7 +111,7 @@ export async function surviveKills(file: string, kills: number, timeLimitMs: num
   for (const id of kept) await begun.index.replace(SCOPE, documentOf(id, 1), await passagesOf(id, 1), call());
   const others = prefixes.flatMap((prefix) => ["a", "b", "index"].map((lane) => `${prefix}-${lane}-3`));
   const reader = start(READER, [file, ...kept, ...others]);
-  await reader.ready();
+  await reader.says("ready");
   const killing = prefixes.map((prefix) => killWriters(file, prefix, kills / 2, deadline));
   const results = await Promise.all(killing).finally(() => reader.child.kill("SIGTERM"));
   await reader.closed;

@@ -38,7 +38,10 @@ export async function compose(config: Config): Promise<Composition> {
   };
   const embedder = chooseEmbedder(config.embed);
   const stages: Stages = {
-    sessions: createSqliteSessionStore(database(config.session.file)),
+    sessions: createSqliteSessionStore(database(config.session.file), {
+      leaseMs: config.session.leaseMs,
+      pendingMax: 64,
+    }),
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),

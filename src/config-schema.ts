@@ -18,6 +18,7 @@ const session = z.strictObject({
   file: sqliteFile,
   turns: count(6, 50, "Turns that compaction leaves as they are; up to twice as many are loaded and quoted."),
   timeoutMs: milliseconds(500, "Limit for loading a conversation."),
+  leaseMs: milliseconds(120_000, "After this long an unfinished question shows as interrupted."),
 });
 
 const rewrite = z.discriminatedUnion("use", [

@@ -11,7 +11,7 @@ import { rerank } from "./rerank.ts";
 import { rewrite } from "./rewrite.ts";
 import { save } from "./save.ts";
 import { search } from "./search.ts";
-import { loadSession } from "./session.ts";
+import { beginTurn } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function* ask(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { settings } = stages;
   const answer: Answer = unfinished(question);
-  const session = await run.must("session", (call) => loadSession(stages, question, call));
+  const { session, recorded } = await run.must("session", (call) => beginTurn(stages, question, call));
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
@@ -48,6 +48,7 @@ export async function* ask(
         : null;
     const hit = cached?.hit;
     if (hit) {
+      await run.must("session", () => recorded);
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
@@ -74,6 +75,7 @@ export async function* ask(
         : inOrder;
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
       answer.ledger = prompt.ledger;
+      await run.must("session", () => recorded);
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 

@@ -14,6 +14,8 @@ import { search } from "./search.ts";
 import { beginTurn } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
+const unrecorded = { instead: "the question was not recorded before its answer", value: undefined };
+
 /**
  * One question through the ten steps.
  *
@@ -48,7 +50,7 @@ export async function* ask(
         : null;
     const hit = cached?.hit;
     if (hit) {
-      await run.must("session", () => recorded);
+      await run.may("save", () => recorded, unrecorded);
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
@@ -75,7 +77,7 @@ export async function* ask(
         : inOrder;
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
       answer.ledger = prompt.ledger;
-      await run.must("session", () => recorded);
+      await run.may("save", () => recorded, unrecorded);
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 

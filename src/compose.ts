@@ -8,6 +8,7 @@ import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
+import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
@@ -18,11 +19,21 @@ import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
+import type { SessionStore } from "./ports/session-store.ts";
 import { createWords } from "./text/words.ts";
 import { remembered } from "./wrap/remembered.ts";
+import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
+import { sizedSessions } from "./wrap/sized-sessions.ts";
+
+/** Of all turns that wait to be stored again. */
+const WAITING_CHARS_MAX = 64_000_000;
+/** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
+const ROUND_TRIP_SHARE = 0.8;
 
 export interface Composition {
   readonly stages: Stages;
+  /** What became of turns that could not be stored at once. */
+  saveCounts(): Readonly<SaveCounts>;
   close(): Promise<void>;
 }
 
@@ -38,8 +49,13 @@ export async function compose(config: Config): Promise<Composition> {
     return opened;
   };
   const embedder = chooseEmbedder(config.embed);
+  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
+    turnsMax: config.save.waitingMax,
+    charsMax: WAITING_CHARS_MAX,
+    retryMs: config.save.retryMs,
+  });
   const stages: Stages = {
-    sessions: createSqliteSessionStore(database(config.session.file)),
+    sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
@@ -51,6 +67,7 @@ export async function compose(config: Config): Promise<Composition> {
   };
   return {
     stages,
+    saveCounts: saves.counts,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -72,6 +89,15 @@ function chooseEmbedder(config: Config["embed"]): Embedder {
       return createHashingEmbedder(config);
     case "openai":
       return createOpenAiEmbedder(config);
+  }
+}
+
+async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
+  switch (config.use) {
+    case "sqlite":
+      return createSqliteSessionStore(database(config.file), config);
+    case "redis":
+      return openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
   }
 }
 

@@ -8,8 +8,9 @@ export { type Config, type ConfigInput, loadConfig, parseConfig } from "./config
 export { ERRORS, type ErrorCode, RaglineError } from "./errors.ts";
 export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 export type { ReindexProgress, ReindexReport } from "./ingest/reindex.ts";
-export { Ragline, VERSION } from "./ragline.ts";
+export { Ragline } from "./ragline.ts";
 export type { AskRequest, DocumentInput, DocumentListRequest, FileInput, SearchRequest } from "./requests.ts";
+export { VERSION } from "./status.ts";
 export type * from "./types.ts";
 export type { WholeAnswer } from "./whole-answer.ts";
 
@@ -33,9 +34,9 @@ export interface CreateOptions {
  */
 export async function createRagline(input: ConfigInput | Config = {}, options: CreateOptions = {}): Promise<Ragline> {
   const config = parseConfig(input);
-  const { stages, close } = await compose(config);
+  const { stages, ...composed } = await compose(config);
   const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
-  const ragline = new Ragline(config, stages, close, log);
+  const ragline = new Ragline(config, stages, composed, log);
   if (options.warm ?? true) await ragline.warm();
   return ragline;
 }

@@ -8,6 +8,7 @@ import type {
   ReindexOptions,
   SearchResponse,
   Status,
+  TurnPage,
   WatchRequest,
 } from "./api.ts";
 import { Background } from "./background.ts";
@@ -20,9 +21,7 @@ import { createReader, type DocumentReader } from "./ingest/reader.ts";
 import { type ReindexReport, reindex } from "./ingest/reindex.ts";
 import { watch } from "./ingest/watch.ts";
 import { ask } from "./pipeline/ask.ts";
-import { embedQuery } from "./pipeline/embed.ts";
-import { rerank } from "./pipeline/rerank.ts";
-import { search } from "./pipeline/search.ts";
+import { find } from "./pipeline/find.ts";
 import type { Question, Stages } from "./pipeline/stages.ts";
 import type { DocumentPage } from "./ports/passage-index.ts";
 import {
@@ -35,15 +34,20 @@ import {
   parseRequest,
   requestSchemas,
   type SearchRequest,
+  type TurnsRequest,
 } from "./requests.ts";
 import { Run } from "./run.ts";
+import { describe, missingFor } from "./status.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
-export const VERSION = "0.1.0";
-
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
+
+interface Composed {
+  saveCounts(): Status["saves"];
+  close(): Promise<void>;
+}
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
@@ -51,18 +55,18 @@ export class Ragline {
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
   readonly #stages: Stages;
-  readonly #closeStages: () => Promise<void>;
+  readonly #composed: Composed;
   readonly #background: Background;
   readonly #reader: DocumentReader;
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
-  constructor(config: Config, stages: Stages, closeStages: () => Promise<void>, log: Logger) {
+  constructor(config: Config, stages: Stages, composed: Composed, log: Logger) {
     this.config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.#closeStages = closeStages;
+    this.#composed = composed;
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
       memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
@@ -106,31 +110,15 @@ export class Ragline {
 
   /** Finds passages without answering. */
   async search(request: SearchRequest, caller: CallerOptions = {}): Promise<SearchResponse> {
-    const { query, collection, filter, top, rerank: wanted } = this.#parse(this.schemas.search, request);
-    const asked = { scope: this.#scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
+    const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#run(caller);
-    const stages = this.#stages;
-    const keep = top ?? stages.settings.keep;
-    const vector = await run.may("embed", (call) => embedQuery(stages, query, call), {
-      instead: "searched by text alone",
-      value: null,
-    });
-    const found = await run.must(
-      "search",
-      (call) => search(stages, asked, query, vector, call),
-      stages.settings.searchRetries,
-    );
-    const hits =
-      wanted === false
-        ? found.slice(0, keep)
-        : await run.may("rerank", (call) => rerank(stages, query, found, keep, call), {
-            instead: "kept the order of search",
-            value: found.slice(0, keep),
-          });
-    return { hits, found, timings: run.timings, degraded: run.degraded };
+    const asked = { scope: this.#scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
+    const keep = top ?? this.#stages.settings.keep;
+    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
+    return { ...found, timings: run.timings, degraded: run.degraded };
   }
 
-  /** Indexes files, folders and globs: Markdown, plain text, HTML, JSONL. Unchanged documents are skipped. */
+  /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
     return ingest(sources, this.#ingestStages(), {
@@ -219,7 +207,10 @@ export class Ragline {
     return this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
   }
 
-  /** A conversation as it is stored, or null; its latest 100 turns. */
+  /**
+   * A conversation as the next prompt would see it, or null: its latest 100 turns after those that the summary stands for.
+   * `readTurns` has the originals of all.
+   */
   async readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
@@ -227,6 +218,20 @@ export class Ragline {
       this.#stages.sessions.load(scope, sessionId, 100, call),
     );
     return session.version === 0 ? null : session;
+  }
+
+  /** Turns in their original form, oldest first: the first, or those after a number. */
+  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage> {
+    const { collection, limit, after } = this.#parse(this.schemas.turns, page);
+    const scope = this.#scope(collection, caller);
+    const sessionId = this.#parse(this.schemas.sessionId, id);
+    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
+    const found = await this.#store("session", caller, (call) =>
+      this.#stages.sessions.turns(scope, sessionId, numbers, call),
+    );
+    const turns = found.slice(0, limit);
+    const last = turns.at(-1);
+    return found.length > limit && last ? { turns, next: last.number } : { turns };
   }
 
   /** Resolves to false where there was nothing to delete. */
@@ -239,26 +244,7 @@ export class Ragline {
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const index = await this.#store("search", caller, (call) => this.#stages.index.status(scope, call));
-    const { embedder, reranker, model, counter } = this.#stages;
-    const { config } = this;
-    return {
-      version: VERSION,
-      tenant: scope.tenant,
-      collection: scope.collection,
-      documents: index.documents,
-      passages: index.passages,
-      indexedWith: index.embedder,
-      stages: {
-        session: config.session.use,
-        rewrite: config.rewrite.use,
-        cache: config.cache.use === "none" ? "none" : `${config.cache.use}, ${config.cache.mode}`,
-        embed: embedder.model,
-        search: config.search.use,
-        rerank: reranker?.model ?? "none",
-        prompt: `counted by ${counter.name}`,
-        generate: model.model,
-      },
-    };
+    return { ...describe(this.config, this.#stages, scope, index), saves: this.#composed.saveCounts() };
   }
 
   /** Loads the index of a collection, so that its first question need not wait. */
@@ -269,21 +255,8 @@ export class Ragline {
 
   /** Whether questions can be answered now, and if not, what is missing. */
   async ready(caller: CallerOptions = {}): Promise<Readiness> {
-    const missing: string[] = [];
-    if (this.#closed) missing.push("closing: no new questions");
-    try {
-      const scope = this.#scope(undefined, caller);
-      const { index, sessions } = this.#stages;
-      await this.#store("search", caller, (call) => index.search(scope, { text: "ready", limit: 1 }, call));
-      await this.#store("session", caller, (call) => sessions.load(scope, "ready", 1, call));
-      const { documents, embedder } = await this.#store("search", caller, (call) => index.status(scope, call));
-      if (documents === 0) missing.push("search: no documents are indexed; run `ragline index <path>`");
-      if (embedder !== null && embedder !== this.#stages.embedder.model) {
-        missing.push(`embed: the index was made with ${embedder}, configured is ${this.#stages.embedder.model}`);
-      }
-    } catch (thrown) {
-      missing.push(thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal");
-    }
+    const missing = await missingFor(this.#stages, this.#scope(undefined, caller), this.#run(caller));
+    if (this.#closed) missing.unshift("closing: no new questions");
     return { ready: missing.length === 0, missing };
   }
 
@@ -293,7 +266,7 @@ export class Ragline {
     this.#closed = true;
     await this.#background.close();
     this.#reader.close();
-    await this.#closeStages();
+    await this.#composed.close();
   }
 
   #ingestStages() {

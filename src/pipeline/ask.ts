@@ -6,12 +6,13 @@ import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
 import { CheckedText } from "./generate.ts";
+import { INSTEAD } from "./instead.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { rerank } from "./rerank.ts";
 import { rewrite } from "./rewrite.ts";
 import { save } from "./save.ts";
 import { search } from "./search.ts";
-import { loadSession } from "./session.ts";
+import { beginTurn } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function* ask(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { settings } = stages;
   const answer: Answer = unfinished(question);
-  const session = await run.must("session", (call) => loadSession(stages, question, call));
+  const { session, recorded } = await run.must("session", (call) => beginTurn(stages, question, call));
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
@@ -41,13 +42,11 @@ export async function* ask(
 
     const cached =
       stages.cache && question.useCache
-        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), {
-            instead: "answered anew",
-            value: null,
-          })
+        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), INSTEAD.cache)
         : null;
     const hit = cached?.hit;
     if (hit) {
+      await run.may("save", () => recorded, INSTEAD.record);
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
@@ -55,22 +54,23 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), {
-        instead: "searched by text alone",
-        value: null,
-      });
+      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), INSTEAD.embed);
       const found = await run.must(
         "search",
         (call) => search(stages, question, answer.query, vector, call),
         settings.searchRetries,
       );
       const keep = question.top ?? settings.keep;
-      const best = await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
-        instead: "kept the order of search",
-        value: found.slice(0, keep),
-      });
+      const inOrder = found.slice(0, keep);
+      const best = stages.reranker
+        ? await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
+            instead: "kept the order of search",
+            value: inOrder,
+          })
+        : inOrder;
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
       answer.ledger = prompt.ledger;
+      await run.may("save", () => recorded, INSTEAD.record);
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 
@@ -103,17 +103,13 @@ export async function* ask(
   }
 
   if (answer.status !== "interrupted") {
-    await run.afterwards("save", (call) => save(stages, question, answer, call), {
-      instead: "turn not stored",
-      value: undefined,
-    });
+    await run.afterwards("save", (call) => save(stages, question, answer, call), INSTEAD.save);
   }
   try {
     yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
   } finally {
     if (hasGrown(stages, session, answer)) {
-      const again = { instead: "tried again after the next answer", value: false };
-      later(() => run.afterwards("compact", (call) => compact(stages, question, call), again));
+      later(() => run.afterwards("compact", (call) => compact(stages, question, call), INSTEAD.compact));
     }
   }
 }

@@ -15,5 +15,5 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
     tokens: answer.tokens,
     at: new Date().toISOString(),
   };
-  await stages.sessions.append(question.scope, question.sessionId, turn, call);
+  await stages.sessions.finish(question.scope, question.sessionId, turn, call);
 }

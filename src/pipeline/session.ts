@@ -1,10 +1,21 @@
+import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
 import type { Question, Stages } from "./stages.ts";
 
-/** Step 1: the stored conversation, or the history that the client brought along. */
-export function loadSession(stages: Stages, question: Question, call: CallOptions): Promise<Session> | Session {
-  if (question.history) return fromHistory(stages, question.sessionId, question.history);
-  return stages.sessions.load(question.scope, question.sessionId, 2 * stages.settings.rawTurns, call);
+/**
+ * Step 1: records the question and loads the conversation before it, or takes the history that the client brought along, of
+ * which nothing is stored.
+ */
+export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Begun> {
+  if (question.history) {
+    return { session: fromHistory(stages, question.sessionId, question.history), recorded: Promise.resolve() };
+  }
+  const { requestId, scope, sessionId } = question;
+  const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
+  const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, call);
+  // Awaited later: until then nobody else may be told of its failure.
+  begun.recorded.catch(() => undefined);
+  return begun;
 }
 
 function fromHistory(stages: Stages, id: string, history: readonly Message[]): Session {
@@ -14,7 +25,9 @@ function fromHistory(stages: Stages, id: string, history: readonly Message[]): S
     if (asked === null && answer === "") return;
     const question = asked ?? "";
     const tokens = stages.counter.count(question) + stages.counter.count(answer);
-    turns.push({ requestId: "", question, query: question, answer, status: "complete", tokens, at: "" });
+    const number = turns.length + 1;
+    const words = { question, query: question, answer };
+    turns.push({ number, short: false, requestId: "", ...words, status: "complete", tokens, at: "" });
     asked = null;
   };
   for (const message of history) {
@@ -26,5 +39,6 @@ function fromHistory(stages: Stages, id: string, history: readonly Message[]): S
   if (asked !== null) close("");
   const kept = turns.slice(-2 * stages.settings.rawTurns);
   const totalTokens = turns.reduce((sum, turn) => sum + turn.tokens, 0);
-  return { id, version: 0, summary: "", summarizedTurns: 0, turns: kept, turnCount: turns.length, totalTokens };
+  const counts = { version: 0, summarizedTurns: 0, turnCount: turns.length, totalTokens };
+  return { id, ...counts, summary: "", entities: [], turns: kept, pending: [], recall: null };
 }

@@ -1,26 +1,72 @@
-import type { CallOptions, Scope, Session, Turn } from "../types.ts";
+import type { CallOptions, Entity, FinishedTurn, Scope, Session, ShortTurn, Turn } from "../types.ts";
+
+/** What compaction changes; what is absent stays. */
+export interface SessionChange {
+  readonly summary?: string;
+  readonly summarizedTurns?: number;
+  readonly entities?: readonly Entity[];
+  /** Short forms of turns, by number; they replace earlier ones. */
+  readonly short?: readonly ShortTurn[];
+  /** Recall vectors, by turn number. Another model than the stored vectors' drops those. */
+  readonly recall?: { readonly model: string; readonly vectors: readonly TurnVector[] };
+}
+
+export interface TurnVector {
+  readonly number: number;
+  readonly vector: Float32Array;
+}
+
+export interface RecallQuery {
+  readonly model: string;
+  readonly vector: Float32Array;
+  readonly limit: number;
+}
+
+export interface Begun {
+  /** As it was before this question. */
+  readonly session: Session;
+  /** Resolves when the question is durable: await it before the reader is shown anything of an answer. */
+  readonly recorded: Promise<void>;
+}
 
 /**
- * Keeps conversations.
+ * Keeps conversations. Reading one, beginning and finishing a turn cost one round trip each.
  *
  * 1. `load` of an unknown id gives an empty session of version 0; it never creates one.
- * 2. `append` is atomic and idempotent by `turn.requestId`: a second call with the same id changes nothing. Two turns
- *    appended at once both survive. When it resolves, the turn is durable.
- * 3. `replace` commits only if the version is still `version`; else it resolves to false and changes nothing.
- * 4. Sessions belong to a tenant and collection: the same id elsewhere is another session.
+ * 2. `begin` records a question as pending. Nothing happens where its request id is known already. One left pending longer than the
+ *    lease shows as interrupted, and the next `begin` gives it a number.
+ * 3. `finish` is atomic and gives the turn the next number: turns stand in order of completion, and two at once both survive. A second
+ *    call with the same request id changes nothing, except that a complete turn replaces one that was not, under its number. When it
+ *    resolves, the turn is durable. Rejects with `not_found` where the question was never begun, or was deleted meanwhile.
+ * 4. `load` and `begin` give at most `turnsMax` of the latest turns, in their short form where there is one; `turns` gives the
+ *    originals of any numbers, in ascending order, unknown ones left out. None reads more than it gives.
+ * 5. `replace` commits unless somebody else replaced something after `version` was read; else it resolves to false and changes nothing.
+ *    Turns finished meanwhile are kept and do no harm. It creates no session.
+ * 6. `recall` gives the turns nearest to a vector (cosine, best first), of vectors of the same model only.
+ * 7. `delete` removes everything; turns still pending then cannot be finished any more.
+ * 8. Sessions belong to a tenant and collection: the same id elsewhere is another session.
  */
 export interface SessionStore {
-  /** `turnsMax`: how many of the latest turns to read. */
+  begin(scope: Scope, sessionId: string, asked: Asked, turnsMax: number, options: CallOptions): Promise<Begun>;
+  finish(scope: Scope, sessionId: string, turn: FinishedTurn, options: CallOptions): Promise<void>;
   load(scope: Scope, sessionId: string, turnsMax: number, options: CallOptions): Promise<Session>;
-  append(scope: Scope, sessionId: string, turn: Turn, options: CallOptions): Promise<void>;
-  replace(
+  turns(scope: Scope, sessionId: string, numbers: readonly number[], options: CallOptions): Promise<Turn[]>;
+  replace(scope: Scope, id: string, version: number, change: SessionChange, options: CallOptions): Promise<boolean>;
+  recall(
     scope: Scope,
     sessionId: string,
-    version: number,
-    change: { readonly summary: string; readonly summarizedTurns: number },
+    query: RecallQuery,
     options: CallOptions,
-  ): Promise<boolean>;
+  ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
   close?(): Promise<void>;
+}
+
+/** A question on its way in. */
+export interface Asked {
+  readonly requestId: string;
+  readonly question: string;
+  /** Of the question. */
+  readonly tokens: number;
 }

@@ -25,7 +25,17 @@ interface Case {
 function turnsOf({ turns, error }: Case, counter: TokenCounter): Turn[] {
   return turns.map(([question, answer], i) => {
     const tokens = Math.max(0, counter.count(question) + counter.count(answer) - error);
-    return { requestId: `${i}`, question, query: question, answer, status: "complete", tokens, at: "" };
+    return {
+      number: i + 1,
+      short: false,
+      requestId: `${i}`,
+      question,
+      query: question,
+      answer,
+      status: "complete",
+      tokens,
+      at: "",
+    };
   });
 }
 

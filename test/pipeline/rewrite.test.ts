@@ -5,6 +5,8 @@ import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
 function rewritten(asked: string, before: readonly string[], rules = true) {
   const turns = before.map((question, i) => {
     return {
+      number: i + 1,
+      short: false,
       requestId: `${i}`,
       question,
       query: question,

@@ -32,6 +32,8 @@ export interface RebuildReport {
 
 /** What cannot be derived from anything else. The answer cache is not taken over, nor anything that searches are answered from. */
 const RECORDS = ["collections", "documents", "passages", "sessions", "turns"] as const;
+/** Records that files of older versions do not have. */
+const LATER_RECORDS = ["pending_turns", "turn_vectors"] as const;
 
 const IS_WHOLE = `(SELECT count(*) FROM passages p WHERE p.document = d.row) = d.passages
   AND coalesce((SELECT max(p.ordinal) FROM passages p WHERE p.document = d.row), -1) = d.passages - 1
@@ -41,7 +43,7 @@ const DROP_INCOMPLETE = `
 DELETE FROM documents AS d WHERE NOT (${IS_WHOLE});
 DELETE FROM passages WHERE document NOT IN (SELECT row FROM documents);
 DELETE FROM sessions AS s WHERE NOT (${IS_WHOLE_SESSION});
-DELETE FROM turns WHERE session NOT IN (SELECT row FROM sessions);
+${["turns", ...LATER_RECORDS].map((table) => `DELETE FROM ${table} WHERE session NOT IN (SELECT row FROM sessions);`).join("\n")}
 INSERT INTO changes (collection, document) SELECT collection, row FROM documents ORDER BY row;`;
 
 /**
@@ -107,6 +109,7 @@ function copyRecords(path: string, source: DamagedFile, made: string): Omit<Rebu
     target.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF");
     target.exec(`BEGIN; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     for (const table of RECORDS) copyTable(path, source, target, table);
+    for (const table of LATER_RECORDS) if (source.columns(table).length > 0) copyTable(path, source, target, table);
     const list = (sql: string) =>
       target
         .prepare(sql)

@@ -64,10 +64,13 @@ CREATE TABLE sessions (
   collection TEXT NOT NULL,
   id TEXT NOT NULL,
   version INTEGER NOT NULL,
+  replaced_version INTEGER NOT NULL DEFAULT 0,
   summary TEXT NOT NULL DEFAULT '',
   summarized_turns INTEGER NOT NULL DEFAULT 0,
+  entities TEXT NOT NULL DEFAULT '[]',
   turn_count INTEGER NOT NULL DEFAULT 0,
   total_tokens INTEGER NOT NULL DEFAULT 0,
+  recall_model TEXT,
   UNIQUE (tenant, collection, id)
 );
 CREATE TABLE turns (
@@ -80,8 +83,26 @@ CREATE TABLE turns (
   status TEXT NOT NULL,
   tokens INTEGER NOT NULL,
   at TEXT NOT NULL,
+  short_question TEXT,
+  short_answer TEXT,
+  short_tokens INTEGER,
   UNIQUE (session, number),
   UNIQUE (session, request_id)
+);
+CREATE TABLE pending_turns (
+  session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+  request_id TEXT NOT NULL,
+  question TEXT NOT NULL,
+  tokens INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  UNIQUE (session, request_id)
+);
+CREATE TABLE turn_vectors (
+  session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  vector BLOB NOT NULL,
+  UNIQUE (session, number)
 );
 CREATE TABLE answers (
   tenant TEXT NOT NULL,

@@ -1,0 +1,18 @@
+import { RaglineError } from "../../errors.ts";
+import type { Session } from "../../types.ts";
+
+export function emptySession(id: string): Session {
+  const counts = { version: 0, summarizedTurns: 0, turnCount: 0, totalTokens: 0 };
+  return { id, ...counts, summary: "", entities: [], turns: [], pending: [], recall: null };
+}
+
+export function neverBegun(): RaglineError {
+  return new RaglineError(
+    "not_found",
+    "The conversation was deleted, or has expired, while the question was answered.",
+  );
+}
+
+export function tooManyPending(pendingMax: number): RaglineError {
+  return new RaglineError("rate_limited", `sessionId: ${pendingMax} questions are being answered in it, the limit`);
+}

@@ -1,0 +1,75 @@
+/** Every statement on sessions begins with the same three values: tenant, collection, id. */
+const HERE = "tenant = ?1 AND collection = ?2 AND id = ?3";
+const ROW = `(SELECT row FROM sessions WHERE ${HERE})`;
+
+export const FIND = `SELECT *, (SELECT max(number) FROM turn_vectors WHERE session = row) AS recall_up_to
+  FROM sessions WHERE ${HERE}`;
+export const PENDING = `SELECT request_id AS requestId, question, at, expires_at AS expiresAt FROM pending_turns
+  WHERE session = ?1 ORDER BY expires_at, rowid`;
+export const SHOWN = `SELECT number, request_id AS requestId, query, status, at, short_tokens IS NOT NULL AS short,
+  coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
+  FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
+export const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, 0 AS short
+  FROM turns WHERE session = ${ROW} AND number IN (SELECT value FROM json_each(?4)) ORDER BY number`;
+export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session WHERE ${HERE} AND recall_model = ?4`;
+
+/** ?4 now, in microseconds: the version begins with it, so that it also grows over a deletion. */
+export const CREATE = `INSERT INTO sessions (tenant, collection, id, version, replaced_version) VALUES (?1, ?2, ?3, ?4, ?4)
+  ON CONFLICT DO NOTHING`;
+/** ?4 request id. */
+export const IS_UNKNOWN = `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM turns WHERE session = ${ROW} AND request_id = ?4)
+  AND NOT EXISTS (SELECT 1 FROM pending_turns WHERE session = ${ROW} AND request_id = ?4)`;
+export const IS_KNOWN = `SELECT 1 WHERE EXISTS (SELECT 1 FROM turns WHERE session = ${ROW} AND request_id = ?4)
+  OR EXISTS (SELECT 1 FROM pending_turns WHERE session = ${ROW} AND request_id = ?4)`;
+/** ?4 most. */
+export const HAS_ROOM = `SELECT 1 WHERE (SELECT count(*) FROM pending_turns WHERE session = ${ROW}) < ?4`;
+/** ?4 now. The three of them give pending questions whose lease is over a number. */
+export const KEEP_ABANDONED = `INSERT INTO turns (session, number, request_id, question, query, answer, status, tokens, at)
+  SELECT session, turn_count + row_number() OVER (ORDER BY expires_at, p.rowid), request_id, question, question, '', 'interrupted', tokens, at
+  FROM pending_turns p JOIN sessions s ON s.row = p.session WHERE s.${HERE.replaceAll(" AND ", " AND s.")} AND expires_at <= ?4`;
+export const COUNT_ABANDONED = `UPDATE sessions SET
+  turn_count = turn_count + (SELECT count(*) FROM pending_turns WHERE session = row AND expires_at <= ?4),
+  total_tokens = total_tokens + (SELECT coalesce(sum(tokens), 0) FROM pending_turns WHERE session = row AND expires_at <= ?4)
+  WHERE ${HERE}`;
+export const DROP_ABANDONED = `DELETE FROM pending_turns WHERE session = ${ROW} AND expires_at <= ?4`;
+export const RECORD = `INSERT INTO pending_turns (session, request_id, question, tokens, at, expires_at)
+  VALUES (${ROW}, ?4, ?5, ?6, ?7, ?8)`;
+export const TOUCH = `UPDATE sessions SET version = version + 1 WHERE ${HERE}`;
+
+/**
+ * ?4 request id, ?5 tokens, ?6 status. Counts a turn that is new, or that completes one which was not; the latter counts as
+ * a replacement, since a short form of it may be on its way.
+ */
+export const COUNT_FINISHED = `UPDATE sessions SET version = version + 1,
+  turn_count = turn_count + NOT EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4),
+  total_tokens = total_tokens + ?5 - coalesce((SELECT tokens FROM turns WHERE session = row AND request_id = ?4), 0),
+  replaced_version = iif(EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4), version + 1, replaced_version)
+  WHERE ${HERE} AND NOT EXISTS
+    (SELECT 1 FROM turns WHERE session = row AND request_id = ?4 AND (status = 'complete' OR ?6 <> 'complete'))`;
+/** ?4 request id, ?5 tokens, ?6 status, ?7 question, ?8 query, ?9 answer, ?10 at. */
+export const COMPLETE = `UPDATE turns SET tokens = ?5, status = ?6, question = ?7, query = ?8, answer = ?9, at = ?10,
+  short_question = NULL, short_answer = NULL, short_tokens = NULL
+  WHERE session = ${ROW} AND request_id = ?4 AND status <> 'complete' AND ?6 = 'complete'`;
+export const FINISH = `INSERT INTO turns (session, number, request_id, tokens, status, question, query, answer, at)
+  SELECT row, turn_count, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM sessions
+  WHERE ${HERE} AND NOT EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4)`;
+export const DROP_PENDING = `DELETE FROM pending_turns WHERE session = ${ROW} AND request_id = ?4`;
+
+/** ?4 version, ?5 turns summarised, or null. */
+export const MAY_REPLACE = `SELECT 1 FROM sessions WHERE ${HERE} AND replaced_version <= ?4 AND version >= ?4
+  AND turn_count >= coalesce(?5, 0)`;
+/** ?4 summary, ?5 turns summarised, ?6 entities, ?7 recall model: null leaves what is there. */
+export const REPLACE = `UPDATE sessions SET version = version + 1, replaced_version = version + 1, summary = coalesce(?4, summary),
+  summarized_turns = coalesce(?5, summarized_turns), entities = coalesce(?6, entities), recall_model = coalesce(?7, recall_model)
+  WHERE ${HERE}`;
+/** ?4 number, ?5 question, ?6 answer, ?7 tokens. */
+export const SHORTEN = `UPDATE turns SET short_question = ?5, short_answer = ?6, short_tokens = ?7
+  WHERE session = ${ROW} AND number = ?4`;
+/** ?4 model. */
+export const DROP_OTHER_VECTORS = `DELETE FROM turn_vectors WHERE session =
+  (SELECT row FROM sessions WHERE ${HERE} AND recall_model IS NOT ?4)`;
+/** ?4 number, ?5 vector. */
+export const REMEMBER = `INSERT INTO turn_vectors (session, number, vector)
+  SELECT session, number, ?5 FROM turns WHERE session = ${ROW} AND number = ?4
+  ON CONFLICT DO UPDATE SET vector = excluded.vector`;
+export const DELETE = `DELETE FROM sessions WHERE ${HERE}`;

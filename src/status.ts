@@ -1,0 +1,53 @@
+import type { Status } from "./api.ts";
+import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
+import type { Stages } from "./pipeline/stages.ts";
+import type { IndexStatus } from "./ports/passage-index.ts";
+import type { Run } from "./run.ts";
+import type { Scope } from "./types.ts";
+
+export const VERSION = "0.1.0";
+
+/** What a collection holds, and what every step is done with. */
+export function describe(
+  config: Config,
+  { embedder, reranker, model, counter }: Stages,
+  { tenant, collection }: Scope,
+  { documents, passages, embedder: indexedWith }: IndexStatus,
+): Omit<Status, "saves"> {
+  return {
+    version: VERSION,
+    tenant,
+    collection,
+    documents,
+    passages,
+    indexedWith,
+    stages: {
+      session: config.session.use,
+      rewrite: config.rewrite.use,
+      cache: config.cache.use === "none" ? "none" : `${config.cache.use}, ${config.cache.mode}`,
+      embed: embedder.model,
+      search: config.search.use,
+      rerank: reranker?.model ?? "none",
+      prompt: `counted by ${counter.name}`,
+      generate: model.model,
+    },
+  };
+}
+
+/** What keeps questions of this scope from being answered; empty: nothing. */
+export async function missingFor({ index, sessions, embedder }: Stages, scope: Scope, run: Run): Promise<string[]> {
+  const missing: string[] = [];
+  try {
+    await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
+    await run.must("session", (call) => sessions.load(scope, "ready", 1, call));
+    const { documents, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
+    if (documents === 0) missing.push("search: no documents are indexed; run `ragline index <path>`");
+    if (indexedWith !== null && indexedWith !== embedder.model) {
+      missing.push(`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`);
+    }
+  } catch (thrown) {
+    missing.push(thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal");
+  }
+  return missing;
+}

@@ -1,3 +1,4 @@
+import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress } from "./ingest/ingest.ts";
 import type { Degradation, ScoredPassage, Timings } from "./types.ts";
 
@@ -35,6 +36,8 @@ export interface Status {
   readonly stages: Readonly<Record<string, string>>;
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
+  /** How text and vectors are fused in it. */
+  readonly fusion: FusionStatus;
 }
 
 export interface Readiness {

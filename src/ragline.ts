@@ -5,6 +5,9 @@ import type { CallerOptions, IndexOptions, Readiness, SearchResponse, Status } f
 import { Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
+import { fusionStatus } from "./fusion/describe.ts";
+import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
+import { createBreather } from "./ingest/breather.ts";
 import { readDocument } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
 import { ask } from "./pipeline/ask.ts";
@@ -40,6 +43,7 @@ export class Ragline {
   readonly #stages: Stages;
   readonly #closeStages: () => Promise<void>;
   readonly #background: Background;
+  readonly #learner: FusionLearner;
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
@@ -49,6 +53,7 @@ export class Ragline {
     this.log = log;
     this.#stages = stages;
     this.#closeStages = closeStages;
+    this.#learner = createFusionLearner(stages, createBreather());
     this.#background = new Background({
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
@@ -93,7 +98,7 @@ export class Ragline {
     const run = this.#run(caller);
     const stages = this.#stages;
     const keep = top ?? stages.settings.keep;
-    const vector = await run.may("embed", (call) => embedQuery(stages, query, call), {
+    const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), {
       instead: "searched by text alone",
       value: null,
     });
@@ -115,13 +120,16 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    return ingest(sources, this.#stages, {
-      scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
+    const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
+    const report = await ingest(sources, this.#stages, {
+      scope,
       prune,
       chunk: this.#chunkOptions(),
       signal,
       ...(onProgress && { onProgress }),
     });
+    await this.#learner.learn(scope, { signal });
+    return report;
   }
 
   /** Adds or replaces one document. `changed` is false where the very same one is stored. */
@@ -134,7 +142,9 @@ export class Ragline {
     const { signal = new AbortController().signal } = caller;
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
     const source = readDocument(document);
-    return { id: source.id, ...(await ingestDocument(source, this.#stages, options)) };
+    const added = await ingestDocument(source, this.#stages, options);
+    if (added.changed) this.#noteChange(scope, added.passages);
+    return { id: source.id, ...added };
   }
 
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
@@ -155,7 +165,9 @@ export class Ragline {
   async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
-    return this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
+    const deleted = await this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
+    if (deleted) this.#noteChange(scope, 1);
+    return deleted;
   }
 
   /** A conversation as it is stored, or null; its latest 100 turns. */
@@ -178,8 +190,9 @@ export class Ragline {
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const index = await this.#store("search", caller, (call) => this.#stages.index.status(scope, call));
-    const { embedder, reranker, model, counter } = this.#stages;
+    const { embedder, reranker, model, counter, settings } = this.#stages;
     const { config } = this;
+    const learned = await this.#store("search", caller, async (call) => this.#stages.index.fusion?.load(scope, call));
     return {
       version: VERSION,
       tenant: scope.tenant,
@@ -187,6 +200,7 @@ export class Ragline {
       documents: index.documents,
       passages: index.passages,
       indexedWith: index.embedder,
+      fusion: fusionStatus(settings.fusion, learned ?? null),
       stages: {
         session: config.session.use,
         rewrite: config.rewrite.use,
@@ -232,6 +246,11 @@ export class Ragline {
     this.#closed = true;
     await this.#background.close();
     await this.#closeStages();
+  }
+
+  /** Fusion is learned again in the background, once so much has changed. */
+  #noteChange(scope: Scope, passages: number): void {
+    if (this.#learner.isDue(scope, passages)) this.#background.later((call) => this.#learner.learn(scope, call));
   }
 
   #chunkOptions() {

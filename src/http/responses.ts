@@ -124,6 +124,10 @@ export const statusSchema = z.object({
   documents: z.int(),
   passages: z.int(),
   indexedWith: z.string().nullable(),
+  fusion: z.object({
+    from: z.enum(["learned", "prior", "fixed"]),
+    weights: z.record(z.string(), z.object({ uncovered: z.number(), covered: z.number(), questions: z.int() })),
+  }),
   stages: z.record(z.string(), z.string()),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

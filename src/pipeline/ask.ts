@@ -55,7 +55,7 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), {
+      const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, answer.query, call), {
         instead: "searched by text alone",
         value: null,
       });

@@ -1,8 +1,9 @@
-import type { CallOptions, Filter, Scope, ScoredPassage } from "../types.ts";
+import { isUsed, weightsFor } from "../fusion/weights.ts";
+import type { CallOptions, Filter, Scope, ScoredPassage, VectorWeights } from "../types.ts";
 import { fuse } from "./fuse.ts";
 import type { Stages } from "./stages.ts";
 
-/** Step 5: both legs of the index, fused into one list of the `top` best. */
+/** Step 5: the legs of the index that weigh something, fused into one list of the `top` best. */
 export async function search(
   stages: Stages,
   question: { readonly scope: Scope; readonly filter: Filter | null },
@@ -11,7 +12,24 @@ export async function search(
   call: CallOptions,
 ): Promise<ScoredPassage[]> {
   const limit = stages.settings.top;
-  const legs = { text: query, limit, ...(vector && { vector }), ...(question.filter && { filter: question.filter }) };
+  const weights = await fusionWeights(stages, question.scope, query, call);
+  const legs = {
+    limit,
+    ...((isUsed(weights).text || !vector) && { text: query }),
+    ...(vector && { vector }),
+    ...(question.filter && { filter: question.filter }),
+  };
   const result = await stages.index.search(question.scope, legs, call);
-  return fuse(result, query, limit, stages.words);
+  return fuse(result, query, limit, weights, stages.words);
+}
+
+/** How the legs are fused for this query, as configured or learned. */
+export async function fusionWeights(
+  { index, settings }: Stages,
+  scope: Scope,
+  query: string,
+  call: CallOptions,
+): Promise<VectorWeights> {
+  const learned = settings.fusion === "learned" ? await index.fusion?.load(scope, call) : null;
+  return weightsFor(settings.fusion, learned ?? null, query);
 }

@@ -4,6 +4,7 @@ import type { RowHit } from "../../resident/partition.ts";
 import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
+import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 
 interface DocumentRow {
@@ -59,12 +60,14 @@ const SEARCH_ATTEMPTS = 5;
 
 /** Passages in SQLite, searched in memory. */
 export class SqlitePassageIndex implements PassageIndex {
+  readonly fusion: SqliteFusionStore;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
   readonly #passages = new Map<number, Passage>();
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
+    this.fusion = new SqliteFusionStore(database);
     this.#database = database;
     this.#embedder = embedder;
   }
@@ -135,7 +138,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async version(scope: Scope): Promise<string> {
     const live = this.#liveCollection(scope);
     await live.current();
-    return `${this.#database.id}:${live.version}`;
+    return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope)}`;
   }
 
   async status(scope: Scope): Promise<IndexStatus> {

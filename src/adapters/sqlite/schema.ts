@@ -1,5 +1,5 @@
 /** Changes with the tables: a file of another version is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
@@ -46,6 +46,10 @@ CREATE TABLE changes (
   UNIQUE (document)
 );
 CREATE INDEX changes_by_collection ON changes (collection, seq);
+CREATE TABLE fusion (
+  collection INTEGER PRIMARY KEY REFERENCES collections,
+  learned TEXT NOT NULL
+);
 CREATE TABLE sessions (
   row INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,

@@ -42,6 +42,7 @@ export async function evalCommand(configFile: string | undefined, folder: string
   const stop = stopSignal();
   try {
     const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
+    await stages.index.warm?.(SCOPE, stop);
     await createFusionLearner(stages, createBreather()).learn(SCOPE, stop);
     const asked = { ...set, queries: set.queries.slice(0, limit) };
     const evaluation = await evaluate(

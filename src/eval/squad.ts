@@ -35,7 +35,7 @@ export function isSquad(file: string): boolean {
 /** The folder's SQuAD file, where it holds one; null in any other folder, or none. */
 export async function squadFileIn(folder: string): Promise<string | null> {
   const names = await readdir(folder).catch((): string[] => []);
-  const name = names.find((entry) => /squad.*\.json$/i.test(entry));
+  const name = names.find((entry) => /quad.*\.json$/i.test(entry));
   return name === undefined ? null : join(folder, name);
 }
 

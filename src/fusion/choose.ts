@@ -23,15 +23,17 @@ export interface Trials {
 /** Fewer questions than these say little: the prior holds. */
 const QUESTIONS_MIN = 24;
 /** What the vectors may weigh: beyond it nothing was gained anywhere, and finer steps are within chance. */
-const STEPS = [0, 0.15, 0.3, 0.45, 0.6, 0.75];
+const STEPS = [0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9];
+/** Where every word is found, text always has its say. */
+const COVERED_MAX = 0.75;
 /** The lightest first. */
 const GRID: readonly VectorWeights[] = STEPS.flatMap((uncovered) =>
-  STEPS.filter((covered) => covered <= uncovered).map((covered) => ({ uncovered, covered })),
+  STEPS.filter((covered) => covered <= Math.min(uncovered, COVERED_MAX)).map((covered) => ({ uncovered, covered })),
 ).sort((a, b) => a.uncovered + a.covered - b.uncovered - b.covered);
 /** Of nDCG@10: what questions in known words may lose, and what vectors must bring at all. */
 const LOSS_MAX = 0.002;
 const GAIN_MIN = 0.005;
-/** The least weights that bring this much of the gain are taken: the rest is chance. */
+/** Weights that bring this much of the gain are alike: the rest is chance. */
 const GAIN_SHARE = 0.9;
 /** Between languages the text leg knows names and code only: vectors lead as far as they know both languages. */
 const ACROSS_UNCOVERED = 0.9;
@@ -62,21 +64,24 @@ export async function weightsByLanguage(
 }
 
 /**
- * The weights that lift content questions most, among those under which questions in known words lose nothing against text
- * alone; of nearly equal ones the least.
+ * Among the weights under which questions in known words lose nothing against text alone, those that lift content questions
+ * most; of these that bring nearly as much, those that are best for known words, and then the least.
  */
 async function learned({ known, content }: Trials, pause: () => Promise<void>): Promise<VectorWeights> {
   const textAlone = { uncovered: 0, covered: 0 };
   const floor = worth(known, textAlone) - LOSS_MAX;
   const base = worth(content, textAlone);
-  const safe: { readonly weights: VectorWeights; readonly gain: number }[] = [];
+  const safe: { readonly weights: VectorWeights; readonly gain: number; readonly known: number }[] = [];
   for (const weights of GRID) {
     await pause();
-    if (worth(known, weights) >= floor) safe.push({ weights, gain: worth(content, weights) - base });
+    const worthKnown = worth(known, weights);
+    if (worthKnown >= floor) safe.push({ weights, gain: worth(content, weights) - base, known: worthKnown });
   }
   const most = Math.max(...safe.map(({ gain }) => gain));
   if (most < GAIN_MIN) return textAlone;
-  return safe.find(({ gain }) => gain >= GAIN_SHARE * most)?.weights ?? textAlone;
+  const alike = safe.filter(({ gain }) => gain >= GAIN_SHARE * most);
+  const best = Math.max(...alike.map((one) => one.known)) - LOSS_MAX / 2;
+  return alike.find((one) => one.known >= best)?.weights ?? textAlone;
 }
 
 /** The mean nDCG@10 of the trials under the weights; 0 of none. */

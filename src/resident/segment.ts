@@ -1,4 +1,4 @@
-import { passageText } from "../text/passage-text.ts";
+import { HEADING_WEIGHT, headingText, passageText } from "../text/passage-text.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
@@ -31,7 +31,7 @@ export interface Segment {
   readonly rows: Float64Array;
   /** Ascending. */
   readonly documentRows: Float64Array;
-  /** Search tokens a passage. */
+  /** Search tokens of a passage's text, without title and headings; at least 1. */
   readonly lengths: Uint32Array;
   readonly postings: Postings;
   readonly columns: ReadonlyMap<string, Column<MetadataValue>>;
@@ -50,13 +50,22 @@ export function buildSegment(
   const writer = new SegmentWriter(ordered.length, dimensions);
   for (const [position, passage] of ordered.entries()) {
     const counts = new Map<number, number>();
+    const count = (tokens: readonly string[], times: number) => {
+      for (const token of tokens) {
+        const term = vocabulary.intern(token);
+        counts.set(term, (counts.get(term) ?? 0) + times);
+      }
+    };
     const tokens = searchTokens(passageText(passage), vocabulary.stem);
-    for (const token of tokens) {
-      const term = vocabulary.intern(token);
-      counts.set(term, (counts.get(term) ?? 0) + 1);
-    }
+    const heading = searchTokens(headingText(passage), vocabulary.stem);
+    count(tokens, 1);
+    count(heading, HEADING_WEIGHT - 1);
     for (const [term, count] of counts) writer.postings.add(term, position, count);
-    writer.place(position, { ...passage, length: tokens.length, metadata: Object.entries(passage.metadata) });
+    writer.place(position, {
+      ...passage,
+      length: Math.max(1, tokens.length - heading.length),
+      metadata: Object.entries(passage.metadata),
+    });
   }
   return writer.build(vocabulary.size);
 }

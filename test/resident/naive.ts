@@ -19,16 +19,24 @@ export function applied(changes: readonly { removedDocuments: number[]; added: C
 
 /** BM25 as the formula has it, passage by passage. */
 export function naiveText(passages: readonly ResidentPassage[], query: string): RowHit[] {
-  const documents = passages.map((passage) => searchTokens(passageText(passage)));
-  const average = documents.reduce((sum, tokens) => sum + tokens.length, 0) / documents.length;
-  const score = (tokens: readonly string[]) =>
+  const documents = passages.map((passage) => {
+    const heading = searchTokens([passage.title, ...passage.headings].join(" "));
+    const tokens = searchTokens(passageText(passage));
+    return Object.assign([...tokens, ...heading], { words: Math.max(1, tokens.length - heading.length) });
+  });
+  const average = documents.reduce((sum, { words }) => sum + words, 0) / documents.length;
+  const score = (tokens: readonly string[], words: number) =>
     queryTokens(query).reduce((sum, token) => {
       const n = documents.filter((other) => other.includes(token)).length;
       const f = tokens.filter((other) => other === token).length;
       const idf = Math.log(1 + (documents.length - n + 0.5) / (n + 0.5));
-      return sum + (idf * f) / (f + 0.9 * (1 - 0.4 + (0.4 * tokens.length) / average)) || sum;
+      return sum + (idf * f) / (f + 0.9 * (1 - 0.4 + (0.4 * words) / average)) || sum;
     }, 0);
-  return best(passages.map(({ row }, i) => ({ row, score: score(documents[i] ?? []) })).filter((hit) => hit.score > 0));
+  return best(
+    passages
+      .map(({ row }, i) => ({ row, score: score(documents[i] ?? [], documents[i]?.words ?? 1) }))
+      .filter((hit) => hit.score > 0),
+  );
 }
 
 export function naiveVector(passages: readonly ResidentPassage[], query: Float32Array): RowHit[] {

@@ -65,7 +65,8 @@ export async function weightsByLanguage(
 
 /**
  * Among the weights under which questions in known words lose nothing against text alone, those that lift content questions
- * most; of these that bring nearly as much, those that are best for known words, and then the least.
+ * most; of these that bring nearly as much, those that are best for known words, and then the least. Without questions in
+ * known words, where nothing tells them apart, their mean.
  */
 async function learned({ known, content }: Trials, pause: () => Promise<void>): Promise<VectorWeights> {
   const textAlone = { uncovered: 0, covered: 0 };
@@ -80,8 +81,15 @@ async function learned({ known, content }: Trials, pause: () => Promise<void>): 
   const most = Math.max(...safe.map(({ gain }) => gain));
   if (most < GAIN_MIN) return textAlone;
   const alike = safe.filter(({ gain }) => gain >= GAIN_SHARE * most);
+  if (known.length === 0) return mean(alike.map(({ weights }) => weights));
   const best = Math.max(...alike.map((one) => one.known)) - LOSS_MAX / 2;
   return alike.find((one) => one.known >= best)?.weights ?? textAlone;
+}
+
+function mean(weights: readonly VectorWeights[]): VectorWeights {
+  const of = (pick: (one: VectorWeights) => number) =>
+    weights.reduce((sum, one) => sum + pick(one), 0) / weights.length;
+  return { uncovered: of((one) => one.uncovered), covered: of((one) => one.covered) };
 }
 
 /** The mean nDCG@10 of the trials under the weights; 0 of none. */

@@ -1,6 +1,6 @@
 import { isUsed } from "../fusion/weights.ts";
 import type { CallOptions, Scope } from "../types.ts";
-import { fusionWeights } from "./search.ts";
+import { fusionWeights } from "./fusion-weights.ts";
 import type { Stages } from "./stages.ts";
 
 /** Step 4: the query's vector; null where vectors weigh nothing for this query, or the model knows nothing in it. */

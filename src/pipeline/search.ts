@@ -1,6 +1,7 @@
-import { isUsed, weightsFor } from "../fusion/weights.ts";
-import type { CallOptions, Filter, Scope, ScoredPassage, VectorWeights } from "../types.ts";
+import { isUsed } from "../fusion/weights.ts";
+import type { CallOptions, Filter, Scope, ScoredPassage } from "../types.ts";
 import { fuse } from "./fuse.ts";
+import { fusionWeights } from "./fusion-weights.ts";
 import type { Stages } from "./stages.ts";
 
 /** Step 5: the legs of the index that weigh something, fused into one list of the `top` best. */
@@ -21,15 +22,4 @@ export async function search(
   };
   const result = await stages.index.search(question.scope, legs, call);
   return fuse(result, query, limit, weights, stages.words);
-}
-
-/** How the legs are fused for this query, as configured or learned. */
-export async function fusionWeights(
-  { index, settings }: Stages,
-  scope: Scope,
-  query: string,
-  call: CallOptions,
-): Promise<VectorWeights> {
-  const learned = settings.fusion === "learned" ? await index.fusion?.load(scope, call) : null;
-  return weightsFor(settings.fusion, learned ?? null, query);
 }

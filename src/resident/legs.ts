@@ -1,12 +1,16 @@
 import { queryTokens } from "../text/tokens.ts";
-import { findTerm } from "./postings.ts";
+import { findTerm, TEXT_COUNT_BITS, TEXT_COUNT_MAX } from "./postings.ts";
 import type { LiveSegment } from "./segment.ts";
 import { type RowHit, Top } from "./top.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** BM25's saturation and length normalisation: Anserini's values, which suit passages. */
+/**
+ * BM25's saturation and length normalisation, and how often a word of the title or a heading counts. b from 0.4 to 0.75 and
+ * weights from 2 to 3 measured within 0.01 of each other on seven sets; these lose nowhere.
+ */
 const K1 = 0.9;
-const B = 0.4;
+const B = 0.6;
+const HEADING_WEIGHT = 2;
 
 /** A segment with what of it a search may return: one byte a passage, 1 where allowed; null: all of it. */
 export interface Searchable {
@@ -15,11 +19,11 @@ export interface Searchable {
 }
 
 /**
- * The text leg: BM25 as Lucene has it since version 8,
- * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1 · (1 − b + b · length / averageLength)),
- * summed over the query's tokens (a repeated one counts again). In f a title's or heading's word counts twice; lengths are the
- * text's without them (measured: nDCG@10 of law articles by title 0.881 → 0.933, of documentation 0.842 → 0.861, none lost). N, n and averageLength cover every live passage of the
- * partition, exactly, also after removals, whatever the filter and the groups.
+ * The text leg: BM25F (Robertson et al., 2004) over two fields, with Lucene's inverse document frequency,
+ * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1), f = w · headings + text / (1 − b + b · length / averageLength),
+ * summed over the query's tokens (a repeated one counts again). A word in the title or a heading counts w times and however
+ * long the text below is; lengths are the text's. N, n and averageLength cover every live passage of the partition, exactly,
+ * also after removals, whatever the filter and the groups.
  */
 export function searchText(
   searchables: readonly Searchable[],
@@ -75,8 +79,9 @@ function addScores(
   for (let i = postings.offsets[place] as number; i < to; i++) {
     const passage = passages[i] as number;
     const count = counts[i] as number;
-    const saturation = K1 * (1 - B + (B * (lengths[passage] as number)) / averageLength);
-    scores[passage] = (scores[passage] as number) + (weight * count) / (count + saturation);
+    const inText = (count & TEXT_COUNT_MAX) / (1 - B + (B * (lengths[passage] as number)) / averageLength);
+    const frequency = HEADING_WEIGHT * (count >> TEXT_COUNT_BITS) + inText;
+    scores[passage] = (scores[passage] as number) + (weight * frequency) / (frequency + K1);
   }
 }
 

@@ -5,11 +5,20 @@ export interface Postings {
   readonly offsets: Uint32Array;
   /** Positions of passages in the segment, in no particular order within a term. */
   readonly passages: Uint32Array;
-  /** How often the term stands in the passage, at most 65,535. */
+  /** How often the term stands in the passage, by field: see `packedCount`. */
   readonly counts: Uint16Array;
 }
 
-const COUNT_MAX = 65_535;
+/** Bits of a count that are the text's; those above are the title's and headings'. */
+export const TEXT_COUNT_BITS = 12;
+export const TEXT_COUNT_MAX = (1 << TEXT_COUNT_BITS) - 1;
+const HEADING_COUNT_MAX = 15;
+
+/** A term's occurrences in title and headings, at most 15, and in the text, at most 4,095, as one number. */
+export function packedCount(inHeading: number, inText: number): number {
+  const text = Math.max(0, Math.min(inText, TEXT_COUNT_MAX));
+  return (Math.min(inHeading, HEADING_COUNT_MAX) << TEXT_COUNT_BITS) | text;
+}
 
 /** Collects (term, passage, count) triples in any order and sorts them by term in linear time. */
 export class PostingsBuilder {
@@ -22,7 +31,7 @@ export class PostingsBuilder {
     if (this.#size === this.#terms.length) this.#grow();
     this.#terms[this.#size] = term;
     this.#passages[this.#size] = passage;
-    this.#counts[this.#size] = Math.min(count, COUNT_MAX);
+    this.#counts[this.#size] = count;
     this.#size++;
   }
 

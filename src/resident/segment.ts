@@ -1,8 +1,8 @@
-import { HEADING_WEIGHT, headingText, passageText } from "../text/passage-text.ts";
+import { headingText, passageText } from "../text/passage-text.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
-import { type Postings, PostingsBuilder } from "./postings.ts";
+import { type Postings, PostingsBuilder, packedCount } from "./postings.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** A passage as the resident index takes it in. Its text is read, not kept. */
@@ -49,25 +49,31 @@ export function buildSegment(
   const ordered = passages.toSorted((a, b) => a.documentRow - b.documentRow || a.row - b.row);
   const writer = new SegmentWriter(ordered.length, dimensions);
   for (const [position, passage] of ordered.entries()) {
-    const counts = new Map<number, number>();
-    const count = (tokens: readonly string[], times: number) => {
-      for (const token of tokens) {
-        const term = vocabulary.intern(token);
-        counts.set(term, (counts.get(term) ?? 0) + times);
-      }
-    };
     const tokens = searchTokens(passageText(passage), vocabulary.stem);
     const heading = searchTokens(headingText(passage), vocabulary.stem);
-    count(tokens, 1);
-    count(heading, HEADING_WEIGHT - 1);
-    for (const [term, count] of counts) writer.postings.add(term, position, count);
+    const everywhere = countTerms(tokens, vocabulary);
+    const inHeading = countTerms(heading, vocabulary);
+    const length = Math.max(1, tokens.length - heading.length);
+    for (const [term, count] of everywhere) {
+      const above = inHeading.get(term) ?? 0;
+      writer.postings.add(term, position, packedCount(above, count - above));
+    }
     writer.place(position, {
       ...passage,
-      length: Math.max(1, tokens.length - heading.length),
+      length,
       metadata: Object.entries(passage.metadata),
     });
   }
   return writer.build(vocabulary.size);
+}
+
+function countTerms(tokens: readonly string[], vocabulary: Vocabulary): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const token of tokens) {
+    const term = vocabulary.intern(token);
+    counts.set(term, (counts.get(term) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** What a segment keeps of a passage besides its postings. */

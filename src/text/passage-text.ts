@@ -5,9 +5,6 @@ export interface PassageParts {
   readonly text: string;
 }
 
-/** How often a word of the title or of a heading counts in text search, where one of the text counts once. */
-export const HEADING_WEIGHT = 2;
-
 /** What stands above a passage's words, also where they begin with it. */
 export function headingText({ title, headings }: Pick<PassageParts, "title" | "headings">): string {
   return [title, ...headings].join("\n");

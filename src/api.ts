@@ -1,3 +1,4 @@
+import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { Degradation, ScoredPassage, Timings, Turn } from "./types.ts";
@@ -36,6 +37,8 @@ export interface Status {
   readonly stages: Readonly<Record<string, string>>;
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
+  /** How text and vectors are fused in it. */
+  readonly fusion: FusionStatus;
   /** What became of turns that could not be stored at once, since the start of the process. */
   readonly saves: {
     readonly failed: number;

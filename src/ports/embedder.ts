@@ -17,6 +17,8 @@ export interface Embedder {
   /** Names the vector space, e.g. `static-ko-en/256`. Vectors of different names are never compared. */
   readonly model: string;
   readonly dimensions: number;
+  /** Set where texts leave this machine: nothing is embedded but what is indexed and asked. */
+  readonly remote?: true;
   embed(texts: readonly string[], kind: EmbedKind, options: CallOptions): Promise<Float32Array[]>;
   close?(): Promise<void>;
 }

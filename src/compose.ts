@@ -37,6 +37,7 @@ export async function compose(config: Config): Promise<Composition> {
     return opened;
   };
   const embedder = chooseEmbedder(config.embed);
+  const model = chooseModel(config.generate, embedder);
   const stages: Stages = {
     sessions: createSqliteSessionStore(database(config.session.file), {
       leaseMs: config.session.leaseMs,
@@ -46,7 +47,8 @@ export async function compose(config: Config): Promise<Composition> {
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
-    model: chooseModel(config.generate, embedder),
+    model,
+    instructed: config.generate.use === "extractive" ? null : model,
     counter: remembered(await createO200kCounter()),
     words: createWords(),
     settings: settings(config),
@@ -122,7 +124,8 @@ function settings(config: Config): Settings {
       retries: generate.retries,
     },
     rawTurns: session.turns,
-    rewriteFollowUps: rewrite.use === "rules",
+    rewriteFollowUps: rewrite.use !== "none",
+    rewriteByModel: rewrite.use === "model",
     cacheServes: cache.use !== "none" && cache.mode === "on",
     top: search.top,
     keep: rerank.keep,
@@ -130,6 +133,7 @@ function settings(config: Config): Settings {
     preRotTokens: prompt.preRotTokens,
     expectedOutputTokens: prompt.expectedOutputTokens,
     system: prompt.system ?? null,
+    summarizeByModel: compact.summary === "model",
     compactStartRatio: compact.startRatio,
     compactTargetRatio: compact.targetRatio,
     fingerprint: fingerprint({ rewrite, embed, search, rerank, prompt, generate }),

@@ -23,6 +23,17 @@ const session = z.strictObject({
 
 const rewrite = z.discriminatedUnion("use", [
   z.strictObject({
+    use: z
+      .literal("model")
+      .describe(
+        "`model`: the language model of `generate` makes a follow-up stand alone; where that only quotes, rules do.",
+      ),
+    timeoutMs: milliseconds(
+      1500,
+      "Limit; after it rules rewrite the question. The question as asked is searched meanwhile.",
+    ),
+  }),
+  z.strictObject({
     use: z.literal("rules").describe("`rules`: carries the last question's words over to a follow-up."),
     timeoutMs: milliseconds(500, "Limit; after it the question is searched as it is."),
   }),
@@ -183,7 +194,13 @@ export const configSchema = z
     compact: z.strictObject({
       startRatio: z.number().min(0.1).max(1).default(0.75).describe("Starts at this share of the history budget."),
       targetRatio: z.number().min(0.05).max(1).default(0.3).describe("Shrinks to this share."),
-      timeoutMs: milliseconds(5000, "Limit; the next turn tries again."),
+      summary: z
+        .enum(["model", "rules"])
+        .default("model")
+        .describe(
+          "Who summarises older turns: the language model of `generate`, or, where it only quotes or fails, rules.",
+        ),
+      timeoutMs: milliseconds(20_000, "Limit; the next turn tries again."),
     }),
     server,
     ingest,

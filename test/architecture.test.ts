@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wrap: ["ports", "resident", "text"],
   ingest: ["ports", "race", "text"],
   eval: [],
-  pipeline: ["run", "ports", "text"],
+  pipeline: ["race", "run", "ports", "text"],
   "config-schema": [],
   config: ["config-schema"],
   requests: ["config", "ingest"],

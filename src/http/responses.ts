@@ -51,6 +51,13 @@ const end = z.object({
       context: z.int(),
       question: z.int(),
       total: z.int(),
+      rungs: z.array(
+        z.object({
+          rung: z.enum(["raw", "compaction", "summary", "recall"]),
+          turns: z.int(),
+          tokens: z.int(),
+        }),
+      ),
       leftOut: z.array(z.object({ part: z.enum(["history", "context"]), what: z.string(), tokens: z.int() })),
     })
     .nullable(),

@@ -1,14 +1,17 @@
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
+import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
 import { generate } from "./generate.ts";
+import { bare, INSTEAD } from "./instead.ts";
 import { assemblePrompt } from "./prompt.ts";
+import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
-import { rewrite } from "./rewrite.ts";
+import { needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
 import { search } from "./search.ts";
 import { beginTurn } from "./session.ts";
@@ -29,22 +32,25 @@ export async function* ask(
   const { settings } = stages;
   const answer: Answer = unfinished(question);
   const { session, recorded } = await run.must("session", (call) => beginTurn(stages, question, call));
+  const find = async (query: string) => {
+    const vector = await run.may("embed", (call) => embedQuery(stages, query, call), INSTEAD.embed);
+    const searched = (call: CallOptions) => search(stages, question, query, vector, call);
+    return { vector, found: await run.must("search", searched, settings.searchRetries) };
+  };
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
 
-    const asked = await run.may("rewrite", () => rewrite(stages, question, session), {
-      instead: "the question as it was asked",
-      value: { query: question.question, standalone: false },
+    const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
+    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
+      instead: "rewritten by rules",
+      value: rewriteByRules(stages, question, session),
     });
     answer.query = asked.query;
 
     const cached =
       stages.cache && question.useCache
-        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), {
-            instead: "answered anew",
-            value: null,
-          })
+        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), INSTEAD.cache)
         : null;
     const hit = cached?.hit;
     if (hit) {
@@ -56,15 +62,8 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), {
-        instead: "searched by text alone",
-        value: null,
-      });
-      const found = await run.must(
-        "search",
-        (call) => search(stages, question, answer.query, vector, call),
-        settings.searchRetries,
-      );
+      const early = await stillFits(ahead, question.question, asked.query, stages.words);
+      const { vector, found } = early ?? (await find(asked.query));
       const keep = question.top ?? settings.keep;
       const inOrder = found.slice(0, keep);
       const best = stages.reranker
@@ -73,7 +72,9 @@ export async function* ask(
             value: inOrder,
           })
         : inOrder;
-      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
+      const wanted = { query: asked.query, vector };
+      const past = await run.may("prompt", (call) => recall(stages, question, session, wanted, call), bare(session));
+      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, past, best));
       answer.ledger = prompt.ledger;
       await run.must("session", () => recorded);
       answer.sources = prompt.request.sources;
@@ -102,17 +103,13 @@ export async function* ask(
   }
 
   if (answer.status !== "interrupted") {
-    await run.afterwards("save", (call) => save(stages, question, answer, call), {
-      instead: "turn not stored",
-      value: undefined,
-    });
+    await run.afterwards("save", (call) => save(stages, question, answer, call), INSTEAD.save);
   }
   try {
     yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
   } finally {
     if (hasGrown(stages, session, answer)) {
-      const again = { instead: "tried again after the next answer", value: false };
-      later(() => run.afterwards("compact", (call) => compact(stages, question, call), again));
+      later(() => run.afterwards("compact", (call) => compact(stages, question, call), INSTEAD.compact));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { isStopWord, searchTokens } from "../../text/tokens.ts";
+import { isStopWord, searchTokens } from "./tokens.ts";
 
 /** A word of a question that an answer should hold, as the search tokens that make it up. */
 export interface Term {

@@ -1,17 +1,26 @@
 import type { Words } from "../text/words.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
 import type { Past } from "./history.ts";
+import { overlaps } from "./overlap.ts";
 import { KINDS, referencesIn } from "./short-form.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Turns loaded at most, best first: what does not fit the prompt's history is left out there. */
 const TURNS_MAX = 8;
-/** Of the best turn's cosine: weaker ones are not about the question. A share, since every model has a scale of its own. */
-const SCORE_SHARE_MIN = 0.6;
-/** A shortened turn is expanded where it is this near the top, or where the question asks for what it left out. */
-const EXPANDED_RANK_MAX = 2;
-/** Of the query's distinct search tokens that a recorded fact must hold. */
-const FACT_SHARE_MIN = 0.5;
+/** Turns looked at: one word vector for a whole turn tells only roughly what it is about, their words tell more. */
+const NEIGHBOURS = 32;
+const READ_CHARACTERS_MAX = 2000;
+/** Cosine, as a share of the best turn's, plus the share of the query's words: weaker turns are not about the question. */
+const SCORE_MIN = 0.8;
+/** Of the query's search tokens, by rarity, that a recorded fact must hold. */
+const FACT_SHARE_MIN = 0.15;
+const FACTS_MAX = 8;
+
+export interface Wanted {
+  /** The standalone form of the question. */
+  readonly query: string;
+  readonly vector: Float32Array | null;
+}
 
 /**
  * What of the conversation fits the question beyond its latest turns. Older turns come in their original form, best first: those nearest to it by vector, those that state a
@@ -22,60 +31,59 @@ export async function recall(
   stages: Stages,
   question: Question,
   session: Session,
-  { query, vector }: { readonly query: string; readonly vector: Float32Array | null },
+  wanted: Wanted,
   call: CallOptions,
 ): Promise<Past> {
   const shortened = session.turns.filter((turn) => turn.short);
-  const facts = factsFor(session.entities, query, stages.words);
+  const facts = factsFor(session.entities, wanted.query, stages.words);
   if (question.history || (session.summarizedTurns === 0 && shortened.length === 0))
     return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
-  const short = new Set(shortened.map((turn) => turn.number));
-  const asked = shortened
-    .filter((turn) => asksFor(question.question, query, turn, stages.words))
-    .map((turn) => turn.number);
-  const near = vector ? await nearest(stages, question, session, vector, call) : [];
-  const stating = facts.map(({ turn }) => turn);
-  const ranked = [...new Set([...asked.toReversed(), ...interleaved(near, stating)])];
-  const numbers = ranked
-    .filter(
-      (number, rank) =>
-        !whole.has(number) && (!short.has(number) || asked.includes(number) || rank < EXPANDED_RANK_MAX),
-    )
-    .slice(0, TURNS_MAX);
-  if (numbers.length === 0) return { session, older: [], facts };
-  const turns = await stages.sessions.turns(question.scope, session.id, numbers, call);
-  const older = turns.toSorted((a, b) => numbers.indexOf(a.number) - numbers.indexOf(b.number));
-  return { session, older, facts };
+  const asked = shortened.filter((turn) => asksFor(question.question, wanted.query, turn, stages.words));
+  const expanded = asked.map((turn) => turn.number).toReversed();
+  const near = await nearest(stages, question, session, wanted, call);
+  const known = new Map(near.map((turn) => [turn.number, turn]));
+  const ranked = [...new Set([...expanded, ...interleaved(near.map((turn) => turn.number), facts.map(({ turn }) => turn))])];
+  const numbers = ranked.filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
+  const missing = numbers.filter((number) => !known.has(number));
+  const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
+  for (const turn of others) known.set(turn.number, turn);
+  return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts };
 }
 
 /** The recorded facts that share words with the query, best first. */
 function factsFor(entities: readonly Entity[], query: string, words: Words): Entity[] {
-  const wanted = words.ofQuery(query);
-  if (wanted.size === 0) return [];
+  const notes = entities.map(({ note }) => note);
+  const shares = overlaps(query, notes, words);
   return entities
-    .map((entity) => {
-      const held = words.ofQuery(`${entity.name} ${entity.note}`);
-      return { entity, share: [...wanted].filter((token) => held.has(token)).length / wanted.size };
-    })
+    .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
     .filter(({ share }) => share >= FACT_SHARE_MIN)
     .sort((a, b) => b.share - a.share || b.entity.turn - a.entity.turn)
-    .slice(0, TURNS_MAX)
+    .slice(0, FACTS_MAX)
     .map(({ entity }) => entity);
 }
 
+/** The turns nearest to the query: its neighbours by vector, ordered by cosine (of the best one's) and shared words together. */
 async function nearest(
-  { sessions, embedder }: Stages,
+  { sessions, embedder, words }: Stages,
   { scope }: Question,
   session: Session,
-  vector: Float32Array,
+  { query, vector }: Wanted,
   call: CallOptions,
-): Promise<number[]> {
-  if (!session.recall || session.recall.model !== embedder.model) return [];
-  const query = { model: embedder.model, vector, limit: TURNS_MAX };
-  const hits = await sessions.recall(scope, session.id, query, call);
-  const floor = (hits[0]?.score ?? 0) * SCORE_SHARE_MIN;
-  return hits.filter(({ score }) => score > 0 && score >= floor).map(({ number }) => number);
+): Promise<Turn[]> {
+  if (!vector || session.recall?.model !== embedder.model) return [];
+  const wanted = { model: embedder.model, vector, limit: NEIGHBOURS };
+  const hits = (await sessions.recall(scope, session.id, wanted, call)).filter(({ score }) => score > 0);
+  if (hits.length === 0) return [];
+  const numbers = hits.map(({ number }) => number);
+  const turns = await sessions.turns(scope, session.id, numbers, call);
+  const cosines = new Map(hits.map(({ number, score }) => [number, score / (hits[0]?.score ?? 1)]));
+  const shares = overlaps(query, turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`), words);
+  return turns
+    .map((turn, i) => ({ turn, score: (cosines.get(turn.number) ?? 0) + (shares[i] ?? 0) }))
+    .filter(({ score }) => score >= SCORE_MIN)
+    .sort((a, b) => b.score - a.score)
+    .map(({ turn }) => turn);
 }
 
 /** By its kind ("the table"), or by a word that stands in the reference's hint. */

@@ -2,7 +2,7 @@ import type { TokenCounter } from "../ports/token-counter.ts";
 import { Race } from "../race.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
 import { cutToTokens } from "./budget.ts";
-import { factsOf, line, outlineOf } from "./extract.ts";
+import { factsOf, line, outlineOf, READER } from "./extract.ts";
 import { instruct } from "./instruct.ts";
 import { shortForm } from "./short-form.ts";
 import type { Stages } from "./stages.ts";
@@ -13,9 +13,10 @@ export interface Summary {
 }
 
 /** Latest facts win; a session is read with every question, so they are few. */
-const ENTITIES_MAX = 160;
+const ENTITIES_MAX = 240;
 /** Of the step's time: what is left commits the rules' summary where the model is late. */
 const MODEL_TIME_SHARE = 0.6;
+const READERS_MAX = 160;
 const FACTS_TOKENS = 400;
 
 const INSTRUCTIONS = `You keep the record of a conversation. You get the record so far and the next turns. Reply in the conversation's own language with exactly two parts:
@@ -86,7 +87,10 @@ function outline(before: string, turns: readonly Turn[], tokensMax: number, coun
   return kept.length > 0 ? kept.join("\n") : cutToTokens(lines.at(-1) ?? "", tokensMax, counter);
 }
 
+/** What readers told stays longest: answers can be found again by search. */
 function latest(entities: readonly Entity[]): Entity[] {
-  const byNote = new Map(entities.map((entity) => [`${entity.name}\n${entity.note}`, entity]));
-  return [...byNote.values()].sort((a, b) => a.turn - b.turn).slice(-ENTITIES_MAX);
+  const distinct = [...new Map(entities.map((entity) => [entity.note, entity])).values()];
+  const told = distinct.filter(({ name }) => name === READER).slice(-READERS_MAX);
+  const others = distinct.filter(({ name }) => name !== READER).slice(told.length - ENTITIES_MAX);
+  return [...told, ...others].sort((a, b) => a.turn - b.turn);
 }

@@ -1,6 +1,7 @@
 import { splitSentences } from "../text/sentences.ts";
 import { termsOf } from "../text/terms.ts";
 import type { Entity, Turn } from "../types.ts";
+import { referencesIn, shortForm } from "./short-form.ts";
 
 /** Sentences a turn may leave behind. */
 const SENTENCES_MAX = 3;
@@ -26,19 +27,25 @@ interface Said {
 
 /**
  * The facts that turns state, without a model: what the reader told, and sentences of the answers that hold numbers or names; a few a
- * turn. Each under the words that it is about.
+ * turn; and what bulk they hold. Each under the words that it is about.
  */
 export function factsOf(turns: readonly Turn[]): Entity[] {
   return turns.flatMap((turn) => {
     const said = [...sayings(turn.question, turn.number, true), ...sayings(turn.answer, turn.number, false)];
     const strongest = said.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight);
-    return strongest.slice(0, SENTENCES_MAX).map(toEntity);
+    return [...strongest.slice(0, SENTENCES_MAX).map(toEntity), ...bulkOf(turn)];
   });
 }
 
 /** A line a turn: what was asked and how the answer begins. */
 export function outlineOf(turns: readonly Turn[]): string[] {
   return turns.map(({ question, answer }) => `${line(question, 120)} → ${line(answer, 120) || "(no answer)"}`);
+}
+
+/** The tables, code and quotations of a turn, as references under their kind. */
+function bulkOf({ number, question, answer }: Turn): Entity[] {
+  const text = `${shortForm(question, number)}\n${shortForm(answer, number)}`;
+  return referencesIn(text).map(({ kind, reference }) => ({ name: kind, note: reference, turn: number }));
 }
 
 export function line(text: string, charactersMax: number): string {

@@ -7,6 +7,8 @@ import type { Question, Stages } from "./stages.ts";
 
 /** Turns loaded at most, best first: what does not fit the prompt's history is left out there. */
 const TURNS_MAX = 8;
+/** Of them for tables, code and quotations that the question asks for by their kind, the latest. */
+const EXPANDED_MAX = 3;
 /** Turns looked at: one word vector for a whole turn tells only roughly what it is about, their words tell more. */
 const NEIGHBOURS = 32;
 const READ_CHARACTERS_MAX = 2000;
@@ -35,15 +37,16 @@ export async function recall(
   call: CallOptions,
 ): Promise<Past> {
   const shortened = session.turns.filter((turn) => turn.short);
-  const facts = factsFor(session.entities, wanted.query, stages.words);
+  const facts = factsFor(session.entities, [question.question, wanted.query], stages.words);
   if (question.history || (session.summarizedTurns === 0 && shortened.length === 0))
     return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
   const asked = shortened.filter((turn) => asksFor(question.question, wanted.query, turn, stages.words));
-  const expanded = asked.map((turn) => turn.number).toReversed();
+  const kept = session.entities.filter(({ name }) => KINDS[name]?.test(question.question));
+  const expanded = [...kept, ...asked.map(({ number: turn }) => ({ turn }))].map(({ turn }) => turn).slice(-EXPANDED_MAX);
   const near = await nearest(stages, question, session, wanted, call);
   const known = new Map(near.map((turn) => [turn.number, turn]));
-  const ranked = [...new Set([...expanded, ...interleaved(near.map((turn) => turn.number), facts.map(({ turn }) => turn))])];
+  const ranked = [...new Set([...expanded.toReversed(), ...interleaved(near.map((turn) => turn.number), facts.map(({ turn }) => turn))])];
   const numbers = ranked.filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
   const missing = numbers.filter((number) => !known.has(number));
   const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
@@ -52,9 +55,9 @@ export async function recall(
 }
 
 /** The recorded facts that share words with the query, best first. */
-function factsFor(entities: readonly Entity[], query: string, words: Words): Entity[] {
+function factsFor(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
   const notes = entities.map(({ note }) => note);
-  const shares = overlaps(query, notes, words);
+  const shares = overlaps(queries, notes, words);
   return entities
     .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
     .filter(({ share }) => share >= FACT_SHARE_MIN)
@@ -66,7 +69,7 @@ function factsFor(entities: readonly Entity[], query: string, words: Words): Ent
 /** The turns nearest to the query: its neighbours by vector, ordered by cosine (of the best one's) and shared words together. */
 async function nearest(
   { sessions, embedder, words }: Stages,
-  { scope }: Question,
+  { scope, question }: Question,
   session: Session,
   { query, vector }: Wanted,
   call: CallOptions,
@@ -78,7 +81,7 @@ async function nearest(
   const numbers = hits.map(({ number }) => number);
   const turns = await sessions.turns(scope, session.id, numbers, call);
   const cosines = new Map(hits.map(({ number, score }) => [number, score / (hits[0]?.score ?? 1)]));
-  const shares = overlaps(query, turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`), words);
+  const shares = overlaps([question, query], turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`), words);
   return turns
     .map((turn, i) => ({ turn, score: (cosines.get(turn.number) ?? 0) + (shares[i] ?? 0) }))
     .filter(({ score }) => score >= SCORE_MIN)

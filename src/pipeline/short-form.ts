@@ -21,9 +21,16 @@ export const KINDS: Readonly<Record<string, RegExp>> = {
 
 const REFERENCE = /\[(table|code|quoted passage|text)\b[^\]\n]*: turn \d+(?:; ([^\]\n]*))?\]/g;
 
-/** The references in a short form: what kind of bulk each stands for, and how that begins. */
-export function referencesIn(text: string): { readonly kind: string; readonly hint: string }[] {
-  return [...text.matchAll(REFERENCE)].map(([, kind = "", hint = ""]) => ({ kind, hint }));
+export interface Reference {
+  readonly kind: string;
+  /** How the bulk begins. */
+  readonly hint: string;
+  readonly reference: string;
+}
+
+/** The references in a short form. */
+export function referencesIn(text: string): Reference[] {
+  return [...text.matchAll(REFERENCE)].map(([reference, kind = "", hint = ""]) => ({ kind, hint, reference }));
 }
 
 /**

@@ -10,26 +10,71 @@ const fact = (by: Fact["by"], said: string, asked: string, key: string): Fact =>
 
 export const FACTS: Readonly<Record<"en" | "ko", readonly Fact[]>> = {
   en: [
-    fact("reader", "By the way, my employee number is E-48213.", "What was the number I have as an employee?", "E-48213"),
+    fact(
+      "reader",
+      "By the way, my employee number is E-48213.",
+      "What was the number I have as an employee?",
+      "E-48213",
+    ),
     fact("reader", "I report to Yuna Castellanos.", "Who is the person I report to?", "Castellanos"),
     fact("reader", "We book this trip on cost center 7741-B.", "Which cost center did we book on?", "7741-B"),
-    fact("reader", "I am allergic to shellfish, so mind that for the dinner.", "Is there food I am allergic to?", "shellfish"),
+    fact(
+      "reader",
+      "I am allergic to shellfish, so mind that for the dinner.",
+      "Is there food I am allergic to?",
+      "shellfish",
+    ),
     fact("reader", "Our team moved to the Larkspur building.", "In which building is our team now?", "Larkspur"),
-    fact("reader", "I started at the company on 3 March 2019.", "On which date did I start at the company?", "3 March 2019"),
+    fact(
+      "reader",
+      "I started at the company on 3 March 2019.",
+      "On which date did I start at the company?",
+      "3 March 2019",
+    ),
     fact("reader", "My laptop's asset tag is LT-90077.", "What is the tag on my laptop?", "LT-90077"),
-    fact("reader", "The visitor I expect is called Mr. Okonkwo.", "What is the name of the visitor whom I expect?", "Okonkwo"),
-    fact("reader", "I prefer the train to flying.", "How do I prefer to travel, by train or by plane?", "train to flying"),
+    fact(
+      "reader",
+      "The visitor I expect is called Mr. Okonkwo.",
+      "What is the name of the visitor whom I expect?",
+      "Okonkwo",
+    ),
+    fact(
+      "reader",
+      "I prefer the train to flying.",
+      "How do I prefer to travel, by train or by plane?",
+      "train to flying",
+    ),
     fact("reader", "The workshop was moved to Rotterdam.", "To which city was the workshop moved?", "Rotterdam"),
-    fact("answer", "Your ticket with the help desk is number 55120.", "What number does my help desk ticket have?", "55120"),
-    fact("answer", "The approver for your request is Dana Whitcombe.", "Who is the approver of my request?", "Whitcombe"),
+    fact(
+      "answer",
+      "Your ticket with the help desk is number 55120.",
+      "What number does my help desk ticket have?",
+      "55120",
+    ),
+    fact(
+      "answer",
+      "The approver for your request is Dana Whitcombe.",
+      "Who is the approver of my request?",
+      "Whitcombe",
+    ),
     fact("answer", "The spare key is kept in cabinet Juniper.", "In which cabinet is the spare key kept?", "Juniper"),
     fact("answer", "Your parking space is P3-118.", "Which parking space is mine?", "P3-118"),
     fact("answer", "The next training takes place in room Bismuth.", "In which room is the next training?", "Bismuth"),
     fact("answer", "Your unused leave adds up to 6.5 days.", "How much unused leave do I have?", "6.5 days"),
-    fact("answer", "The contract with the caterer ends in November.", "When does the contract with the caterer end?", "November"),
+    fact(
+      "answer",
+      "The contract with the caterer ends in November.",
+      "When does the contract with the caterer end?",
+      "November",
+    ),
     fact("table", "| Osaka | 231 EUR |", "What is the hotel limit for Osaka in the table?", "231 EUR"),
     fact("table", "| Tallinn | 164 EUR |", "How high is the hotel limit in Tallinn?", "164 EUR"),
-    fact("code", 'const endpoint = "payroll-eu-7.internal";', "Which endpoint stood in the script code?", "payroll-eu-7"),
+    fact(
+      "code",
+      'const endpoint = "payroll-eu-7.internal";',
+      "Which endpoint stood in the script code?",
+      "payroll-eu-7",
+    ),
   ],
   ko: [
     fact("reader", "참고로 제 사번은 E-48213입니다.", "제 사번이 뭐였죠?", "E-48213"),
@@ -64,7 +109,15 @@ export function carrier({ by, said }: Fact): string {
     return ["| City | Hotel limit |", "|---|---|", ...rows.slice(0, 5), said, ...rows.slice(5)].join("\n");
   }
   if (by === "code") {
-    return ["```ts", 'import { client } from "./client.ts";', "", said, "const page = 50;", "await client(endpoint, { page });", "```"].join("\n");
+    return [
+      "```ts",
+      'import { client } from "./client.ts";',
+      "",
+      said,
+      "const page = 50;",
+      "await client(endpoint, { page });",
+      "```",
+    ].join("\n");
   }
   return said;
 }

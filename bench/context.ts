@@ -38,7 +38,9 @@ interface Exchange {
 function filler(language: Language): Exchange[] {
   const folder = join(import.meta.dirname, "../examples/handbook", language);
   return readdirSync(folder).flatMap((file) => {
-    const [title = "", ...sections] = readFileSync(join(folder, file), "utf8").split(/^#+ /m).filter((part) => part.trim());
+    const [title = "", ...sections] = readFileSync(join(folder, file), "utf8")
+      .split(/^#+ /m)
+      .filter((part) => part.trim());
     return sections.map((section) => {
       const [heading = "", ...lines] = section.split("\n");
       const about = `${title.split("\n")[0]}: ${heading}`;
@@ -64,14 +66,36 @@ function conversation(language: Language, length: number): Exchange[] {
 }
 
 const PASSAGES: readonly ScoredPassage[] = Array.from({ length: 30 }, (_, i) => ({
-  passage: { id: `p${i}`, documentId: `p${i}`, title: "Filler", headings: [], text: "lorem ipsum ".repeat(60), tokens: 120, metadata: {} },
+  passage: {
+    id: `p${i}`,
+    documentId: `p${i}`,
+    title: "Filler",
+    headings: [],
+    text: "lorem ipsum ".repeat(60),
+    tokens: 120,
+    metadata: {},
+  },
   score: 30 - i,
 }));
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "ragline-context-"));
   console.log(`history budget ${HISTORY_TOKENS} tokens; share of 20 facts found in the prompt\n`);
-  const columns = ["turns", "lang", "last 5", "truncated", "raw", "+compaction", "+summary", "+recall", "tokens/turn", "last5 tok", "added ms p50", "p95", "compact ms"];
+  const columns = [
+    "turns",
+    "lang",
+    "last 5",
+    "truncated",
+    "raw",
+    "+compaction",
+    "+summary",
+    "+recall",
+    "tokens/turn",
+    "last5 tok",
+    "added ms p50",
+    "p95",
+    "compact ms",
+  ];
   console.log(columns.map((name) => name.padStart(12)).join(""));
   try {
     for (const length of LENGTHS.length > 0 ? LENGTHS : [40, 100, 400]) {
@@ -95,7 +119,11 @@ async function measure(file: string, language: Language, length: number): Promis
   });
   const { stages: composed, close } = await compose(config);
   const answers = { next: "" };
-  const index = { ...composed.index, search: async () => ({ byText: PASSAGES, byVector: [] }), version: async () => "1" };
+  const index = {
+    ...composed.index,
+    search: async () => ({ byText: PASSAGES, byVector: [] }),
+    version: async () => "1",
+  };
   const model: Stages["model"] = {
     model: "scripted",
     contextTokensMax: HISTORY_TOKENS * 3 + ANSWER_TOKENS + 60,
@@ -104,7 +132,13 @@ async function measure(file: string, language: Language, length: number): Promis
       yield { type: "end", finishReason: "stop" };
     },
   };
-  const stages: Stages = { ...composed, index, model, instructed: null, settings: { ...composed.settings, keep: 30, top: 30 } };
+  const stages: Stages = {
+    ...composed,
+    index,
+    model,
+    instructed: null,
+    settings: { ...composed.settings, keep: 30, top: 30 },
+  };
   try {
     const turns = conversation(language, length);
     const compactMs: number[] = [];
@@ -113,7 +147,9 @@ async function measure(file: string, language: Language, length: number): Promis
       answers.next = answer;
       const work: Promise<unknown>[] = [];
       const run = new Run({ signal, timeoutMs: 10_000, limitsMs: stages.settings.limitsMs });
-      for await (const event of ask(stages, questionOf(question, `t${number}`), run, (task) => work.push(task({ signal })))) {
+      for await (const event of ask(stages, questionOf(question, `t${number}`), run, (task) =>
+        work.push(task({ signal })),
+      )) {
         if (event.type === "answer-end") tokens.push(event.ledger?.history ?? 0);
         if (event.type === "answer-error") throw new Error(event.error.message);
       }
@@ -121,14 +157,27 @@ async function measure(file: string, language: Language, length: number): Promis
       await Promise.all(work);
       if (work.length > 0) compactMs.push(performance.now() - startedAt);
     }
-    return [...(await found(stages, FACTS[language], turns)).map(shown), ...(await costs(stages, FACTS[language], tokens, turns)), percentile(compactMs, 0.5).toFixed(1)];
+    return [
+      ...(await found(stages, FACTS[language], turns)).map(shown),
+      ...(await costs(stages, FACTS[language], tokens, turns)),
+      percentile(compactMs, 0.5).toFixed(1),
+    ];
   } finally {
     await close();
   }
 }
 
 function questionOf(question: string, requestId: string): Question {
-  return { requestId, scope: SCOPE, sessionId: "facts", question, history: null, filter: null, top: null, useCache: false };
+  return {
+    requestId,
+    scope: SCOPE,
+    sessionId: "facts",
+    question,
+    history: null,
+    filter: null,
+    top: null,
+    useCache: false,
+  };
 }
 
 function load(stages: Stages): Promise<Session> {
@@ -152,7 +201,8 @@ async function found(stages: Stages, facts: readonly Fact[], turns: readonly Exc
   const counts = [0, 0, 0, 0, 0, 0];
   const raw = session.turns.slice(-stages.settings.rawTurns).filter((turn) => !turn.short);
   for (const { asked, key } of facts) {
-    const prompt = (past: Past) => assemblePrompt(stages, questionOf(asked, "asked"), asked, past, PASSAGES).request.messages;
+    const prompt = (past: Past) =>
+      assemblePrompt(stages, questionOf(asked, "asked"), asked, past, PASSAGES).request.messages;
     const whole = await pastOf(stages, session, asked);
     const bare = { session: { ...session, summary: "" }, older: [], facts: [] };
     const ways = [
@@ -164,7 +214,8 @@ async function found(stages: Stages, facts: readonly Fact[], turns: readonly Exc
       holds(prompt(whole), key),
     ];
     for (const [way, is] of ways.entries()) counts[way] = (counts[way] ?? 0) + (is ? 1 : 0);
-    if (process.env.MISSED && !ways[5]) console.error("missed:", asked, "|", whole.older.map((turn) => turn.number).join(" "));
+    if (process.env.MISSED && !ways[5])
+      console.error("missed:", asked, "|", whole.older.map((turn) => turn.number).join(" "));
   }
   return counts.map((count) => count / facts.length);
 }
@@ -186,7 +237,12 @@ function truncated({ counter }: Stages, turns: readonly Exchange[]): Exchange[] 
 }
 
 /** Tokens of history a turn, those of the last five turns, and what recall and the longer prompt add to a question's latency. */
-async function costs(stages: Stages, facts: readonly Fact[], tokens: readonly number[], turns: readonly Exchange[]): Promise<string[]> {
+async function costs(
+  stages: Stages,
+  facts: readonly Fact[],
+  tokens: readonly number[],
+  turns: readonly Exchange[],
+): Promise<string[]> {
   const session = await load(stages);
   const five: Session = { ...session, summary: "", turns: session.turns.slice(-5) as Turn[] };
   const added: number[] = [];
@@ -200,7 +256,9 @@ async function costs(stages: Stages, facts: readonly Fact[], tokens: readonly nu
     assemblePrompt(stages, question, asked, { session: five, older: [], facts: [] }, PASSAGES);
     added.push(between - startedAt - (performance.now() - between));
   }
-  const lastFive = turns.slice(-5).reduce((sum, { question, answer }) => sum + stages.counter.count(question + answer) + 8, 0);
+  const lastFive = turns
+    .slice(-5)
+    .reduce((sum, { question, answer }) => sum + stages.counter.count(question + answer) + 8, 0);
   const mean = tokens.reduce((sum, count) => sum + count, 0) / tokens.length;
   return [mean.toFixed(0), `${lastFive}`, percentile(added, 0.5).toFixed(2), percentile(added, 0.95).toFixed(2)];
 }

@@ -1,4 +1,5 @@
 import type { IngestProgress } from "./ingest/ingest.ts";
+import type { TokenCorrection } from "./ports/token-counter.ts";
 import type { Degradation, ScoredPassage, Timings } from "./types.ts";
 
 /** Who asks, and until when. */
@@ -33,6 +34,12 @@ export interface Status {
   readonly passages: number;
   /** What each stage runs on, by step; the embedded defaults are named for what they are. */
   readonly stages: Readonly<Record<string, string>>;
+  /** How prompts are counted, and by what the endpoint's own counts have corrected that, by script. */
+  readonly tokens: {
+    readonly model: string;
+    readonly counter: string;
+    readonly corrections: readonly TokenCorrection[];
+  };
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
 }

@@ -10,14 +10,19 @@ import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
+import { createBytesCounter } from "./adapters/token-counter/bytes.ts";
+import { createEncodingCounter } from "./adapters/token-counter/encoding.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
+import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
+import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import { corrected } from "./wrap/corrected.ts";
 import { remembered } from "./wrap/remembered.ts";
 
 export interface Composition {
@@ -49,7 +54,8 @@ export async function compose(config: Config): Promise<Composition> {
     reranker: chooseReranker(config.rerank),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
-    counter: remembered(await createO200kCounter()),
+    counter: await chooseCounter(config),
+    chunkCounter: remembered(await createO200kCounter()),
     words: createWords(),
     settings: settings(config),
   };
@@ -96,6 +102,20 @@ function chooseModel(config: Config["generate"], embedder: Embedder): LanguageMo
     case "openai":
       return createOpenAiLanguageModel(config);
   }
+}
+
+/** OpenAI's models since GPT-4o. */
+const O200K_MODELS = /^(?:chatgpt-4o|gpt-4o|gpt-4\.|gpt-5|gpt-oss|o[1-9])/;
+
+async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter> {
+  if (prompt.tokenizerFile !== undefined) {
+    return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
+  }
+  const isO200k = generate.use === "extractive" || O200K_MODELS.test(generate.model.replace(/^.*\//, ""));
+  const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
+  if (name === "bytes") return corrected(createBytesCounter(), true);
+  const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);
+  return corrected(remembered(await exact), false);
 }
 
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */

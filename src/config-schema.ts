@@ -109,7 +109,17 @@ const rerank = z.discriminatedUnion("use", [
 ]);
 
 const prompt = z.strictObject({
-  counter: z.literal("o200k_base").default("o200k_base").describe("The tokenizer that counts."),
+  counter: z
+    .enum(["auto", "o200k_base", "cl100k_base", "p50k_base", "r50k_base", "bytes"])
+    .default("auto")
+    .describe(
+      "The tokenizer that counts. `auto`: by the model's name; for models it does not know a bound, `bytes`, which the endpoint's own counts then lower. All but `o200k_base` and `bytes` need `npm install gpt-tokenizer`.",
+    ),
+  tokenizerFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The model's `tokenizer.json`, to count exactly. Needs `npm install @huggingface/tokenizers`."),
   preRotTokens: z
     .int()
     .min(256)

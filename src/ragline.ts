@@ -115,7 +115,7 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    return ingest(sources, this.#stages, {
+    return ingest(sources, this.#ingestStages, {
       scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
@@ -134,7 +134,7 @@ export class Ragline {
     const { signal = new AbortController().signal } = caller;
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
     const source = readDocument(document);
-    return { id: source.id, ...(await ingestDocument(source, this.#stages, options)) };
+    return { id: source.id, ...(await ingestDocument(source, this.#ingestStages, options)) };
   }
 
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
@@ -197,6 +197,7 @@ export class Ragline {
         prompt: `counted by ${counter.name}`,
         generate: model.model,
       },
+      tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
     };
   }
 
@@ -232,6 +233,11 @@ export class Ragline {
     this.#closed = true;
     await this.#background.close();
     await this.#closeStages();
+  }
+
+  get #ingestStages() {
+    const { embedder, index, chunkCounter: counter } = this.#stages;
+    return { embedder, index, counter };
   }
 
   #chunkOptions() {

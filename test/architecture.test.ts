@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   background: [],
   "whole-answer": [],
   compose: ["adapters", "config", "pipeline", "ports", "run", "text", "wrap"],
-  api: ["ingest"],
+  api: ["ingest", "ports"],
   ragline: ["api", "background", "config", "ingest", "pipeline", "ports", "requests", "run", "whole-answer"],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "whole-answer"],
   http: ["index", "requests", "whole-answer"],

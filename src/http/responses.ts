@@ -132,5 +132,10 @@ export const statusSchema = z.object({
   passages: z.int(),
   indexedWith: z.string().nullable(),
   stages: z.record(z.string(), z.string()),
+  tokens: z.object({
+    model: z.string(),
+    counter: z.string(),
+    corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
+  }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

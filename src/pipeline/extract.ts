@@ -13,7 +13,8 @@ const NAME_TERMS_MAX = 4;
 /** A question or a request states nothing. */
 /** What readers said themselves is about them. */
 export const READER = "reader";
-const ASKS = /[?？]\s*$|(?:주세요|줘|주십시오|할까요|인가요|나요)[.!]?\s*$|^(?:please|tell|show|give|explain|what|who|when|where|why|how)\b/iu;
+const ASKS =
+  /[?？]\s*$|(?:주세요|줘|주십시오|할까요|인가요|나요)[.!]?\s*$|^(?:please|tell|show|give|explain|what|who|when|where|why|how)\b/iu;
 const NUMBER = /\p{Nd}/u;
 const NAME = /(?<=[\p{Ll},;:]\s)\p{Lu}[\p{L}\p{N}-]+|["“‘「'][^"”’」']{2,40}["”’」']/u;
 

@@ -1,5 +1,6 @@
 import type { GenerateDelta, GenerateRequest } from "../ports/language-model.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, Usage } from "../types.ts";
+import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
 import type { Stages } from "./stages.ts";
 
@@ -30,7 +31,14 @@ export async function* generate(
     } else {
       const rest = citations.end();
       if (rest) yield { type: "text", text: rest };
+      if (delta.usage) learn(stages, request, delta.usage);
       yield delta;
     }
   }
+}
+
+/** Counting learns from what the endpoint counted. */
+function learn({ counter }: Stages, { messages }: GenerateRequest, { promptTokens }: Usage): void {
+  const texts = messages.map(({ content }) => content);
+  counter.report?.(texts, promptTokens - texts.length * MESSAGE_TOKENS - REPLY_TOKENS);
 }

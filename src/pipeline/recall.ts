@@ -43,10 +43,20 @@ export async function recall(
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
   const asked = shortened.filter((turn) => asksFor(question.question, wanted.query, turn, stages.words));
   const kept = session.entities.filter(({ name }) => KINDS[name]?.test(question.question));
-  const expanded = [...kept, ...asked.map(({ number: turn }) => ({ turn }))].map(({ turn }) => turn).slice(-EXPANDED_MAX);
+  const expanded = [...kept, ...asked.map(({ number: turn }) => ({ turn }))]
+    .map(({ turn }) => turn)
+    .slice(-EXPANDED_MAX);
   const near = await nearest(stages, question, session, wanted, call);
   const known = new Map(near.map((turn) => [turn.number, turn]));
-  const ranked = [...new Set([...expanded.toReversed(), ...interleaved(near.map((turn) => turn.number), facts.map(({ turn }) => turn))])];
+  const ranked = [
+    ...new Set([
+      ...expanded.toReversed(),
+      ...interleaved(
+        near.map((turn) => turn.number),
+        facts.map(({ turn }) => turn),
+      ),
+    ]),
+  ];
   const numbers = ranked.filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
   const missing = numbers.filter((number) => !known.has(number));
   const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
@@ -81,7 +91,11 @@ async function nearest(
   const numbers = hits.map(({ number }) => number);
   const turns = await sessions.turns(scope, session.id, numbers, call);
   const cosines = new Map(hits.map(({ number, score }) => [number, score / (hits[0]?.score ?? 1)]));
-  const shares = overlaps([question, query], turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`), words);
+  const shares = overlaps(
+    [question, query],
+    turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`),
+    words,
+  );
   return turns
     .map((turn, i) => ({ turn, score: (cosines.get(turn.number) ?? 0) + (shares[i] ?? 0) }))
     .filter(({ score }) => score >= SCORE_MIN)

@@ -19,7 +19,10 @@ export interface Stages {
   readonly model: LanguageModel;
   /** The language model, where it follows instructions: it rewrites follow-ups and summarises. Null: rules do. */
   readonly instructed: LanguageModel | null;
+  /** Counts for the model that answers. */
   readonly counter: TokenCounter;
+  /** Sizes passages on their way in, whichever model answers. */
+  readonly chunkCounter: TokenCounter;
   /** Remembers tokens from one question to the next. */
   readonly words: Words;
   readonly settings: Settings;

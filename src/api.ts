@@ -1,6 +1,6 @@
 import type { IngestProgress } from "./ingest/ingest.ts";
 import type { TokenCorrection } from "./ports/token-counter.ts";
-import type { Degradation, ScoredPassage, Timings } from "./types.ts";
+import type { Degradation, ScoredPassage, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -42,6 +42,20 @@ export interface Status {
   };
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
+  /** What became of turns that could not be stored at once, since the start of the process. */
+  readonly saves: {
+    readonly failed: number;
+    /** Of the failed: stored later, given up, still tried again. */
+    readonly recovered: number;
+    readonly lost: number;
+    readonly waiting: number;
+  };
+}
+
+export interface TurnPage {
+  readonly turns: readonly Turn[];
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: number;
 }
 
 export interface Readiness {

@@ -8,6 +8,7 @@ import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
+import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { createBytesCounter } from "./adapters/token-counter/bytes.ts";
@@ -21,12 +22,22 @@ import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
+import type { SessionStore } from "./ports/session-store.ts";
 import { createWords } from "./text/words.ts";
 import { corrected } from "./wrap/corrected.ts";
 import { remembered } from "./wrap/remembered.ts";
+import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
+import { sizedSessions } from "./wrap/sized-sessions.ts";
+
+/** Of all turns that wait to be stored again. */
+const WAITING_CHARS_MAX = 64_000_000;
+/** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
+const ROUND_TRIP_SHARE = 0.8;
 
 export interface Composition {
   readonly stages: Stages;
+  /** What became of turns that could not be stored at once. */
+  saveCounts(): Readonly<SaveCounts>;
   close(): Promise<void>;
 }
 
@@ -43,11 +54,13 @@ export async function compose(config: Config): Promise<Composition> {
   };
   const embedder = chooseEmbedder(config.embed);
   const model = chooseModel(config.generate, embedder);
+  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
+    turnsMax: config.save.waitingMax,
+    charsMax: WAITING_CHARS_MAX,
+    retryMs: config.save.retryMs,
+  });
   const stages: Stages = {
-    sessions: createSqliteSessionStore(database(config.session.file), {
-      leaseMs: config.session.leaseMs,
-      pendingMax: 64,
-    }),
+    sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
@@ -61,6 +74,7 @@ export async function compose(config: Config): Promise<Composition> {
   };
   return {
     stages,
+    saveCounts: saves.counts,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -77,6 +91,15 @@ function chooseEmbedder(config: Config["embed"]): Embedder {
       return createHashingEmbedder(config);
     case "openai":
       return createOpenAiEmbedder(config);
+  }
+}
+
+async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
+  switch (config.use) {
+    case "sqlite":
+      return createSqliteSessionStore(database(config.file), config);
+    case "redis":
+      return openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
   }
 }
 

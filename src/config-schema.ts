@@ -13,13 +13,53 @@ const sqliteFile = z
   .default("ragline.db")
   .describe("The SQLite file. Stages that name the same file share it.");
 
-const session = z.strictObject({
-  use: z.literal("sqlite").describe("`sqlite`: conversations in the embedded database."),
-  file: sqliteFile,
+const conversation = {
   turns: count(6, 50, "Turns that compaction leaves as they are; up to twice as many are loaded and quoted."),
   timeoutMs: milliseconds(500, "Limit for loading a conversation."),
-  leaseMs: milliseconds(120_000, "After this long an unfinished question shows as interrupted."),
-});
+  leaseMs: milliseconds(
+    120_000,
+    "A question that has no answer after this long shows as interrupted; a later answer still counts.",
+  ),
+  pendingMax: count(64, 1000, "Questions of one conversation that may be answered at once."),
+};
+const session = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("sqlite").describe("`sqlite`: conversations in the embedded database."),
+    file: sqliteFile,
+    ...conversation,
+  }),
+  z.strictObject({
+    use: z
+      .literal("redis")
+      .describe("`redis`: conversations in Redis 7, for several instances. Needs `npm install @redis/client@6`."),
+    url: z
+      .string()
+      .regex(/^rediss?:\/\/./, "must begin with redis:// or rediss://")
+      .default("redis://localhost:6379")
+      .describe(
+        "`redis://[user:password@]host[:port][/database]`, `rediss:` for TLS; several `host:port`, comma-separated, for Sentinel and Cluster.",
+      ),
+    topology: z
+      .enum(["single", "sentinel", "cluster"])
+      .default("single")
+      .describe("What the URL's hosts are: one server, sentinels (port 26379 by default), or some nodes of a cluster."),
+    sentinelMaster: z.string().min(1).default("mymaster").describe("What the sentinels call the master."),
+    caFile: z.string().min(1).optional().describe("PEM file of the authority behind a `rediss:` server's certificate."),
+    keyPrefix: z
+      .string()
+      .max(64)
+      .regex(/^[^{}\s]*$/, "must hold no braces and no blanks")
+      .default("ragline:session:")
+      .describe("Begins every key."),
+    ttlMs: z
+      .int()
+      .min(1000)
+      .max(10 * 365 * 86_400_000)
+      .default(30 * 86_400_000)
+      .describe("A conversation that nobody reads or goes on with for so long is forgotten."),
+    ...conversation,
+  }),
+]);
 
 const rewrite = z.discriminatedUnion("use", [
   z.strictObject({
@@ -200,7 +240,14 @@ export const configSchema = z
     rerank,
     prompt,
     generate,
-    save: z.strictObject({ timeoutMs: milliseconds(1000, "Limit for storing a turn.") }),
+    save: z.strictObject({
+      timeoutMs: milliseconds(1000, "Limit for storing a turn."),
+      retryMs: milliseconds(
+        600_000,
+        "A turn that could not be stored is tried again for so long, beside everything else.",
+      ),
+      waitingMax: count(1000, 100_000, "Turns that may wait for that at once; a further one is lost."),
+    }),
     compact: z.strictObject({
       startRatio: z.number().min(0.1).max(1).default(0.75).describe("Starts at this share of the history budget."),
       targetRatio: z.number().min(0.05).max(1).default(0.3).describe("Shrinks to this share."),

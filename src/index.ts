@@ -32,9 +32,9 @@ export interface CreateOptions {
  */
 export async function createRagline(input: ConfigInput | Config = {}, options: CreateOptions = {}): Promise<Ragline> {
   const config = parseConfig(input);
-  const { stages, close } = await compose(config);
+  const { stages, ...composed } = await compose(config);
   const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
-  const ragline = new Ragline(config, stages, close, log);
+  const ragline = new Ragline(config, stages, composed, log);
   if (options.warm ?? true) await ragline.warm();
   return ragline;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { CallerOptions, IndexOptions, Readiness, SearchResponse, Status } from "./api.ts";
+import type { CallerOptions, IndexOptions, Readiness, SearchResponse, Status, TurnPage } from "./api.ts";
 import { Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
@@ -22,6 +22,7 @@ import {
   parseRequest,
   requestSchemas,
   type SearchRequest,
+  type TurnsRequest,
 } from "./requests.ts";
 import { Run } from "./run.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
@@ -32,23 +33,28 @@ export const VERSION = "0.1.0";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
+interface Composed {
+  saveCounts(): Status["saves"];
+  close(): Promise<void>;
+}
+
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
   readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
   readonly #stages: Stages;
-  readonly #closeStages: () => Promise<void>;
+  readonly #composed: Composed;
   readonly #background: Background;
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
-  constructor(config: Config, stages: Stages, closeStages: () => Promise<void>, log: Logger) {
+  constructor(config: Config, stages: Stages, composed: Composed, log: Logger) {
     this.config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.#closeStages = closeStages;
+    this.#composed = composed;
     this.#background = new Background({
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
@@ -158,7 +164,10 @@ export class Ragline {
     return this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
   }
 
-  /** A conversation as it is stored, or null; its latest 100 turns. */
+  /**
+   * A conversation as the next prompt would see it, or null: its latest 100 turns after those that the summary stands for.
+   * `readTurns` has the originals of all.
+   */
   async readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
@@ -166,6 +175,20 @@ export class Ragline {
       this.#stages.sessions.load(scope, sessionId, 100, call),
     );
     return session.version === 0 ? null : session;
+  }
+
+  /** Turns in their original form, oldest first: the first, or those after a number. */
+  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage> {
+    const { collection, limit, after } = this.#parse(this.schemas.turns, page);
+    const scope = this.#scope(collection, caller);
+    const sessionId = this.#parse(this.schemas.sessionId, id);
+    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
+    const found = await this.#store("session", caller, (call) =>
+      this.#stages.sessions.turns(scope, sessionId, numbers, call),
+    );
+    const turns = found.slice(0, limit);
+    const last = turns.at(-1);
+    return found.length > limit && last ? { turns, next: last.number } : { turns };
   }
 
   /** Resolves to false where there was nothing to delete. */
@@ -198,6 +221,7 @@ export class Ragline {
         generate: model.model,
       },
       tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
+      saves: this.#composed.saveCounts(),
     };
   }
 
@@ -232,7 +256,7 @@ export class Ragline {
     if (this.#closed) return;
     this.#closed = true;
     await this.#background.close();
-    await this.#closeStages();
+    await this.#composed.close();
   }
 
   get #ingestStages() {

@@ -112,7 +112,12 @@ export function requestSchemas(config: Config) {
     limit: z.coerce.number().int().min(1).max(1000).default(100),
     collection,
   });
-  return { ask, search, document, list, sessionId, documentId, collection, history };
+  const turns = z.strictObject({
+    after: z.coerce.number().int().min(0).default(0).describe("`next` of the page before."),
+    limit: z.coerce.number().int().min(1).max(500).default(100),
+    collection,
+  });
+  return { ask, search, document, list, turns, sessionId, documentId, collection, history };
 }
 
 /** @throws RaglineError `request_invalid`, naming fields and limits. */
@@ -149,6 +154,14 @@ export type DocumentListRequest = {
   readonly limit?: number;
   readonly collection?: string | undefined;
 };
+
+export interface TurnsRequest {
+  /** Turns after this number; 0 where absent. */
+  readonly after?: number;
+  /** 1 to 500; 100 where absent. */
+  readonly limit?: number;
+  readonly collection?: string | undefined;
+}
 
 /** Walks without recursion: the depth is the attacker's. */
 function filterProblem(filter: unknown, depthMax: number): string | null {

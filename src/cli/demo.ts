@@ -50,7 +50,7 @@ function withFile(config: Config, file: string): Config {
   return {
     ...config,
     search: { ...search, file },
-    session: { ...session, file },
+    session: onFile(session, file),
     cache: cache.use === "sqlite" ? { ...cache, file } : cache,
   };
 }
@@ -64,4 +64,8 @@ ${styleText("bold", `3. Serving on ${address} until Ctrl-C. Ask the next questio
 
 Add "sessionId" from the first event to follow up. Any OpenAI client works against ${address}/v1.
 Your own files: npx ragline index <path>, then npx ragline serve.`;
+}
+
+function onFile({ turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
+  return { use: "sqlite", file, turns, timeoutMs, leaseMs, pendingMax };
 }

@@ -55,10 +55,11 @@ export async function evalCommand(configFile: string | undefined, folder: string
 }
 
 function withFile(config: Config, file: string): Config {
+  const { turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
     search: { ...config.search, file },
-    session: { ...config.session, file },
+    session: { turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };
 }

@@ -104,24 +104,35 @@ export const documentPageSchema = z.object({ documents: z.array(documentSchema),
 export const addedSchema = z.object({ id: z.string(), changed: z.boolean(), passages: z.int() });
 export const deletedSchema = z.object({ deleted: z.literal(true) });
 
+const turnSchema = z.object({
+  number: z.int(),
+  short: z.boolean(),
+  requestId: z.string(),
+  question: z.string(),
+  query: z.string(),
+  answer: z.string(),
+  status: z.enum(["complete", "interrupted", "failed"]),
+  tokens: z.int(),
+  at: z.string(),
+});
+export const turnPageSchema = z.object({ turns: z.array(turnSchema), next: z.int().optional() });
+const pendingSchema = z.object({
+  requestId: z.string(),
+  question: z.string(),
+  status: z.enum(["pending", "interrupted"]),
+  at: z.string(),
+});
 export const sessionSchema = z.object({
   id: z.string(),
   version: z.int(),
   summary: z.string(),
   summarizedTurns: z.int(),
+  entities: z.array(z.object({ name: z.string(), note: z.string(), turn: z.int() })),
+  turns: z.array(turnSchema),
+  pending: z.array(pendingSchema),
   turnCount: z.int(),
   totalTokens: z.int(),
-  turns: z.array(
-    z.object({
-      requestId: z.string(),
-      question: z.string(),
-      query: z.string(),
-      answer: z.string(),
-      status: z.enum(["complete", "interrupted", "failed"]),
-      tokens: z.int(),
-      at: z.string(),
-    }),
-  ),
+  recall: z.object({ model: z.string(), upTo: z.int() }).nullable(),
 });
 
 export const statusSchema = z.object({
@@ -137,5 +148,6 @@ export const statusSchema = z.object({
     counter: z.string(),
     corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
   }),
+  saves: z.object({ failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

@@ -2,10 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { Ragline } from "../index.ts";
-import { deletedSchema, errorResponses, sessionSchema } from "./responses.ts";
+import { deletedSchema, errorResponses, sessionSchema, turnPageSchema } from "./responses.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
-/** `/v1/sessions/:id`: read or delete a conversation. */
+/** `/v1/sessions/:id`: read or delete a conversation, page through its turns. */
 export function registerSessions(routes: FastifyInstance, ragline: Ragline): void {
   const { sessionId, collection } = ragline.schemas;
   const typed = routes.withTypeProvider<ZodRequests>();
@@ -15,6 +15,19 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
     "/v1/sessions/:id",
     { schema: { summary: "Read a conversation.", ...byId, response: { 200: sessionSchema, ...errorResponses } } },
     async ({ params, query }) => (await ragline.readSession(params.id, query.collection)) ?? missing(params.id),
+  );
+
+  typed.get(
+    "/v1/sessions/:id/turns",
+    {
+      schema: {
+        summary: "List a conversation's turns in their original form, oldest first.",
+        params: byId.params,
+        querystring: ragline.schemas.turns,
+        response: { 200: turnPageSchema, ...errorResponses },
+      },
+    },
+    async ({ params, query }) => ragline.readTurns(params.id, query),
   );
 
   typed.delete(

@@ -86,8 +86,8 @@ describe("generate", () => {
       }
       yield { type: "end", finishReason: "stop" };
     });
-    const append: Stages["sessions"]["append"] = async () => sleep(20);
-    const { last, text } = await askAll(fakeStages({ model, ...withSessions({ append }) }), questionOf(), {
+    const finish: Stages["sessions"]["finish"] = async () => sleep(20);
+    const { last, text } = await askAll(fakeStages({ model, ...withSessions({ finish }) }), questionOf(), {
       timeoutMs: 200,
     });
     expect(text).toBe(" 0 1 2 3 4 5 6 7");
@@ -99,8 +99,8 @@ describe("save", () => {
   test.each([
     ["fails", fails],
     ["hangs", hang],
-  ])("a store that %s at the end: the reader has everything, and is told", async (_, append) => {
-    const { last, text } = await askAll(fakeStages(withSessions({ append })));
+  ])("a store that %s at the end: the reader has everything, and is told", async (_, finish) => {
+    const { last, text } = await askAll(fakeStages(withSessions({ finish })));
     expect(text).toBe("연차는 15일입니다 [1].");
     expect(endOf(last).degraded).toMatchObject([{ step: "save", instead: expect.stringContaining("not stored") }]);
   });
@@ -108,12 +108,12 @@ describe("save", () => {
   test("a caller who leaves after the last word still has the turn stored as complete, and nothing throws", async () => {
     const controller = new AbortController();
     const stages = fakeStages();
-    const store: Stages["sessions"]["append"] = async (_scope, _id, turn, { signal }) => {
+    const store: Stages["sessions"]["finish"] = async (_scope, _id, turn, { signal }) => {
       await sleep(10);
       signal.throwIfAborted();
-      stages.turns.push(turn);
+      stages.turns.push({ ...turn, number: 1, short: false });
     };
-    const leaving = { ...stages, sessions: { ...stages.sessions, append: store } };
+    const leaving = { ...stages, sessions: { ...stages.sessions, finish: store } };
     await askAll({ ...leaving, model: leavingModel(controller) }, questionOf(), { signal: controller.signal });
     expect(stages.turns).toMatchObject([{ status: "complete" }]);
   });

@@ -107,6 +107,8 @@ describe("what the key covers", () => {
     const base = fakeStages({ cache });
     const following = (answer: string) => {
       const turn = {
+        number: 1,
+        short: false,
         requestId: "r",
         question: "연차",
         query: "연차",
@@ -116,7 +118,8 @@ describe("what the key covers", () => {
         at: "",
       } as const;
       const load = async (_: unknown, id: string) => ({ ...emptySession(id), version: 1, turns: [turn], turnCount: 1 });
-      return { ...base, sessions: { ...base.sessions, load } };
+      const begin = async (_: unknown, id: string) => ({ session: await load(_, id), recorded: Promise.resolve() });
+      return { ...base, sessions: { ...base.sessions, load, begin } };
     };
     await askAll(following("15일"));
     expect(cache.entries.size).toBe(1);

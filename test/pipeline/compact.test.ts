@@ -35,7 +35,17 @@ async function compacted(change: Partial<Session>, { commits = true, history = f
 function turnsOf(count: number, tokens = 10, words = "질문"): Turn[] {
   return Array.from({ length: count }, (_, i) => {
     const question = `${words} ${i}`;
-    return { requestId: `${i}`, question, query: question, answer: `답 ${i}`, status: "complete", tokens, at: "" };
+    return {
+      number: i + 1,
+      short: false,
+      requestId: `${i}`,
+      question,
+      query: question,
+      answer: `답 ${i}`,
+      status: "complete",
+      tokens,
+      at: "",
+    };
   });
 }
 

@@ -25,7 +25,17 @@ interface Case {
 function turnsOf({ turns, error }: Case, counter: TokenCounter): Turn[] {
   return turns.map(([question, answer], i) => {
     const tokens = Math.max(0, counter.count(question) + counter.count(answer) - error);
-    return { requestId: `${i}`, question, query: question, answer, status: "complete", tokens, at: "" };
+    return {
+      number: i + 1,
+      short: false,
+      requestId: `${i}`,
+      question,
+      query: question,
+      answer,
+      status: "complete",
+      tokens,
+      at: "",
+    };
   });
 }
 
@@ -38,7 +48,7 @@ function assemble(given: Case, counter: TokenCounter) {
   const turns = turnsOf(given, counter);
   const session: Session = { ...emptySession("s"), summary: given.summary, turns, turnCount: turns.length };
   const best = given.passages.map((text, i) => ({ passage: passage(`d${i}`, text), score: 10 - i }));
-  return assemblePrompt(stages, questionOf({ question: given.question }), given.question, session, best);
+  return assemblePrompt(stages, questionOf({ question: given.question }), given.question, { session, older: [], facts: [] }, best);
 }
 
 const small: Case = {
@@ -207,7 +217,7 @@ describe("what goes in", () => {
     }));
     const session = { ...emptySession("s"), turns: lying, turnCount: 6 };
     const best = [{ passage: passage("d", "15일을 준다."), score: 1 }];
-    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", session, best);
+    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", { session, older: [], facts: [] }, best);
     expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(1000);
   });
 });

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { rewrite } from "../../src/pipeline/rewrite.ts";
+import { rewriteByRules } from "../../src/pipeline/rewrite.ts";
 import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
 
 function rewritten(asked: string, before: readonly string[], rules = true) {
   const turns = before.map((question, i) => {
     return {
+      number: i + 1,
+      short: false,
       requestId: `${i}`,
       question,
       query: question,
@@ -16,7 +18,7 @@ function rewritten(asked: string, before: readonly string[], rules = true) {
   });
   const session = { ...emptySession("s"), turns, turnCount: turns.length };
   const stages = fakeStages({ settings: { rewriteFollowUps: rules } });
-  return rewrite(stages, questionOf({ question: asked }), session);
+  return rewriteByRules(stages, questionOf({ question: asked }), session);
 }
 
 const KO = "연차 휴가 규정을 자세히 알려 주세요";

@@ -20,7 +20,7 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
       embed: { use: "hashing" },
       ...config,
       search: { file, ...config.search },
-      session: { file, ...config.session },
+      session: config.session?.use === "redis" ? config.session : { file, ...config.session },
       cache: config.cache?.use === "none" ? config.cache : { file, ...config.cache },
     } as ConfigInput,
     { log: pino({ level: "silent" }) },

@@ -38,7 +38,8 @@ export const FOUND: readonly ScoredPassage[] = ["a", "b", "c", "d"].map((id, i) 
 }));
 
 export function emptySession(id: string): Session {
-  return { id, version: 0, summary: "", summarizedTurns: 0, turns: [], turnCount: 0, totalTokens: 0 };
+  const counts = { version: 0, summarizedTurns: 0, turnCount: 0, totalTokens: 0 };
+  return { id, ...counts, summary: "", entities: [], turns: [], pending: [], recall: null };
 }
 
 /** A model that says these words; the last may be an error to throw. */
@@ -68,11 +69,20 @@ export function fakeStages(
   change: Partial<Omit<Stages, "settings">> & { settings?: Partial<Settings> } = {},
 ): FakeStages {
   const turns: Turn[] = [];
+  const loaded = (id: string) => ({
+    ...emptySession(id),
+    version: turns.length,
+    turns: [...turns],
+    turnCount: turns.length,
+  });
   return {
     turns,
     sessions: {
-      load: async (_scope, id) => ({ ...emptySession(id), version: turns.length, turns, turnCount: turns.length }),
-      append: async (_scope, _id, turn) => void turns.push(turn),
+      begin: async (_scope, id) => ({ session: loaded(id), recorded: Promise.resolve() }),
+      finish: async (_scope, _id, turn) => void turns.push({ ...turn, number: turns.length + 1, short: false }),
+      load: async (_scope, id) => loaded(id),
+      turns: async () => turns,
+      recall: async () => [],
       replace: async () => true,
       delete: async () => true,
     },

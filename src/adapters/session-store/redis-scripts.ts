@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+/**
+ * A session is one hash, so that it lives on one slot, expires and is evicted as a whole. Its fields: `version`, `replacedVersion`,
+ * `summary`, `summarizedTurns`, `entities`, `turnCount`, `totalTokens`, `recallModel`, `recallUpTo`; `t:<number>` a turn and `s:<number>` its
+ * short form; `v:<number>` its vector; `n:<request id>` a turn's number; `pending` the ids of pending questions, each of which has a
+ * `p:<request id>`. Request ids are URI-encoded. Turns are `<status>|<tokens>|<JSON>`, pending ones `<expires at>|<tokens>|<JSON of the turn as
+ * interrupted>`: what is JSON is never read here.
+ */
+const COMMON = `
+local key = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function get(field) return redis.call('HGET', key, field) end
+local function set(field, value) redis.call('HSET', key, field, value) end
+local function add(field, value) return redis.call('HINCRBY', key, field, value) end
+local function number(field) return tonumber(get(field) or 0) end
+local function parts(value) return string.match(value, '^(%w+)|(%d+)|(.*)$') end
+
+local function pendingIds()
+  local ids = {}
+  for id in string.gmatch(get('pending') or '', '%S+') do ids[#ids + 1] = id end
+  return ids
+end
+
+local function dropPending(id)
+  local kept = {}
+  for _, other in ipairs(pendingIds()) do
+    if other ~= id then kept[#kept + 1] = other end
+  end
+  set('pending', table.concat(kept, ' '))
+  redis.call('HDEL', key, 'p:' .. id)
+end
+
+local function view(turnsMax)
+  local fields = redis.call('HMGET', key, 'version', 'summary', 'summarizedTurns', 'entities', 'turnCount', 'totalTokens',
+    'recallModel', 'recallUpTo')
+  local turns, pending = {}, {}
+  if fields[1] then
+    local count = tonumber(fields[5])
+    for n = math.max(tonumber(fields[3]), count - turnsMax) + 1, count do
+      turns[#turns + 1] = {tostring(n), get('t:' .. n), get('s:' .. n)}
+    end
+    for _, id in ipairs(pendingIds()) do pending[#pending + 1] = get('p:' .. id) end
+  end
+  return {string.format('%.0f', now), fields, turns, pending}
+end
+`;
+
+/** request id, pending turn, turns at most, lease, TTL, most pending → the session as it was; 0: too many are pending. */
+export const BEGIN = script(`
+local id, asked, turnsMax, leaseMs, ttlMs, pendingMax = unpack(ARGV)
+local before = view(tonumber(turnsMax))
+if not before[2][1] then
+  redis.call('HSET', key, 'version', now, 'replacedVersion', now, 'summary', '', 'summarizedTurns', 0, 'entities', '[]',
+    'turnCount', 0, 'totalTokens', 0, 'pending', '')
+end
+for _, other in ipairs(pendingIds()) do
+  local expiresAt, tokens, json = parts(get('p:' .. other))
+  if tonumber(expiresAt) <= now then
+    local n = add('turnCount', 1)
+    set('t:' .. n, 'interrupted|' .. tokens .. '|' .. json)
+    set('n:' .. other, n)
+    add('totalTokens', tokens)
+    dropPending(other)
+  end
+end
+redis.call('PEXPIRE', key, ttlMs)
+if get('n:' .. id) or get('p:' .. id) then return before end
+local ids = pendingIds()
+if #ids >= tonumber(pendingMax) then return 0 end
+ids[#ids + 1] = id
+set('pending', table.concat(ids, ' '))
+set('p:' .. id, string.format('%.0f', now + leaseMs) .. '|' .. asked)
+add('version', 1)
+return before
+`);
+
+/** request id, status, tokens, JSON, TTL → 1; 0: never begun. */
+export const FINISH = script(`
+local id, status, tokens, json, ttlMs = unpack(ARGV)
+local n = get('n:' .. id)
+if not n and not get('p:' .. id) then return 0 end
+local turn = status .. '|' .. tokens .. '|' .. json
+if not n then
+  n = add('turnCount', 1)
+  set('t:' .. n, turn)
+  set('n:' .. id, n)
+  add('totalTokens', tokens)
+  add('version', 1)
+  dropPending(id)
+else
+  local stored, storedTokens = parts(get('t:' .. n))
+  if stored ~= 'complete' and status == 'complete' then
+    set('t:' .. n, turn)
+    redis.call('HDEL', key, 's:' .. n)
+    add('totalTokens', tokens - storedTokens)
+    set('replacedVersion', add('version', 1))
+  end
+end
+redis.call('PEXPIRE', key, ttlMs)
+return 1
+`);
+
+/** turns at most, TTL → the session. */
+export const LOAD = script(`
+redis.call('PEXPIRE', key, ARGV[2])
+return view(tonumber(ARGV[1]))
+`);
+
+/** TTL, numbers … → number, turn, … */
+export const TURNS = script(`
+redis.call('PEXPIRE', key, ARGV[1])
+local found = {}
+for i = 2, #ARGV do
+  local turn = get('t:' .. ARGV[i])
+  if turn then found[#found + 1] = {ARGV[i], turn} end
+end
+return found
+`);
+
+/** version, TTL, turns summarised or '', recall model or '', then field, value, … → 1; 0: somebody was faster. */
+export const REPLACE = script(`
+local version, ttlMs, summarizedTurns, model = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local current = tonumber(get('version') or -1)
+if current < version or number('replacedVersion') > version then return 0 end
+if summarizedTurns ~= '' and tonumber(summarizedTurns) > number('turnCount') then return 0 end
+local upTo = number('recallUpTo')
+if model ~= '' and get('recallModel') ~= model then
+  for n = 1, upTo do redis.call('HDEL', key, 'v:' .. n) end
+  upTo = 0
+  set('recallModel', model)
+end
+for i = 5, #ARGV, 2 do
+  local kind, n = string.match(ARGV[i], '^([sv]):(%d+)$')
+  if not kind or get('t:' .. n) then
+    set(ARGV[i], ARGV[i + 1])
+    if kind == 'v' then upTo = math.max(upTo, tonumber(n)) end
+  end
+end
+set('recallUpTo', upTo)
+if summarizedTurns ~= '' then set('summarizedTurns', summarizedTurns) end
+set('replacedVersion', add('version', 1))
+redis.call('PEXPIRE', key, ttlMs)
+return 1
+`);
+
+/** model, TTL → number, vector, … */
+export const VECTORS = script(`
+redis.call('PEXPIRE', key, ARGV[2])
+local found = {}
+if get('recallModel') ~= ARGV[1] then return found end
+for n = 1, number('recallUpTo') do
+  local vector = get('v:' .. n)
+  if vector then
+    found[#found + 1] = tostring(n)
+    found[#found + 1] = vector
+  end
+end
+return found
+`);
+
+export const DELETE = script("return redis.call('UNLINK', key)");
+
+function script(body: string): Script {
+  const source = COMMON + body;
+  return { source, sha: createHash("sha1").update(source).digest("hex") };
+}

@@ -1,0 +1,129 @@
+import type { SessionStore } from "../../ports/session-store.ts";
+import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import { nearest, toBytes } from "./nearest.ts";
+import { RedisConnection, type RedisOptions } from "./redis-connection.ts";
+import * as scripts from "./redis-scripts.ts";
+import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+
+export interface RedisSessionOptions extends RedisOptions {
+  readonly keyPrefix: string;
+  /** A conversation that nobody reads or goes on with for so long is forgotten. */
+  readonly ttlMs: number;
+  readonly leaseMs: number;
+  readonly pendingMax: number;
+}
+
+/** What the scripts say of a session: Redis's clock, the fields, turns with their short forms, pending questions. */
+type View = readonly [
+  now: string,
+  fields: readonly (string | null)[],
+  turns: readonly (readonly [number: string, turn: string, short: string | null])[],
+  pending: readonly string[],
+];
+
+/**
+ * Conversations in Redis 7, each one hash. Every call is one script, hence one round trip and atomic. What is acknowledged is as durable
+ * as that Redis is configured to be.
+ * @throws RaglineError `config_invalid`
+ */
+export async function openRedisSessionStore(options: RedisSessionOptions): Promise<SessionStore> {
+  const redis = await RedisConnection.open(options);
+  const { ttlMs, leaseMs, pendingMax } = options;
+  const keyOf = ({ tenant, collection }: Scope, id: string) =>
+    `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:${id}`;
+
+  return {
+    async begin(scope, id, { requestId, question, tokens }, turnsMax) {
+      const at = new Date().toISOString();
+      const turn: FinishedTurn = {
+        requestId,
+        question,
+        query: question,
+        answer: "",
+        status: "interrupted",
+        tokens,
+        at,
+      };
+      const asked = `${tokens}|${JSON.stringify(turn)}`;
+      const values = [encodeURIComponent(requestId), asked, turnsMax, leaseMs, ttlMs, pendingMax];
+      const reply = await redis.run(scripts.BEGIN, keyOf(scope, id), values);
+      if (reply === 0) throw tooManyPending(pendingMax);
+      return { session: toSession(id, reply as View), recorded: Promise.resolve() };
+    },
+
+    async finish(scope, id, turn) {
+      const values = [encodeURIComponent(turn.requestId), turn.status, turn.tokens, JSON.stringify(turn), ttlMs];
+      if ((await redis.run(scripts.FINISH, keyOf(scope, id), values)) === 0) throw neverBegun();
+    },
+
+    async load(scope, id, turnsMax) {
+      return toSession(id, (await redis.run(scripts.LOAD, keyOf(scope, id), [turnsMax, ttlMs])) as View);
+    },
+
+    async turns(scope, id, numbers) {
+      const ascending = [...new Set(numbers)].sort((a, b) => a - b);
+      const reply = await redis.run(scripts.TURNS, keyOf(scope, id), [ttlMs, ...ascending]);
+      return (reply as [string, string][]).map(([number, turn]) => toTurn(number, turn, null));
+    },
+
+    async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }) {
+      const fields: (string | Uint8Array)[] = [];
+      if (summary !== undefined) fields.push("summary", summary);
+      if (entities) fields.push("entities", JSON.stringify(entities));
+      for (const form of short) fields.push(`s:${form.number}`, JSON.stringify(form));
+      for (const { number, vector } of recall?.vectors ?? []) fields.push(`v:${number}`, toBytes(vector));
+      const values = [version, ttlMs, summarizedTurns ?? "", recall?.model ?? "", ...fields];
+      return (await redis.run(scripts.REPLACE, keyOf(scope, id), values)) === 1;
+    },
+
+    async recall(scope, id, { model, vector, limit }) {
+      const reply = (await redis.run(scripts.VECTORS, keyOf(scope, id), [model, ttlMs], true)) as Buffer[];
+      return nearest(vector, pairs(reply), limit);
+    },
+
+    async delete(scope, id) {
+      return (await redis.run(scripts.DELETE, keyOf(scope, id), [])) === 1;
+    },
+
+    close: () => redis.close(),
+  };
+}
+
+function toSession(id: string, [now, fields, turns, pending]: View): Session {
+  const [version, summary, summarizedTurns, entities, turnCount, totalTokens, recallModel, recallUpTo] = fields;
+  if (version == null) return emptySession(id);
+  return {
+    id,
+    version: Number(version),
+    summary: summary ?? "",
+    summarizedTurns: Number(summarizedTurns),
+    entities: JSON.parse(entities ?? "[]"),
+    turns: turns.map(([number, turn, short]) => toTurn(number, turn, short)),
+    pending: pending.map((value) => toPending(value, Number(now))),
+    turnCount: Number(turnCount),
+    totalTokens: Number(totalTokens),
+    recall: recallModel && Number(recallUpTo) > 0 ? { model: recallModel, upTo: Number(recallUpTo) } : null,
+  };
+}
+
+function toTurn(number: string, stored: string, short: string | null): Turn {
+  const form = short === null ? null : (JSON.parse(short) as ShortTurn);
+  return { ...read(stored), ...form, number: Number(number), short: form !== null };
+}
+
+function toPending(stored: string, nowMs: number): PendingTurn {
+  const { requestId, question, at } = read(stored);
+  return { requestId, question, at, status: Number.parseInt(stored, 10) <= nowMs ? "interrupted" : "pending" };
+}
+
+/** `<status or time>|<tokens>|<JSON>` */
+function read(stored: string): FinishedTurn {
+  return JSON.parse(stored.slice(stored.indexOf("|", stored.indexOf("|") + 1) + 1)) as FinishedTurn;
+}
+
+function* pairs(reply: readonly Buffer[]): Generator<{ number: number; vector: Uint8Array }> {
+  for (let i = 0; i + 1 < reply.length; i += 2) {
+    const [number, vector] = [reply[i], reply[i + 1]];
+    if (number && vector) yield { number: Number(number.toString()), vector };
+  }
+}

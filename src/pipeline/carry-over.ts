@@ -13,10 +13,10 @@ const REFERS_BACK_KO =
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**
- * A question with this many content words says what it is about. Korean leaves its subject out more readily. Measured on half of
- * the conversations of two sets (mtrag/clapnq and Korean law), held on the other half: flat within one.
+ * A question with this many content words says what it is about. This and the constants below were chosen on half of the
+ * conversations of two sets (mtrag/clapnq and Korean law) and held on the other half.
  */
-const STANDALONE_TERMS = { korean: 5, other: 4 };
+const STANDALONE_TERMS = 4;
 /** Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. */
 const CARRIED_MAX = { korean: 3, other: 2 };
 /** What a turn's words lose for every later turn; those of the topic, the last question that stood alone, lose nothing. */
@@ -31,9 +31,8 @@ const TURNS_MAX = 8;
 /** Whether a question says what it is about: it does not point back, and has words enough of its own. */
 export function standsAlone(question: string): boolean {
   const text = question.trim();
-  const korean = HANGUL.test(text);
   if (REFERS_BACK_EN.test(text) || REFERS_BACK_KO.test(text)) return false;
-  return termsOf(text).length >= (korean ? STANDALONE_TERMS.korean : STANDALONE_TERMS.other);
+  return termsOf(text).length >= STANDALONE_TERMS;
 }
 
 /**
@@ -69,6 +68,7 @@ function weigh(turns: readonly Exchange[]): Weighed[] {
   for (const [turn, { question }] of turns.entries()) {
     for (const term of termsOf(question)) {
       const key = term.tokens.join(" ");
+      if (REFERS_BACK_KO.test(term.word)) continue;
       if (!terms.has(key)) terms.set(key, { term, turn, weight: 0 });
     }
   }

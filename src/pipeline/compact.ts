@@ -102,7 +102,8 @@ function shortened(stages: Stages, session: Session, target: number): ShortTurn[
     const question = shortForm(turn.question, turn.number, seen);
     const answer = shortForm(turn.answer, turn.number, seen);
     const form = { number: turn.number, question, answer, tokens: counter.count(question) + counter.count(answer) };
-    if (form.tokens > turn.tokens * (1 - SAVED_SHARE_MIN)) continue;
+    const isSame = question === turn.question && answer === turn.answer;
+    if (isSame || form.tokens > turn.tokens * (1 - SAVED_SHARE_MIN)) continue;
     short.push(form);
     tokens -= turn.tokens - form.tokens;
   }

@@ -41,7 +41,7 @@ export async function recall(
   if (question.history || (session.summarizedTurns === 0 && shortened.length === 0))
     return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
-  const asked = shortened.filter((turn) => asksFor(question.question, wanted.query, turn, stages.words));
+  const asked = shortened.filter((turn) => asksFor(question.question, turn, stages.words));
   const kept = session.entities.filter(({ name }) => KINDS[name]?.test(question.question));
   const expanded = [...kept, ...asked.map(({ number: turn }) => ({ turn }))]
     .map(({ turn }) => turn)
@@ -104,9 +104,9 @@ async function nearest(
 }
 
 /** By its kind ("the table"), or by a word that stands in the reference's hint. */
-function asksFor(question: string, query: string, turn: Turn, words: Words): boolean {
+function asksFor(question: string, turn: Turn, words: Words): boolean {
   const references = referencesIn(`${turn.question}\n${turn.answer}`);
-  const wanted = words.ofQuery(query);
+  const wanted = words.ofQuery(question);
   return references.some(
     ({ kind, hint }) => KINDS[kind]?.test(question) || words.ofQuery(hint).intersection(wanted).size > 0,
   );

@@ -9,7 +9,7 @@ const HINT_CHARACTERS_MAX = 60;
 const CODE = /^```([^\n`]{0,40})\n([\s\S]*?)^```[^\n]*$/gm;
 const TABLE = /(?:^[ \t]*\|[^\n]*\|[ \t]*(?:\n|$))+/gm;
 const BLOCK_QUOTE = /(?:^>[^\n]*(?:\n|$))+/gm;
-const QUOTATION = /[“「]([^”」]{200,20000})[”」]|"([^"\n]{200,20000})"/g;
+const QUOTATION = /[“「][^“「”」]{200,20000}[”」]|"[^"\n]{200,20000}"/g;
 
 /** The kinds of bulk that a reference names, by the words with which a reader asks for them. */
 export const KINDS: Readonly<Record<string, RegExp>> = {

@@ -1,7 +1,7 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { Race } from "../race.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
-import { cutToTokens } from "./budget.ts";
+import { cutToTokens, MESSAGE_TOKENS } from "./budget.ts";
 import { factsOf, line, outlineOf, READER } from "./extract.ts";
 import { instruct } from "./instruct.ts";
 import { shortForm } from "./short-form.ts";
@@ -39,18 +39,21 @@ export async function summarize(
 }
 
 async function byModel(
-  { instructed: model, settings }: Stages,
+  stages: Stages,
   session: Session,
   turns: readonly Turn[],
   tokensMax: number,
   call: CallOptions,
 ): Promise<Summary | null> {
+  const { instructed: model, settings, counter } = stages;
   if (!model || !settings.summarizeByModel) return null;
   const told = turns.map(({ number, question, answer }) => {
     return `Turn ${number}\nReader: ${shortForm(question, number)}\nAnswer: ${shortForm(answer, number)}`;
   });
   const text = [`Record so far: ${session.summary || "nothing yet"}`, ...told].join("\n\n");
-  const request = { instructions: INSTRUCTIONS, text, maxOutputTokens: tokensMax + FACTS_TOKENS };
+  const maxOutputTokens = tokensMax + FACTS_TOKENS;
+  const room = stages.model.contextTokensMax - maxOutputTokens - counter.count(INSTRUCTIONS) - 3 * MESSAGE_TOKENS;
+  const request = { instructions: INSTRUCTIONS, text: cutToTokens(text, room, counter), maxOutputTokens };
   const race = new Race("compact", call.signal, (settings.limitsMs.compact ?? 5000) * MODEL_TIME_SHARE);
   try {
     const reply = await race.against(instruct(model, request, race));

@@ -34,7 +34,7 @@ export function countPieces(text: string, count: (piece: string) => number): num
     let end = Math.min(start + PIECE_MAX, text.length);
     const isWhole = end === text.length;
     // Behind a space nothing is joined; else between characters, never within one.
-    const space = isWhole ? -1 : text.lastIndexOf(" ", end);
+    const space = isWhole ? -1 : start + text.slice(start, end).lastIndexOf(" ");
     if (space > start) end = space;
     else if (!isWhole && /[\ud800-\udbff]/.test(text.charAt(end - 1))) end--;
     tokens += count(text.slice(start, end)) + (isWhole ? 0 : 1);

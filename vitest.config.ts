@@ -23,6 +23,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      { test: { ...common, name: "sessions", include: ["test/slow/sessions.test.ts"], hookTimeout: 120_000 } },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
     ],
   },

@@ -17,6 +17,8 @@ import { search } from "./search.ts";
 import { beginTurn } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
+const unrecorded = { instead: "the question was not recorded before its answer", value: undefined };
+
 /**
  * One question through the ten steps.
  *
@@ -54,7 +56,7 @@ export async function* ask(
         : null;
     const hit = cached?.hit;
     if (hit) {
-      await run.must("session", () => recorded);
+      await run.may("save", () => recorded, unrecorded);
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
@@ -76,7 +78,7 @@ export async function* ask(
       const past = await run.may("prompt", (call) => recall(stages, question, session, wanted, call), bare(session));
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, past, best));
       answer.ledger = prompt.ledger;
-      await run.must("session", () => recorded);
+      await run.may("save", () => recorded, unrecorded);
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 

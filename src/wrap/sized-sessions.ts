@@ -3,7 +3,7 @@ import type { SessionChange, SessionStore } from "../ports/session-store.ts";
 
 /** What a session may hold, whichever store keeps it. Texts in characters. */
 export const SESSION_LIMITS = {
-  text: 1_000_000,
+  text: 10_000_000,
   summary: 100_000,
   entities: 1000,
   entityName: 200,

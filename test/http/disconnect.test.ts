@@ -65,7 +65,7 @@ async function expectTornDown(leftAt: () => number): Promise<void> {
 }
 
 async function storedTurn(sessionId: string) {
-  await until("the turn is stored", async () => (await served.ragline.readSession(sessionId)) !== null);
+  await until("the turn is stored", async () => (await served.ragline.readSession(sessionId))?.turnCount === 1);
   const session = await served.ragline.readSession(sessionId);
   expect(session?.turnCount).toBe(1);
   return session?.turns[0];

@@ -45,6 +45,7 @@ test("every route is there, with a summary", () => {
       "GET /v1/documents/{id}",
       "DELETE /v1/documents/{id}",
       "GET /v1/sessions/{id}",
+      "GET /v1/sessions/{id}/turns",
       "DELETE /v1/sessions/{id}",
       "GET /v1/status",
       "GET /healthz",

@@ -24,8 +24,8 @@ describe("session", () => {
   test.each([
     ["fails", fails, "dependency_failed"],
     ["hangs", hang, "dependency_timeout"],
-  ])("a store that %s: ask rejects before anything has begun", async (_, load, code) => {
-    await expect(askAll(fakeStages(withSessions({ load })))).rejects.toMatchObject({ code, step: "session" });
+  ])("a store that %s: ask rejects before anything has begun", async (_, begin, code) => {
+    await expect(askAll(fakeStages(withSessions({ begin })))).rejects.toMatchObject({ code, step: "session" });
   });
 });
 

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { RedisSessionOptions } from "../../src/adapters/session-store/redis.ts";
 import { until } from "./calls.ts";
@@ -68,9 +69,14 @@ export function accepts(port: number): Promise<boolean> {
 export async function startRedis(options: readonly string[] = [], program = "redis-server"): Promise<RedisServer> {
   const folder = temporaryFolder();
   const port = await freePort();
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder.path, "--save", "", "--appendonly", "yes"];
+  const place = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder.path];
+  const durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+  // Sentinels keep what they learn in a file of their own.
+  const file = folder.file("sentinel.conf");
+  if (program === "redis-sentinel") writeFileSync(file, "");
+  const args = program === "redis-sentinel" ? [file, ...place] : [...place, ...durable];
   const start = () => {
-    const child = spawn(program, [...args, "--appendfsync", "always", ...options], { stdio: "ignore" });
+    const child = spawn(program, [...args, ...options], { stdio: "ignore" });
     const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
     return { child, gone };
   };

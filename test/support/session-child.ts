@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
@@ -27,9 +26,9 @@ async function converse(lane: number): Promise<void> {
   for (let i = 0; ; i++) {
     const one = turn({ requestId: `${lane}-${i}`, answer: "답" });
     await begin(store, id, one);
-    writeSync(1, `b ${one.requestId}\n`);
+    process.stdout.write(`b ${one.requestId}\n`);
     await store.finish(SCOPE, id, one, call());
-    writeSync(1, `f ${one.requestId}\n`);
+    process.stdout.write(`f ${one.requestId}\n`);
   }
 }
 

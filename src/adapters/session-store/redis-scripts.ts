@@ -58,7 +58,8 @@ export const BEGIN = script(`
 local id, asked, turnsMax, leaseMs, ttlMs, pendingMax = unpack(ARGV)
 local before = view(tonumber(turnsMax))
 if not before[2][1] then
-  redis.call('HSET', key, 'version', now, 'replacedVersion', now, 'summary', '', 'summarizedTurns', 0, 'entities', '[]',
+  local first = string.format('%.0f', time[1] * 1000000 + time[2])
+  redis.call('HSET', key, 'version', first, 'replacedVersion', first, 'summary', '', 'summarizedTurns', 0, 'entities', '[]',
     'turnCount', 0, 'totalTokens', 0, 'pending', '')
 end
 for _, other in ipairs(pendingIds()) do

@@ -13,7 +13,7 @@ export const ORIGINALS = `SELECT number, request_id AS requestId, question, quer
   FROM turns WHERE session = ${ROW} AND number IN (SELECT value FROM json_each(?4)) ORDER BY number`;
 export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session WHERE ${HERE} AND recall_model = ?4`;
 
-/** ?4 now, in milliseconds: the version begins with it, so that it also grows over a deletion. */
+/** ?4 now, in microseconds: the version begins with it, so that it also grows over a deletion. */
 export const CREATE = `INSERT INTO sessions (tenant, collection, id, version, replaced_version) VALUES (?1, ?2, ?3, ?4, ?4)
   ON CONFLICT DO NOTHING`;
 /** ?4 request id. */

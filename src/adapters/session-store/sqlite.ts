@@ -30,6 +30,8 @@ type PendingRow = Omit<PendingTurn, "status"> & { readonly expiresAt: number };
 
 /** Conversations in the embedded database: read on this thread, written by the database's writer. */
 export function createSqliteSessionStore(database: Database, options: SqliteSessionOptions): SessionStore {
+  // The writer's thread takes some 100 ms to start: not the first question's.
+  database.write([]).catch(() => undefined);
   const load = (scope: Scope, id: string, turnsMax: number): Session => {
     const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id));
     if (!row) return emptySession(id);
@@ -52,7 +54,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const record = async (key: Key, { requestId, question, tokens }: Parameters<SessionStore["begin"]>[2]) => {
     const now = Date.now();
     const written = await database.write([
-      { sql: sql.CREATE, values: [...key, now] },
+      { sql: sql.CREATE, values: [...key, now * 1000] },
       { sql: sql.KEEP_ABANDONED, values: [...key, now] },
       { sql: sql.COUNT_ABANDONED, values: [...key, now] },
       { sql: sql.DROP_ABANDONED, values: [...key, now] },

@@ -1,0 +1,139 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
+import type { SessionStore } from "../../src/ports/session-store.ts";
+import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "../contract/session-store.ts";
+import { call, SCOPE, sleep, until } from "../support/calls.ts";
+import { killSuite } from "../support/kill-suite.ts";
+import { freePort, type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
+import { append, turn } from "../support/sessions.ts";
+
+const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
+
+killSuite(200);
+
+/** Says a turn again and again until the store takes it. @returns how long that took, ms */
+async function insisting(store: SessionStore, id: string): Promise<number> {
+  const startedAt = performance.now();
+  const one = turn();
+  await until(
+    "the turn is stored",
+    () =>
+      append(store, id, one).then(
+        () => true,
+        () => false,
+      ),
+    15_000,
+  );
+  return performance.now() - startedAt;
+}
+
+/** Turns before, across and after the loss of a master: all that were acknowledged are there. */
+async function survivesFailover(store: SessionStore, killMaster: () => Promise<void>): Promise<void> {
+  for (let i = 0; i < 5; i++) await append(store, "failover", turn());
+  await sleep(1500);
+  await killMaster();
+  const gapMs = await insisting(store, "failover");
+  console.info(`writes stood still for ${Math.round(gapMs)} ms`);
+  for (let i = 0; i < 5; i++) await append(store, "failover", turn());
+  const { turnCount, pending } = await store.load(SCOPE, "failover", 100, call());
+  expect({ turnCount, pending }).toEqual({ turnCount: 11, pending: [] });
+}
+
+describe.skipIf(redisMissing !== null)("Sentinel", () => {
+  let servers: RedisServer[] = [];
+  const sentinels: RedisServer[] = [];
+  let url = "";
+
+  beforeAll(async () => {
+    const master = await startRedis();
+    const replicaOf = ["--replicaof", "127.0.0.1", `${master.port}`, "--repl-ping-replica-period", "1"];
+    servers = [master, await startRedis(replicaOf), await startRedis(replicaOf)];
+    const monitor = ["SENTINEL", "MONITOR", "mymaster", "127.0.0.1", `${master.port}`, "2"];
+    for (let i = 0; i < 3; i++) {
+      const sentinel = await startRedis([], "redis-sentinel");
+      sentinel.cli(...monitor);
+      sentinel.cli("SENTINEL", "SET", "mymaster", "down-after-milliseconds", "500");
+      sentinel.cli("SENTINEL", "SET", "mymaster", "failover-timeout", "2000");
+      sentinels.push(sentinel);
+    }
+    const known = (sentinel: RedisServer) => sentinel.cli("INFO", "sentinel");
+    await until(
+      "the sentinels know all",
+      () => sentinels.every((one) => /slaves=2,sentinels=3/.test(known(one))),
+      30_000,
+    );
+    url = `redis://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  });
+  afterAll(async () => {
+    for (const one of [...sentinels, ...servers]) await one.close();
+  });
+
+  const open = () => openRedisSessionStore({ ...redisOptions(url), topology: "sentinel", ...limits });
+  sessionStoreContract("redis behind sentinels", async () => {
+    const store = await open();
+    return { store, close: async () => store.close?.() };
+  });
+
+  test("the master is killed: another takes over, and nothing acknowledged is lost", { timeout: 60_000 }, async () => {
+    const store = await openRedisSessionStore({ ...redisOptions(url), topology: "sentinel", timeoutMs: 400 });
+    await survivesFailover(store, async () => servers[0]?.kill());
+    await store.close?.();
+  });
+});
+
+describe.skipIf(redisMissing !== null)("Cluster", () => {
+  const nodes: RedisServer[] = [];
+  let url = "";
+
+  beforeAll(async () => {
+    for (let i = 0; i < 6; i++) {
+      const options = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-node-timeout",
+        "500",
+        "--cluster-port",
+        `${await freePort()}`,
+      ];
+      nodes.push(await startRedis(options));
+    }
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    execFileSync("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"]);
+    await until(
+      "the cluster is well",
+      () => nodes.every((node) => node.cli("CLUSTER", "INFO").includes("cluster_state:ok")),
+      30_000,
+    );
+    await sleep(3000);
+    url = `redis://${addresses.slice(0, 3).join(",")}`;
+  });
+  afterAll(async () => {
+    for (const one of nodes) await one.close();
+  });
+
+  sessionStoreContract("redis cluster", async () => {
+    const store = await openRedisSessionStore({ ...redisOptions(url), topology: "cluster", ...limits });
+    return { store, close: async () => store.close?.() };
+  });
+
+  test("a master is killed: its replica takes over, and nothing acknowledged is lost", {
+    timeout: 60_000,
+  }, async () => {
+    const store = await openRedisSessionStore({ ...redisOptions(url), topology: "cluster", timeoutMs: 400 });
+    await append(store, "failover-probe", turn());
+    const slot = Number(nodes[0]?.cli("CLUSTER", "KEYSLOT", "test:acme:handbook:failover"));
+    const master = nodes.find((node) => owns(node.cli("CLUSTER", "NODES"), slot));
+    await survivesFailover(store, async () => master?.kill());
+    await store.close?.();
+  });
+});
+
+/** Whether the node that printed this owns the slot. */
+function owns(listing: string, slot: number): boolean {
+  const ranges = /myself,master .*?connected (.*)/.exec(listing)?.[1]?.split(" ") ?? [];
+  return ranges.some((range) => {
+    const [from = Number.NaN, to = from] = range.split("-").map(Number);
+    return from <= slot && slot <= to;
+  });
+}

@@ -53,7 +53,7 @@ export function carryOver(question: string, turns: readonly Exchange[]): string 
     .filter(({ weight }) => weight >= floor)
     .slice(0, HANGUL.test(question) ? CARRIED_MAX.korean : CARRIED_MAX.other)
     .sort((a, b) => a.turn - b.turn);
-  return [...carried.map(({ term }) => term.word), question].join(" ");
+  return [...carried.map(({ term }) => term.written), question].join(" ");
 }
 
 interface Weighed {

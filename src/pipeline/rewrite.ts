@@ -1,6 +1,8 @@
 import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { languageOf } from "../text/language.ts";
+import { held, termsOf } from "../text/terms.ts";
+import { searchTokens } from "../text/tokens.ts";
 import type { CallOptions, Session } from "../types.ts";
 import { carryOver, standsAlone } from "./carry-over.ts";
 import { instruct } from "./instruct.ts";
@@ -32,7 +34,8 @@ export function rewriteByRules(stages: Stages, question: Question, session: Sess
 
 /**
  * Step 2: a standalone query for a follow-up, written by the language model where one follows instructions, else by rules.
- * Rejects with `dependency_failed` where the model's is empty, longer than three times what it was allowed, or in another language.
+ * Rejects with `dependency_failed` where the model's is empty, longer than three times what it was allowed, in
+ * another language, or without any word that the reader used.
  */
 export async function rewrite(
   stages: Stages,
@@ -48,7 +51,7 @@ export async function rewrite(
   const text = [...turns, `Last question: ${question.question}`].join("\n");
   const prompt = { instructions: INSTRUCTIONS, text, maxOutputTokens: OUTPUT_TOKENS_MAX };
   const query = cleaned(await instruct(model, prompt, call));
-  checkQuery(query, question.question, stages.counter);
+  checkQuery(query, question.question, session, stages.counter);
   return { query, standalone: true };
 }
 
@@ -67,10 +70,15 @@ function cleaned(text: string): string {
     .trim();
 }
 
-function checkQuery(query: string, question: string, counter: TokenCounter): void {
+function checkQuery(query: string, question: string, session: Session, counter: TokenCounter): void {
   const reject = (fault: string) => new RaglineError("dependency_failed", `The rewritten question ${fault}.`);
   if (query === "") throw reject("is empty");
   if (counter.count(query) > 3 * OUTPUT_TOKENS_MAX) throw reject("is longer than three times its limit");
+  // A model that answers instead of rewriting: its words are not the reader's.
+  const tokens = new Set(
+    [question, ...session.turns.map((turn) => turn.question)].flatMap((said) => searchTokens(said)),
+  );
+  if (!termsOf(query).some((term) => held(term, tokens) > 0)) throw reject("holds no word of the reader's");
   const [asked, written] = [languageOf(question), languageOf(query)];
   if (asked !== "other" && written !== asked) throw reject("is in another language");
 }

@@ -9,7 +9,7 @@ export interface Exchange {
 const REFERS_BACK_EN =
   /^(and|but|so|then|also|what about|how about|why|really)\b|\b(it|its|they|them|their|theirs|this|that|these|those|there|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
 const REFERS_BACK_KO =
-  /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)|(^|\s)(그|이|저)(것|거|건|게|걸|때|중|경우|곳|분|들)?(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(은|는|도)요\s*\?*$/;
+  /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)|(^|\s)(그|이|저)(것|거|건|게|걸|때|중|경우|곳|분|들)?(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**

@@ -1,6 +1,7 @@
 import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
+import type { TokenCorrection } from "./ports/token-counter.ts";
 import type { Degradation, ScoredPassage, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
@@ -35,6 +36,12 @@ export interface Status {
   readonly passages: number;
   /** What each stage runs on, by step; the embedded defaults are named for what they are. */
   readonly stages: Readonly<Record<string, string>>;
+  /** How prompts are counted, and by what the endpoint's own counts have corrected that, by script. */
+  readonly tokens: {
+    readonly model: string;
+    readonly counter: string;
+    readonly corrections: readonly TokenCorrection[];
+  };
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
   /** How text and vectors are fused in it. */

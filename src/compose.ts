@@ -12,7 +12,10 @@ import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
+import { createBytesCounter } from "./adapters/token-counter/bytes.ts";
+import { createEncodingCounter } from "./adapters/token-counter/encoding.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
+import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
@@ -20,7 +23,9 @@ import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
+import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import { corrected } from "./wrap/corrected.ts";
 import { remembered } from "./wrap/remembered.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
@@ -49,6 +54,7 @@ export async function compose(config: Config): Promise<Composition> {
     return opened;
   };
   const embedder = chooseEmbedder(config.embed);
+  const model = chooseModel(config.generate, embedder);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -60,8 +66,10 @@ export async function compose(config: Config): Promise<Composition> {
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
-    model: chooseModel(config.generate, embedder),
-    counter: remembered(await createO200kCounter()),
+    model,
+    instructed: config.generate.use === "extractive" ? null : model,
+    counter: await chooseCounter(config),
+    chunkCounter: remembered(await createO200kCounter()),
     words: createWords(),
     settings: settings(config),
   };
@@ -125,6 +133,20 @@ function chooseModel(config: Config["generate"], embedder: Embedder): LanguageMo
   }
 }
 
+/** OpenAI's models since GPT-4o. */
+const O200K_MODELS = /^(?:chatgpt-4o|gpt-4o|gpt-4\.|gpt-5|gpt-oss|o[1-9])/;
+
+async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter> {
+  if (prompt.tokenizerFile !== undefined) {
+    return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
+  }
+  const isO200k = generate.use === "extractive" || O200K_MODELS.test(generate.model.replace(/^.*\//, ""));
+  const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
+  if (name === "bytes") return corrected(createBytesCounter(), true);
+  const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);
+  return corrected(remembered(await exact), false);
+}
+
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */
 function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
@@ -151,7 +173,8 @@ function settings(config: Config): Settings {
       retries: generate.retries,
     },
     rawTurns: session.turns,
-    rewriteFollowUps: rewrite.use === "rules",
+    rewriteFollowUps: rewrite.use !== "none",
+    rewriteByModel: rewrite.use === "model",
     cacheServes: cache.use !== "none" && cache.mode === "on",
     top: search.top,
     keep: rerank.keep,
@@ -161,6 +184,7 @@ function settings(config: Config): Settings {
     preRotTokens: prompt.preRotTokens,
     expectedOutputTokens: prompt.expectedOutputTokens,
     system: prompt.system ?? null,
+    summarizeByModel: compact.summary === "model",
     compactStartRatio: compact.startRatio,
     compactTargetRatio: compact.targetRatio,
     fingerprint: fingerprint({ rewrite, embed, search, rerank, prompt, generate }),

@@ -64,6 +64,17 @@ const session = z.discriminatedUnion("use", [
 
 const rewrite = z.discriminatedUnion("use", [
   z.strictObject({
+    use: z
+      .literal("model")
+      .describe(
+        "`model`: the language model of `generate` makes a follow-up stand alone; where that only quotes, rules do.",
+      ),
+    timeoutMs: milliseconds(
+      1500,
+      "Limit; after it rules rewrite the question. The question as asked is searched meanwhile.",
+    ),
+  }),
+  z.strictObject({
     use: z.literal("rules").describe("`rules`: carries the last question's words over to a follow-up."),
     timeoutMs: milliseconds(500, "Limit; after it the question is searched as it is."),
   }),
@@ -145,7 +156,17 @@ const rerank = z.discriminatedUnion("use", [
 ]);
 
 const prompt = z.strictObject({
-  counter: z.literal("o200k_base").default("o200k_base").describe("The tokenizer that counts."),
+  counter: z
+    .enum(["auto", "o200k_base", "cl100k_base", "p50k_base", "r50k_base", "bytes"])
+    .default("auto")
+    .describe(
+      "The tokenizer that counts. `auto`: by the model's name; for models it does not know a bound, `bytes`, which the endpoint's own counts then lower. All but `o200k_base` and `bytes` need `npm install gpt-tokenizer`.",
+    ),
+  tokenizerFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The model's `tokenizer.json`, to count exactly. Needs `npm install @huggingface/tokenizers`."),
   preRotTokens: z
     .int()
     .min(256)
@@ -245,7 +266,13 @@ export const configSchema = z
     compact: z.strictObject({
       startRatio: z.number().min(0.1).max(1).default(0.75).describe("Starts at this share of the history budget."),
       targetRatio: z.number().min(0.05).max(1).default(0.3).describe("Shrinks to this share."),
-      timeoutMs: milliseconds(5000, "Limit; the next turn tries again."),
+      summary: z
+        .enum(["model", "rules"])
+        .default("model")
+        .describe(
+          "Who summarises older turns: the language model of `generate`, or, where it only quotes or fails, rules.",
+        ),
+      timeoutMs: milliseconds(20_000, "Limit; the next turn tries again."),
     }),
     server,
     ingest,

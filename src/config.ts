@@ -9,7 +9,7 @@ export { COLLECTION_NAME, type Config, type ConfigInput, configSchema } from "./
 
 const DEFAULT_USE: Readonly<Record<string, string>> = {
   session: "sqlite",
-  rewrite: "rules",
+  rewrite: "model",
   cache: "sqlite",
   embed: "static",
   search: "sqlite",

@@ -127,7 +127,7 @@ export class Ragline {
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
-    const report = await ingest(sources, this.#ingestStages(), {
+    const report = await ingest(sources, this.#ingestStages, {
       scope,
       prune,
       chunk: this.#chunkOptions(),
@@ -153,7 +153,7 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
-    await watch(paths, this.#ingestStages(), {
+    await watch(paths, this.#ingestStages, {
       scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
@@ -191,7 +191,7 @@ export class Ragline {
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });
-    const added = await ingestDocument(source, this.#ingestStages(), options);
+    const added = await ingestDocument(source, this.#ingestStages, options);
     if (added.changed) this.#noteChange(scope, added.passages);
     return { id: source.id, ...added };
   }
@@ -285,8 +285,9 @@ export class Ragline {
     await this.#composed.close();
   }
 
-  #ingestStages() {
-    return { ...this.#stages, reader: this.#reader };
+  get #ingestStages() {
+    const { embedder, index, chunkCounter: counter } = this.#stages;
+    return { embedder, index, counter, reader: this.#reader };
   }
 
   /** Fusion is learned again in the background, once so much has changed. */

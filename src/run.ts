@@ -131,7 +131,8 @@ export class Run {
   #degrade<T>(step: Step, thrown: unknown, fallback: { readonly instead: string; readonly value: T }): T {
     const error = toRaglineError(thrown, step);
     this.#onFailure(error);
-    this.degraded.push({ step, reason: error.code, instead: fallback.instead });
+    const known = this.degraded.some((one) => one.step === step && one.instead === fallback.instead);
+    if (!known) this.degraded.push({ step, reason: error.code, instead: fallback.instead });
     return fallback.value;
   }
 

@@ -32,6 +32,7 @@ export function describe(
       prompt: `counted by ${counter.name}`,
       generate: model.model,
     },
+    tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
   };
 }
 

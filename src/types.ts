@@ -266,7 +266,23 @@ export interface TokenLedger {
   readonly question: number;
   /** The assembled prompt, counted whole. */
   readonly total: number;
-  readonly leftOut: readonly { readonly part: "history" | "context"; readonly what: string; readonly tokens: number }[];
+  /** What history is made of; a rung that did not act is absent. */
+  readonly rungs: readonly HistoryRung[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** One way of keeping a conversation within its budget: turns as they were said, shortened, summarised, or loaded again. */
+export interface HistoryRung {
+  readonly rung: "raw" | "compaction" | "summary" | "recall";
+  /** How many turns it stands for. */
+  readonly turns: number;
+  readonly tokens: number;
+}
+
+export interface LeftOut {
+  readonly part: "history" | "context";
+  readonly what: string;
+  readonly tokens: number;
 }
 
 export type FinishReason = "stop" | "length" | "content_filter" | "no_answer";

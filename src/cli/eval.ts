@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { compose } from "../compose.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { type Evaluation, evaluate, type Retrieved } from "../eval/run.ts";
-import { type CorpusEntry, readCorpus, readSet } from "../eval/sets.ts";
+import { type CorpusEntry, readConversations, readCorpus, readSet } from "../eval/sets.ts";
 import { createFusionLearner } from "../fusion/keep.ts";
 import { createBreather } from "../ingest/breather.ts";
 import { embedQuery } from "../pipeline/embed.ts";
@@ -14,6 +14,7 @@ import type { Stages } from "../pipeline/stages.ts";
 import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
+import { evaluateConversations, printConversations } from "./eval-conversations.ts";
 import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
@@ -25,6 +26,7 @@ export interface EvalOptions {
   readonly titles: boolean;
   readonly limit?: number;
   readonly json?: true;
+  readonly conversations?: true;
 }
 
 const SCOPE: Scope = { tenant: "eval", collection: "eval", groups: [] };
@@ -36,7 +38,8 @@ const BATCH = 64;
  */
 export async function evalCommand(configFile: string | undefined, folder: string, options: EvalOptions): Promise<void> {
   const { corpus, queries, qrels, field, limit } = options;
-  const set = await readSet(folder, { corpus, queries, qrels, field });
+  const files = { corpus, queries, qrels, field };
+  const set = options.conversations ? await readConversations(folder, files) : await readSet(folder, files);
   const temporary = await mkdtemp(join(tmpdir(), "ragline-eval-"));
   const { stages, close } = await compose(withFile(loadConfig(configFile), join(temporary, "eval.db")));
   const stop = stopSignal();
@@ -44,6 +47,14 @@ export async function evalCommand(configFile: string | undefined, folder: string
     const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
     await stages.index.warm?.(SCOPE, stop);
     await createFusionLearner(stages, createBreather()).learn(SCOPE, stop);
+    if ("conversations" in set) {
+      const { conversations } = set;
+      const asked = conversations.slice(0, limit);
+      const result = await evaluateConversations(stages, SCOPE, asked, stop.signal, progress(asked.length));
+      printConversations(nameOf(folder, options), passages, result);
+      if (options.json) console.log(JSON.stringify(result));
+      return;
+    }
     const asked = { ...set, queries: set.queries.slice(0, limit) };
     const evaluation = await evaluate(
       asked,

@@ -122,6 +122,7 @@ function program(): Command {
     .option("--field <name>", "field of a question to search for", "text")
     .option("--no-titles", "leave titles out of the index")
     .addOption(new Option("--limit <n>", "ask only the first n questions").argParser(wholeNumber(1, 1_000_000)))
+    .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
     .option("--json", "print one JSON object on the last line")
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
 

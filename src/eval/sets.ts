@@ -57,6 +57,48 @@ export async function readSet(folder: string, files: SetFiles = {}): Promise<Eva
   return { name: basename(resolve(folder)), queries: judged, corpusFile: resolve(folder, corpus) };
 }
 
+/** A conversation up to a question that has judgements. */
+export interface Conversation extends EvalQuery {
+  readonly history: readonly { readonly role: "user" | "assistant"; readonly content: string }[];
+  /** The question made to stand alone by the set's authors. */
+  readonly rewrite: string;
+}
+
+/** Reads a set of conversations: like `readSet`, with each question's `history` [{role, content}] and its `rewrite`. */
+export async function readConversations(
+  folder: string,
+  files: SetFiles = {},
+): Promise<{ readonly conversations: readonly Conversation[]; readonly corpusFile: string }> {
+  const { corpus = "corpus.jsonl", queries = "queries.jsonl", qrels = "qrels.tsv" } = files;
+  const judgements = await readJudgements(resolve(folder, qrels));
+  const conversations: Conversation[] = [];
+  for await (const { id, record, place } of readRecords(resolve(folder, queries))) {
+    const grades = judgements.get(id);
+    if (!grades) continue;
+    const text = textOf(record, "text", place);
+    conversations.push({
+      id,
+      text,
+      grades,
+      history: historyOf(record, place),
+      rewrite: textOf(record, "rewrite", place),
+    });
+  }
+  return { conversations, corpusFile: resolve(folder, corpus) };
+}
+
+function historyOf({ history }: Readonly<Record<string, unknown>>, place: string): Conversation["history"] {
+  const isMessage = (value: unknown): value is Conversation["history"][number] =>
+    typeof value === "object" &&
+    value !== null &&
+    "role" in value &&
+    (value.role === "user" || value.role === "assistant") &&
+    "content" in value &&
+    typeof value.content === "string";
+  if (Array.isArray(history) && history.every(isMessage)) return history;
+  throw new RaglineError("request_invalid", `${place} has no messages {role, content} under "history".`);
+}
+
 /** Reads `corpus.jsonl` {id, title?, text} line by line; its memory does not grow with the corpus. Or a SQuAD file, whole. */
 export async function* readCorpus(file: string): AsyncGenerator<CorpusEntry> {
   if (isSquad(file)) {

@@ -68,6 +68,13 @@ const end = z.object({
       context: z.int(),
       question: z.int(),
       total: z.int(),
+      rungs: z.array(
+        z.object({
+          rung: z.enum(["raw", "compaction", "summary", "recall"]),
+          turns: z.int(),
+          tokens: z.int(),
+        }),
+      ),
       leftOut: z.array(z.object({ part: z.enum(["history", "context"]), what: z.string(), tokens: z.int() })),
     })
     .nullable(),
@@ -159,6 +166,11 @@ export const statusSchema = z.object({
     weights: z.record(z.string(), z.object({ uncovered: z.number(), covered: z.number(), questions: z.int() })),
   }),
   stages: z.record(z.string(), z.string()),
+  tokens: z.object({
+    model: z.string(),
+    counter: z.string(),
+    corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
+  }),
   saves: z.object({ failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

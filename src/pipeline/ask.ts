@@ -1,15 +1,17 @@
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
+import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
-import { CheckedText } from "./generate.ts";
-import { INSTEAD } from "./instead.ts";
+import { CheckedText, learnCounts } from "./generate.ts";
+import { bare, INSTEAD, searchOrder } from "./instead.ts";
 import { assemblePrompt } from "./prompt.ts";
+import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
-import { rewrite } from "./rewrite.ts";
+import { needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
 import { search } from "./search.ts";
 import { beginTurn } from "./session.ts";
@@ -30,13 +32,19 @@ export async function* ask(
   const { settings } = stages;
   const answer: Answer = unfinished(question);
   const { session, recorded } = await run.must("session", (call) => beginTurn(stages, question, call));
+  const find = async (query: string) => {
+    const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), INSTEAD.embed);
+    const searched = (call: CallOptions) => search(stages, question, query, vector, call);
+    return { vector, found: await run.must("search", searched, settings.searchRetries) };
+  };
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
 
-    const asked = await run.may("rewrite", () => rewrite(stages, question, session), {
-      instead: "the question as it was asked",
-      value: { query: question.question, standalone: false },
+    const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
+    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
+      instead: "rewritten by rules",
+      value: rewriteByRules(stages, question, session),
     });
     answer.query = asked.query;
 
@@ -54,24 +62,16 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const embed = (call: CallOptions) => embedQuery(stages, question.scope, answer.query, call);
-      const vector = await run.may("embed", embed, INSTEAD.embed);
-      const found = await run.must(
-        "search",
-        (call) => search(stages, question, answer.query, vector, call),
-        settings.searchRetries,
-      );
+      const early = await stillFits(ahead, question.question, asked.query, stages.words);
+      const { vector, found } = early ?? (await find(asked.query));
       const keep = question.top ?? settings.keep;
-      const inOrder = found.slice(0, keep);
-      const best = stages.reranker
-        ? await run.may("rerank", (call) => rerank(stages, answer.query, found, keep, call), {
-            instead: "kept the order of search",
-            value: inOrder,
-          })
-        : inOrder;
-      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, answer.query, session, best));
+      const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
+      const inOrder = searchOrder(found, keep);
+      const best = stages.reranker ? await run.may("rerank", ranked, inOrder) : inOrder.value;
+      const wanted = { query: asked.query, vector };
+      const past = await run.may("prompt", (call) => recall(stages, question, session, wanted, call), bare(session));
+      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, past, best));
       answer.ledger = prompt.ledger;
-      await run.may("save", () => recorded, INSTEAD.record);
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
 
@@ -80,6 +80,7 @@ export async function* ask(
       for await (const delta of run.stream("generate", open, settings.generateLimits)) {
         const text = checked.take(delta);
         if (text) {
+          if (answer.text === "") await run.may("save", () => recorded, INSTEAD.record);
           answer.firstTextMs ??= run.elapsedMs();
           answer.text += text;
           yield { type: "text-delta", text };
@@ -87,6 +88,7 @@ export async function* ask(
         if (delta.type === "end") {
           answer.finishReason = delta.finishReason;
           answer.usage = delta.usage ?? null;
+          learnCounts(stages, prompt.request, delta.usage);
         } else if (checked.tooLong) {
           answer.finishReason = "length";
           break;

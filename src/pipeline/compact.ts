@@ -1,76 +1,157 @@
-import type { CallOptions, Session, Turn } from "../types.ts";
+import type { SessionChange } from "../ports/session-store.ts";
+import type { CallOptions, Session, ShortTurn, Turn } from "../types.ts";
 import type { Answer } from "./answer.ts";
+import { budgetOf, MESSAGE_TOKENS } from "./budget.ts";
+import { shortForm } from "./short-form.ts";
 import type { Question, Stages } from "./stages.ts";
+import { summarize } from "./summarize.ts";
 
-/** All turns that are not summarised yet: a dozen or so, unless earlier attempts failed. */
-const TURNS_MAX = 1_000_000;
-const SUMMARY_CHARACTERS_MAX = 1200;
-const LINE_CHARACTERS_MAX = 160;
-/** Turns that stay raw whatever their size. */
+/** Turns that stay as they are whatever their size. */
 const RAW_TURNS_MIN = 2;
-/** History's part of the prompt, see `prompt.ts`. */
-const HISTORY_SHARE = 0.3;
+/** The summary's part of the history budget. */
+const SUMMARY_SHARE = 0.1;
+/** Commits a run may try: a backlog is worked off in as many pieces, and whoever is overtaken looks again. */
+const ATTEMPTS_MAX = 4;
+/** Turns in one piece. */
+const PIECE_TURNS_MAX = 32;
+/** A short form that saves less is not worth a reference. */
+const SAVED_SHARE_MIN = 0.2;
+/** Characters of a turn that its recall vector stands for. */
+const EMBEDDED_CHARACTERS_MAX = 2000;
 
 /** Whether a conversation has grown enough for `compact` to look at it: `session` as it was before this answer. */
 export function hasGrown(stages: Stages, session: Session, answer: Answer): boolean {
-  return isLong(stages, session.turns.length + 1, tokensOf(session.turns) + answer.tokens);
+  return isLong(stages, unsummarized(session) + 1, tokensOf(session) + answer.tokens);
 }
 
 /**
- * Step 10: shrinks a conversation whose raw turns fill more than `compactStartRatio` of the history budget to
- * `compactTargetRatio`, or that has more than twice `rawTurns` of them to `rawTurns`, by moving the oldest turns into the
- * summary, a line each. Commits only if nobody changed the session meanwhile; otherwise the next turn tries again.
+ * Step 10: shrinks a conversation that fills more than `compactStartRatio` of the history budget to `compactTargetRatio`, or that
+ * has more than twice `rawTurns` turns to `rawTurns`. First the bulk of older turns becomes references; only where that is not
+ * enough the oldest turns become vectors, facts and lines of the summary. Commits by compare-and-set; turns that were finished
+ * meanwhile stay.
  * @returns whether the session was changed.
  */
 export async function compact(stages: Stages, question: Question, call: CallOptions): Promise<boolean> {
   if (question.history) return false;
-  const { settings, sessions } = stages;
-  const session = await sessions.load(question.scope, question.sessionId, TURNS_MAX, call);
-  if (!isLong(stages, session.turns.length, tokensOf(session.turns))) return false;
-  const kept = keepRaw(session, historyBudget(stages) * settings.compactTargetRatio, settings.rawTurns);
-  if (kept === session.turns.length) return false;
-  const moved = session.turns.slice(0, session.turns.length - kept);
-  const change = { summary: summarize(session.summary, moved), summarizedTurns: session.turnCount - kept };
-  return sessions.replace(question.scope, session.id, session.version, change, call);
+  const { sessions, settings } = stages;
+  let changed = false;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const session = await sessions.load(question.scope, question.sessionId, 2 * settings.rawTurns, call);
+    if (!isLong(stages, unsummarized(session), tokensOf(session))) break;
+    const change = (await backlog(stages, question, session, call)) ?? (await shrunk(stages, session, call));
+    if (!change) break;
+    if (await sessions.replace(question.scope, session.id, session.version, change, call)) changed = true;
+  }
+  return changed;
 }
 
-function isLong(stages: Stages, turns: number, tokens: number): boolean {
-  const { compactStartRatio, rawTurns } = stages.settings;
-  return tokens > historyBudget(stages) * compactStartRatio || turns > 2 * rawTurns;
+function isLong({ settings, ...stages }: Stages, turns: number, tokens: number): boolean {
+  const budget = budgetOf({ settings, ...stages }).history;
+  return tokens > budget * settings.compactStartRatio || turns > 2 * settings.rawTurns;
 }
 
-function historyBudget({ model, settings }: Stages): number {
-  const windowTokens = Math.min(model.contextTokensMax, settings.preRotTokens);
-  return HISTORY_SHARE * Math.max(0, windowTokens - settings.expectedOutputTokens);
+function unsummarized(session: Session): number {
+  return session.turnCount - session.summarizedTurns;
 }
 
-function tokensOf(turns: readonly Turn[]): number {
-  return turns.reduce((sum, turn) => sum + turn.tokens, 0);
+function tokensOf({ turns }: Session): number {
+  return turns.reduce((sum, { tokens }) => sum + tokens + 2 * MESSAGE_TOKENS, 0);
 }
 
-/** How many of the latest turns stay raw. */
-function keepRaw(session: Session, targetTokens: number, turnsMax: number): number {
+/** The oldest turns, where there are more than are loaded. Null: there are not. */
+async function backlog(
+  stages: Stages,
+  question: Question,
+  session: Session,
+  call: CallOptions,
+): Promise<SessionChange | null> {
+  const missing = unsummarized(session) - session.turns.length;
+  if (missing <= 0) return null;
+  const first = session.summarizedTurns + 1;
+  const numbers = Array.from({ length: Math.min(missing, PIECE_TURNS_MAX) }, (_, i) => first + i);
+  const turns = await stages.sessions.turns(question.scope, session.id, numbers, call);
+  return moved(stages, session, turns, numbers.length, call);
+}
+
+async function shrunk(stages: Stages, session: Session, call: CallOptions): Promise<SessionChange | null> {
+  const { rawTurns, compactTargetRatio } = stages.settings;
+  const budget = budgetOf(stages).history;
+  const target = budget * compactTargetRatio;
+  const short = shortened(stages, session, target);
+  const sizes = new Map(short.map(({ number, tokens }) => [number, tokens]));
+  const sized = session.turns.map((turn) => (sizes.get(turn.number) ?? turn.tokens) + 2 * MESSAGE_TOKENS);
+  const isEnough = sized.reduce((sum, tokens) => sum + tokens, 0) <= target && sized.length <= 2 * rawTurns;
+  const kept = isEnough ? sized.length : keptRaw(sized, target - budget * SUMMARY_SHARE, rawTurns);
+  const older = session.turns.slice(0, session.turns.length - kept);
+  const staying = short.filter(({ number }) => !older.some((turn) => turn.number === number));
+  if (older.length === 0 && staying.length === 0) return null;
+  const summarized = older.length === 0 ? {} : await moved(stages, session, older, older.length, call);
+  return { ...summarized, ...(staying.length > 0 && { short: staying }) };
+}
+
+/** The bulk of the older turns as references, oldest first, until the conversation is at its target; the last ones only when they must. */
+function shortened(stages: Stages, session: Session, target: number): ShortTurn[] {
+  const { counter, settings } = stages;
+  const seen = new Map<string, number>();
+  const short: ShortTurn[] = [];
+  let tokens = tokensOf(session);
+  const candidates = session.turns.slice(0, -RAW_TURNS_MIN);
+  for (const [i, turn] of candidates.entries()) {
+    const isRaw = session.turns.length - i <= settings.rawTurns;
+    if (turn.short || (isRaw && tokens <= target)) continue;
+    const question = shortForm(turn.question, turn.number, seen);
+    const answer = shortForm(turn.answer, turn.number, seen);
+    const form = { number: turn.number, question, answer, tokens: counter.count(question) + counter.count(answer) };
+    const isSame = question === turn.question && answer === turn.answer;
+    if (isSame || form.tokens > turn.tokens * (1 - SAVED_SHARE_MIN)) continue;
+    short.push(form);
+    tokens -= turn.tokens - form.tokens;
+  }
+  return short;
+}
+
+/** How many of the latest turns stay. */
+function keptRaw(sizes: readonly number[], target: number, turnsMax: number): number {
   let kept = 0;
   let tokens = 0;
-  for (const turn of session.turns.toReversed()) {
-    tokens += turn.tokens;
-    if (kept >= turnsMax || (kept >= RAW_TURNS_MIN && tokens > targetTokens)) break;
+  for (const size of sizes.toReversed()) {
+    tokens += size;
+    if (kept >= turnsMax || (kept >= RAW_TURNS_MIN && tokens > target)) break;
     kept++;
   }
   return kept;
 }
 
-function summarize(summary: string, turns: readonly Turn[]): string {
-  const lines = turns.map((turn) => `${cut(turn.question)} → ${cut(turn.answer) || "(no answer)"}`);
-  const all = [summary, ...lines].filter(Boolean).join("\n");
-  return all.length <= SUMMARY_CHARACTERS_MAX
-    ? all
-    : `…${all.slice(-SUMMARY_CHARACTERS_MAX).replace(/^[\udc00-\udfff]/, "")}`;
+/** Turns on their way out of the prompt: into summary and facts, and into vectors by which they are found again. */
+async function moved(
+  stages: Stages,
+  session: Session,
+  turns: readonly Turn[],
+  count: number,
+  call: CallOptions,
+): Promise<SessionChange> {
+  const tokensMax = Math.max(32, Math.floor(budgetOf(stages).history * SUMMARY_SHARE));
+  const [summary, recall] = await Promise.all([
+    summarize(stages, session, turns, tokensMax, call),
+    vectorsOf(stages, session, turns, call),
+  ]);
+  return { ...summary, summarizedTurns: session.summarizedTurns + count, ...(recall && { recall }) };
 }
 
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= LINE_CHARACTERS_MAX
-    ? line
-    : `${line.slice(0, LINE_CHARACTERS_MAX - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+async function vectorsOf(
+  { embedder }: Stages,
+  { recall }: Session,
+  turns: readonly Turn[],
+  call: CallOptions,
+): Promise<SessionChange["recall"] | null> {
+  const upTo = recall?.model === embedder.model ? recall.upTo : 0;
+  const fresh = turns.filter(({ number, answer }) => number > upTo && answer !== "");
+  if (fresh.length === 0) return null;
+  const texts = fresh.map(({ question, answer }) => `${question}\n${answer}`.slice(0, EMBEDDED_CHARACTERS_MAX));
+  const vectors = await embedder.embed(texts, "passage", call);
+  const known = fresh.flatMap(({ number }, i) => {
+    const vector = vectors[i];
+    return vector?.some((value) => value !== 0) ? [{ number, vector }] : [];
+  });
+  return known.length === 0 ? null : { model: embedder.model, vectors: known };
 }

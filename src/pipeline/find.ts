@@ -1,7 +1,7 @@
 import type { Run } from "../run.ts";
 import type { ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
-import { INSTEAD } from "./instead.ts";
+import { INSTEAD, searchOrder } from "./instead.ts";
 import { rerank } from "./rerank.ts";
 import { search } from "./search.ts";
 import type { Question, Stages } from "./stages.ts";
@@ -27,11 +27,8 @@ export async function find(
   const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), INSTEAD.embed);
   const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
   const found = await run.must("search", searched, stages.settings.searchRetries);
-  const inOrder = found.slice(0, keep);
-  if (!stages.reranker || !asked.rerank) return { hits: inOrder, found };
-  const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), {
-    instead: "kept the order of search",
-    value: inOrder,
-  });
+  const inOrder = searchOrder(found, keep);
+  if (!stages.reranker || !asked.rerank) return { hits: inOrder.value, found };
+  const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), inOrder);
   return { hits, found };
 }

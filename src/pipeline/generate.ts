@@ -1,5 +1,8 @@
 import type { GenerateDelta, GenerateRequest } from "../ports/language-model.ts";
+import type { Usage } from "../types.ts";
+import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
+import type { Stages } from "./stages.ts";
 
 /** No text that anybody reads has longer tokens: a model that says more does not keep to its limit. */
 const CHARACTERS_PER_TOKEN_MAX = 20;
@@ -28,4 +31,11 @@ export class CheckedText {
     this.#charactersLeft -= delta.text.length;
     return this.tooLong ? "" : this.#citations.push(delta.text);
   }
+}
+
+/** Counting learns from what the endpoint counted. */
+export function learnCounts({ counter }: Stages, { messages }: GenerateRequest, usage: Usage | undefined): void {
+  if (!usage) return;
+  const texts = messages.map(({ content }) => content);
+  counter.report?.(texts, usage.promptTokens - texts.length * MESSAGE_TOKENS - REPLY_TOKENS);
 }

@@ -1,29 +1,84 @@
-import type { Session } from "../types.ts";
+import { RaglineError } from "../errors.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import { languageOf } from "../text/language.ts";
+import { held, termsOf } from "../text/terms.ts";
+import { searchTokens } from "../text/tokens.ts";
+import type { CallOptions, Session } from "../types.ts";
+import { carryOver, standsAlone } from "./carry-over.ts";
+import { instruct } from "./instruct.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
 
-const REFERS_BACK_EN =
-  /^(and|but|so|then|also|what about|how about|why|really)\b|\b(it|its|they|them|their|theirs|this|that|these|those|there|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
-const REFERS_BACK_KO =
-  /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)|(^|\s)(그|이|저)(것|거|건|게|걸|때|중|경우|곳|분|들)?(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(은|는|도)요\s*\?*$/;
-/** A question of fewer words leans on what was said before. In Korean two words are often a whole question. */
-const WORDS_MIN = { korean: 2, other: 3 };
-const HANGUL = /\p{sc=Hangul}/u;
+const INSTRUCTIONS = `Rewrite the last question so that it can be understood without the conversation: put in what it points back to or leaves out.
+Change nothing else, answer nothing, keep its language. Reply with the one question alone.`;
+const OUTPUT_TOKENS_MAX = 64;
+/** Turns shown to the model, and characters of each question and answer. */
+const TURNS_SHOWN = 4;
+const CHARACTERS_SHOWN = 320;
 
-/**
- * Step 2: a standalone query for a follow-up, by rules. A question that points back (a pronoun, a demonstrative, "and …",
- * "…은요?") or is very short is searched together with the last question that stood alone.
- */
-export function rewrite(stages: Stages, question: Question, session: Session): Rewritten {
-  const asked = question.question;
-  if (session.turnCount === 0) return { query: asked, standalone: true };
-  if (!stages.settings.rewriteFollowUps || !refersBack(asked)) return { query: asked, standalone: true };
-  const topic = session.turns.findLast((turn) => !refersBack(turn.question)) ?? session.turns[0];
-  if (!topic) return { query: asked, standalone: false };
-  return { query: `${topic.question} ${asked}`, standalone: false };
+/** Whether a question leans on the conversation before it. A first one never does. */
+function isFollowUp({ settings }: Stages, { question }: Question, session: Session): boolean {
+  return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(question);
 }
 
-function refersBack(text: string): boolean {
-  const trimmed = text.trim();
-  const wordsMin = HANGUL.test(trimmed) ? WORDS_MIN.korean : WORDS_MIN.other;
-  return trimmed.split(/\s+/).length < wordsMin || REFERS_BACK_EN.test(trimmed) || REFERS_BACK_KO.test(trimmed);
+/** Whether the language model will be asked: only then is there something to wait for. */
+export function needsModel(stages: Stages, question: Question, session: Session): boolean {
+  return stages.settings.rewriteByModel && stages.instructed !== null && isFollowUp(stages, question, session);
+}
+
+/** Step 2 by rules: a follow-up with the salient terms of the last turns; any other question as it is. */
+export function rewriteByRules(stages: Stages, question: Question, session: Session): Rewritten {
+  const asked = question.question;
+  if (!isFollowUp(stages, question, session)) return { query: asked, standalone: true };
+  return { query: carryOver(asked, session.turns), standalone: false };
+}
+
+/**
+ * Step 2: a standalone query for a follow-up, written by the language model where one follows instructions, else by rules.
+ * Rejects with `dependency_failed` where the model's is empty, longer than three times what it was allowed, in
+ * another language, or without any word that the reader used.
+ */
+export async function rewrite(
+  stages: Stages,
+  question: Question,
+  session: Session,
+  call: CallOptions,
+): Promise<Rewritten> {
+  const { instructed: model } = stages;
+  if (!model || !needsModel(stages, question, session)) return rewriteByRules(stages, question, session);
+  const turns = session.turns
+    .slice(-TURNS_SHOWN)
+    .map((turn) => `Reader: ${shown(turn.question)}\nAnswer: ${shown(turn.answer)}`);
+  const text = [...turns, `Last question: ${question.question}`].join("\n");
+  const prompt = { instructions: INSTRUCTIONS, text, maxOutputTokens: OUTPUT_TOKENS_MAX };
+  const query = cleaned(await instruct(model, prompt, call));
+  checkQuery(query, question.question, session, stages.counter);
+  return { query, standalone: true };
+}
+
+function shown(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= CHARACTERS_SHOWN ? line : `${line.slice(0, CHARACTERS_SHOWN)}…`.toWellFormed();
+}
+
+/** The first line that says something, without the label and the quotation marks that models put around it. */
+function cleaned(text: string): string {
+  const line = text.split("\n").find((candidate) => candidate.trim() !== "") ?? "";
+  return line
+    .replace(/^\s*(?:(?:standalone |rewritten |last )?question|query|질문)\s*:/i, "")
+    .trim()
+    .replace(/^["'“‘「]+(.*?)["'”’」]+$/u, "$1")
+    .trim();
+}
+
+function checkQuery(query: string, question: string, session: Session, counter: TokenCounter): void {
+  const reject = (fault: string) => new RaglineError("dependency_failed", `The rewritten question ${fault}.`);
+  if (query === "") throw reject("is empty");
+  if (counter.count(query) > 3 * OUTPUT_TOKENS_MAX) throw reject("is longer than three times its limit");
+  // A model that answers instead of rewriting: its words are not the reader's.
+  const tokens = new Set(
+    [question, ...session.turns.map((turn) => turn.question)].flatMap((said) => searchTokens(said)),
+  );
+  if (!termsOf(query).some((term) => held(term, tokens) > 0)) throw reject("holds no word of the reader's");
+  const [asked, written] = [languageOf(question), languageOf(query)];
+  if (asked !== "other" && written !== asked) throw reject("is in another language");
 }

@@ -1,6 +1,11 @@
 import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
+import { factsOf, outlineOf } from "./extract.ts";
 import type { Question, Stages } from "./stages.ts";
+
+/** Of a history that the client keeps: older turns are looked through for facts, the latest of them outlined. */
+const OLDER_TURNS_MAX = 200;
+const OUTLINED_MAX = 6;
 
 /**
  * Step 1: records the question and loads the conversation before it, or takes the history that the client brought along, of
@@ -38,7 +43,9 @@ function fromHistory(stages: Stages, id: string, history: readonly Message[]): S
   }
   if (asked !== null) close("");
   const kept = turns.slice(-2 * stages.settings.rawTurns);
+  const older = turns.slice(-OLDER_TURNS_MAX, -2 * stages.settings.rawTurns);
   const totalTokens = turns.reduce((sum, turn) => sum + turn.tokens, 0);
-  const counts = { version: 0, summarizedTurns: 0, turnCount: turns.length, totalTokens };
-  return { id, ...counts, summary: "", entities: [], turns: kept, pending: [], recall: null };
+  const counts = { version: 0, summarizedTurns: turns.length - kept.length, turnCount: turns.length, totalTokens };
+  const summary = outlineOf(older.slice(-OUTLINED_MAX)).join("\n");
+  return { id, ...counts, summary, entities: factsOf(older), turns: kept, pending: [], recall: null };
 }

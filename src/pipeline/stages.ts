@@ -18,7 +18,12 @@ export interface Stages {
   readonly index: PassageIndex;
   readonly reranker: Reranker | null;
   readonly model: LanguageModel;
+  /** The language model, where it follows instructions: it rewrites follow-ups and summarises. Null: rules do. */
+  readonly instructed: LanguageModel | null;
+  /** Counts for the model that answers. */
   readonly counter: TokenCounter;
+  /** Sizes passages on their way in, whichever model answers. */
+  readonly chunkCounter: TokenCounter;
   /** Remembers tokens from one question to the next. */
   readonly words: Words;
   readonly settings: Settings;
@@ -31,6 +36,7 @@ export interface Settings {
   /** Latest turns that compaction leaves raw; up to twice as many are loaded. */
   readonly rawTurns: number;
   readonly rewriteFollowUps: boolean;
+  readonly rewriteByModel: boolean;
   readonly cacheServes: boolean;
   readonly top: number;
   readonly keep: number;
@@ -39,6 +45,8 @@ export interface Settings {
   readonly preRotTokens: number;
   readonly expectedOutputTokens: number;
   readonly system: string | null;
+  /** Older turns are summarised by the language model, where one follows instructions. */
+  readonly summarizeByModel: boolean;
   readonly compactStartRatio: number;
   readonly compactTargetRatio: number;
   /** Stands for everything in the configuration that may change an answer. */

@@ -48,7 +48,13 @@ function assemble(given: Case, counter: TokenCounter) {
   const turns = turnsOf(given, counter);
   const session: Session = { ...emptySession("s"), summary: given.summary, turns, turnCount: turns.length };
   const best = given.passages.map((text, i) => ({ passage: passage(`d${i}`, text), score: 10 - i }));
-  return assemblePrompt(stages, questionOf({ question: given.question }), given.question, session, best);
+  return assemblePrompt(
+    stages,
+    questionOf({ question: given.question }),
+    given.question,
+    { session, older: [], facts: [] },
+    best,
+  );
 }
 
 const small: Case = {
@@ -138,7 +144,9 @@ describe.each([
         expect(whole.length + out.length).toBe(given.passages.length);
         const said = request.messages.filter(({ role }) => role === "user").length - 1;
         const dropped = ledger.leftOut.find(({ part, what }) => part === "history" && what.includes("turns"));
-        expect(said + Number.parseInt(dropped?.what ?? "0", 10)).toBe(given.turns.length);
+        // A turn that ended before its first word is not shown.
+        const answered = given.turns.filter(([, answer]) => answer !== "").length;
+        expect(said + Number.parseInt(dropped?.what ?? "0", 10)).toBe(answered);
       }),
       { numRuns: 150 },
     );
@@ -217,7 +225,7 @@ describe("what goes in", () => {
     }));
     const session = { ...emptySession("s"), turns: lying, turnCount: 6 };
     const best = [{ passage: passage("d", "15일을 준다."), score: 1 }];
-    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", session, best);
+    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", { session, older: [], facts: [] }, best);
     expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(1000);
   });
 });

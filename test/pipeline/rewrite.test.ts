@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { rewrite } from "../../src/pipeline/rewrite.ts";
+import { rewriteByRules } from "../../src/pipeline/rewrite.ts";
 import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
 
-function rewritten(asked: string, before: readonly string[], rules = true) {
+function rewritten(asked: string, before: readonly string[], rules = true, answers: readonly string[] = []) {
   const turns = before.map((question, i) => {
     return {
       number: i + 1,
@@ -10,7 +10,7 @@ function rewritten(asked: string, before: readonly string[], rules = true) {
       requestId: `${i}`,
       question,
       query: question,
-      answer: "네",
+      answer: answers[i] ?? "네",
       status: "complete",
       tokens: 1,
       at: "",
@@ -18,7 +18,7 @@ function rewritten(asked: string, before: readonly string[], rules = true) {
   });
   const session = { ...emptySession("s"), turns, turnCount: turns.length };
   const stages = fakeStages({ settings: { rewriteFollowUps: rules } });
-  return rewrite(stages, questionOf({ question: asked }), session);
+  return rewriteByRules(stages, questionOf({ question: asked }), session);
 }
 
 const KO = "연차 휴가 규정을 자세히 알려 주세요";
@@ -41,13 +41,18 @@ describe("rewrite by rules", () => {
     ["Why?", EN],
     ["how much?", EN],
   ])("%j leans on %j", (asked, before) => {
-    expect(rewritten(asked, [before])).toEqual({ query: `${before} ${asked}`, standalone: false });
+    const { query, standalone } = rewritten(asked, [before]);
+    expect(standalone).toBe(false);
+    expect(query.endsWith(` ${asked}`)).toBe(true);
+    const carried = query.slice(0, -asked.length - 1).split(" ");
+    const topic = before === KO ? ["연차", "휴가", "규정", "자세히"] : ["severance", "pay", "calculated", "korea"];
+    expect(carried.length).toBeGreaterThan(0);
+    expect(topic).toEqual(expect.arrayContaining(carried));
   });
 
   test.each([
-    ["퇴직금은 입사 후 얼마가 지나야 받을 수 있나요?", KO],
-    ["노트북을 잃어버리면 누구에게 알려야 하나요?", KO],
-    ["How long must passwords be at our company?", EN],
+    ["계약직 직원이 회사 노트북을 잃어버리면 보안팀에 알려야 하나요?", KO],
+    ["How long must passwords for customer database systems be?", EN],
     ["Who approves travel expenses above 500 euros?", EN],
   ])("%j stands alone after %j", (asked, before) => {
     expect(rewritten(asked, [before])).toEqual({ query: asked, standalone: true });
@@ -57,13 +62,22 @@ describe("rewrite by rules", () => {
     expect(rewritten(asked, [])).toEqual({ query: asked, standalone: true });
   });
 
-  test("a chain of follow-ups goes back to the question that stood alone", () => {
-    const chain = [EN, KO, "그건 언제까지 써야 하나요?", "왜요?"];
-    expect(rewritten("그럼 병가는 며칠까지 되나요?", chain).query).toBe(`${KO} 그럼 병가는 며칠까지 되나요?`);
+  test("a chain of follow-ups goes back to the question that stood alone, not past it", () => {
+    const chain = ["연차 휴가는 며칠인가요?", EN, "그건 언제까지 줘야 하나요?", "왜요?"];
+    const { query } = rewritten("그럼 늦으면 어떻게 되나요?", chain);
+    expect(query).toContain("severance pay");
+    expect(query).not.toContain("연차");
   });
 
-  test("where nothing stood alone, the first question is carried", () => {
-    expect(rewritten("왜요?", ["병가는요?", "그건 며칠?"]).query).toBe("병가는요? 왜요?");
+  test("words that answers took up weigh more than those said once", () => {
+    const { query } = rewritten("How old is it?", ["Tell me where the zorblatt museum of Lisbon stands today"], true, [
+      "The zorblatt museum stands by the river; the zorblatt museum is free.",
+    ]);
+    expect(query).toBe("zorblatt museum How old is it?");
+  });
+
+  test("where nothing stood alone, the first question's words are carried", () => {
+    expect(rewritten("왜요?", ["병가는요?", "그건 며칠?"]).query).toBe("병가 왜요?");
   });
 
   test("switched off, every question is searched as it is", () => {

@@ -2,10 +2,10 @@ import type { Embedder } from "../../ports/embedder.ts";
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { languageOf } from "../../text/language.ts";
 import { passageText } from "../../text/passage-text.ts";
+import { held, type Term, termsOf } from "../../text/terms.ts";
 import { searchTokens } from "../../text/tokens.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Quote, quotesOf } from "./quotes.ts";
-import { held, type Term, termsOf } from "./terms.ts";
 
 export interface ExtractiveOptions {
   readonly sentencesMax: number;

@@ -1,8 +1,10 @@
-import { isStopWord, searchTokens } from "../../text/tokens.ts";
+import { isStopWord, searchTokens } from "./tokens.ts";
 
 /** A word of a question that an answer should hold, as the search tokens that make it up. */
 export interface Term {
   readonly word: string;
+  /** As it was written, without its last particle. */
+  readonly written: string;
   readonly tokens: readonly string[];
 }
 
@@ -122,9 +124,18 @@ export function termsOf(question: string): Term[] {
     const content = HANGUL.test(word) ? stripEndings(word) : word.toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
     const tokens = searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
-    if (tokens.length > 0) terms.set(content, { word: content, tokens });
+    if (tokens.length > 0)
+      terms.set(content, { word: content, written: HANGUL.test(word) ? withoutParticle(word) : content, tokens });
   }
   return [...terms.values()];
+}
+
+/** One ending less (and the polite 요 behind it), where the word had one: `연차휴가는` is 연차휴가, of which stripping all leaves 연차휴. */
+function withoutParticle(word: string): string {
+  const ending = ENDINGS.find((candidate) => word.endsWith(candidate) && word.length - candidate.length >= 2);
+  if (!ending) return word;
+  const rest = word.slice(0, -ending.length);
+  return ending === "요" ? withoutParticle(rest) : rest;
 }
 
 function stripEndings(word: string): string {

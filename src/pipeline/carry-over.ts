@@ -1,0 +1,85 @@
+import { type Term, termsOf } from "../text/terms.ts";
+import { searchTokens } from "../text/tokens.ts";
+
+export interface Exchange {
+  readonly question: string;
+  readonly answer: string;
+}
+
+const REFERS_BACK_EN =
+  /^(and|but|so|then|also|what about|how about|why|really)\b|\b(it|its|they|them|their|theirs|this|that|these|those|there|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
+const REFERS_BACK_KO =
+  /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)|(^|\s)(그|이|저)(것|거|건|게|걸|때|중|경우|곳|분|들)?(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
+const HANGUL = /\p{sc=Hangul}/u;
+
+/**
+ * A question with this many content words says what it is about. This and the constants below were chosen on half of the
+ * conversations of two sets (mtrag/clapnq and Korean law) and held on the other half.
+ */
+const STANDALONE_TERMS = 4;
+/** Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. */
+const CARRIED_MAX = { korean: 3, other: 2 };
+/** What a turn's words lose for every later turn; those of the topic, the last question that stood alone, lose nothing. */
+const DECAY = 0.5;
+/** Of the strongest term's weight; weaker ones are chance words. */
+const WEIGHT_SHARE_MIN = 0.3;
+/** Characters of an answer that are read: what it is about stands at its beginning. */
+const ANSWER_CHARACTERS_MAX = 2000;
+/** Turns looked at. */
+const TURNS_MAX = 8;
+
+/** Whether a question says what it is about: it does not point back, and has words enough of its own. */
+export function standsAlone(question: string): boolean {
+  const text = question.trim();
+  if (REFERS_BACK_EN.test(text) || REFERS_BACK_KO.test(text)) return false;
+  return termsOf(text).length >= STANDALONE_TERMS;
+}
+
+/**
+ * A follow-up with the conversation's most salient terms before it. A term is salient where the reader used it and answers took
+ * it up: its weight is Σ over turns, from the last question that stood alone on, of decay × (1 for the question + 1 for the answer).
+ */
+export function carryOver(question: string, turns: readonly Exchange[]): string {
+  const recent = turns.slice(-TURNS_MAX);
+  const topic = Math.max(
+    0,
+    recent.findLastIndex((turn) => standsAlone(turn.question)),
+  );
+  const said = new Set(searchTokens(question));
+  const weighed = weigh(recent.slice(topic)).filter(({ term }) => !term.tokens.every((token) => said.has(token)));
+  weighed.sort((a, b) => b.weight - a.weight);
+  const floor = (weighed[0]?.weight ?? 0) * WEIGHT_SHARE_MIN;
+  const carried = weighed
+    .filter(({ weight }) => weight >= floor)
+    .slice(0, HANGUL.test(question) ? CARRIED_MAX.korean : CARRIED_MAX.other)
+    .sort((a, b) => a.turn - b.turn);
+  return [...carried.map(({ term }) => term.written), question].join(" ");
+}
+
+interface Weighed {
+  readonly term: Term;
+  /** The turn that brought it up. */
+  readonly turn: number;
+  weight: number;
+}
+
+function weigh(turns: readonly Exchange[]): Weighed[] {
+  const terms = new Map<string, Weighed>();
+  for (const [turn, { question }] of turns.entries()) {
+    for (const term of termsOf(question)) {
+      const key = term.tokens.join(" ");
+      if (REFERS_BACK_KO.test(term.word)) continue;
+      if (!terms.has(key)) terms.set(key, { term, turn, weight: 0 });
+    }
+  }
+  for (const [turn, { question, answer }] of turns.entries()) {
+    const decay = turn === 0 ? 1 : DECAY ** (turns.length - 1 - turn);
+    for (const text of [question, answer.slice(0, ANSWER_CHARACTERS_MAX)]) {
+      const tokens = new Set(searchTokens(text));
+      for (const weighed of terms.values()) {
+        if (weighed.term.tokens.every((token) => tokens.has(token))) weighed.weight += decay;
+      }
+    }
+  }
+  return [...terms.values()];
+}

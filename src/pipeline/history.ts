@@ -1,0 +1,182 @@
+import type { TokenCounter } from "../ports/token-counter.ts";
+import type { Entity, HistoryRung, LeftOut, Message, Session, Turn } from "../types.ts";
+import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
+import { shortForm } from "./short-form.ts";
+
+export interface Past {
+  readonly session: Session;
+  /** Older turns that fit the question, in their original form, best first. */
+  readonly older: readonly Turn[];
+  /** Recorded facts that fit the question, best first. */
+  readonly facts: readonly Entity[];
+}
+
+export interface History {
+  readonly messages: readonly Message[];
+  readonly tokens: number;
+  readonly rungs: readonly HistoryRung[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What summary, facts and recalled turns may claim of history; the latest turns have the rest. */
+const OLDER_SHARE = 0.5;
+/** A piece that would be cut shorter says nothing. */
+const PIECE_TOKENS_MIN = 16;
+const HEADING = { summary: "Earlier in this conversation:", facts: "Said before:", turns: "Earlier turns:" } as const;
+
+/** What history would take whole. */
+export function historyTokens({ session, older, facts }: Past, counter: TokenCounter): number {
+  const turns = session.turns.reduce((sum, turn) => sum + turn.tokens + 2 * MESSAGE_TOKENS, 0);
+  return turns + olderTokens(session, facts, older, counter);
+}
+
+/**
+ * The conversation within `budget` tokens: the latest turns, newest first, as they were said; what does not fit shortened; the
+ * latest turn cut where not even that fits; then the summary, facts and older turns that fit the question. No model is asked.
+ */
+export function fitHistory({ session, older, facts }: Past, budget: number, counter: TokenCounter): History {
+  const originals = new Map(older.map((turn) => [turn.number, turn]));
+  const recalled = older.filter(({ number }) => !session.turns.some((turn) => turn.number === number));
+  const claim = Math.min(olderTokens(session, facts, recalled, counter), Math.floor(budget * OLDER_SHARE));
+  const latest = fitTurns(session.turns, originals, budget - claim, counter);
+  const before = fitOlder({ session, facts, older: recalled }, budget - latest.tokens, counter);
+  return {
+    messages: [...before.messages, ...latest.messages],
+    tokens: before.tokens + latest.tokens,
+    rungs: [...latest.rungs, ...before.rungs],
+    leftOut: [...latest.leftOut, ...before.leftOut],
+  };
+}
+
+function olderTokens(
+  session: Session,
+  facts: readonly Entity[],
+  older: readonly Turn[],
+  counter: TokenCounter,
+): number {
+  const summary = session.summary ? counter.count(session.summary) : 0;
+  const turns = older.reduce((sum, turn) => sum + turn.tokens + 2 * MESSAGE_TOKENS, 0);
+  const said = facts.reduce((sum, { note }) => sum + counter.count(`- ${note}\n`), 0);
+  const tokens = summary + turns + said;
+  return tokens === 0 ? 0 : tokens + counter.count(Object.values(HEADING).join("\n\n")) + MESSAGE_TOKENS;
+}
+
+interface Shown {
+  readonly question: string;
+  readonly answer: string;
+  readonly tokens: number;
+  readonly rung: "raw" | "compaction";
+}
+
+function fitTurns(
+  turns: readonly Turn[],
+  originals: ReadonlyMap<number, Turn>,
+  budget: number,
+  counter: TokenCounter,
+): History {
+  const shown: Shown[] = [];
+  const leftOut: LeftOut[] = [];
+  let tokens = 0;
+  // A turn that ended before its first word shows nothing that was said.
+  const answered = turns.filter(({ answer }) => answer !== "").toReversed();
+  for (const [age, turn] of answered.entries()) {
+    const fitting = fitTurn(turn, originals.get(turn.number), budget - tokens, age === 0, counter);
+    if (!fitting) {
+      const rest = answered.slice(age);
+      const size = rest.reduce((sum, one) => sum + one.tokens + 2 * MESSAGE_TOKENS, 0);
+      leftOut.push({ part: "history", what: `${rest.length} older turns`, tokens: size });
+      break;
+    }
+    tokens += fitting.tokens;
+    shown.unshift(fitting);
+    const lost = turn.tokens + 2 * MESSAGE_TOKENS - fitting.tokens;
+    if (fitting.rung === "compaction" && !turn.short && lost > 0) {
+      leftOut.push({ part: "history", what: `bulk of turn ${turn.number}`, tokens: lost });
+    }
+  }
+  const messages = shown.flatMap(({ question, answer }): Message[] => [
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ]);
+  const rungs = (["raw", "compaction"] as const).map((rung) =>
+    rungOf(
+      rung,
+      shown.filter((one) => one.rung === rung),
+    ),
+  );
+  return { messages: messages.filter(({ content }) => content !== ""), tokens, rungs: rungs.filter(acted), leftOut };
+}
+
+function rungOf(rung: HistoryRung["rung"], shown: readonly { readonly tokens: number }[]): HistoryRung {
+  return { rung, turns: shown.length, tokens: shown.reduce((sum, { tokens }) => sum + tokens, 0) };
+}
+
+function acted({ turns }: HistoryRung): boolean {
+  return turns > 0;
+}
+
+/** A turn in the fullest form that fits: expanded, as it is, shortened; the latest one cut. */
+function fitTurn(
+  turn: Turn,
+  original: Turn | undefined,
+  room: number,
+  isLatest: boolean,
+  counter: TokenCounter,
+): Shown | null {
+  const sized = ({ question, answer }: Pick<Turn, "question" | "answer">, rung: Shown["rung"]): Shown | null => {
+    const tokens = messageTokens(question, counter) + messageTokens(answer, counter);
+    return tokens <= room ? { question, answer, tokens, rung } : null;
+  };
+  // Far too long by what is stored: not even counted.
+  const isFar = turn.tokens > 2 * room;
+  const whole = (original && sized(original, "raw")) ?? (isFar ? null : sized(turn, turn.short ? "compaction" : "raw"));
+  if (whole) return whole;
+  const short = { question: shortForm(turn.question, turn.number), answer: shortForm(turn.answer, turn.number) };
+  const fitting = sized(short, "compaction");
+  if (fitting || !isLatest) return fitting;
+  const each = Math.floor((room - 2 * MESSAGE_TOKENS) / 2);
+  if (each < PIECE_TOKENS_MIN) return null;
+  const question = cutToTokens(short.question, each, counter);
+  const answer = cutToTokens(short.answer, 2 * each - counter.count(question), counter);
+  return sized({ question, answer }, "compaction");
+}
+
+function fitOlder({ session, facts, older }: Past, budget: number, counter: TokenCounter): History {
+  const leftOut: LeftOut[] = [];
+  const parts: string[] = [];
+  const rungs: HistoryRung[] = [];
+  let room = budget - MESSAGE_TOKENS;
+  const add = (text: string): number => {
+    const tokens = counter.count(text);
+    if (tokens > room) return 0;
+    parts.push(text);
+    room -= tokens;
+    return tokens;
+  };
+  if (session.summary) {
+    const tokens = add(`${HEADING.summary}\n${session.summary}`);
+    const needed = counter.count(session.summary) + MESSAGE_TOKENS;
+    if (tokens > 0) rungs.push({ rung: "summary", turns: session.summarizedTurns, tokens });
+    else leftOut.push({ part: "history", what: "summary", tokens: needed });
+  }
+  let said = 0;
+  for (const [i, { note }] of facts.entries()) said += add(`${i === 0 ? `\n\n${HEADING.facts}` : ""}\n- ${note}`);
+  let loaded = 0;
+  let loadedTokens = said;
+  for (const turn of older) {
+    const text = `${loaded === 0 ? `\n\n${HEADING.turns}` : ""}\n${written(turn)}`;
+    let tokens = turn.tokens > 4 * room ? 0 : add(text);
+    if (tokens === 0 && loaded === 0 && room >= PIECE_TOKENS_MIN) tokens = add(cutToTokens(text, room, counter));
+    if (tokens > 0) loaded++;
+    else leftOut.push({ part: "history", what: `recalled turn ${turn.number}`, tokens: turn.tokens });
+    loadedTokens += tokens;
+  }
+  if (loadedTokens > 0) rungs.push({ rung: "recall", turns: loaded, tokens: loadedTokens });
+  const content = parts.join("").trimStart();
+  if (content === "") return { messages: [], tokens: 0, rungs: [], leftOut };
+  return { messages: [{ role: "system", content }], tokens: messageTokens(content, counter), rungs, leftOut };
+}
+
+function written({ number, question, answer }: Turn): string {
+  return `Turn ${number}. Reader: ${question}\nAnswer: ${answer}`;
+}

@@ -1,0 +1,99 @@
+import type { TokenCounter } from "../ports/token-counter.ts";
+import { Race } from "../race.ts";
+import type { CallOptions, Entity, Session, Turn } from "../types.ts";
+import { cutToTokens, MESSAGE_TOKENS } from "./budget.ts";
+import { factsOf, line, outlineOf, READER } from "./extract.ts";
+import { instruct } from "./instruct.ts";
+import { shortForm } from "./short-form.ts";
+import type { Stages } from "./stages.ts";
+
+export interface Summary {
+  readonly summary: string;
+  readonly entities: readonly Entity[];
+}
+
+/** Latest facts win; a session is read with every question, so they are few. */
+const ENTITIES_MAX = 240;
+/** Of the step's time: what is left commits the rules' summary where the model is late. */
+const MODEL_TIME_SHARE = 0.6;
+const READERS_MAX = 160;
+const FACTS_TOKENS = 400;
+
+const INSTRUCTIONS = `You keep the record of a conversation. You get the record so far and the next turns. Reply in the conversation's own language with exactly two parts:
+SUMMARY: a paragraph that carries on the record so far and takes in the new turns: what the reader wants, what was settled, what is open.
+FACTS: one line each, "- name: what was said of it": names, numbers, dates, decisions, wishes of the reader, word for word.`;
+
+/** Older turns in a few lines, and the facts they state: by the language model, else, or where it fails, by rules. */
+export async function summarize(
+  stages: Stages,
+  session: Session,
+  turns: readonly Turn[],
+  tokensMax: number,
+  call: CallOptions,
+): Promise<Summary> {
+  const extracted = factsOf(turns);
+  const written = await byModel(stages, session, turns, tokensMax, call);
+  const entities = [...session.entities, ...extracted, ...(written?.entities ?? [])];
+  const summary = written?.summary ?? outline(session.summary, turns, tokensMax, stages.counter);
+  return { summary, entities: latest(entities) };
+}
+
+async function byModel(
+  stages: Stages,
+  session: Session,
+  turns: readonly Turn[],
+  tokensMax: number,
+  call: CallOptions,
+): Promise<Summary | null> {
+  const { instructed: model, settings, counter } = stages;
+  if (!model || !settings.summarizeByModel) return null;
+  const told = turns.map(({ number, question, answer }) => {
+    return `Turn ${number}\nReader: ${shortForm(question, number)}\nAnswer: ${shortForm(answer, number)}`;
+  });
+  const text = [`Record so far: ${session.summary || "nothing yet"}`, ...told].join("\n\n");
+  const maxOutputTokens = tokensMax + FACTS_TOKENS;
+  const room = stages.model.contextTokensMax - maxOutputTokens - counter.count(INSTRUCTIONS) - 3 * MESSAGE_TOKENS;
+  const request = { instructions: INSTRUCTIONS, text: cutToTokens(text, room, counter), maxOutputTokens };
+  const race = new Race("compact", call.signal, (settings.limitsMs.compact ?? 5000) * MODEL_TIME_SHARE);
+  try {
+    const reply = await race.against(instruct(model, request, race));
+    return read(reply, turns.at(-1)?.number ?? 0, tokensMax);
+  } catch {
+    if (call.signal.aborted) throw call.signal.reason;
+    return null;
+  } finally {
+    race.end();
+  }
+}
+
+/** Null where the reply has no summary, or one that runs away. */
+function read(reply: string, turn: number, tokensMax: number): Summary | null {
+  const [, summary = "", facts = ""] = /SUMMARY:\s*([\s\S]*?)(?:\n\W*FACTS:\s*([\s\S]*))?$/i.exec(reply) ?? [];
+  const text = summary.trim();
+  if (text === "" || text.length > 8 * tokensMax) return null;
+  const entities = [...facts.matchAll(/^[-*•]\s*([^:\n]{1,100}):\s*(\S[^\n]*)$/gm)].map(
+    ([, name = "", note = ""]): Entity => ({ name: name.trim(), note: line(note, 240), turn }),
+  );
+  return { summary: text, entities };
+}
+
+/** The newest lines that fit. */
+function outline(before: string, turns: readonly Turn[], tokensMax: number, counter: TokenCounter): string {
+  const lines = [...before.split("\n").filter(Boolean), ...outlineOf(turns)];
+  const kept: string[] = [];
+  let tokens = 0;
+  for (const one of lines.toReversed()) {
+    tokens += counter.count(`${one}\n`);
+    if (tokens > tokensMax) break;
+    kept.unshift(one);
+  }
+  return kept.length > 0 ? kept.join("\n") : cutToTokens(lines.at(-1) ?? "", tokensMax, counter);
+}
+
+/** What readers told stays longest: answers can be found again by search. */
+function latest(entities: readonly Entity[]): Entity[] {
+  const distinct = [...new Map(entities.map((entity) => [entity.note, entity])).values()];
+  const told = distinct.filter(({ name }) => name === READER).slice(-READERS_MAX);
+  const others = distinct.filter(({ name }) => name !== READER).slice(told.length - ENTITIES_MAX);
+  return [...told, ...others].sort((a, b) => a.turn - b.turn);
+}

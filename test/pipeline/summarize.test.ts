@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { factsOf } from "../../src/pipeline/extract.ts";
+import { shortForm } from "../../src/pipeline/short-form.ts";
+import type { Stages } from "../../src/pipeline/stages.ts";
+import { summarize } from "../../src/pipeline/summarize.ts";
+import type { GenerateRequest } from "../../src/ports/language-model.ts";
+import type { Turn } from "../../src/types.ts";
+import { call } from "../support/calls.ts";
+import { emptySession, fakeStages, hang, modelOf } from "../support/stages.ts";
+
+function turn(number: number, question: string, answer: string): Turn {
+  const words = { question, query: question, answer };
+  return { number, short: false, requestId: `${number}`, ...words, status: "complete", tokens: 1, at: "" };
+}
+
+const TURNS = [
+  turn(1, "저는 통영 지사에서 일합니다. 연차는 며칠인가요?", "연차는 15일입니다."),
+  turn(2, "My cost center is 7741-B.", "Noted."),
+];
+
+function replying(reply: string | (() => Promise<never>)) {
+  const asked: GenerateRequest[] = [];
+  const instructed = modelOf(async function* (request) {
+    asked.push(request);
+    if (typeof reply !== "string") await reply();
+    else yield { type: "text", text: reply };
+    yield { type: "end", finishReason: "stop" };
+  });
+  return { asked, stages: { ...fakeStages(), instructed } satisfies Stages };
+}
+
+describe("the summary of older turns", () => {
+  test("by the language model: summary and facts apart, beside what rules find", async () => {
+    const { stages, asked } = replying(
+      "SUMMARY: 독자는 통영 지사 직원이다.\nFACTS:\n- 비용 코드: 7741-B\n- 지사: 통영",
+    );
+    const session = { ...emptySession("s"), summary: "인사를 나누었다." };
+    const { summary, entities } = await summarize(stages, session, TURNS, 200, call());
+    expect(summary).toBe("독자는 통영 지사 직원이다.");
+    expect(entities).toEqual(expect.arrayContaining([{ name: "비용 코드", note: "7741-B", turn: 2 }]));
+    expect(entities.map(({ note }) => note)).toContain("My cost center is 7741-B.");
+    expect(asked[0]?.messages[1]?.content).toContain("인사를 나누었다.");
+  });
+
+  test.each([
+    ["hangs", hang],
+    ["says something else", "Sure! What would you like?"],
+    ["runs away", `SUMMARY: ${"길다 ".repeat(3000)}`],
+  ] as const)("a model that %s is replaced by rules, in time", async (_, reply) => {
+    const { stages } = replying(reply as string);
+    const { summary, entities } = await summarize(stages, emptySession("s"), TURNS, 200, call());
+    expect(summary.split("\n")).toEqual([
+      "저는 통영 지사에서 일합니다. 연차는 며칠인가요? → 연차는 15일입니다.",
+      "My cost center is 7741-B. → Noted.",
+    ]);
+    expect(entities.map(({ note }) => note)).toEqual(
+      expect.arrayContaining(["저는 통영 지사에서 일합니다.", "연차는 15일입니다.", "My cost center is 7741-B."]),
+    );
+  });
+
+  test("what is told to the model fits its window", async () => {
+    const { stages, asked } = replying("SUMMARY: ok");
+    const long = Array.from({ length: 32 }, (_, i) => turn(i + 1, "가".repeat(5000), "나".repeat(5000)));
+    await summarize(stages, emptySession("s"), long, 200, call());
+    const size = asked[0]?.messages.reduce((sum, { content }) => sum + content.length + 4, 3) ?? 0;
+    expect(size + (asked[0]?.maxOutputTokens ?? 0)).toBeLessThanOrEqual(stages.model.contextTokensMax);
+  });
+
+  test("questions and requests state nothing; bulk is recorded under its kind", () => {
+    const code = `\`\`\`ts\n${"const a = 1;\n".repeat(6)}\`\`\``;
+    const facts = factsOf([turn(7, "주차장을 알려 주세요. Is there a garage?", `여기 있습니다.\n\n${code}`)]);
+    expect(facts.map(({ name, turn: number }) => [name, number])).toContainEqual(["code", 7]);
+    expect(facts.map(({ note }) => note).join(" ")).not.toMatch(/주차장|garage/);
+  });
+});
+
+describe("short forms", () => {
+  test("tables, code, quotations and repetitions become references; short ones and plain text stay", () => {
+    const table = `| 이름 | 값 |\n|---|---|\n${"| a | 1 |\n".repeat(14)}`;
+    const quoted = `> ${"길고 긴 인용문입니다. ".repeat(20)}\n`;
+    const seen = new Map<string, number>();
+    const paragraph = "같은 문단이 다시 나온다. ".repeat(8).trim();
+    expect(shortForm(`앞\n\n${table}\n뒤`, 3)).toBe("앞\n\n[table, 14 rows: turn 3; 이름 값]\n\n뒤");
+    expect(shortForm(quoted, 4)).toMatch(/^\[quoted passage, \d+ characters: turn 4; 길고 긴/);
+    expect(shortForm("```py\nx = 1\n```", 5)).toBe("```py\nx = 1\n```");
+    expect(shortForm(paragraph, 1, seen)).toBe(paragraph);
+    expect(shortForm(`머리\n\n${paragraph}`, 6, seen)).toMatch(/^머리\n\n\[repeated text, \d+ characters: turn 1\]$/);
+    expect(shortForm("짧은 글.", 2)).toBe("짧은 글.");
+  });
+
+  test("a very long text loses its middle, in linear time, and no character is halved", () => {
+    const short = shortForm("🏝️".repeat(100_000), 9);
+    expect(short.length).toBeLessThan(1800);
+    expect(short.isWellFormed()).toBe(true);
+    expect(short).toContain(": turn 9]");
+    for (const hostile of [
+      "`".repeat(200_000),
+      "|".repeat(200_000),
+      ">\n".repeat(100_000),
+      "“".repeat(200_000),
+      '"'.repeat(200_000),
+    ]) {
+      const startedAt = performance.now();
+      shortForm(hostile, 1);
+      expect(performance.now() - startedAt).toBeLessThan(1500);
+    }
+  });
+});

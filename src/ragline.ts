@@ -12,6 +12,7 @@ import type {
   WatchRequest,
 } from "./api.ts";
 import { Background } from "./background.ts";
+import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
@@ -39,7 +40,6 @@ import {
   type SearchRequest,
   type TurnsRequest,
 } from "./requests.ts";
-import { Run } from "./run.ts";
 import { describe, missingFor } from "./status.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
@@ -58,6 +58,7 @@ export class Ragline {
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
   readonly #stages: Stages;
+  readonly #calls: Calls;
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #reader: DocumentReader;
@@ -70,6 +71,7 @@ export class Ragline {
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
+    this.#calls = new Calls(config, stages.settings, log);
     this.#composed = composed;
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
@@ -91,7 +93,7 @@ export class Ragline {
     const parsed = this.#parse(this.schemas.ask, request);
     const question: Question = {
       requestId: caller.requestId ?? randomUUID(),
-      scope: this.#scope(parsed.collection, caller),
+      scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
       question: parsed.question,
       history: parsed.history ?? null,
@@ -99,7 +101,7 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const run = this.#run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
+    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
     return ask(this.#stages, question, run, (task) => this.#background.later(task));
   }
 
@@ -116,8 +118,8 @@ export class Ragline {
   /** Finds passages without answering. */
   async search(request: SearchRequest, caller: CallerOptions = {}): Promise<SearchResponse> {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
-    const run = this.#run(caller);
-    const asked = { scope: this.#scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
+    const run = this.#calls.run(caller);
+    const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
     const keep = top ?? this.#stages.settings.keep;
     const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
     return { ...found, timings: run.timings, degraded: run.degraded };
@@ -126,7 +128,7 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
     const report = await ingest(sources, this.#ingestStages, {
       scope,
       prune,
@@ -144,7 +146,7 @@ export class Ragline {
    */
   async reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
     const { collection, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
     const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
     await this.#learner.learn(scope, { signal });
     return report;
@@ -154,7 +156,7 @@ export class Ragline {
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
     await watch(paths, this.#ingestStages, {
-      scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
+      scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
       signal,
@@ -183,7 +185,7 @@ export class Ragline {
   }
 
   async #add(request: ReadRequest, collection: string | undefined, caller: CallerOptions) {
-    const scope = this.#scope(collection, caller);
+    const scope = this.#calls.scope(collection, caller);
     const { signal = new AbortController().signal } = caller;
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
     const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
@@ -198,25 +200,27 @@ export class Ragline {
 
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
     const { collection, limit, after } = this.#parse(this.schemas.list, page);
-    const scope = this.#scope(collection, caller);
-    const found = await this.#store("search", caller, (call) =>
+    const scope = this.#calls.scope(collection, caller);
+    const found = await this.#calls.store("search", caller, (call) =>
       this.#stages.index.list(scope, after === undefined ? { limit } : { after, limit }, call),
     );
     return { ...found, documents: found.documents.map(withoutSource) };
   }
 
   async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
-    const found = await this.#store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
+    const found = await this.#calls.store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
     return found && withoutSource(found);
   }
 
   /** Resolves to false where there was nothing to delete. */
   async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
-    const deleted = await this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
+    const deleted = await this.#calls.store("search", caller, (call) =>
+      this.#stages.index.delete(scope, documentId, call),
+    );
     if (deleted) this.#noteChange(scope, 1);
     return deleted;
   }
@@ -226,9 +230,9 @@ export class Ragline {
    * `readTurns` has the originals of all.
    */
   async readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
-    const session = await this.#store("session", caller, (call) =>
+    const session = await this.#calls.store("session", caller, (call) =>
       this.#stages.sessions.load(scope, sessionId, 100, call),
     );
     return session.version === 0 ? null : session;
@@ -237,10 +241,10 @@ export class Ragline {
   /** Turns in their original form, oldest first: the first, or those after a number. */
   async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage> {
     const { collection, limit, after } = this.#parse(this.schemas.turns, page);
-    const scope = this.#scope(collection, caller);
+    const scope = this.#calls.scope(collection, caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
     const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
-    const found = await this.#store("session", caller, (call) =>
+    const found = await this.#calls.store("session", caller, (call) =>
       this.#stages.sessions.turns(scope, sessionId, numbers, call),
     );
     const turns = found.slice(0, limit);
@@ -250,15 +254,17 @@ export class Ragline {
 
   /** Resolves to false where there was nothing to delete. */
   async deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
-    return this.#store("session", caller, (call) => this.#stages.sessions.delete(scope, sessionId, call));
+    return this.#calls.store("session", caller, (call) => this.#stages.sessions.delete(scope, sessionId, call));
   }
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
-    const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
-    const index = await this.#store("search", caller, (call) => this.#stages.index.status(scope, call));
-    const learned = await this.#store("search", caller, async (call) => this.#stages.index.fusion?.load(scope, call));
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
+    const index = await this.#calls.store("search", caller, (call) => this.#stages.index.status(scope, call));
+    const learned = await this.#calls.store("search", caller, async (call) =>
+      this.#stages.index.fusion?.load(scope, call),
+    );
     const fusion = fusionStatus(this.#stages.settings.fusion, learned ?? null);
     return { ...describe(this.config, this.#stages, scope, index), fusion, saves: this.#composed.saveCounts() };
   }
@@ -266,12 +272,12 @@ export class Ragline {
   /** Loads the index of a collection, so that its first question need not wait. */
   async warm(collection?: string, caller: CallerOptions = {}): Promise<void> {
     const signal = caller.signal ?? new AbortController().signal;
-    await this.#stages.index.warm?.(this.#scope(collection, caller), { signal });
+    await this.#stages.index.warm?.(this.#calls.scope(collection, caller), { signal });
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */
   async ready(caller: CallerOptions = {}): Promise<Readiness> {
-    const missing = await missingFor(this.#stages, this.#scope(undefined, caller), this.#run(caller));
+    const missing = await missingFor(this.#stages, this.#calls.scope(undefined, caller), this.#calls.run(caller));
     if (this.#closed) missing.unshift("closing: no new questions");
     return { ready: missing.length === 0, missing };
   }
@@ -297,36 +303,6 @@ export class Ragline {
 
   #chunkOptions() {
     return { targetTokens: this.config.ingest.chunkTokens, overlapTokens: this.config.ingest.overlapTokens };
-  }
-
-  #scope(collection: string | undefined, caller: CallerOptions): Scope {
-    return {
-      tenant: caller.tenant ?? this.config.tenant,
-      collection: collection ?? this.config.collection,
-      groups: caller.groups ?? [],
-    };
-  }
-
-  #store<T>(
-    step: "search" | "session",
-    caller: CallerOptions,
-    call: Parameters<typeof Run.prototype.must<T>>[1],
-  ): Promise<T> {
-    return this.#run(caller).must(step, call);
-  }
-
-  #run(caller: CallerOptions, timeoutMs?: number): Run {
-    const { settings } = this.#stages;
-    return new Run({
-      signal: caller.signal ?? new AbortController().signal,
-      timeoutMs: timeoutMs ?? settings.timeoutMs,
-      limitsMs: settings.limitsMs,
-      onFailure: (error) => {
-        if (error.status < 500) return;
-        const { code, step, message, cause } = error;
-        this.log.warn({ requestId: caller.requestId, code, step, err: cause }, message);
-      },
-    });
   }
 
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {

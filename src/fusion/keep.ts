@@ -44,7 +44,8 @@ export function createFusionLearner(
     const passages = await store.passages(scope, call);
     written.set(keyOf(scope), { since: 0, size: passages });
     const { embedder: indexedWith } = await index.status(scope, call);
-    if (indexedWith !== embedder.model) return false;
+    // Null: there are only documents that this scope may not read.
+    if (indexedWith !== null && indexedWith !== embedder.model) return false;
     if (!isStale(await store.load(scope, call), passages, embedder.model)) return false;
     const sample = await store.sample(scope, SAMPLE_MAX, call);
     await store.save(scope, await learnFusion(sample, embedder, { passages, breathe, ...call }), call);

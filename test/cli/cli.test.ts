@@ -135,7 +135,7 @@ describe("ragline serve and demo", () => {
     const demo = start(cwd, ["demo", "--port", "0"]);
     const finished = finish(demo);
     const text = await printed(demo, /curl -N (\S+)/);
-    expect(text).toMatch(/영수증[^\n]*5영업일[^\n]*\[1\]/);
+    expect(text).toMatch(/영수증[^\n]*5영업일[^\n]*\[\d\]/);
     const url = /curl -N (\S+)/.exec(text)?.[1] ?? "";
     expect((await fetch(url.replace("/v1/ask", "/readyz"))).status).toBe(200);
     demo.kill("SIGINT");

@@ -38,7 +38,7 @@ export function rerankerContract(name: string, open: () => Promise<OpenedReranke
     test("lifts the text that answers above one that does not", async () => {
       const ko = ["주차장은 지하에 있다.", "퇴직금은 14일 안에 지급한다."];
       const en = ["The car park is below the building.", "Severance pay is due within 14 days."];
-      expect((await indices("퇴직금은 언제 지급하나요?", ko))[0]).toBe(1);
+      expect((await indices("퇴직금은 며칠 안에 지급한다?", ko))[0]).toBe(1);
       expect((await indices("when is severance pay due", en))[0]).toBe(1);
     });
 

@@ -108,7 +108,14 @@ async function choose(
     seen.add(text);
     return true;
   });
-  return chosen.slice(0, sentencesMax).sort((a, b) => a.source.n - b.source.n || a.position - b.position);
+  return inReadingOrder(chosen.slice(0, sentencesMax));
+}
+
+/** The passage with the best quote first; what is quoted of one passage in the order it is written. */
+function inReadingOrder(quotes: readonly ScoredQuote[]): ScoredQuote[] {
+  const places = new Map([...new Set(quotes.map(({ source }) => source.n))].map((n, place) => [n, place]));
+  const placeOf = ({ source }: ScoredQuote) => places.get(source.n) ?? 0;
+  return quotes.toSorted((a, b) => placeOf(a) - placeOf(b) || a.position - b.position);
 }
 
 /** Cosine of each text with the query; null where the embedder knows nothing in the query. */

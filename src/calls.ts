@@ -1,0 +1,49 @@
+import type { Logger } from "pino";
+import type { CallerOptions } from "./api.ts";
+import type { Config } from "./config.ts";
+import type { Settings } from "./pipeline/stages.ts";
+import { Run } from "./run.ts";
+import type { CallOptions, Scope } from "./types.ts";
+
+/** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
+export class Calls {
+  readonly #config: Config;
+  readonly #settings: Settings;
+  readonly #log: Logger;
+
+  constructor(config: Config, settings: Settings, log: Logger) {
+    this.#config = config;
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  scope(collection: string | undefined, caller: CallerOptions): Scope {
+    return {
+      tenant: caller.tenant ?? this.#config.tenant,
+      collection: collection ?? this.#config.collection,
+      groups: caller.groups ?? [],
+    };
+  }
+
+  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs): Run {
+    return new Run({
+      signal: caller.signal ?? new AbortController().signal,
+      timeoutMs,
+      limitsMs: this.#settings.limitsMs,
+      onFailure: (error) => {
+        if (error.status < 500) return;
+        const { code, step, message, cause } = error;
+        this.#log.warn({ requestId: caller.requestId, code, step, err: cause }, message);
+      },
+    });
+  }
+
+  /** One call of a store, under its step's limit. */
+  store<T>(
+    step: "search" | "session",
+    caller: CallerOptions,
+    call: (options: CallOptions) => Promise<T> | T,
+  ): Promise<T> {
+    return this.run(caller).must(step, call);
+  }
+}

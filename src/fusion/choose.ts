@@ -1,6 +1,5 @@
-import type { StoredPassage } from "../ports/fusion-store.ts";
+import type { Fusion, StoredPassage, VectorWeights } from "../ports/fusion-store.ts";
 import { type Language, languageOf } from "../text/language.ts";
-import type { Fusion, VectorWeights } from "../types.ts";
 import { blend, type Leg } from "./blend.ts";
 import { PRIOR, vectorWeight } from "./weights.ts";
 

@@ -1,4 +1,4 @@
-import type { Fusion } from "../types.ts";
+import type { Fusion } from "../ports/fusion-store.ts";
 import { type FusionChoice, LANGUAGES, PRIOR } from "./weights.ts";
 
 /** How a collection's legs are fused, for a status page. */

@@ -1,6 +1,7 @@
 import type { Embedder } from "../ports/embedder.ts";
+import type { Fusion } from "../ports/fusion-store.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
-import type { CallOptions, Fusion, Scope } from "../types.ts";
+import type { CallOptions, Scope } from "../types.ts";
 import { LEARNER_VERSION, learnFusion, SAMPLE_MAX } from "./learn.ts";
 import type { FusionChoice } from "./weights.ts";
 

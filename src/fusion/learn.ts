@@ -1,8 +1,8 @@
 import type { Embedder } from "../ports/embedder.ts";
-import type { StoredPassage } from "../ports/fusion-store.ts";
+import type { Fusion, StoredPassage } from "../ports/fusion-store.ts";
 import { Partition, type ResidentPassage, type RowHit } from "../resident/partition.ts";
 import { createWords, type Words } from "../text/words.ts";
-import type { CallOptions, Fusion } from "../types.ts";
+import type { CallOptions } from "../types.ts";
 import { languageAgreement } from "./agreement.ts";
 import { coverage, type Leg, scaledText, scaledVector } from "./blend.ts";
 import { type Trial, weightsByLanguage } from "./choose.ts";

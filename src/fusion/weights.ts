@@ -1,5 +1,5 @@
+import type { Fusion, VectorWeights } from "../ports/fusion-store.ts";
 import { type Language, languageOf } from "../text/language.ts";
-import type { Fusion, VectorWeights } from "../types.ts";
 
 /** For a collection that has not been learned from: vectors help where words are missing; measured flat from 0.5 to 0.8. */
 export const PRIOR: VectorWeights = { uncovered: 0.6, covered: 0 };

@@ -1,8 +1,9 @@
 import { blend, coverage, type Leg, scaledText, scaledVector } from "../fusion/blend.ts";
 import { PRIOR, vectorWeight } from "../fusion/weights.ts";
+import type { VectorWeights } from "../ports/fusion-store.ts";
 import type { SearchResult } from "../ports/passage-index.ts";
 import { createWords, type Words } from "../text/words.ts";
-import type { ScoredPassage, VectorWeights } from "../types.ts";
+import type { ScoredPassage } from "../types.ts";
 
 /**
  * One list of the two legs, at most `limit` long: score = (1 − w) · text + w · vector, both scaled to 0 to 1 within their leg.

@@ -1,5 +1,6 @@
 import { weightsFor } from "../fusion/weights.ts";
-import type { CallOptions, Scope, VectorWeights } from "../types.ts";
+import type { VectorWeights } from "../ports/fusion-store.ts";
+import type { CallOptions, Scope } from "../types.ts";
 import type { Stages } from "./stages.ts";
 
 /** How the legs are fused for this query, as configured or learned. */

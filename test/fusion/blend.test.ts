@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { blend, coverage, scaledText, scaledVector } from "../../src/fusion/blend.ts";
 import { isUsed, PRIOR, vectorWeight, weightsFor } from "../../src/fusion/weights.ts";
-import type { Fusion } from "../../src/types.ts";
+import type { Fusion } from "../../src/ports/fusion-store.ts";
 
 describe("scaling", () => {
   test("a full text leg is measured from its last hit, a short one from zero", () => {

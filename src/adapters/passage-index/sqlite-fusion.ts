@@ -1,6 +1,6 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import type { FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
-import type { Fusion, Scope } from "../../types.ts";
+import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
+import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";

@@ -1,23 +1,18 @@
-import { passageText } from "../text/passage-text.ts";
+import { createWords, type Words } from "../text/words.ts";
 import type { PassagePlace, ScoredPassage } from "../types.ts";
 
-/** A shorter text gets its meaning from the headings above it, and is compared with them. */
-const OWN_WORDS_MIN = 8;
 /** Of the longer passage's characters the shorter one has at least so many. */
 const SHARED_LENGTH_MIN = 0.8;
-
-/** Marks that say nothing; signs and points stay, as they change numbers. */
-const MARKS = /[*_`"'“”‘’#|]+/g;
 
 /**
  * Collapses passages that say the same in the same words: where one holds all words of another in their order, the longer one stays,
  * at the better one's place, and names the other in `alsoIn`. No statement is lost, and one word that differs (15, 25; not; a date) keeps
  * both. Quadratic in the hits, of which there are tens.
  */
-export function collapseDuplicates(found: readonly ScoredPassage[]): ScoredPassage[] {
+export function collapseDuplicates(found: readonly ScoredPassage[], texts: Words = createWords()): ScoredPassage[] {
   const kept: { hit: ScoredPassage; words: string; also: PassagePlace[] }[] = [];
   for (const hit of found) {
-    const words = wordsOf(hit);
+    const words = texts.compared(hit.passage);
     const twin = kept.find((other) => isContained(words, other.words) || isContained(other.words, words));
     if (!twin) kept.push({ hit, words, also: [...(hit.alsoIn ?? [])] });
     else if (words.length > twin.words.length) {
@@ -27,16 +22,6 @@ export function collapseDuplicates(found: readonly ScoredPassage[]): ScoredPassa
     } else twin.also.push(placeOf(hit));
   }
   return kept.map(({ hit, also }) => (also.length === 0 ? hit : { ...hit, alsoIn: also }));
-}
-
-/** Between single spaces, so that containment ends at words. */
-function wordsOf({ passage }: ScoredPassage): string {
-  const own = canonical(passage.text);
-  return own.split(" ", OWN_WORDS_MIN + 2).length < OWN_WORDS_MIN + 2 ? canonical(passageText(passage)) : own;
-}
-
-function canonical(text: string): string {
-  return ` ${text.normalize("NFKC").toLowerCase().replace(MARKS, " ").replace(/\s+/g, " ").trim()} `;
 }
 
 function isContained(shorter: string, longer: string): boolean {

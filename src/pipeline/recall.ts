@@ -66,6 +66,7 @@ export async function recall(
 
 /** The recorded facts that share words with the query, best first. */
 function factsFor(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
+  if (entities.length === 0) return [];
   const notes = entities.map(({ note }) => note);
   const shares = overlaps(queries, notes, words);
   return entities

@@ -26,7 +26,7 @@ export async function search(
   const find = async (limit: number) => {
     const result = await stages.index.search(question.scope, { ...wanted, limit }, call);
     const fused = fuse(result, query, limit, weights, stages.words);
-    return { isFull: fused.length === limit, distinct: collapseDuplicates(fused) };
+    return { isFull: fused.length === limit, distinct: collapseDuplicates(fused, stages.words) };
   };
   const first = await find(top);
   if (!first.isFull || first.distinct.length >= Math.min(keep, top)) return first.distinct;

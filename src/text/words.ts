@@ -1,15 +1,18 @@
 import { type PassageParts, passageText } from "./passage-text.ts";
 import { memoizedStem, queryTokens, searchTokens } from "./tokens.ts";
 
-/** Search tokens, remembered: stems by word, a passage's by the passage, for as long as somebody holds it. */
+/** What is read off texts, remembered: stems by word, of a passage by the passage, for as long as somebody holds it. */
 export interface Words {
   ofQuery(query: string): ReadonlySet<string>;
   ofPassage(passage: PassageParts): ReadonlySet<string>;
+  /** A passage's words as they would be compared for sameness: see `comparedWords`. */
+  compared(passage: PassageParts): string;
 }
 
 export function createWords(): Words {
   const stem = memoizedStem();
   const passages = new WeakMap<PassageParts, ReadonlySet<string>>();
+  const compared = new WeakMap<PassageParts, string>();
   return {
     ofQuery: (query) => new Set(queryTokens(query, stem)),
     ofPassage(passage) {
@@ -20,5 +23,29 @@ export function createWords(): Words {
       }
       return tokens;
     },
+    compared(passage) {
+      let words = compared.get(passage);
+      if (words === undefined) {
+        words = comparedWords(passage);
+        compared.set(passage, words);
+      }
+      return words;
+    },
   };
+}
+
+/** A shorter text gets its meaning from the headings above it, and is compared with them. */
+const OWN_WORDS_MIN = 8;
+
+/** Marks that say nothing; signs and points stay, as they change numbers. */
+const MARKS = /[*_`"'“”‘’#|]+/g;
+
+/** A passage's words without case and marks, between single spaces, so that containment ends at words. */
+function comparedWords(passage: PassageParts): string {
+  const own = canonical(passage.text);
+  return own.split(" ", OWN_WORDS_MIN + 2).length < OWN_WORDS_MIN + 2 ? canonical(passageText(passage)) : own;
+}
+
+function canonical(text: string): string {
+  return ` ${text.normalize("NFKC").toLowerCase().replace(MARKS, " ").replace(/\s+/g, " ").trim()} `;
 }

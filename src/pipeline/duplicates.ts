@@ -46,13 +46,14 @@ function isContained(shorter: string, longer: string): boolean {
 }
 
 function placeOf({ passage }: ScoredPassage): PassagePlace {
-  const { id, documentId, title, headings, page, url } = passage;
+  const { id, documentId, title, headings, page, pageEnd, url } = passage;
   return {
     passageId: id,
     documentId,
     title,
     headings,
     ...(page !== undefined && { page }),
+    ...(pageEnd !== undefined && { pageEnd }),
     ...(url !== undefined && { url }),
   };
 }

@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { GenerateRequest } from "../ports/language-model.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { pageLabel } from "../text/page-label.ts";
 import type { Message, ScoredPassage, Session, Source, TokenLedger, Turn } from "../types.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -113,8 +114,8 @@ function quote({ n, text, alsoIn = [], ...place }: Source): [place: string, text
   return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text}\n\n`];
 }
 
-function nameOf({ title, headings, page }: Pick<Source, "title" | "headings" | "page">): string {
-  return [title, ...headings, page === undefined ? "" : `p. ${page}`].filter(Boolean).join(" > ");
+function nameOf({ title, headings, ...place }: Pick<Source, "title" | "headings" | "page" | "pageEnd">): string {
+  return [title, ...headings, pageLabel(place)].filter(Boolean).join(" > ");
 }
 
 function countAll(parts: readonly string[], counter: TokenCounter): number {

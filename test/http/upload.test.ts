@@ -33,7 +33,7 @@ test("a PDF: found with its page, in hits and in sources", async () => {
     { accept: "application/json" },
   );
   const { sources } = answerSchema.parse(await answer.json());
-  expect(sources[0]).toMatchObject({ documentId: "규정/출장.pdf", page: 1 });
+  expect(sources[0]).toMatchObject({ documentId: "규정/출장.pdf", page: 1, pageEnd: 2 });
 });
 
 test("a DOCX: headings, lists and tables", async () => {

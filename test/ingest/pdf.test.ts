@@ -59,9 +59,50 @@ describe("pages", () => {
     const { blocks } = await parsePdf(makePdf([1, 2, 3, 4].map(page)));
     expect(blocks.map(({ text }) => text).join("\n")).not.toMatch(/규정집|- \d -/);
     expect(blocks.find(({ text }) => text.includes("3번 항목"))?.page).toBe(3);
-    const counter = { name: "characters", count: (text: string) => text.length };
     const passages = chunk(blocks, { targetTokens: 40, overlapTokens: 0 }, counter);
     expect(passages.map(({ page: at }) => at)).toEqual([1, 2, 3, 4]);
+  });
+
+  const counter = { name: "characters", count: (text: string) => text.length };
+
+  test("a passage names all pages that its text stands on, also within a sentence that goes on overleaf", async () => {
+    const pdf = makePdf([
+      lines(["휴가는 미리 신청한다. 신청은 사흘 앞서 하고, 급한 때에는"], { x: 50, y: 700 }),
+      lines(["그날 아침에 알린다. 남은 휴가는 이듬해로 넘어가지 않는다."], { x: 50, y: 700 }),
+      lines(["출장비는 닷새 안에 정산한다. 영수증을 붙인다."], { x: 50, y: 700 }),
+    ]);
+    const { blocks } = await parsePdf(pdf);
+    expect(blocks).toHaveLength(2);
+    const whole = chunk(blocks, { targetTokens: 200, overlapTokens: 0 }, counter);
+    expect(whole.map(({ page, pageEnd }) => [page, pageEnd])).toEqual([[1, 3]]);
+    const cut = chunk(blocks, { targetTokens: 36, overlapTokens: 0 }, counter);
+    expect(cut.map(({ text, page, pageEnd }) => [text.slice(0, 7), page, pageEnd])).toEqual([
+      ["휴가는 미리 ", 1, undefined],
+      ["신청은 사흘 ", 1, 2],
+      ["남은 휴가는 ", 2, undefined],
+      ["출장비는 닷새", 3, undefined],
+    ]);
+  });
+
+  test("a sentence that is repeated from the page before counts", async () => {
+    const text = "가나다라 마바사아 자차카타 파하. ".repeat(2);
+    const { blocks } = await parsePdf(
+      makePdf([lines([`${text}넘어가는`], { x: 50, y: 700 }), lines([`글. ${text}`], { x: 50, y: 700 })]),
+    );
+    const cut = chunk(blocks, { targetTokens: 50, overlapTokens: 25 }, counter);
+    expect(cut.at(-1)?.text).toMatch(/^넘어가는 글/);
+    expect(cut.at(-1)).toMatchObject({ page: 1, pageEnd: 2 });
+  });
+
+  test("a heading that shares a passage with the next does not lose its page", () => {
+    const blocks = [
+      { kind: "heading", depth: 1, text: "하나", page: 3 },
+      { kind: "text", text: "짧다", page: 3 },
+      { kind: "heading", depth: 1, text: "둘", page: 4 },
+      { kind: "text", text: "짧다", page: 4 },
+    ] as const;
+    const joined = chunk(blocks, { targetTokens: 200, overlapTokens: 0 }, counter);
+    expect(joined).toMatchObject([{ page: 3, pageEnd: 4 }]);
   });
 
   test("larger text is a heading", async () => {

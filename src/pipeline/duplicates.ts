@@ -6,17 +6,24 @@ const OWN_WORDS_MIN = 8;
 /** Of the longer passage's characters the shorter one has at least so many. */
 const SHARED_LENGTH_MIN = 0.8;
 
+/** UTF-16 units; a longer text is compared with nothing, since comparing takes time by the length, on every question. */
+const TEXT_LENGTH_MAX = 8_000;
+
 /** Marks that say nothing; signs and points stay, as they change numbers. */
 const MARKS = /[*_`"'“”‘’#|]+/g;
 
 /**
  * Collapses passages that say the same in the same words: where one holds all words of another in their order, the longer one stays,
  * at the better one's place, and names the other in `alsoIn`. No statement is lost, and one word that differs (15, 25; not; a date) keeps
- * both. Quadratic in the hits, of which there are tens.
+ * both. Quadratic in the hits, of which there are tens; linear in their length, which is bounded.
  */
 export function collapseDuplicates(found: readonly ScoredPassage[]): ScoredPassage[] {
   const kept: { hit: ScoredPassage; words: string; also: PassagePlace[] }[] = [];
   for (const hit of found) {
+    if (hit.passage.text.length > TEXT_LENGTH_MAX) {
+      kept.push({ hit, words: "", also: [...(hit.alsoIn ?? [])] });
+      continue;
+    }
     const words = wordsOf(hit);
     const twin = kept.find((other) => isContained(words, other.words) || isContained(other.words, words));
     if (!twin) kept.push({ hit, words, also: [...(hit.alsoIn ?? [])] });

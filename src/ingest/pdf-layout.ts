@@ -83,8 +83,11 @@ function continues(
   // On the next page, or at the top of the next column.
   if (isNewPage || line.y > last.y) return isUnfinished && !ENTRY.test(block.lines[0]?.text ?? "");
   if (!isNear(last, line, gap * GAP_SHARE)) return false;
-  const isIndented = line.x - last.x > line.size * INDENT && !ENTRY.test(last.text);
   const endsShort = last.x + last.width < line.column.right - (line.column.right - line.column.left) * 0.2;
+  const [first] = block.lines;
+  // The text goes on to the left of a list's entry: the list is over.
+  if (first && ENTRY.test(first.text) && endsShort && first.x - line.x > line.size * INDENT) return false;
+  const isIndented = line.x - last.x > line.size * INDENT && !ENTRY.test(last.text);
   return isUnfinished || !(isIndented || endsShort);
 }
 

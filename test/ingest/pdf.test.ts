@@ -14,6 +14,33 @@ describe("text", () => {
     expect(await texts(pdf)).toEqual(["연차 휴가는 1년간 80퍼센트 이상 출근한 직원에게 15일을 준다."]);
   });
 
+  test("numbers that a word processor parts from their units are whole again, where it parts all of them", async () => {
+    const parted = ["제 60 조의 연차는 15 일이고 2 년마다 1 일을 더한다.", "25 명 또는 3 가지를 고른다."];
+    expect((await texts(makePdf([lines(parted, { x: 50, y: 700, gap: 40 })]))).join(" ")).toBe(
+      "제60조의 연차는 15일이고 2년마다 1일을 더한다. 25명 또는 3 가지를 고른다.",
+    );
+    const [kept] = await texts(makePdf([lines([`${parted[0]} 모두 3회이다.`], { x: 50, y: 700 })]));
+    expect(kept).toContain("15 일");
+  });
+
+  test("text that goes on to the left of a list's last entry is a paragraph of its own", async () => {
+    const pdf = makePdf([
+      [
+        ...lines(["여기에는 넓은 쪽을 끝까지 채우는 아주 긴 첫 문장이 한 줄로 있고 그 뒤에 목록이 온다."], {
+          x: 50,
+          y: 740,
+        }),
+        ...lines(["• 일 년 이상 일했을 것", "• 한 주에 열다섯 시간을 넘을 것"], { x: 78, y: 712 }),
+        ...lines(["수습 기간도 들어간다."], { x: 50, y: 684 }),
+      ],
+    ]);
+    expect((await texts(pdf)).slice(1)).toEqual([
+      "• 일 년 이상 일했을 것",
+      "• 한 주에 열다섯 시간을 넘을 것",
+      "수습 기간도 들어간다.",
+    ]);
+  });
+
   test("hyphens at line ends join, ligatures are letters", async () => {
     const pdf = makePdf([lines(["The ﬁrst employ-", "ees receive sever-", "ance pay."], { x: 50, y: 700 })]);
     expect(await texts(pdf)).toEqual(["The first employees receive severance pay."]);
@@ -61,6 +88,16 @@ describe("pages", () => {
     expect(blocks.find(({ text }) => text.includes("3번 항목"))?.page).toBe(3);
     const passages = chunk(blocks, { targetTokens: 40, overlapTokens: 0 }, counter);
     expect(passages.map(({ page: at }) => at)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("headers that name the chapter beside the page's number are dropped", async () => {
+    const chapter = (n: number) => [
+      { text: `Chapter ${n < 3 ? "1: Begin" : "2: Go on"} ${n}`, x: 50, y: 770 },
+      ...lines([`Text of page ${n} is here.`, "And so is 7", "another line."], { x: 50, y: 700, gap: 40 }),
+    ];
+    const all = (await texts(makePdf([1, 2, 3, 4].map(chapter)))).join("\n");
+    expect(all).not.toContain("Chapter");
+    expect(all.match(/And so is 7/g)).toHaveLength(4);
   });
 
   const counter = { name: "characters", count: (text: string) => text.length };
@@ -124,6 +161,11 @@ describe("refused by name", () => {
       "glyphs without meaning",
       makePdf([lines(["\ue001\ue002\ue003\ue004"], { x: 50, y: 700 })]),
       /without readable characters/,
+    ],
+    [
+      "Japanese fonts without maps",
+      makePdf([lines(["日本語"], { x: 50, y: 700 })], "predefined-japanese"),
+      /has Japanese text whose fonts/,
     ],
     ["too many pages", makePdf(Array.from({ length: 5_001 }, () => [])), /has 5001 pages \(at most 5000\)/],
   ])("%s", async (_, pdf, reason) => {

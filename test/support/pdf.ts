@@ -9,7 +9,7 @@ export interface Placed {
 }
 
 /** How the font says what its codes mean: by a map of its own, or by one of Adobe's that a reader must bring. */
-export type FontKind = "to-unicode" | "predefined";
+export type FontKind = "to-unicode" | "predefined" | "predefined-japanese";
 
 /** A PDF with the texts at their places, a list a page. Characters take half of the font's size. */
 export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = "to-unicode"): Buffer {
@@ -33,7 +33,9 @@ export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = 
           `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /Identity-H /DescendantFonts [${descendant("Identity")}] /ToUnicode ${toUnicode} >>`,
         )
       : add(
-          `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`,
+          kind === "predefined"
+            ? `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`
+            : `<< /Type /Font /Subtype /Type0 /BaseFont /Mincho /Encoding /UniJIS-UCS2-H /DescendantFonts [${descendant("Japan1")}] >>`,
         );
   const parent = objects.length + pages.length * 2 + 1;
   const kids = pages.map((texts) => {

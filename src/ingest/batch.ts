@@ -25,6 +25,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
   const waiting: Waiting[] = [];
   let running = 0;
   let isFlushing = false;
+  let turn: Promise<void> = Promise.resolve();
 
   async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
     const race = new Race("embed", signal, timeoutMs);
@@ -63,7 +64,8 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
 
   /** An embedder may work on this thread: others are served between two batches. */
   async function start(batch: readonly Waiting[]): Promise<void> {
-    await setImmediate();
+    turn = turn.then(() => setImmediate());
+    await turn;
     await run(batch);
     running--;
     next(true);

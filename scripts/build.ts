@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, glob, mkdir, readFile, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 
 /** Packages bundled into the one file that uses them: with what they bring along they would weigh 30 times as much. */
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  "adapters/http/post": ["undici"],
   "adapters/token-counter/o200k": ["gpt-tokenizer"],
   "ingest/pdf": ["unpdf"],
   "ingest/docx": ["mammoth"],
@@ -27,6 +29,7 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 await rm("dist", { recursive: true, force: true });
 await import("./kernel.ts");
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+await keepDeclarations("dist/index.d.ts");
 await mkdir("dist/licenses", { recursive: true });
 for (const [name, packages] of Object.entries(BUNDLED)) {
   const file = `dist/${name}.js`;
@@ -45,4 +48,19 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
   for (const one of packages) await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one}.txt`);
+}
+
+/** Removes the declarations that no user of the library sees: each takes a disk block or more. */
+async function keepDeclarations(entry: string): Promise<void> {
+  const kept = new Set<string>();
+  const waiting = [resolve(entry)];
+  for (let file = waiting.pop(); file; file = waiting.pop()) {
+    if (kept.has(file)) continue;
+    kept.add(file);
+    const text = await readFile(file, "utf8");
+    for (const [, path = ""] of text.matchAll(/(?:from|import\() ?"(\.\.?\/[^"]+)\.[jt]s"/g)) {
+      waiting.push(resolve(file, "..", `${path}.d.ts`));
+    }
+  }
+  for await (const file of glob("dist/**/*.d.ts")) if (!kept.has(resolve(file))) await rm(file);
 }

@@ -220,6 +220,12 @@ const server = z.strictObject({
     .max(64 * 1024 * 1024)
     .default(2 * 1024 * 1024)
     .describe("Largest request body."),
+  uploadBytesMax: z
+    .int()
+    .min(1024)
+    .max(16 * 1024 * 1024 * 1024)
+    .default(128 * 1024 * 1024)
+    .describe("Documents that are being received and read, together, in bytes; beyond, a request is refused with 503."),
   fileBytesMax: z
     .int()
     .min(1024)
@@ -283,10 +289,14 @@ export const configSchema = z
         .describe("Least important line to write."),
     }),
   })
-  .superRefine(({ ingest, compact, rerank, search }, context) => {
+  .superRefine(({ ingest, compact, rerank, search, server }, context) => {
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (ingest.overlapTokens > ingest.chunkTokens / 2) {
       issue(["ingest", "overlapTokens"], `more than half of chunkTokens (${ingest.chunkTokens})`);
+    }
+    const largest = Math.max(server.fileBytesMax, server.bodyBytesMax);
+    if (server.uploadBytesMax < largest) {
+      issue(["server", "uploadBytesMax"], `less than the largest document that is accepted (${largest})`);
     }
     if (compact.targetRatio >= compact.startRatio) {
       issue(["compact", "targetRatio"], `not below startRatio (${compact.startRatio})`);

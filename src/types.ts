@@ -85,8 +85,10 @@ export interface PassageInput {
   readonly tokens: number;
   /** Unit length; null where the collection has no vectors or the text has nothing to embed. */
   readonly vector: Float32Array | null;
-  /** Where it begins, in formats that have pages; from 1. */
+  /** Where its text begins, in formats that have pages; from 1. */
   readonly page?: number;
+  /** Where it ends, if that is a later one. */
+  readonly pageEnd?: number;
 }
 
 /** A passage as search returns it. */
@@ -100,6 +102,8 @@ export interface Passage {
   readonly tokens: number;
   /** Of its document, where it begins; from 1. Absent in formats without pages. */
   readonly page?: number;
+  /** Where it ends, if that is a later one. */
+  readonly pageEnd?: number;
   readonly url?: string;
   readonly metadata: Metadata;
 }
@@ -111,6 +115,7 @@ export interface PassagePlace {
   readonly title: string;
   readonly headings: readonly string[];
   readonly page?: number;
+  readonly pageEnd?: number;
   readonly url?: string;
 }
 
@@ -211,6 +216,7 @@ export interface Source {
   readonly text: string;
   readonly score: number;
   readonly page?: number;
+  readonly pageEnd?: number;
   readonly url?: string;
   readonly metadata: Metadata;
   /** Where else the same text stands; absent: nowhere that was found. */

@@ -7,6 +7,7 @@ import {
   RaglineError,
   type Source,
 } from "../index.ts";
+import { pageLabel } from "../text/page-label.ts";
 import { STEPS } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
@@ -72,8 +73,8 @@ export async function printAnswer(
   }
 }
 
-function placeOf({ documentId, page }: Pick<Source, "documentId" | "page">): string {
-  return page === undefined ? documentId : `${documentId}, p. ${page}`;
+function placeOf({ documentId, ...place }: Pick<Source, "documentId" | "page" | "pageEnd">): string {
+  return [documentId, pageLabel(place)].filter(Boolean).join(", ");
 }
 
 type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;

@@ -1,14 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
-import type { Ragline } from "../index.ts";
+import type { FileInput, Ragline } from "../index.ts";
 import { addedSchema, deletedSchema, documentPageSchema, documentSchema, errorResponses } from "./responses.ts";
 import { clientSignal } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
+import { boundUploads } from "./uploads.ts";
 
 /** `/v1/documents`: list, add or replace, read, delete. Ids may hold slashes, raw or as `%2F`. */
 export function registerDocuments(routes: FastifyInstance, ragline: Ragline): void {
   const { document, list, documentId, collection } = ragline.schemas;
+  routes.addHook("onRequest", boundUploads(ragline.config.server.uploadBytesMax));
   const typed = routes.withTypeProvider<ZodRequests>();
   const byId = { params: z.object({ "*": documentId }), querystring: z.strictObject({ collection }) };
 
@@ -71,7 +73,16 @@ const FORMATS = {
 function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
   const { documentId, file } = ragline.schemas;
   const { title, url, collection } = file.shape;
-  const querystring = z.strictObject({ title, url, collection });
+  const querystring = z.strictObject({
+    title,
+    url,
+    collection,
+    group: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe("A group that may read it; may be repeated."),
+    metadata: z.string().optional().describe('A JSON object, e.g. `{"year":2024}`.'),
+  });
   const bodyLimit = ragline.config.server.fileBytesMax;
   void routes.register(async (apart) => {
     apart.addContentTypeParser(Object.keys(FORMATS), { parseAs: "buffer", bodyLimit }, (_request, body, done) => {
@@ -97,11 +108,27 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
           const types = Object.keys(FORMATS).join(", ");
           throw new RaglineError("request_invalid", `content-type: must be one of ${types}`);
         }
-        const fields = { ...request.query, id: request.params["*"], format };
+        const { group, metadata, ...named } = request.query;
+        const fields = {
+          ...named,
+          id: request.params["*"],
+          format,
+          ...(group !== undefined && { groups: [group].flat() }),
+          ...(metadata !== undefined && { metadata: parseMetadata(metadata) }),
+        };
         return ragline.addFile(request.body, fields, { signal: clientSignal(request, reply) });
       },
     );
   });
+}
+
+/** Its fields are checked with the document's others. */
+function parseMetadata(text: string): NonNullable<FileInput["metadata"]> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RaglineError("request_invalid", "metadata: must be a JSON object");
+  }
 }
 
 function missing(id: string): never {

@@ -22,7 +22,10 @@ export const errorSchema = z.object({
 
 export const errorResponses = { "4xx": errorSchema, "5xx": errorSchema } as const;
 
-const page = z.int().optional().describe("Of the document, where the passage begins; in formats that have pages.");
+const pages = {
+  page: z.int().optional().describe("Of the document, where the passage begins; in formats that have pages."),
+  pageEnd: z.int().optional().describe("Where it ends, if that is a later one."),
+};
 const alsoIn = z
   .array(
     z.object({
@@ -30,7 +33,7 @@ const alsoIn = z
       documentId: z.string(),
       title: z.string(),
       headings: z.array(z.string()),
-      page,
+      ...pages,
       url: z.string().optional(),
     }),
   )
@@ -45,7 +48,7 @@ const source = z.object({
   headings: z.array(z.string()),
   text: z.string(),
   score: z.number(),
-  page,
+  ...pages,
   url: z.string().optional(),
   metadata,
   alsoIn,
@@ -102,7 +105,7 @@ const hit = z.object({
     headings: z.array(z.string()),
     text: z.string(),
     tokens: z.int(),
-    page,
+    ...pages,
     url: z.string().optional(),
     metadata,
   }),

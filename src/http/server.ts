@@ -61,7 +61,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   await app.register(async (routes) => {
     registerAsk(routes, ragline);
     registerSearch(routes, ragline);
-    registerDocuments(routes, ragline);
+    await routes.register(async (apart) => registerDocuments(apart, ragline));
     registerSessions(routes, ragline);
     registerHealth(routes, ragline);
     await routes.register(async (apart) => registerOpenAi(apart, ragline));

@@ -1,8 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { Embedder } from "../ports/embedder.ts";
 import { Race } from "../race.ts";
 
 /** Texts a call of the embedder. */
 const BATCH_TEXTS = 64;
+/** Calls under way. */
+const RUNNING_MAX = 8;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {
@@ -19,9 +22,10 @@ interface Waiting {
 
 /** `timeoutMs`: limit for a batch. */
 export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, timeoutMs: number): EmbedBatcher {
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
   let running = 0;
-  let flushNext = false;
+  let isFlushing = false;
+  let turn: Promise<void> = Promise.resolve();
 
   async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
     const race = new Race("embed", signal, timeoutMs);
@@ -46,20 +50,25 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
     }
   }
 
-  async function embedWaiting(): Promise<void> {
-    const batch = waiting;
-    waiting = [];
-    if (batch.length === 0) return;
-    flushNext = false;
-    running++;
-    await run(batch);
-    running--;
-    if (flushNext) void embedWaiting();
+  /** Starts what may start; a batch that is not full only where it is asked for and no other is under way, or one has just ended. */
+  function next(hasEnded: boolean): void {
+    while (running < RUNNING_MAX && waiting.length > 0) {
+      const mayBePart = isFlushing && (running === 0 || hasEnded);
+      if (waiting.length < BATCH_TEXTS && !mayBePart) return;
+      const batch = waiting.splice(0, BATCH_TEXTS);
+      if (waiting.length === 0) isFlushing = false;
+      running++;
+      void start(batch);
+    }
   }
 
-  function flush(): void {
-    if (running > 0) flushNext = true;
-    else void embedWaiting();
+  /** An embedder may work on this thread: others are served between two batches. */
+  async function start(batch: readonly Waiting[]): Promise<void> {
+    turn = turn.then(() => setImmediate());
+    await turn;
+    await run(batch);
+    running--;
+    next(true);
   }
 
   return {
@@ -67,11 +76,14 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
       const vectors = texts.map((text) => {
         const done = Promise.withResolvers<Float32Array>();
         waiting.push({ text, done });
-        if (waiting.length === BATCH_TEXTS) void embedWaiting();
         return done.promise;
       });
+      next(false);
       return Promise.all(vectors);
     },
-    flush,
+    flush() {
+      isFlushing = waiting.length > 0;
+      next(false);
+    },
   };
 }

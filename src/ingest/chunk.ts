@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Block } from "./document.ts";
+import { type PageRange, pagesAcross, pagesBetween } from "./pages.ts";
 import { type BodyBlock, type Section, toSections } from "./sections.ts";
 import { type Piece, pack, splitLines, splitProse, UNITS_PER_TOKEN_MAX } from "./split.ts";
 
@@ -11,13 +12,11 @@ export interface ChunkOptions {
   readonly overlapTokens: number;
 }
 
-export interface Chunk {
+export interface Chunk extends PageRange {
   readonly text: string;
   /** The headings above it, outermost first. */
   readonly headings: readonly string[];
   readonly tokens: number;
-  /** Where its own text begins, in formats that have pages; from 1. */
-  readonly page?: number;
 }
 
 /** A table or code block of up to this many times the target stays whole. No chunk is longer. */
@@ -36,7 +35,8 @@ const TINY_SHARE = 1 / 4;
  * 3. Tables and code blocks stay whole up to 4 × `targetTokens`; beyond, they are cut between lines, and every part of a
  *    table starts with its header row.
  * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`.
- * 5. Deterministic; time linear in the text.
+ * 5. Where a page begins with a block of its own, a passage of at least half the target ends before it.
+ * 6. Deterministic; time linear in the text.
  * @throws RaglineError `config_invalid` for options out of range.
  */
 export function chunk(blocks: readonly Block[], options: ChunkOptions, counter: TokenCounter): Chunk[] {
@@ -103,31 +103,29 @@ function join(first: Section, second: Section, options: ChunkOptions, counter: T
 }
 
 /** A piece on its way into a chunk. `separator`, counted in `tokens`, stands before it unless it comes first. */
-interface Unit extends Piece {
+interface Unit extends Piece, PageRange {
   readonly separator: string;
   /** Prose may be repeated as overlap. */
   readonly isProse: boolean;
-  /** Repeated from the group before. */
-  readonly isOverlap?: true;
-  readonly page?: number;
-}
-
-function pageOf(of: { readonly page?: number } | undefined): { readonly page?: number } {
-  return of?.page === undefined ? {} : { page: of.page };
+  /** A block begins with it. */
+  readonly isStart: boolean;
 }
 
 function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk, void, undefined> {
   const { headings, text, tokens } = section;
   if (tokens <= options.targetTokens) {
-    if (text.trim() !== "") yield { text, headings, tokens, ...pageOf(section.blocks[0]) };
+    if (text.trim() !== "") yield { text, headings, tokens, ...pagesOfAll(section.blocks) };
     return;
   }
   for (const group of groupUnits(toUnits(section.blocks, options, counter), options)) {
     const joined = group.map((unit, i) => (i === 0 ? unit.text : unit.separator + unit.text)).join("");
     const trimmed = joined.replace(/^\n+/, "").trimEnd();
-    const page = pageOf(group.find(({ isOverlap }) => !isOverlap));
-    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed), ...page };
+    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed), ...pagesAcross(group) };
   }
+}
+
+function pagesOfAll(blocks: readonly BodyBlock[]): PageRange {
+  return pagesAcross(blocks.map((block) => pagesBetween(block, 0, block.text.length)));
 }
 
 function* groupUnits(units: Iterable<Unit>, options: ChunkOptions): Generator<Unit[], void, undefined> {
@@ -139,15 +137,20 @@ function* groupUnits(units: Iterable<Unit>, options: ChunkOptions): Generator<Un
     const isFull = size > 0 && size + unit.tokens > targetTokens;
     const leavesTiny = size <= tinyTokens || isTail;
     const fits = size + unit.tokens <= targetTokens * HARD_LIMIT_FACTOR - overlapTokens;
-    if (isFull && !(leavesTiny && fits)) {
+    const endsPage = size >= targetTokens / 2 && unit.isStart && turnsPage(group.at(-1), unit) && !isTail;
+    if (endsPage || (isFull && !(leavesTiny && fits))) {
       yield group;
-      group = unit.isProse ? overlapOf(group, overlapTokens) : [];
+      group = unit.isProse && !endsPage ? overlapOf(group, overlapTokens) : [];
       size = 0;
     }
     group.push(unit);
     size += unit.tokens;
   }
   if (size > 0) yield group;
+}
+
+function turnsPage(before: Unit | undefined, { page }: Unit): boolean {
+  return before !== undefined && page !== undefined && page > (before.pageEnd ?? before.page ?? page);
 }
 
 /** Every unit, and whether it and all after it have at most `tokensMax` tokens. Looks no further ahead than that. */
@@ -176,16 +179,25 @@ function overlapOf(group: readonly Unit[], tokensMax: number): Unit[] {
     if (!unit?.isProse || tokens + unit.tokens > tokensMax) break;
     tokens += unit.tokens;
   }
-  return group.slice(start).map((unit) => ({ ...unit, isOverlap: true }));
+  return group.slice(start);
 }
 
 function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: TokenCounter): Generator<Unit> {
   for (const block of blocks) {
     const isProse = block.kind === "text" || block.kind === "list";
-    let separator = "\n\n";
+    let start = 0;
     for (const { text, tokens } of toPieces(block, options.targetTokens, counter)) {
-      yield { text, tokens: separator === "" ? tokens : tokens + 1, separator, isProse, ...pageOf(block) };
-      separator = "";
+      const isStart = start === 0;
+      const pages = pagesBetween(block, start, start + text.trimEnd().length);
+      yield {
+        text,
+        tokens: isStart ? tokens + 1 : tokens,
+        separator: isStart ? "\n\n" : "",
+        isProse,
+        isStart,
+        ...pages,
+      };
+      start += text.length;
     }
   }
 }

@@ -5,6 +5,7 @@ import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
 import { checkHead, checkMetadata, TITLE_LENGTH_MAX } from "./metadata.ts";
 import { collapse, normalize } from "./normalize.ts";
+import type { PageBreak } from "./pages.ts";
 
 /** A document as its source has it: structure kept, not yet cut into passages. */
 export interface SourceDocument {
@@ -18,10 +19,15 @@ export interface SourceDocument {
   readonly blocks: readonly Block[];
 }
 
-/** `page`, from 1, is where it begins, in formats that have pages. A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
+/** `page`, from 1, is where it begins, in formats that have pages, `pageBreaks` where in its text others do. A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
 export type Block =
   | { readonly kind: "heading"; readonly depth: number; readonly text: string; readonly page?: number }
-  | { readonly kind: "text" | "table" | "code" | "list"; readonly text: string; readonly page?: number };
+  | {
+      readonly kind: "text" | "table" | "code" | "list";
+      readonly text: string;
+      readonly page?: number;
+      readonly pageBreaks?: readonly PageBreak[];
+    };
 
 export type Format = "markdown" | "text" | "html";
 

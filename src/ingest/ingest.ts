@@ -20,7 +20,7 @@ import type { DocumentReader } from "./reader.ts";
 const EMBED_TIMEOUT_MS = 60_000;
 
 /** Part of every stored hash: raise it when the same document and options give other passages. */
-const CHUNKER_VERSION = 1;
+const CHUNKER_VERSION = 2;
 
 /** What ingestion needs of the pipeline. */
 export interface IngestStages {

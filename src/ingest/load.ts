@@ -1,7 +1,5 @@
 import { basename, extname } from "node:path";
-import { RaglineError } from "../errors.ts";
-import { readFields, reasonOf, type SourceDocument, toDocument } from "./document.ts";
-import { decodeText } from "./encoding.ts";
+import { reasonOf, type SourceDocument } from "./document.ts";
 import { codeOf, type Found, findFiles, type LoadFailure, type SourceFile } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { tooLarge } from "./read.ts";
@@ -55,7 +53,7 @@ export async function* loadFound(
   const { signal, reader, fileBytesMax = 50 * MB, lineBytesMax = 10 * MB } = options;
   signal.throwIfAborted();
   if ("failure" in found) yield { failure: found.failure, bytes: 0 };
-  else if (found.file.format === "jsonl") yield* loadLines(found.file, lineBytesMax, signal);
+  else if (found.file.format === "jsonl") yield* loadLines(found.file, lineBytesMax, reader, signal);
   else yield await loadFile(found.file, fileBytesMax, reader, signal);
 }
 
@@ -80,54 +78,27 @@ async function loadFile(
   }
 }
 
-async function* loadLines(file: SourceFile, lineBytesMax: number, signal: AbortSignal): AsyncGenerator<LoadResult> {
+async function* loadLines(
+  file: SourceFile,
+  lineBytesMax: number,
+  reader: DocumentReader,
+  signal: AbortSignal,
+): AsyncGenerator<LoadResult> {
   try {
     for await (const { number, bytes, size } of readLines(file.path, lineBytesMax, signal)) {
       if (bytes === null) {
         yield { failure: { path: `${file.path}:${number}`, reason: tooLarge(lineBytesMax).message }, bytes: size };
       } else {
-        const result = loadLine(file.path, number, bytes);
-        if (result) yield { ...result, bytes: size };
+        const row = await reader.readRow(bytes, signal);
+        if ("document" in row) yield { document: row.document, path: file.path, bytes: size };
+        else if ("refused" in row) {
+          const { refused: reason, ...missing } = row;
+          yield { failure: { path: `${file.path}:${number}`, reason, ...missing }, bytes: size };
+        }
       }
     }
   } catch (thrown) {
     signal.throwIfAborted();
     yield { failure: { path: file.path, reason: `cannot be read (${codeOf(thrown)})` }, bytes: 0 };
   }
-}
-
-function loadLine(path: string, number: number, bytes: Buffer) {
-  let id: string | undefined;
-  try {
-    const line = decodeText(bytes).trim();
-    if (line === "") return null;
-    const row = parseRow(line);
-    id = readId(row.id);
-    return { document: toRowDocument(id, row), path };
-  } catch (thrown) {
-    const failure = { path: `${path}:${number}`, reason: reasonOf(thrown) };
-    return { failure: id === undefined ? failure : { ...failure, documentId: id } };
-  }
-}
-
-function parseRow(line: string): Record<string, unknown> {
-  let row: unknown;
-  try {
-    row = JSON.parse(line);
-  } catch (thrown) {
-    throw new RaglineError("request_invalid", "is not valid JSON", { cause: thrown });
-  }
-  if (typeof row === "object" && row !== null && !Array.isArray(row)) return row as Record<string, unknown>;
-  throw new RaglineError("request_invalid", "is not a JSON object");
-}
-
-function readId(id: unknown): string {
-  if ((typeof id === "string" && id.trim() !== "") || typeof id === "number") return String(id).normalize("NFC");
-  throw new RaglineError("request_invalid", "has no id");
-}
-
-function toRowDocument(id: string, row: Readonly<Record<string, unknown>>): SourceDocument {
-  const { id: _, text, ...fields } = row;
-  if (typeof text !== "string") throw new RaglineError("request_invalid", "has no text");
-  return toDocument({ id, text, format: "text", ...readFields(fields) }, id);
 }

@@ -1,4 +1,5 @@
 import type { Block } from "./document.ts";
+import type { PageBreak } from "./pages.ts";
 import { type Line, toLines } from "./pdf-lines.ts";
 import { withoutRepeated } from "./pdf-margins.ts";
 
@@ -47,9 +48,9 @@ export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
         open.kind === kind &&
         continues(open, last, line, { gap, isNewPage: open.lastPage !== i + 1 })
       ) {
-        open.lines.push(line);
+        open.lines.push({ ...line, page: i + 1 });
         open.lastPage = i + 1;
-      } else blocks.push({ kind, depth, page: i + 1, lastPage: i + 1, lines: [line] });
+      } else blocks.push({ kind, depth, page: i + 1, lastPage: i + 1, lines: [{ ...line, page: i + 1 }] });
       last = line;
     }
   }
@@ -61,7 +62,11 @@ interface OpenBlock {
   readonly depth: number;
   readonly page: number;
   lastPage: number;
-  readonly lines: Line[];
+  readonly lines: PagedLine[];
+}
+
+interface PagedLine extends Line {
+  readonly page: number;
 }
 
 function continues(
@@ -78,8 +83,11 @@ function continues(
   // On the next page, or at the top of the next column.
   if (isNewPage || line.y > last.y) return isUnfinished && !ENTRY.test(block.lines[0]?.text ?? "");
   if (!isNear(last, line, gap * GAP_SHARE)) return false;
-  const isIndented = line.x - last.x > line.size * INDENT && !ENTRY.test(last.text);
   const endsShort = last.x + last.width < line.column.right - (line.column.right - line.column.left) * 0.2;
+  const [first] = block.lines;
+  // The text goes on to the left of a list's entry: the list is over.
+  if (first && ENTRY.test(first.text) && endsShort && first.x - line.x > line.size * INDENT) return false;
+  const isIndented = line.x - last.x > line.size * INDENT && !ENTRY.test(last.text);
   return isUnfinished || !(isIndented || endsShort);
 }
 
@@ -89,23 +97,25 @@ function isNear(above: Line, below: Line, distance: number): boolean {
 
 function close({ kind, depth, page, lines }: OpenBlock, isFirst: boolean, keepsSpaces: boolean): Block {
   if (kind === "table") return { kind, text: lines.map(({ text }) => text).join("\n"), page };
-  const text = join(lines, keepsSpaces).replace(LEADERS, " … ");
-  if (kind === "text") return { kind, text, page };
+  const { text, pageBreaks } = join(lines, keepsSpaces);
+  if (kind === "text") return { kind, text, page, ...(pageBreaks.length > 0 && { pageBreaks }) };
   return { kind, depth: isFirst && page === 1 ? 1 : Math.min(6, depth + 1), text, page };
 }
 
 /** Lines as one text: a word that a hyphen breaks is whole again, and so is Korean where lines that end a word end in a space. */
-function join(lines: readonly Line[], keepsSpaces: boolean): string {
+function join(lines: readonly PagedLine[], keepsSpaces: boolean): { text: string; pageBreaks: PageBreak[] } {
   let text = "";
+  const pageBreaks: PageBreak[] = [];
   for (const [i, line] of lines.entries()) {
-    const next = line.text.trim();
+    const next = line.text.replace(LEADERS, " … ").trim();
     const before = lines[i - 1];
     if (!before) text = next;
     else if (WORD_BREAK.test(text) && /^\p{Ll}/u.test(next)) text = text.slice(0, -1) + next;
     else if (keepsSpaces && !before.endsWithSpace && isHangul(text.slice(-1)) && isHangul(next.charAt(0))) text += next;
     else text += ` ${next}`;
+    if (before && before.page !== line.page) pageBreaks.push({ page: line.page, at: text.length - next.length });
   }
-  return text;
+  return { text, pageBreaks };
 }
 
 function isHangul(character: string): boolean {

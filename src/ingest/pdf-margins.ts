@@ -17,8 +17,11 @@ export function withoutRepeated(pages: readonly (readonly Line[])[]): Line[][] {
     for (const key of new Set([...lines].flatMap(keysOf))) counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const needed = Math.max(2, Math.ceil(pages.length * REPEATED_SHARE));
+  const isNumbered = pageNumbers(margins, needed);
   const isRepeated = (line: Line) => keysOf(line).some((key) => (counts.get(key) ?? 0) >= needed);
-  return pages.map((page, i) => page.filter((line) => !(margins[i]?.has(line) && isRepeated(line))));
+  return pages.map((page, i) =>
+    page.filter((line) => !(margins[i]?.has(line) && (isRepeated(line) || isNumbered(line, i)))),
+  );
 }
 
 /** The highest and the lowest lines of a page, which has others between them. */
@@ -33,4 +36,17 @@ function keysOf({ text, y }: Line): string[] {
   const said = text.replace(/\d+/g, "#").replace(/\s+/g, " ").trim();
   if (PAGE_NUMBER.test(said)) return ["number"];
   return [Math.floor(y / PLACE), Math.floor(y / PLACE + 0.5) + 0.5].map((place) => `${place} ${said}`);
+}
+
+/** Whether a line begins or ends with its page's number: one that grows with the pages on enough of them, as in `Chapter 3: Utilities 7`. */
+function pageNumbers(margins: readonly ReadonlySet<Line>[], needed: number): (line: Line, page: number) => boolean {
+  const offsetsOf = ({ text }: Line, page: number) =>
+    [...text.matchAll(/^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$/g)].map(([number]) => Number(number) - page);
+  const counts = new Map<number, number>();
+  for (const [page, lines] of margins.entries()) {
+    for (const offset of new Set([...lines].flatMap((line) => offsetsOf(line, page)))) {
+      counts.set(offset, (counts.get(offset) ?? 0) + 1);
+    }
+  }
+  return (line, page) => offsetsOf(line, page).some((offset) => (counts.get(offset) ?? 0) >= Math.max(needed, 3));
 }

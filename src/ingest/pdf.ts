@@ -1,16 +1,14 @@
-import { fileURLToPath } from "node:url";
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
+import { characterMaps } from "./pdf-cmaps.ts";
 import { type Fragment, layOut } from "./pdf-layout.ts";
+import { joinNumbers } from "./pdf-spacing.ts";
 
 const PAGES_MAX = 5_000;
 /** UTF-16 units of the whole text. */
 const TEXT_LENGTH_MAX = 20_000_000;
 /** Of the characters: more that stand for nothing, and the text layer has no readable text. */
 const UNREADABLE_SHARE_MAX = 0.3;
-
-/** Character maps of Korean fonts that bring none of their own; beside the sources, and beside what is built. */
-const CHARACTER_MAPS = fileURLToPath(new URL("../../assets/cmaps/", import.meta.url));
 
 /** Private use, replacement and control characters: glyphs without a meaning. */
 const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
@@ -22,7 +20,9 @@ const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
   const { getDocumentProxy } = await import("unpdf");
   // The parser takes the bytes over, and cannot read a Buffer's shared memory.
-  const options = { cMapUrl: CHARACTER_MAPS, cMapPacked: true, verbosity: 0, useSystemFonts: false };
+  const missing = new Set<string>();
+  const BinaryDataFactory = characterMaps(missing);
+  const options = { BinaryDataFactory, cMapPacked: true, useWorkerFetch: false, verbosity: 0, useSystemFonts: false };
   const pdf = await getDocumentProxy(new Uint8Array(bytes), options).catch((thrown: unknown) => {
     throw refusalOf(thrown);
   });
@@ -42,12 +42,18 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
     pages.push(fragments);
     page.cleanup();
   }
+  if (length === 0 && missing.size > 0) {
+    const languages = [...missing].join(", ");
+    throw refused(
+      `has ${languages} text whose fonts do not say which characters they show: embed the fonts and save again`,
+    );
+  }
   if (length === 0) throw refused("has no text layer (scanned pages?): recognise its text first");
   if (unreadable > length * UNREADABLE_SHARE_MAX) {
     throw refused("has a text layer without readable characters: recognise its text first");
   }
   const title = await titleOf(pdf);
-  return { fields: {}, blocks: layOut(pages), ...(title && { title }) };
+  return { fields: {}, blocks: joinNumbers(layOut(pages)), ...(title && { title }) };
 }
 
 interface TextItem {

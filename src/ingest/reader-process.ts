@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { reasonOf } from "./document.ts";
 import { type ReadRequest, readHere } from "./read.ts";
-import type { ReadReply } from "./reader.ts";
+import type { ReadReply, RowRequest } from "./reader.ts";
+import { readRow } from "./row.ts";
 
 /**
  * The process that parses what may be hostile, one document at a time. Its deadline is the parent's to keep; a thread of its own,
@@ -18,14 +19,14 @@ const WATCHDOG = `
 new Worker(WATCHDOG, { eval: true, workerData: memoryBytesMax }).unref();
 
 process.on("disconnect", () => process.exit());
-process.on("message", (request: ReadRequest) => {
+process.on("message", (request: ReadRequest | RowRequest) => {
   void reply(request);
 });
 
-async function reply(request: ReadRequest): Promise<void> {
+async function reply(request: ReadRequest | RowRequest): Promise<void> {
   let answer: ReadReply;
   try {
-    answer = { document: await readHere(request) };
+    answer = "row" in request ? readRow(request.row) : { document: await readHere(request) };
   } catch (thrown) {
     answer = { refused: reasonOf(thrown) };
   }

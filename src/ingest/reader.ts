@@ -2,8 +2,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { RaglineError } from "../errors.ts";
 import type { SourceDocument } from "./document.ts";
 import { type ReadRequest, readHere } from "./read.ts";
+import { type Row, readRow } from "./row.ts";
 
-export type ReadReply = { readonly document: SourceDocument } | { readonly refused: string };
+export type ReadReply = Row;
+
+/** A line of JSONL. */
+export interface RowRequest {
+  readonly row: Uint8Array;
+}
 
 export interface ReaderLimits {
   /** For one document. */
@@ -16,6 +22,8 @@ export interface ReaderLimits {
 export interface DocumentReader {
   /** @throws RaglineError `request_invalid` with the bare reason; the signal's reason when it aborts. */
   read(request: ReadRequest, signal: AbortSignal): Promise<SourceDocument>;
+  /** A line of JSONL. Rejects only with the signal's reason. */
+  readRow(bytes: Uint8Array, signal: AbortSignal): Promise<Row>;
   close(): void;
 }
 
@@ -39,16 +47,27 @@ interface Slot {
 export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentReader {
   const free: Slot[] = Array.from({ length: PROCESSES }, () => ({ child: null, idle: null }));
   const all = [...free];
-  const waiting: ((slot: Slot) => void)[] = [];
+  const waiting = new Set<(slot: Slot) => void>();
 
-  async function take(): Promise<Slot> {
-    return free.pop() ?? new Promise((resolve) => waiting.push(resolve));
+  async function take(signal: AbortSignal): Promise<Slot> {
+    const slot = free.pop();
+    if (slot) return slot;
+    const turn = Promise.withResolvers<Slot>();
+    const leave = () => turn.reject(signal.reason);
+    waiting.add(turn.resolve);
+    signal.addEventListener("abort", leave, { once: true });
+    return turn.promise.finally(() => {
+      waiting.delete(turn.resolve);
+      signal.removeEventListener("abort", leave);
+    });
   }
 
   function release(slot: Slot): void {
-    const next = waiting.shift();
-    if (next) next(slot);
-    else {
+    const [next] = waiting;
+    if (next) {
+      waiting.delete(next);
+      next(slot);
+    } else {
       free.push(slot);
       slot.child?.unref();
       slot.child?.channel?.unref();
@@ -56,17 +75,27 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
     }
   }
 
+  async function elsewhere(request: ReadRequest | RowRequest, signal: AbortSignal): Promise<ReadReply> {
+    const slot = await take(signal);
+    try {
+      signal.throwIfAborted();
+      return await readElsewhere(slot, request, limits, signal);
+    } finally {
+      release(slot);
+    }
+  }
+
   return {
     async read(request, signal) {
       signal.throwIfAborted();
       if (isSmall(request)) return readHere(request);
-      const slot = await take();
-      try {
-        signal.throwIfAborted();
-        return await readElsewhere(slot, request, limits, signal);
-      } finally {
-        release(slot);
-      }
+      const reply = await elsewhere(request, signal);
+      if ("document" in reply) return reply.document;
+      throw new RaglineError("request_invalid", "refused" in reply ? reply.refused : "has no text");
+    },
+    async readRow(bytes, signal) {
+      signal.throwIfAborted();
+      return bytes.length <= HERE_BYTES_MAX ? readRow(bytes) : elsewhere({ row: bytes }, signal);
     },
     close() {
       for (const slot of all) end(slot);
@@ -103,10 +132,10 @@ function start({ memoryBytesMax }: ReaderLimits, slot: Slot): ChildProcess {
 
 async function readElsewhere(
   slot: Slot,
-  request: ReadRequest,
+  request: ReadRequest | RowRequest,
   limits: ReaderLimits,
   signal: AbortSignal,
-): Promise<SourceDocument> {
+): Promise<ReadReply> {
   if (slot.idle) clearTimeout(slot.idle);
   const child = slot.child ?? start(limits, slot);
   slot.child = child;
@@ -132,9 +161,7 @@ async function readElsewhere(
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     child.send(request);
-    const reply = await answer.promise;
-    if ("document" in reply) return reply.document;
-    throw new RaglineError("request_invalid", reply.refused);
+    return await answer.promise;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);

@@ -15,14 +15,14 @@ export interface Section {
  */
 export function toSections(blocks: readonly Block[]): Section[] {
   const sections: Section[] = [];
-  let path: { readonly depth: number; readonly text: string }[] = [];
+  let path: Extract<Block, { readonly kind: "heading" }>[] = [];
   let body: BodyBlock[] = [];
   const end = (nextDepth: number): void => {
     const last = path.at(-1);
     const names = path.map((heading) => heading.text);
     if (body.length > 0) sections.push({ headings: names, blocks: body });
     else if (last && nextDepth <= last.depth) {
-      sections.push({ headings: names.slice(0, -1), blocks: [{ kind: "text", text: last.text }] });
+      sections.push({ headings: names.slice(0, -1), blocks: [{ ...last, kind: "text" }] });
     }
     body = [];
   };

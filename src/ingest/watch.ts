@@ -1,23 +1,30 @@
 import { stat } from "node:fs/promises";
 import { basename, relative, resolve, sep } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { watch as watchFiles } from "chokidar";
 import { RaglineError } from "../errors.ts";
 import { findFiles, isIgnored, type SourceFile } from "./files.ts";
 import { type IngestOptions, type IngestReport, type IngestStages, ingestLoaded } from "./ingest.ts";
 import { type LoadResult, loadFound } from "./load.ts";
 import type { DocumentReader } from "./reader.ts";
+import { createStamps, type Stamps } from "./stamps.ts";
 
 /** Changes are gathered until there were none for so long, and no longer than the second figure. */
 const QUIET_MS = 200;
 const GATHER_MS = 600;
-/** After a failure of the embedder or the index. */
+/** After a failure of the embedder or the index: at first, doubled each time, and at most. */
 const RETRY_MS = 2_000;
+const RETRY_MAX_MS = 60_000;
+/** Network drives and some containers tell nothing of changes: files' times are looked at so often. */
+const RESCAN_MS = 180_000;
 
 export interface WatchOptions extends Omit<IngestOptions, "onProgress"> {
   /** After the first run, and after every one that changed something or failed. */
   onReport?(report: IngestReport): void;
   /** The embedder or the index failed; what changed is tried again. */
   onFailure?(thrown: unknown): void;
+  /** Default 180,000. */
+  readonly rescanMs?: number;
 }
 
 /**
@@ -33,6 +40,7 @@ export async function watch(
   const { signal } = options;
   const roots = await Promise.all(paths.map(rootOf));
   const owned = new Map<string, Set<string>>();
+  const stamps = createStamps();
   const changed = new Set<string>();
   let wake = () => {};
   let changedAt = 0;
@@ -51,14 +59,19 @@ export async function watch(
     wake();
   });
   watcher.on("error", (thrown) => options.onFailure?.(thrown));
+  let isRescanDue = false;
+  const rescans = setInterval(() => {
+    isRescanDue = true;
+    wake();
+  }, options.rescanMs ?? RESCAN_MS);
   const stop = () => wake();
   signal.addEventListener("abort", stop, { once: true });
 
   async function sync(batch: ReadonlySet<string> | null): Promise<void> {
     const seen = new Map<string, string>();
     const loaded = batch
-      ? loadChanged([...batch], roots, stages.reader, signal)
-      : loadAll(roots, stages.reader, signal);
+      ? loadChanged([...batch], roots, { reader: stages.reader, stamps, signal })
+      : loadAll(roots, { reader: stages.reader, stamps, signal });
     const report = await ingestLoaded(loaded, stages, { ...options, prune: batch === null && options.prune }, seen);
     const removed = await forget(batch, seen, report);
     const total = { ...report, removed: report.removed + removed };
@@ -72,6 +85,7 @@ export async function watch(
     seen: Map<string, string>,
     report: IngestReport,
   ): Promise<number> {
+    for (const path of batch ?? []) if (!(await stat(path).catch(() => null))) stamps.forget(path);
     const now = new Map<string, Set<string>>();
     for (const [id, path] of seen) now.set(resolve(path), (now.get(resolve(path)) ?? new Set()).add(id));
     const failed = new Set(report.failures.map(({ path }) => resolve(path.replace(/:\d+$/, ""))));
@@ -92,30 +106,43 @@ export async function watch(
     return removed;
   }
 
+  /** Resolves when something changed, and nothing more for a moment. */
+  async function gathered(): Promise<void> {
+    while (changed.size === 0 && !signal.aborted) {
+      if (!isRescanDue) await new Promise<void>((resume) => (wake = resume));
+      if (!isRescanDue || signal.aborted) continue;
+      isRescanDue = false;
+      for (const path of await stamps.changed(paths, signal)) changed.add(path);
+    }
+    for (const since = performance.now(); !signal.aborted; ) {
+      const quiet = performance.now() - changedAt;
+      if (quiet >= QUIET_MS || performance.now() - since >= GATHER_MS) break;
+      await pause(QUIET_MS - quiet, signal);
+    }
+  }
+
   try {
     await new Promise<void>((ready) => watcher.once("ready", ready));
     let isFirst = true;
+    let retryMs = RETRY_MS;
     while (!signal.aborted) {
       const batch = new Set(changed);
       changed.clear();
       try {
         await sync(isFirst ? null : batch);
         isFirst = false;
+        retryMs = RETRY_MS;
+        await gathered();
       } catch (thrown) {
         if (signal.aborted) return;
         for (const path of batch) changed.add(path);
         options.onFailure?.(thrown);
-        await pause(RETRY_MS);
-        continue;
-      }
-      while (changed.size === 0 && !signal.aborted) await new Promise<void>((resume) => (wake = resume));
-      for (const since = performance.now(); !signal.aborted; ) {
-        const quiet = performance.now() - changedAt;
-        if (quiet >= QUIET_MS || performance.now() - since >= GATHER_MS) break;
-        await pause(QUIET_MS - quiet);
+        await pause(retryMs, signal);
+        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
       }
     }
   } finally {
+    clearInterval(rescans);
     signal.removeEventListener("abort", stop);
     await watcher.close();
   }
@@ -132,20 +159,24 @@ async function rootOf(path: string): Promise<Root> {
   throw new RaglineError("request_invalid", `watch: ${path} is neither a file nor a folder`);
 }
 
-async function* loadAll(
-  roots: readonly Root[],
-  reader: DocumentReader,
-  signal: AbortSignal,
-): AsyncGenerator<LoadResult> {
-  for await (const found of findFiles(roots.map(({ path }) => path))) yield* loadFound(found, { reader, signal });
+interface Loading {
+  readonly reader: DocumentReader;
+  readonly stamps: Stamps;
+  readonly signal: AbortSignal;
+}
+
+async function* loadAll(roots: readonly Root[], loading: Loading): AsyncGenerator<LoadResult> {
+  for await (const found of findFiles(roots.map(({ path }) => path))) {
+    if ("file" in found) await loading.stamps.note(found.file.path);
+    yield* loadFound(found, loading);
+  }
 }
 
 /** The files among the paths that are there; the ids are those that `findFiles` would give them. */
 async function* loadChanged(
   paths: readonly string[],
   roots: readonly Root[],
-  reader: DocumentReader,
-  signal: AbortSignal,
+  loading: Loading,
 ): AsyncGenerator<LoadResult> {
   for (const path of paths.toSorted()) {
     const root = roots.find((one) => path === one.path || path.startsWith(one.path + sep));
@@ -154,11 +185,13 @@ async function* loadChanged(
       if (!("file" in found)) continue;
       const id = root.isFolder ? relative(root.path, path).split(sep).join("/").normalize("NFC") : found.file.id;
       const file: SourceFile = { ...found.file, id };
-      yield* loadFound({ file }, { reader, signal });
+      await loading.stamps.note(path);
+      yield* loadFound({ file }, loading);
     }
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Ends early, without failing, when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }

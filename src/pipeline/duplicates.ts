@@ -4,14 +4,21 @@ import type { PassagePlace, ScoredPassage } from "../types.ts";
 /** Of the longer passage's characters the shorter one has at least so many. */
 const SHARED_LENGTH_MIN = 0.8;
 
+/** UTF-16 units; a longer text is compared with nothing, since comparing takes time by the length, on every question. */
+const TEXT_LENGTH_MAX = 8_000;
+
 /**
  * Collapses passages that say the same in the same words: where one holds all words of another in their order, the longer one stays,
  * at the better one's place, and names the other in `alsoIn`. No statement is lost, and one word that differs (15, 25; not; a date) keeps
- * both. Quadratic in the hits, of which there are tens.
+ * both. Quadratic in the hits, of which there are tens; linear in their length, which is bounded.
  */
 export function collapseDuplicates(found: readonly ScoredPassage[], texts: Words = createWords()): ScoredPassage[] {
   const kept: { hit: ScoredPassage; words: string; also: PassagePlace[] }[] = [];
   for (const hit of found) {
+    if (hit.passage.text.length > TEXT_LENGTH_MAX) {
+      kept.push({ hit, words: "", also: [...(hit.alsoIn ?? [])] });
+      continue;
+    }
     const words = texts.compared(hit.passage);
     const twin = kept.find((other) => isContained(words, other.words) || isContained(other.words, words));
     if (!twin) kept.push({ hit, words, also: [...(hit.alsoIn ?? [])] });
@@ -31,13 +38,14 @@ function isContained(shorter: string, longer: string): boolean {
 }
 
 function placeOf({ passage }: ScoredPassage): PassagePlace {
-  const { id, documentId, title, headings, page, url } = passage;
+  const { id, documentId, title, headings, page, pageEnd, url } = passage;
   return {
     passageId: id,
     documentId,
     title,
     headings,
     ...(page !== undefined && { page }),
+    ...(pageEnd !== undefined && { pageEnd }),
     ...(url !== undefined && { url }),
   };
 }

@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { GenerateRequest } from "../ports/language-model.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { pageLabel } from "../text/page-label.ts";
 import type { LeftOut, Message, ScoredPassage, Source, TokenLedger } from "../types.ts";
 import { budgetOf, historyClaim, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
 import { fitHistory, historyTokens, type Past } from "./history.ts";
@@ -96,8 +97,8 @@ function quote({ n, text, alsoIn = [], ...place }: Source): [place: string, text
   return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text}\n\n`];
 }
 
-function nameOf({ title, headings, page }: Pick<Source, "title" | "headings" | "page">): string {
-  return [title, ...headings, page === undefined ? "" : `p. ${page}`].filter(Boolean).join(" > ");
+function nameOf({ title, headings, ...place }: Pick<Source, "title" | "headings" | "page" | "pageEnd">): string {
+  return [title, ...headings, pageLabel(place)].filter(Boolean).join(" > ");
 }
 
 function countAll(parts: readonly string[], counter: TokenCounter): number {

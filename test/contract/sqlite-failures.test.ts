@@ -221,8 +221,8 @@ describe("a damaged file", () => {
 
 describe("a file of another version", () => {
   test.each([
-    [1, /older Ragline \(it has version 1, this Ragline reads 2\).*--rebuild/],
-    [99, /newer Ragline \(it has version 99, this Ragline reads 2\).*use that one/],
+    [1, /older Ragline \(it has version 1, this Ragline reads 3\).*--rebuild/],
+    [99, /newer Ragline \(it has version 99, this Ragline reads 3\).*use that one/],
   ])("%i is refused, saying what to do", async (version, message) => {
     await fill(2);
     const raw = new DatabaseSync(file);

@@ -1,13 +1,17 @@
+import { connect } from "node:net";
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from "docx";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { addedSchema, answerSchema, searchSchema } from "../../src/http/responses.ts";
 import { expectError, postJson } from "../support/http.ts";
 import { lines, makePdf } from "../support/pdf.ts";
 import { type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { until } from "../support/until.ts";
 
 let served: ServedRagline;
 beforeAll(async () => {
-  served = await serveRagline({ server: { fileBytesMax: 1_000_000 } });
+  served = await serveRagline({
+    server: { fileBytesMax: 1_000_000, bodyBytesMax: 1_000_000, uploadBytesMax: 4_000_000 },
+  });
 });
 afterAll(() => served.close());
 
@@ -33,7 +37,7 @@ test("a PDF: found with its page, in hits and in sources", async () => {
     { accept: "application/json" },
   );
   const { sources } = answerSchema.parse(await answer.json());
-  expect(sources[0]).toMatchObject({ documentId: "규정/출장.pdf", page: 1 });
+  expect(sources[0]).toMatchObject({ documentId: "규정/출장.pdf", page: 1, pageEnd: 2 });
 });
 
 test("a DOCX: headings, lists and tables", async () => {
@@ -79,6 +83,51 @@ test("what cannot be read is refused by name and reason", async () => {
   await expectError(await put("a.zip", "application/zip", "x"), "request_invalid", /content-type/);
   expect((await put("big.pdf", "application/pdf", Buffer.alloc(1_000_001))).ok).toBe(false);
 });
+
+test("title, url, groups and metadata come in the query, and are checked like any document's", async () => {
+  const target = (query: string) => `${served.url}/v1/documents/${encodeURIComponent("표/한도.txt")}?${query}`;
+  const send = (query: Record<string, string>) =>
+    fetch(target(new URLSearchParams(query).toString()), {
+      method: "PUT",
+      headers: { "content-type": "text/plain" },
+      body: "택시비 한도는 삼만 원이다.",
+    });
+  const metadata = JSON.stringify({ 부서: "총무", year: 2024, tags: ["a", "b"] });
+  expect((await send({ title: "택시비", url: "https://a.b/c", metadata })).status).toBe(200);
+  const [hit] = await hitsOf("택시비 한도", { 부서: "총무", year: { $gte: 2024 } });
+  expect(hit?.passage).toMatchObject({ title: "택시비", url: "https://a.b/c", metadata: JSON.parse(metadata) });
+  await expectError(await send({ metadata: "{" }), "request_invalid", /metadata: must be a JSON object/);
+  await expectError(await send({ metadata: "[1]" }), "request_invalid", /metadata/);
+  await expectError(await send({ metadata: '{"a":{"b":1}}' }), "request_invalid", /metadata\.a/);
+  await expectError(await send({ group: " " }), "request_invalid", /groups/);
+  const grouped = await fetch(target("group=hr&group=board"), {
+    method: "PUT",
+    headers: { "content-type": "text/plain" },
+    body: "임원만 아는 글",
+  });
+  expect(grouped.status).toBe(200);
+  expect(await hitsOf("임원만 아는 글")).not.toContainEqual(expect.objectContaining({ documentId: "표/한도.txt" }));
+  const reader = { groups: ["board"] };
+  const entry = await served.ragline.findDocument("표/한도.txt", undefined, reader);
+  expect(entry?.groups).toEqual(["board", "hr"]);
+});
+
+test("uploads beyond the bound are refused with 503 while others are under way, and let in afterwards", async () => {
+  const slow = Array.from({ length: 4 }, () => slowUpload(served.port, 900_000));
+  await Promise.all(slow.map(({ letIn }) => letIn));
+  await expectError(await put("z.txt", "text/plain", "x".repeat(900_000)), "overloaded");
+  for (const { leave } of slow) leave();
+  await until(async () => (await put("z.txt", "text/plain", "다시 들어간다")).ok);
+});
+
+/** Declares so many bytes, and sends none; the server has let it in when it says `100 Continue`. */
+function slowUpload(port: number, bytes: number) {
+  const socket = connect(port, "127.0.0.1");
+  const head = `PUT /v1/documents/slow.txt HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: ${bytes}`;
+  socket.write(`${head}\r\nexpect: 100-continue\r\n\r\n`);
+  const letIn = new Promise<void>((resolve) => socket.once("data", () => resolve()));
+  return { letIn, leave: () => socket.destroy() };
+}
 
 test("one paragraph in ten documents is one hit that names the others", async () => {
   const text = "모든 직원은 해마다 정보 보안 교육을 두 시간 이상 반드시 받아야 한다.";

@@ -252,6 +252,7 @@ describe("hostile text ends in good time, read or refused", () => {
     const path = await write(`hostile.${extension}`, content);
     const startedAt = performance.now();
     expect(await load([path])).toHaveLength(1);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    // Each takes less than a second; what is quadratic takes minutes. The rest is for a machine that is busy elsewhere.
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 });

@@ -14,6 +14,33 @@ describe("text", () => {
     expect(await texts(pdf)).toEqual(["연차 휴가는 1년간 80퍼센트 이상 출근한 직원에게 15일을 준다."]);
   });
 
+  test("numbers that a word processor parts from their units are whole again, where it parts all of them", async () => {
+    const parted = ["제 60 조의 연차는 15 일이고 2 년마다 1 일을 더한다.", "25 명 또는 3 가지를 고른다."];
+    expect((await texts(makePdf([lines(parted, { x: 50, y: 700, gap: 40 })]))).join(" ")).toBe(
+      "제60조의 연차는 15일이고 2년마다 1일을 더한다. 25명 또는 3 가지를 고른다.",
+    );
+    const [kept] = await texts(makePdf([lines([`${parted[0]} 모두 3회이다.`], { x: 50, y: 700 })]));
+    expect(kept).toContain("15 일");
+  });
+
+  test("text that goes on to the left of a list's last entry is a paragraph of its own", async () => {
+    const pdf = makePdf([
+      [
+        ...lines(["여기에는 넓은 쪽을 끝까지 채우는 아주 긴 첫 문장이 한 줄로 있고 그 뒤에 목록이 온다."], {
+          x: 50,
+          y: 740,
+        }),
+        ...lines(["• 일 년 이상 일했을 것", "• 한 주에 열다섯 시간을 넘을 것"], { x: 78, y: 712 }),
+        ...lines(["수습 기간도 들어간다."], { x: 50, y: 684 }),
+      ],
+    ]);
+    expect((await texts(pdf)).slice(1)).toEqual([
+      "• 일 년 이상 일했을 것",
+      "• 한 주에 열다섯 시간을 넘을 것",
+      "수습 기간도 들어간다.",
+    ]);
+  });
+
   test("hyphens at line ends join, ligatures are letters", async () => {
     const pdf = makePdf([lines(["The ﬁrst employ-", "ees receive sever-", "ance pay."], { x: 50, y: 700 })]);
     expect(await texts(pdf)).toEqual(["The first employees receive severance pay."]);
@@ -59,9 +86,60 @@ describe("pages", () => {
     const { blocks } = await parsePdf(makePdf([1, 2, 3, 4].map(page)));
     expect(blocks.map(({ text }) => text).join("\n")).not.toMatch(/규정집|- \d -/);
     expect(blocks.find(({ text }) => text.includes("3번 항목"))?.page).toBe(3);
-    const counter = { name: "characters", count: (text: string) => text.length };
     const passages = chunk(blocks, { targetTokens: 40, overlapTokens: 0 }, counter);
     expect(passages.map(({ page: at }) => at)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("headers that name the chapter beside the page's number are dropped", async () => {
+    const chapter = (n: number) => [
+      { text: `Chapter ${n < 3 ? "1: Begin" : "2: Go on"} ${n}`, x: 50, y: 770 },
+      ...lines([`Text of page ${n} is here.`, "And so is 7", "another line."], { x: 50, y: 700, gap: 40 }),
+    ];
+    const all = (await texts(makePdf([1, 2, 3, 4].map(chapter)))).join("\n");
+    expect(all).not.toContain("Chapter");
+    expect(all.match(/And so is 7/g)).toHaveLength(4);
+  });
+
+  const counter = { name: "characters", count: (text: string) => text.length };
+
+  test("a passage names all pages that its text stands on, also within a sentence that goes on overleaf", async () => {
+    const pdf = makePdf([
+      lines(["휴가는 미리 신청한다. 신청은 사흘 앞서 하고, 급한 때에는"], { x: 50, y: 700 }),
+      lines(["그날 아침에 알린다. 남은 휴가는 이듬해로 넘어가지 않는다."], { x: 50, y: 700 }),
+      lines(["출장비는 닷새 안에 정산한다. 영수증을 붙인다."], { x: 50, y: 700 }),
+    ]);
+    const { blocks } = await parsePdf(pdf);
+    expect(blocks).toHaveLength(2);
+    const whole = chunk(blocks, { targetTokens: 200, overlapTokens: 0 }, counter);
+    expect(whole.map(({ page, pageEnd }) => [page, pageEnd])).toEqual([[1, 3]]);
+    const cut = chunk(blocks, { targetTokens: 36, overlapTokens: 0 }, counter);
+    expect(cut.map(({ text, page, pageEnd }) => [text.slice(0, 7), page, pageEnd])).toEqual([
+      ["휴가는 미리 ", 1, undefined],
+      ["신청은 사흘 ", 1, 2],
+      ["남은 휴가는 ", 2, undefined],
+      ["출장비는 닷새", 3, undefined],
+    ]);
+  });
+
+  test("a sentence that is repeated from the page before counts", async () => {
+    const text = "가나다라 마바사아 자차카타 파하. ".repeat(2);
+    const { blocks } = await parsePdf(
+      makePdf([lines([`${text}넘어가는`], { x: 50, y: 700 }), lines([`글. ${text}`], { x: 50, y: 700 })]),
+    );
+    const cut = chunk(blocks, { targetTokens: 50, overlapTokens: 25 }, counter);
+    expect(cut.at(-1)?.text).toMatch(/^넘어가는 글/);
+    expect(cut.at(-1)).toMatchObject({ page: 1, pageEnd: 2 });
+  });
+
+  test("a heading that shares a passage with the next does not lose its page", () => {
+    const blocks = [
+      { kind: "heading", depth: 1, text: "하나", page: 3 },
+      { kind: "text", text: "짧다", page: 3 },
+      { kind: "heading", depth: 1, text: "둘", page: 4 },
+      { kind: "text", text: "짧다", page: 4 },
+    ] as const;
+    const joined = chunk(blocks, { targetTokens: 200, overlapTokens: 0 }, counter);
+    expect(joined).toMatchObject([{ page: 3, pageEnd: 4 }]);
   });
 
   test("larger text is a heading", async () => {
@@ -83,6 +161,11 @@ describe("refused by name", () => {
       "glyphs without meaning",
       makePdf([lines(["\ue001\ue002\ue003\ue004"], { x: 50, y: 700 })]),
       /without readable characters/,
+    ],
+    [
+      "Japanese fonts without maps",
+      makePdf([lines(["日本語"], { x: 50, y: 700 })], "predefined-japanese"),
+      /has Japanese text whose fonts/,
     ],
     ["too many pages", makePdf(Array.from({ length: 5_001 }, () => [])), /has 5001 pages \(at most 5000\)/],
   ])("%s", async (_, pdf, reason) => {

@@ -14,7 +14,8 @@ const request = (format: ReadRequest["format"], content: ReadRequest["content"])
 });
 
 describe("a reader", () => {
-  const reader = createReader({ timeoutMs: 2_000, memoryBytesMax: 400 * MB });
+  // What is slow here grows by some 200 MB a second: the deadline comes first, however fast the machine.
+  const reader = createReader({ timeoutMs: 1_000, memoryBytesMax: 3_000 * MB });
   afterAll(() => reader.close());
 
   test("ends what takes too long, keeps the event loop free, and reads the next", async () => {
@@ -25,7 +26,7 @@ describe("a reader", () => {
       last = performance.now();
     }, 5);
     const endless = reader.read(request("markdown", { text: "[".repeat(8_000_000) }), signal);
-    await expect(endless).rejects.toThrow(/took more than 2 s/);
+    await expect(endless).rejects.toThrow(/took more than 1 s/);
     clearInterval(ticks);
     expect(longest).toBeLessThan(500);
     const next = await reader.read(request("text", { text: "가나다 ".repeat(20_000) }), signal);

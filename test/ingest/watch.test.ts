@@ -1,8 +1,15 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RaglineError } from "../../src/errors.ts";
+import { createReader } from "../../src/ingest/reader.ts";
+import { createStamps } from "../../src/ingest/stamps.ts";
+import { watch } from "../../src/ingest/watch.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type OpenedRagline, openRagline } from "../support/ragline.ts";
+import { until } from "../support/until.ts";
+import { memoryIndex, recordingEmbedder } from "./fakes.ts";
 
 let opened: OpenedRagline;
 const folder = temporaryFolder();
@@ -33,15 +40,6 @@ afterAll(async () => {
 const idsOf = async () => (await opened.ragline.listDocuments({ limit: 1000 })).documents.map(({ id }) => id);
 const textFound = async (query: string) =>
   (await opened.ragline.search({ query })).hits.map(({ passage }) => passage.text).join();
-/** Milliseconds until it holds. The promise of 2 s is for an idle machine; under load it may take longer. */
-async function until(holds: () => Promise<boolean>, limitMs = 8_000): Promise<number> {
-  const since = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - since > limitMs) throw new Error("did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return performance.now() - since;
-}
 
 test("what is there at the start is indexed; added, edited, renamed and deleted files follow", async () => {
   expect(await idsOf()).toEqual(["처음.md"]);
@@ -75,6 +73,17 @@ test("a broken file is reported, keeps its stored version, and the rest goes on"
   expect(await idsOf()).toContain("c.md");
 });
 
+test("a name that macOS writes decomposed: one document, found, followed and deleted", async () => {
+  const path = folder.file("출장규정.md".normalize("NFD"));
+  await writeFile(path, "숙박비는 하루 팔만 원이다.");
+  await until(async () => (await idsOf()).includes("출장규정.md"));
+  await writeFile(path, "숙박비는 하루 구만 원이다.");
+  await until(async () => (await textFound("숙박비")).includes("구만"));
+  expect((await idsOf()).filter((id) => id.normalize("NFC") === "출장규정.md")).toHaveLength(1);
+  await rm(path);
+  await until(async () => !(await idsOf()).includes("출장규정.md"));
+});
+
 test("a folder of 300 files comes and goes", async () => {
   await mkdir(folder.file("많은"));
   await Promise.all(
@@ -83,4 +92,65 @@ test("a folder of 300 files comes and goes", async () => {
   await until(async () => (await idsOf()).filter((id) => id.startsWith("많은/")).length === 300, 20_000);
   await rm(folder.file("많은"), { recursive: true });
   await until(async () => !(await idsOf()).some((id) => id.startsWith("많은/")), 20_000);
+});
+
+test("what nobody was told of is found by its time and size; a drive that is gone deletes nothing", async () => {
+  const drive = temporaryFolder();
+  const stamps = createStamps();
+  const names = async () =>
+    (await stamps.changed([drive.path], stop.signal)).map((path) => path.slice(drive.path.length + 1));
+  for (const name of ["a.md", "b.md", "c.md"]) {
+    await writeFile(drive.file(name), "하나");
+    await stamps.note(drive.file(name));
+  }
+  expect(await names()).toEqual([]);
+  await writeFile(drive.file("a.md"), "둘이다");
+  await writeFile(drive.file("d.md"), "넷");
+  await rm(drive.file("b.md"));
+  expect(await names()).toEqual(["a.md", "d.md", "b.md"]);
+  for (const name of ["a.md", "c.md", "d.md"]) await rm(drive.file(name));
+  expect(await names()).toEqual([]);
+  drive.remove();
+  expect(await names()).toEqual([]);
+});
+
+test("a first run that fails is tried again, less and less often, and a stop is heard at once", async () => {
+  const drive = temporaryFolder();
+  await writeFile(drive.file("a.md"), "하나");
+  const { index, documents } = memoryIndex();
+  const controller = new AbortController();
+  const failedAt: number[] = [];
+  const reader = createReader();
+  const find: typeof index.find = async (...call) => {
+    if (failedAt.length < 2) throw new RaglineError("dependency_failed", "down");
+    return index.find(...call);
+  };
+  const run = watch(
+    [drive.path],
+    {
+      index: { ...index, find },
+      embedder: recordingEmbedder().embedder,
+      counter: { name: "c", count: (t) => t.length },
+      reader,
+    },
+    {
+      scope: { tenant: "t", collection: "c", groups: [] },
+      prune: false,
+      chunk: { targetTokens: 64, overlapTokens: 0 },
+      signal: controller.signal,
+      rescanMs: 100,
+      onFailure: () => failedAt.push(performance.now()),
+    },
+  );
+  await until(async () => documents.has("a.md"), 20_000);
+  const [first = 0, second = 0] = failedAt;
+  expect(second - first).toBeGreaterThan(1_900);
+  expect(performance.now() - second).toBeGreaterThan(3_900);
+  await setTimeout(300);
+  const stoppedAt = performance.now();
+  controller.abort();
+  await run;
+  expect(performance.now() - stoppedAt).toBeLessThan(1_000);
+  reader.close();
+  drive.remove();
 });

@@ -53,3 +53,10 @@ test("a few words under different headings are not the same", () => {
     2,
   );
 });
+
+test("texts without end are compared with nothing, and take no time", () => {
+  const long = "가 ".repeat(500_000);
+  const since = performance.now();
+  expect(collapseDuplicates(Array.from({ length: 20 }, (_, i) => hit(`d${i}`, long, 1)))).toHaveLength(20);
+  expect(performance.now() - since).toBeLessThan(50);
+});

@@ -1,3 +1,5 @@
+import { deflateSync } from "node:zlib";
+
 /** Text at a place: points from the lower left corner. */
 export interface Placed {
   readonly text: string;
@@ -7,7 +9,7 @@ export interface Placed {
 }
 
 /** How the font says what its codes mean: by a map of its own, or by one of Adobe's that a reader must bring. */
-export type FontKind = "to-unicode" | "predefined";
+export type FontKind = "to-unicode" | "predefined" | "predefined-japanese";
 
 /** A PDF with the texts at their places, a list a page. Characters take half of the font's size. */
 export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = "to-unicode"): Buffer {
@@ -31,7 +33,9 @@ export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = 
           `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /Identity-H /DescendantFonts [${descendant("Identity")}] /ToUnicode ${toUnicode} >>`,
         )
       : add(
-          `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`,
+          kind === "predefined"
+            ? `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`
+            : `<< /Type /Font /Subtype /Type0 /BaseFont /Mincho /Encoding /UniJIS-UCS2-H /DescendantFonts [${descendant("Japan1")}] >>`,
         );
   const parent = objects.length + pages.length * 2 + 1;
   const kids = pages.map((texts) => {
@@ -44,7 +48,29 @@ export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = 
     );
   });
   const root = add(`<< /Type /Pages /Kids [${kids.join(" ")}] /Count ${kids.length} >>`);
-  const catalog = add(`<< /Type /Catalog /Pages ${root} >>`);
+  return toPdf(objects, add(`<< /Type /Catalog /Pages ${root} >>`));
+}
+
+/** A page whose content inflates, through two filters, to so many bytes. */
+export function makeBomb(bytes: number): Buffer {
+  const content = deflateSync(deflateSync(Buffer.alloc(bytes, "q\n"))).toString("latin1");
+  const objects = [
+    `<< /Length ${content.length} /Filter [/FlateDecode /FlateDecode] >>\nstream\n${content}\nendstream`,
+    "<< /Type /Page /Parent 3 0 R /MediaBox [0 0 600 800] /Resources << >> /Contents 1 0 R >>",
+    "<< /Type /Pages /Kids [2 0 R] /Count 1 >>",
+    "<< /Type /Catalog /Pages 3 0 R >>",
+  ];
+  return toPdf(objects, "4 0 R");
+}
+
+/** The same file, as if it needed a password to be opened. */
+export function withPassword(pdf: Buffer): Buffer {
+  const key = "00".repeat(32);
+  const encrypt = `/Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -4 /O <${key}> /U <${key}> >> /ID [<00> <00>] /Root`;
+  return Buffer.from(pdf.toString("latin1").replace("/Root", encrypt), "latin1");
+}
+
+function toPdf(objects: readonly string[], catalog: string): Buffer {
   let body = "%PDF-1.7\n";
   const offsets = objects.map((object, i) => {
     const offset = body.length;

@@ -30,6 +30,7 @@ interface PassageRow extends DocumentRow {
   readonly text: string;
   readonly tokens: number;
   readonly page: number | null;
+  readonly pageEnd: number | null;
 }
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
@@ -42,7 +43,7 @@ const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
 const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
 const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS passages
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
-const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, p.page, d.id, d.title, d.url, d.metadata
+const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, p.page, p.page_end AS pageEnd, d.id, d.title, d.url, d.metadata
   FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
 
 const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?)
@@ -55,7 +56,8 @@ const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash
   ON CONFLICT (collection, id) DO UPDATE SET title = excluded.title, url = excluded.url, hash = excluded.hash,
     metadata = excluded.metadata, groups = excluded.groups, source = excluded.source, passages = excluded.passages, indexed_at = excluded.indexed_at`;
 const DELETE_PASSAGES = `DELETE FROM passages WHERE document = ${THIS_DOCUMENT}`;
-const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, page, vector) VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?, ?)`;
+const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, page, page_end, vector)
+  VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?, ?, ?)`;
 const LOG_CHANGE = `INSERT OR REPLACE INTO changes (collection, document) VALUES (${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
 const DELETE_DOCUMENT = `DELETE FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?`;
 
@@ -112,9 +114,9 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: SAME_SPACE, values: [...collection, model, dimensions], guard: true },
       { sql: DELETE_PASSAGES, values: key },
       { sql: UPSERT_DOCUMENT, values: [...collection, ...documentValues(document, passages.length)] },
-      ...passages.map(({ text, headings, tokens, page, vector }, ordinal) => ({
+      ...passages.map((passage, ordinal) => ({
         sql: INSERT_PASSAGE,
-        values: [...key, ordinal, JSON.stringify(headings), text, tokens, page ?? null, vector && bytes(vector)],
+        values: [...key, ...passageValues(passage, ordinal)],
       })),
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
@@ -263,6 +265,10 @@ function documentValues(document: Document, passages: number): (string | number 
   ];
 }
 
+function passageValues({ text, headings, tokens, page, pageEnd, vector }: PassageInput, ordinal: number) {
+  return [ordinal, JSON.stringify(headings), text, tokens, page ?? null, pageEnd ?? null, vector && bytes(vector)];
+}
+
 function groupList(scope: Scope): string {
   return JSON.stringify(scope.groups);
 }
@@ -284,6 +290,7 @@ function decode(row: PassageRow): Passage {
     text: row.text,
     tokens: row.tokens,
     ...(row.page !== null && { page: row.page }),
+    ...(row.pageEnd !== null && { pageEnd: row.pageEnd }),
     ...(row.url !== null && { url: row.url }),
     metadata: JSON.parse(row.metadata) as Metadata,
   };

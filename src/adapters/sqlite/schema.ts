@@ -1,5 +1,5 @@
 /** Changes with the tables: a file of another version is refused. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
@@ -39,6 +39,7 @@ CREATE TABLE passages (
   text TEXT NOT NULL,
   tokens INTEGER NOT NULL,
   page INTEGER,
+  page_end INTEGER,
   vector BLOB,
   UNIQUE (document, ordinal)
 );

@@ -1,0 +1,54 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { searchSchema } from "../../src/http/responses.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { postJson } from "../support/http.ts";
+import { lines, makePdf, withPassword } from "../support/pdf.ts";
+import { until } from "../support/until.ts";
+import { finish, printed, ragline, start } from "./run.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+beforeEach(async () => {
+  folder = temporaryFolder();
+  await mkdir(folder.file("docs"));
+});
+afterEach(() => folder.remove());
+
+const pdf = (text: string) => makePdf([lines([text], { x: 50, y: 700 })]);
+
+it("a folder with bad PDFs: each is named with its reason, the rest is indexed, and the exit code is 1", async () => {
+  await writeFile(folder.file("docs/규정.pdf"), pdf("출장 숙박비 한도는 하루 8만 원이다."));
+  await writeFile(folder.file("docs/비밀.pdf"), withPassword(pdf("비밀이다.")));
+  await writeFile(folder.file("docs/깨짐.pdf"), "%PDF-1.7\n");
+  const { code, stdout, stderr } = await ragline(folder.path, "index", "docs");
+  expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(/1 added.* 2 failed/) });
+  expect(stderr).toMatch(/docs\/비밀\.pdf: is encrypted/);
+  expect(stderr).toMatch(/docs\/깨짐\.pdf: is damaged, or no PDF/);
+  expect((await ragline(folder.path, "ask", "숙박비 한도는?")).stdout).toMatch(/8만 원.*\[1\][\s\S]*규정\.pdf, p\. 1/);
+});
+
+it("serve --watch: an edit is found over HTTP, a deleted file is not, and Ctrl-C ends it", {
+  timeout: 60_000,
+}, async () => {
+  await writeFile(folder.file("docs/a.md"), "포도는 보랏빛이다.");
+  const server = start(folder.path, ["serve", "--port", "0", "--watch", "docs"]);
+  const finished = finish(server);
+  const output = await printed(server, /listening on (\S+);[\s\S]*1 added/);
+  const url = /listening on (\S+);/.exec(output)?.[1];
+  const found = async (query: string) => {
+    const { hits } = searchSchema.parse(await (await postJson(`${url}/v1/search`, { query })).json());
+    return hits.map(({ passage }) => `${passage.documentId} ${passage.text}`).join();
+  };
+  expect(await found("포도")).toBe("a.md 포도는 보랏빛이다.");
+  await writeFile(folder.file("docs/a.md"), "사과는 빨갛다.");
+  const editedMs = await until(async () => (await found("사과")).includes("빨갛다"));
+  await writeFile(folder.file("docs/b.pdf"), pdf("바나나는 노랗다."));
+  const pdfMs = await until(async () => (await found("바나나")).includes("b.pdf"));
+  await rm(folder.file("docs/a.md"));
+  await until(async () => !(await found("사과")).includes("a.md"));
+  // The promise is 2 s; a busy machine may take longer.
+  console.info(`edit found after ${Math.round(editedMs)} ms, new PDF after ${Math.round(pdfMs)} ms`);
+  expect(Math.max(editedMs, pdfMs)).toBeLessThan(6_000);
+  server.kill("SIGINT");
+  expect(await finished).toMatchObject({ code: 0, stderr: "" });
+});

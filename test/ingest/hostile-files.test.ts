@@ -1,0 +1,44 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createReader } from "../../src/ingest/reader.ts";
+import { lines, makeBomb, makePdf, withPassword } from "../support/pdf.ts";
+import { makeDocx } from "../support/zip.ts";
+
+const reader = createReader({ timeoutMs: 20_000, memoryBytesMax: 400 * 1_048_576 });
+afterAll(() => reader.close());
+
+const { signal } = new AbortController();
+const read = (format: "pdf" | "docx", bytes: Uint8Array) =>
+  reader.read({ fields: { id: "d" }, fallbackTitle: "d", format, content: { bytes } }, signal);
+const page = (text: string) => lines([text], { x: 50, y: 700 });
+const paragraph = (text: string) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`;
+
+describe("refused by name, and the next file is read", () => {
+  const BOUNDS = /took more than (?:20 s|400 MB)|is nested too deeply|has no text/;
+  test.each([
+    ["a PDF with a password", "pdf", withPassword(makePdf([page("비밀")])), /is encrypted: save it without a password/],
+    ["a PDF of 2 GB in 10 KB", "pdf", makeBomb(2_000_000_000), BOUNDS],
+    [
+      "a PDF of 10,000 pages",
+      "pdf",
+      makePdf(Array.from({ length: 10_000 }, () => [])),
+      /has 10000 pages \(at most 5000\)/,
+    ],
+    ["tables inside tables", "docx", makeDocx("<w:tbl><w:tr><w:tc>".repeat(100_000)), BOUNDS],
+    ["closed tables inside tables", "docx", nested("<w:tbl><w:tr><w:tc>", "</w:tc></w:tr></w:tbl>", 20_000), BOUNDS],
+    ["closed content controls", "docx", nested("<w:sdt><w:sdtContent>", "</w:sdtContent></w:sdt>", 50_000), BOUNDS],
+  ] as const)("%s", { timeout: 60_000 }, async (_, format, bytes, reason) => {
+    await expect(read(format, bytes)).rejects.toThrow(reason);
+    expect((await read("docx", makeDocx(paragraph("다음")))).blocks).toEqual([{ kind: "text", text: "다음" }]);
+  });
+});
+
+function nested(open: string, close: string, depth: number): Buffer {
+  return makeDocx(open.repeat(depth) + paragraph("깊다") + close.repeat(depth));
+}
+
+test("a PDF of 5,000 pages is read, each page under its number", { timeout: 60_000 }, async () => {
+  const pages = Array.from({ length: 5_000 }, (_, i) => page(`제${i + 1}조 이 쪽은 ${i + 1}번째이다.`));
+  const { blocks } = await read("pdf", makePdf(pages));
+  expect(blocks).toHaveLength(5_000);
+  expect(blocks.at(-1)).toMatchObject({ page: 5_000, text: "제5000조 이 쪽은 5000번째이다." });
+});

@@ -2,15 +2,14 @@ import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
 import { queryTokens } from "../text/tokens.ts";
 import type { Filter } from "../types.ts";
-import { select } from "./columns.ts";
 import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
 import { mergeSteps, segmentsToMerge } from "./merge.ts";
-import { findTerm } from "./postings.ts";
+import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
+import { type Readable, Views } from "./readable.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSegment,
   type LiveSegment,
-  liveFrequency,
   type ResidentPassage,
   type Segment,
   wholeSegment,
@@ -49,16 +48,12 @@ export interface PartitionQuery {
 }
 
 interface WeighedTerm {
-  readonly term: number;
   readonly weight: number;
   readonly places: readonly number[];
 }
 
 /** A segment with what of it a search may return: one byte a passage, 1 where allowed; null: all of it. */
-interface Searchable {
-  readonly live: LiveSegment;
-  readonly allowed: Uint8Array | null;
-}
+type Searchable = Pick<Readable, "live" | "allowed">;
 
 /**
  * The searchable passages of one tenant's collection, in memory: BM25 over postings in typed arrays and an exact scan of
@@ -68,6 +63,7 @@ interface Searchable {
 export class Partition {
   readonly #vocabulary = new Vocabulary();
   readonly #scanner = new Scanner(0);
+  readonly #views = new Views();
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
@@ -99,7 +95,10 @@ export class Partition {
   apply({ removedDocuments, added }: PartitionChange, asOf = 0): void {
     const left = this.#segments.map((live) => withoutDocuments(live, removedDocuments));
     const dimensions = commonDimensions(left, added);
-    if (added.length > 0) left.push(wholeSegment(buildSegment(added, this.#vocabulary, dimensions, asOf)));
+    for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
+      const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
+      left.push(wholeSegment(buildSegment(some, this.#vocabulary, dimensions, asOf)));
+    }
     this.#asOf = asOf;
     this.#segments = left.filter((live) => live.passages > 0);
     for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
@@ -124,14 +123,14 @@ export class Partition {
    * has, and with `conflict` where the vector has another length than the stored ones.
    */
   plan({ vector, text, limit, filter, groups }: PartitionQuery): ScanPlan {
-    const readable = this.#segments.map((live) => ({ live, allowed: readableMask(live, groups) }));
+    const readable = this.#segments.map((live) => this.#views.of(live, groups));
     const dimensions = dimensionsOf(this.#segments);
     if (vector && dimensions !== null && vector.length !== dimensions) {
       throw lengthConflict("The query's", vector.length, dimensions);
     }
     const searchables = filter ? filtered(readable, readFilter(filter)) : readable;
-    const passages = this.passages;
-    const terms = text === undefined ? [] : this.#weigh(text, passages);
+    const passages = readable.reduce((sum, view) => sum + view.passages, 0);
+    const terms = text === undefined ? [] : this.#weigh(text, readable, passages);
     return {
       parts: searchables.map(({ live, allowed }, i) => {
         const places = new Int32Array(terms.length);
@@ -139,14 +138,14 @@ export class Partition {
         return { arrays: live.segment.arrays, allowed, places };
       }),
       weights: Float64Array.from(terms, ({ weight }) => weight),
-      averageLength: this.#segments.reduce((sum, live) => sum + live.tokens, 0) / passages,
+      averageLength: readable.reduce((sum, view) => sum + view.tokens, 0) / passages,
       vector: vector ?? null,
       limit: Math.min(limit, passages),
     };
   }
 
   /** The query's terms, heaviest first, with their place in each segment's postings. */
-  #weigh(text: string, passages: number): WeighedTerm[] {
+  #weigh(text: string, readable: readonly Readable[], passages: number): WeighedTerm[] {
     const counts = new Map<number, number>();
     for (const token of queryTokens(text, this.#vocabulary.stem)) {
       const term = this.#vocabulary.find(token);
@@ -156,15 +155,17 @@ export class Partition {
     for (const [term, count] of counts) {
       const places: number[] = [];
       let frequency = 0;
-      for (const live of this.#segments) {
-        const place = findTerm(live.segment.arrays.postings, term);
-        places.push(place);
-        if (place >= 0) frequency += liveFrequency(live, place);
+      for (const view of readable) {
+        const place = findTerm(view.live.segment.arrays.postings, term);
+        const here = place < 0 ? 0 : view.frequency(place);
+        places.push(here === 0 ? -1 : place);
+        frequency += here;
       }
-      const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
-      weighed.push({ term, weight, places });
+      if (frequency === 0) continue;
+      weighed.push({ weight: count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5)), places });
     }
-    return weighed.sort((x, y) => y.weight - x.weight || x.term - y.term);
+    // Equal weights stay in the order of the question: that of the numbers tells of hidden passages.
+    return weighed.sort((x, y) => y.weight - x.weight);
   }
 
   /** Merges the smallest, while that takes no time. */
@@ -210,17 +211,6 @@ export class Partition {
     const kept = this.#segments.filter(({ segment }) => !gone.has(segment));
     this.#segments = merged.passages > 0 ? [...kept, merged] : kept;
   }
-}
-
-/** What is neither removed nor of other groups; null where that is everything. */
-function readableMask({ segment, live }: LiveSegment, groups: readonly string[]): Uint8Array | null {
-  const { values } = segment.groups;
-  const isOpen = (of: readonly string[] | undefined) =>
-    of === undefined || of.length === 0 || of.some((group) => groups.includes(group));
-  if (values.every(isOpen)) return live;
-  const mask = select(segment.groups, isOpen);
-  if (live) for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] as number) & (live[i] as number);
-  return mask;
 }
 
 function filtered(readable: readonly Searchable[], condition: Condition): Searchable[] {

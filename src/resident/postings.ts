@@ -7,22 +7,25 @@ export interface Postings {
   readonly terms: Uint32Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
-  /** Positions of passages in the segment, ascending within a term. */
-  readonly passages: Uint32Array;
-  /** How often the term stands in the passage, at most 65,535. */
-  readonly counts: Uint16Array;
+  /** Positions of passages in the segment, ascending within a term. Two bytes each: a search is as long as what it reads. */
+  readonly passages: Uint16Array;
+  /** How often the term stands in the passage, at most 65,535; bytes where all are below 256. */
+  readonly counts: Uint8Array | Uint16Array;
 }
 
+/** Passages of one segment, at most. */
+export const SEGMENT_PASSAGES_MAX = 65_536;
 const COUNT_MAX = 65_535;
+const BYTE_MAX = 255;
 
-/** Room for postings of so many terms and pairs, in memory that other threads can see. */
-export function allocatePostings(terms: number, pairs: number): Postings {
+/** Room for postings of so many terms and pairs, in memory that other threads can see. `wide`: with counts above 255. */
+export function allocatePostings(terms: number, pairs: number, wide: boolean): Postings {
   return {
     terms: new Uint32Array(new SharedArrayBuffer(terms * 4)),
     starts: new Uint32Array(new SharedArrayBuffer(terms * 4)),
     ends: new Uint32Array(new SharedArrayBuffer(terms * 4)),
-    passages: new Uint32Array(new SharedArrayBuffer(pairs * 4)),
-    counts: new Uint16Array(new SharedArrayBuffer(pairs * 2)),
+    passages: new Uint16Array(new SharedArrayBuffer(pairs * 2)),
+    counts: wide ? new Uint16Array(new SharedArrayBuffer(pairs * 2)) : new Uint8Array(new SharedArrayBuffer(pairs)),
   };
 }
 
@@ -31,18 +34,20 @@ export class PostingsBuilder {
   readonly #terms: number[] = [];
   readonly #passages: number[] = [];
   readonly #counts: number[] = [];
+  #isWide = false;
 
   /** Passages in ascending order. */
   add(term: number, passage: number, count: number): void {
     this.#terms.push(term);
     this.#passages.push(passage);
     this.#counts.push(Math.min(count, COUNT_MAX));
+    if (count > BYTE_MAX) this.#isWide = true;
   }
 
   build(): Postings {
     const sizes = new Map<number, number>();
     for (const term of this.#terms) sizes.set(term, (sizes.get(term) ?? 0) + 1);
-    const postings = allocatePostings(sizes.size, this.#terms.length);
+    const postings = allocatePostings(sizes.size, this.#terms.length, this.#isWide);
     const places = new Map<number, number>();
     let start = 0;
     for (const [place, term] of Uint32Array.from(sizes.keys()).sort().entries()) {
@@ -63,6 +68,11 @@ export class PostingsBuilder {
   }
 }
 
+/** Whether there is room for counts above 255. */
+export function isWide({ counts }: Postings): boolean {
+  return counts instanceof Uint16Array;
+}
+
 /** Where the term's passages stand, or -1. */
 export function findTerm(postings: Postings, term: number): number {
   const place = firstAtLeast(postings.terms, term, 0, postings.terms.length);
@@ -70,7 +80,7 @@ export function findTerm(postings: Postings, term: number): number {
 }
 
 /** The first place from `from` (ascending values) to before `to` that holds `value` or more; `to` where none does. */
-export function firstAtLeast(values: Uint32Array | Float64Array, value: number, from: number, to: number): number {
+export function firstAtLeast(values: Uint16Array | Uint32Array | Float64Array, value: number, from: number, to: number): number {
   let low = from;
   let high = to;
   while (low < high) {

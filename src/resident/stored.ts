@@ -1,12 +1,12 @@
 import type { MetadataValue } from "../types.ts";
 import type { Column } from "./columns.ts";
-import { allocatePostings } from "./postings.ts";
+import { allocatePostings, isWide } from "./postings.ts";
 import { noRemovals, type Segment, sharedFloats, sharedInts } from "./segment.ts";
 import { allocateVectors } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Changes with the layout below, and with what text/tokens.ts makes of a text: a segment of another format is not read. */
-export const STORED_FORMAT = 1;
+export const STORED_FORMAT = 2;
 
 const PART_BYTES_MAX = 1 << 20;
 const TERMS_PER_PART = 16_384;
@@ -16,6 +16,7 @@ interface Header {
   readonly size: number;
   readonly terms: number;
   readonly pairs: number;
+  readonly wide: boolean;
   readonly documents: number;
   readonly dimensions: number | null;
   readonly columns: readonly { readonly field: string; readonly values: readonly MetadataValue[] }[];
@@ -30,6 +31,7 @@ export function* encodeSegment(segment: Segment, vocabulary: Vocabulary): Genera
     size: segment.size,
     terms: postings.terms.length,
     pairs: postings.passages.length,
+    wide: isWide(postings),
     documents: documents.rows.length,
     dimensions: arrays.vectors?.dimensions ?? null,
     columns: [...columns].map(([field, { values }]) => ({ field, values })),
@@ -70,7 +72,7 @@ export function decodeSegment(parts: Iterable<Uint8Array>, vocabulary: Vocabular
   return segment;
 }
 
-function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Array | Uint32Array | Uint16Array)[] {
+function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Array | Uint32Array | Uint16Array | Uint8Array)[] {
   const { rows, lengths, postings } = arrays;
   return [
     rows,
@@ -87,14 +89,15 @@ function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Arra
   ];
 }
 
-function emptySegment({ size, terms, pairs, documents, dimensions, columns, groups }: Header, asOf: number): Segment {
+function emptySegment(header: Header, asOf: number): Segment {
+  const { size, terms, pairs, wide, documents, dimensions, columns, groups } = header;
   const column = <T>(values: readonly T[]): Column<T> => ({ values, codes: new Uint32Array(size) });
   return {
     size,
     arrays: {
       rows: sharedFloats(size),
       lengths: sharedInts(size),
-      postings: allocatePostings(terms, pairs),
+      postings: allocatePostings(terms, pairs, wide),
       vectors: dimensions === null ? null : allocateVectors(size, dimensions),
     },
     documents: {

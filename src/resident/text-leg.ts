@@ -12,7 +12,7 @@ const LEFT_MIN = 16_384;
  * The text leg: BM25 as Lucene has it since version 8,
  * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1 · (1 − b + b · length / averageLength)),
  * summed over the query's tokens (a repeated one counts again). N, n and averageLength cover every live passage of the
- * partition, exactly, also after removals, whatever the filter and the groups.
+ * partition that the asker's groups may read, exactly, also after removals, whatever the filter.
  *
  * Terms are taken heaviest, that is rarest, first. A term adds at most its weight: as soon as the weights still to come are
  * together below what the last of the best has, no passage unseen so far can get in, and the long lists of the common terms
@@ -160,7 +160,7 @@ function isWorthLooking({ arrays: { postings }, places }: ScanPart, from: number
 }
 
 /** As `firstAtLeast`, for a place that is probably near. */
-function firstFrom(values: Uint32Array, value: number, from: number, to: number): number {
+function firstFrom(values: Uint16Array, value: number, from: number, to: number): number {
   let step = 1;
   let low = from;
   while (low + step < to && (values[low + step] as number) < value) {

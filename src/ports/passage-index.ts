@@ -60,6 +60,8 @@ export interface PassageIndex {
   status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
   /** Makes the first search of a collection as fast as the next; takes as long as it takes. */
   warm?(scope: Scope, options: CallOptions): Promise<void>;
+  /** After much was written: makes the next start as fast as it can be; takes as long as it takes. */
+  settle?(scope: Scope, options: CallOptions): Promise<void>;
   /** Absent: a collection cannot be moved to another vector space. */
   readonly reembedding?: Reembedding;
   close?(): Promise<void>;

@@ -26,7 +26,7 @@ const REMOVED = -1;
  */
 export function segmentsToMerge(segments: readonly LiveSegment[], dimensions: number | null): LiveSegment[] {
   const ordered = segments.toSorted((a, b) => b.passages - a.passages);
-  const most = Math.min(SEGMENT_PASSAGES_MAX, dimensions === null ? SEGMENT_PASSAGES_MAX : rowsMax(dimensions));
+  const most = passagesMax(dimensions);
   let after = 0;
   let from = ordered.length;
   for (let i = ordered.length - 1; i >= 0; i--) {
@@ -37,6 +37,23 @@ export function segmentsToMerge(segments: readonly LiveSegment[], dimensions: nu
   }
   if (from < ordered.length) return ordered.slice(from);
   return ordered.filter((one) => one.passages * 2 < one.segment.size).slice(0, 1);
+}
+
+/** The smallest that fit into one segment together, where they are several. */
+export function segmentsToCompact(segments: readonly LiveSegment[], dimensions: number | null): LiveSegment[] {
+  const most = passagesMax(dimensions);
+  const chosen: LiveSegment[] = [];
+  let size = 0;
+  for (const live of segments.toSorted((a, b) => a.passages - b.passages)) {
+    size += live.passages;
+    if (size > most) break;
+    chosen.push(live);
+  }
+  return chosen.length > 1 ? chosen : [];
+}
+
+function passagesMax(dimensions: number | null): number {
+  return dimensions === null ? SEGMENT_PASSAGES_MAX : Math.min(SEGMENT_PASSAGES_MAX, rowsMax(dimensions));
 }
 
 /**

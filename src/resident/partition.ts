@@ -1,17 +1,20 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
+import { type PassageParts, passageText } from "../text/passage-text.ts";
 import { queryTokens } from "../text/tokens.ts";
 import type { Filter } from "../types.ts";
 import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
-import { mergeSteps, segmentsToMerge } from "./merge.ts";
+import { mergeSteps, segmentsToCompact, segmentsToMerge } from "./merge.ts";
 import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
 import { type Readable, Views } from "./readable.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSegment,
   type LiveSegment,
+  type PassageTerms,
   type ResidentPassage,
   type Segment,
+  termsOf,
   wholeSegment,
   withoutDocuments,
 } from "./segment.ts";
@@ -25,6 +28,8 @@ export type { RowHit } from "./top.ts";
 const FIELDS_NAMED_MAX = 20;
 /** So few passages are merged at once, without a pause. */
 const MERGED_AT_ONCE_MAX = 128;
+/** Passages whose terms are kept until they are added. */
+const PREPARED_MAX = 4096;
 /** How long a merge in the background works before others get the event loop. */
 const MERGE_SLICE_MS = 1;
 
@@ -67,6 +72,7 @@ export class Partition {
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
+  readonly #prepared = new Map<string, PassageTerms>();
   /** Documents removed since the merge that is under way began. */
   #removedMeanwhile: number[] = [];
 
@@ -88,6 +94,21 @@ export class Partition {
     while (this.#merging) await this.#merging;
   }
 
+  /** Finds the terms of a passage that is about to be added, which takes most of the time of adding it. */
+  prepare(passage: PassageParts): void {
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size >= PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
+    this.#prepared.set(passageText(passage), termsOf(passage, this.#vocabulary));
+  }
+
+  /** Merges what can be merged into as few segments as possible, in the background too. */
+  async compact(): Promise<void> {
+    await this.merged();
+    const dimensions = dimensionsOf(this.#segments);
+    this.#merging = this.#merge(segmentsToCompact(this.#segments, dimensions), dimensions);
+    await this.merged();
+  }
+
   /**
    * Makes the change visible at once, as a whole. Rejects with `conflict`, changing nothing, where an added vector has
    * another length than the partition's. `asOf`: a number of the caller's for this state, kept with the segments.
@@ -97,7 +118,7 @@ export class Partition {
     const dimensions = commonDimensions(left, added);
     for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
       const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
-      left.push(wholeSegment(buildSegment(some, this.#vocabulary, dimensions, asOf)));
+      left.push(wholeSegment(buildSegment(some, (passage) => this.#termsOf(passage), dimensions, asOf)));
     }
     this.#asOf = asOf;
     this.#segments = left.filter((live) => live.passages > 0);
@@ -168,6 +189,14 @@ export class Partition {
     return weighed.sort((x, y) => y.weight - x.weight);
   }
 
+  #termsOf(passage: ResidentPassage): PassageTerms {
+    if (this.#prepared.size === 0) return termsOf(passage, this.#vocabulary);
+    const text = passageText(passage);
+    const known = this.#prepared.get(text);
+    this.#prepared.delete(text);
+    return known ?? termsOf(passage, this.#vocabulary);
+  }
+
   /** Merges the smallest, while that takes no time. */
   #mergeSmall(): void {
     if (this.#merging) return;
@@ -184,7 +213,11 @@ export class Partition {
   /** Null: there is nothing to merge. */
   #mergeAll(): Promise<void> | null {
     const dimensions = dimensionsOf(this.#segments);
-    const sources = segmentsToMerge(this.#segments, dimensions);
+    return this.#merge(segmentsToMerge(this.#segments, dimensions), dimensions);
+  }
+
+  /** Null: there is nothing to merge. */
+  #merge(sources: readonly LiveSegment[], dimensions: number | null): Promise<void> | null {
     if (sources.length === 0) return null;
     this.#removedMeanwhile = [];
     return this.#mergeInSlices(sources, dimensions).then(() => {

@@ -21,8 +21,15 @@ const INSERT_PART = "INSERT INTO segment_parts (segment, part, bytes) VALUES (?,
 const INSERT = "INSERT INTO segments (id, tenant, collection, format, as_of, parts) VALUES (?, ?, ?, ?, ?, ?)";
 const DELETE_OTHERS = `DELETE FROM segments WHERE tenant = ? AND collection = ? AND id NOT IN (SELECT value FROM json_each(?))`;
 const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
+/** Only the change that the latest stored segment knows of. */
+const UNSTORED = `SELECT coalesce(sum(d.passages), 0) AS passages FROM documents d
+  JOIN collections c ON c.row = d.collection JOIN changes l ON l.document = d.row WHERE c.tenant = ? AND c.name = ?
+  AND l.seq > ?`;
+const LATEST = "SELECT coalesce(max(as_of), 0) AS asOf FROM segments WHERE tenant = ? AND collection = ? AND format = ?";
 /** Fewer passages are read and tokenised again sooner than their segment is kept up. */
 const STORED_PASSAGES_MIN = 2048;
+/** The same where nothing more is going to be written for now. */
+const SETTLED_PASSAGES_MIN = 128;
 const ID_MAX = 2 ** 48;
 /** Documents whose vectors are read between two breaths. */
 const BATCH_DOCUMENTS = 64;
@@ -68,9 +75,27 @@ export class StoredSegments {
     }
   }
 
-  /** Stores the larger of the segments that are not stored yet, and drops those that are no longer among them. */
-  async keep(segments: readonly Segment[], vocabulary: Vocabulary, signal: AbortSignal): Promise<void> {
-    const larger = segments.filter(({ size }) => size >= STORED_PASSAGES_MIN);
+  /** Whether a start would have to tokenise much. */
+  isOutdated(): boolean {
+    const key = [this.#tenant, this.#collection] as const;
+    const { asOf = 0 } =
+      (this.#database.get(HAS_TABLES) && this.#database.get<{ asOf: number }>(LATEST, ...key, STORED_FORMAT)) ?? {};
+    const unstored = this.#database.get<{ passages: number }>(UNSTORED, ...key, asOf);
+    return (unstored?.passages ?? 0) >= STORED_PASSAGES_MIN;
+  }
+
+  /**
+   * Stores the larger of the segments that are not stored yet, and drops those that are no longer among them. `settled`: the
+   * smaller ones too.
+   */
+  async keep(
+    segments: readonly Segment[],
+    vocabulary: Vocabulary,
+    settled: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const least = settled ? SETTLED_PASSAGES_MIN : STORED_PASSAGES_MIN;
+    const larger = segments.filter((segment) => segment.size >= least || this.#idOf.has(segment));
     const fresh = larger.filter((segment) => !this.#idOf.has(segment));
     if (fresh.length === 0) return;
     await this.#database.write(TABLES.map((sql) => ({ sql, values: [] })));
@@ -114,7 +139,7 @@ async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<
     if (run % BATCH_DOCUMENTS === 0) await yieldToOthers();
     const change = changes.get(document);
     const [start, end] = [starts[run] as number, ends[run] as number];
-    if (change !== undefined && change <= segment.asOf && isFilled(statement.all(document), segment, start, end)) {
+    if (change !== undefined && change <= segment.asOf && isFilled(statement.iterate(document), segment, start, end)) {
       changes.delete(document);
     } else {
       outdated.push(document);
@@ -123,16 +148,19 @@ async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<
   return outdated;
 }
 
-function isFilled(passages: readonly unknown[], { arrays }: Segment, start: number, end: number): boolean {
-  if (passages.length !== end - start) return false;
-  for (const [i, passage] of passages.entries()) {
+/** One row at a time: many at once would leave V8's young generation larger for good. */
+function isFilled(passages: Iterable<unknown>, { arrays }: Segment, start: number, end: number): boolean {
+  let at = start;
+  for (const passage of passages) {
     const { row, vector } = passage as { row: number; vector: Uint8Array | null };
-    if (row !== arrays.rows[start + i]) return false;
-    if (!vector) continue;
-    if (vector.length !== 4 * (arrays.vectors?.dimensions ?? 0)) return false;
-    if (arrays.vectors) setVector(arrays.vectors, start + i, floats(vector));
+    if (at === end || row !== arrays.rows[at]) return false;
+    if (vector) {
+      if (vector.length !== 4 * (arrays.vectors?.dimensions ?? 0)) return false;
+      if (arrays.vectors) setVector(arrays.vectors, at, floats(vector));
+    }
+    at++;
   }
-  return true;
+  return at === end;
 }
 
 /** A BLOB may start at any address; floats need one divisible by four. */

@@ -115,9 +115,16 @@ export class SqlitePassageIndex implements PassageIndex {
       })),
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
-    if ((await this.#database.write(statements)) === null) {
-      this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
-    }
+    const writing = this.#database.write(statements);
+    // What is not searched yet is taken over by its first search.
+    const live = this.#live.get(keyOf(scope));
+    const [changes] = await Promise.all([
+      writing,
+      live?.prepare(passages.map(({ headings, text }) => ({ title: document.title, headings, text }))),
+    ]);
+    if (changes === null) this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
+    // A search finds out what is wrong with reading; the document is written.
+    await live?.current().catch(() => undefined);
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
@@ -165,6 +172,10 @@ export class SqlitePassageIndex implements PassageIndex {
     await this.#liveCollection(scope).current();
   }
 
+  async settle(scope: Scope): Promise<void> {
+    await this.#liveCollection(scope).settle();
+  }
+
   async close(): Promise<void> {
     await this.#pool.close();
     for (const live of this.#live.values()) await live.close();
@@ -176,11 +187,11 @@ export class SqlitePassageIndex implements PassageIndex {
     return estimatedMs(plan) > ON_LOOP_MS_MAX ? this.#pool.scan(plan) : this.#scanner.scan(plan);
   }
 
-  #liveCollection({ tenant, collection }: Scope): LiveCollection {
-    const key = JSON.stringify([tenant, collection]);
+  #liveCollection(scope: Scope): LiveCollection {
+    const key = keyOf(scope);
     let live = this.#live.get(key);
     if (!live) {
-      live = new LiveCollection(this.#database, tenant, collection);
+      live = new LiveCollection(this.#database, scope.tenant, scope.collection);
       this.#live.set(key, live);
     }
     return live;
@@ -260,6 +271,10 @@ function documentValues(document: Document, passages: number): (string | number 
   ];
 }
 
+function keyOf({ tenant, collection }: Scope): string {
+  return JSON.stringify([tenant, collection]);
+}
+
 function groupList(scope: Scope): string {
   return JSON.stringify(scope.groups);
 }
@@ -293,6 +308,8 @@ function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>)
   });
 }
 
+/** A copy where it is part of something larger, all of which would be posted to the writer. */
 function bytes(vector: Float32Array): Uint8Array {
-  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  const whole = vector.byteLength === vector.buffer.byteLength ? vector : vector.slice();
+  return new Uint8Array(whole.buffer);
 }

@@ -6,7 +6,8 @@ import { setVector } from "../../resident/vectors.ts";
 import type { Vocabulary } from "../../resident/vocabulary.ts";
 import type { Database } from "../sqlite/database.ts";
 
-const TABLES = [
+/** Made when first needed: rebuilding a file leaves them out. */
+export const SEGMENT_TABLES = [
   `CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, collection TEXT NOT NULL,
     format INTEGER NOT NULL, as_of INTEGER NOT NULL, parts INTEGER NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS segment_parts (segment INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
@@ -20,7 +21,7 @@ const VECTORS = "SELECT row, vector FROM passages WHERE document = ? ORDER BY ro
 const INSERT_PART = "INSERT INTO segment_parts (segment, part, bytes) VALUES (?, ?, ?)";
 const INSERT = "INSERT INTO segments (id, tenant, collection, format, as_of, parts) VALUES (?, ?, ?, ?, ?, ?)";
 const DELETE_OTHERS = `DELETE FROM segments WHERE tenant = ? AND collection = ? AND id NOT IN (SELECT value FROM json_each(?))`;
-const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
+export const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
 /** Only the change that the latest stored segment knows of. */
 const UNSTORED = `SELECT coalesce(sum(d.passages), 0) AS passages FROM documents d
   JOIN collections c ON c.row = d.collection JOIN changes l ON l.document = d.row WHERE c.tenant = ? AND c.name = ?
@@ -31,8 +32,8 @@ const STORED_PASSAGES_MIN = 2048;
 /** The same where nothing more is going to be written for now. */
 const SETTLED_PASSAGES_MIN = 128;
 const ID_MAX = 2 ** 48;
-/** Documents whose vectors are read between two breaths. */
-const BATCH_DOCUMENTS = 64;
+/** How long vectors are read before others get the event loop. */
+const READ_SLICE_MS = 2;
 
 /** A segment read back, with the documents in it that have changed since. */
 export interface Restored {
@@ -68,7 +69,7 @@ export class StoredSegments {
     );
     const parts = reader.prepare(PARTS);
     for (const { id, asOf } of stored) {
-      const segment = decodedOrNull(blobs(parts.iterate(id)), vocabulary, asOf);
+      const segment = await decodedOrNull(blobs(parts.iterate(id)), vocabulary, asOf);
       if (!segment) continue;
       this.#idOf.set(segment, id);
       yield { segment, outdated: await readVectors(reader, segment, changes) };
@@ -97,8 +98,9 @@ export class StoredSegments {
     const least = settled ? SETTLED_PASSAGES_MIN : STORED_PASSAGES_MIN;
     const larger = segments.filter((segment) => segment.size >= least || this.#idOf.has(segment));
     const fresh = larger.filter((segment) => !this.#idOf.has(segment));
+    if (segments.length === 0) await this.#drop([]);
     if (fresh.length === 0) return;
-    await this.#database.write(TABLES.map((sql) => ({ sql, values: [] })));
+    await this.#database.write(SEGMENT_TABLES.map((sql) => ({ sql, values: [] })));
     for (const segment of fresh) {
       const id = Math.floor(Math.random() * ID_MAX);
       let part = 0;
@@ -110,9 +112,14 @@ export class StoredSegments {
       const values = [id, this.#tenant, this.#collection, STORED_FORMAT, segment.asOf, part];
       await this.#database.write([{ sql: INSERT, values }]);
     }
-    const kept = JSON.stringify(larger.map((segment) => this.#idOf.get(segment)));
+    await this.#drop(larger.flatMap((segment) => this.#idOf.get(segment) ?? []));
+  }
+
+  /** Deletes all but these. */
+  async #drop(kept: readonly number[]): Promise<void> {
+    if (!this.#database.get(HAS_TABLES)) return;
     await this.#database.write([
-      { sql: DELETE_OTHERS, values: [this.#tenant, this.#collection, kept] },
+      { sql: DELETE_OTHERS, values: [this.#tenant, this.#collection, JSON.stringify(kept)] },
       { sql: DELETE_ORPHANS, values: [] },
     ]);
   }
@@ -122,9 +129,13 @@ function* blobs(rows: Iterable<unknown>): Generator<Uint8Array> {
   for (const row of rows) yield (row as { bytes: Uint8Array }).bytes;
 }
 
-function decodedOrNull(parts: Iterable<Uint8Array>, vocabulary: Vocabulary, asOf: number): Segment | null {
+async function decodedOrNull(
+  parts: Iterable<Uint8Array>,
+  vocabulary: Vocabulary,
+  asOf: number,
+): Promise<Segment | null> {
   try {
-    return decodeSegment(parts, vocabulary, asOf);
+    return await decodeSegment(parts, vocabulary, asOf);
   } catch {
     return null;
   }
@@ -135,8 +146,12 @@ async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<
   const { rows, starts, ends } = segment.documents;
   const statement = reader.prepare(VECTORS);
   const outdated: number[] = [];
+  let until = 0;
   for (const [run, document] of rows.entries()) {
-    if (run % BATCH_DOCUMENTS === 0) await yieldToOthers();
+    if (performance.now() > until) {
+      await yieldToOthers();
+      until = performance.now() + READ_SLICE_MS;
+    }
     const change = changes.get(document);
     const [start, end] = [starts[run] as number, ends[run] as number];
     if (change !== undefined && change <= segment.asOf && isFilled(statement.iterate(document), segment, start, end)) {

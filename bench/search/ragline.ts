@@ -45,7 +45,11 @@ export async function write(index: PassageIndex, document: number, passages: rea
 export async function fill(index: PassageIndex, size: number): Promise<void> {
   const documents = Math.ceil(size / PASSAGES_PER_DOCUMENT);
   for (let n = 0; n < documents; n += 16) {
-    await Promise.all(Array.from({ length: Math.min(16, documents - n) }, (_, i) => write(index, n + i, passagesFrom(PASSAGES_PER_DOCUMENT * (n + i)))));
+    await Promise.all(
+      Array.from({ length: Math.min(16, documents - n) }, (_, i) =>
+        write(index, n + i, passagesFrom(PASSAGES_PER_DOCUMENT * (n + i))),
+      ),
+    );
   }
 }
 

@@ -80,7 +80,12 @@ export function findTerm(postings: Postings, term: number): number {
 }
 
 /** The first place from `from` (ascending values) to before `to` that holds `value` or more; `to` where none does. */
-export function firstAtLeast(values: Uint16Array | Uint32Array | Float64Array, value: number, from: number, to: number): number {
+export function firstAtLeast(
+  values: Uint16Array | Uint32Array | Float64Array,
+  value: number,
+  from: number,
+  to: number,
+): number {
   let low = from;
   let high = to;
   while (low < high) {

@@ -101,7 +101,12 @@ function columnOf<T>(values: number, size: number, from: Iterator<Uint8Array>): 
   return { values: read, codes: new Uint32Array(size) };
 }
 
-function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Array | Uint32Array | Uint16Array | Uint8Array)[] {
+function arraysOf({
+  arrays,
+  documents,
+  columns,
+  groups,
+}: Segment): (Float64Array | Uint32Array | Uint16Array | Uint8Array)[] {
   const { rows, lengths, postings } = arrays;
   return [
     rows,

@@ -155,6 +155,9 @@ export class LiveCollection {
     for await (const { segment, outdated } of this.#stored.restore(this.#reader, this.#partition.vocabulary, left)) {
       this.#partition.restore(segment, outdated);
     }
+    // Its page cache is full of what is not read again.
+    this.#reader.close();
+    this.#reader = null;
     return changes.filter(({ document }) => left.has(document));
   }
 

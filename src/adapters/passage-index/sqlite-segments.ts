@@ -26,7 +26,8 @@ export const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (S
 const UNSTORED = `SELECT coalesce(sum(d.passages), 0) AS passages FROM documents d
   JOIN collections c ON c.row = d.collection JOIN changes l ON l.document = d.row WHERE c.tenant = ? AND c.name = ?
   AND l.seq > ?`;
-const LATEST = "SELECT coalesce(max(as_of), 0) AS asOf FROM segments WHERE tenant = ? AND collection = ? AND format = ?";
+const LATEST =
+  "SELECT coalesce(max(as_of), 0) AS asOf FROM segments WHERE tenant = ? AND collection = ? AND format = ?";
 /** Fewer passages are read and tokenised again sooner than their segment is kept up. */
 const STORED_PASSAGES_MIN = 2048;
 /** The same where nothing more is going to be written for now. */

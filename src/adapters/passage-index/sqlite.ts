@@ -4,32 +4,12 @@ import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
-import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-
-interface DocumentRow {
-  readonly id: string;
-  readonly title: string;
-  readonly url: string | null;
-  readonly hash: string;
-  readonly metadata: string;
-  readonly groups: string;
-  readonly source: string | null;
-  readonly passages: number;
-  readonly indexedAt: string;
-}
-
-interface PassageRow extends DocumentRow {
-  readonly row: number;
-  readonly ordinal: number;
-  readonly headings: string;
-  readonly text: string;
-  readonly tokens: number;
-  readonly page: number | null;
-}
+import { type DocumentRow, decode, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
 const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
@@ -255,50 +235,12 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 }
 
-function documentValues(document: Document, passages: number): (string | number | null)[] {
-  const { id, title, url, hash, metadata, groups, source } = document;
-  const now = new Date().toISOString();
-  return [
-    id,
-    title,
-    url ?? null,
-    hash,
-    JSON.stringify(metadata),
-    JSON.stringify(groups),
-    source ?? null,
-    passages,
-    now,
-  ];
-}
-
 function keyOf({ tenant, collection }: Scope): string {
   return JSON.stringify([tenant, collection]);
 }
 
 function groupList(scope: Scope): string {
   return JSON.stringify(scope.groups);
-}
-
-function entry(row: DocumentRow): DocumentEntry {
-  const { id, title, hash, passages, indexedAt } = row;
-  const metadata = JSON.parse(row.metadata) as Metadata;
-  const groups = JSON.parse(row.groups) as string[];
-  const optional = { ...(row.url !== null && { url: row.url }), ...(row.source !== null && { source: row.source }) };
-  return { id, title, ...optional, hash, metadata, groups, passages, indexedAt };
-}
-
-function decode(row: PassageRow): Passage {
-  return {
-    id: `${row.id}#${row.ordinal}`,
-    documentId: row.id,
-    title: row.title,
-    headings: JSON.parse(row.headings) as string[],
-    text: row.text,
-    tokens: row.tokens,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.url !== null && { url: row.url }),
-    metadata: JSON.parse(row.metadata) as Metadata,
-  };
 }
 
 function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {

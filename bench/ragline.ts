@@ -7,6 +7,8 @@ import { DIMENSIONS, DOCUMENTS_DEFAULT, documentsOf } from "./corpus.ts";
 
 /** Ragline as it is served, over the stages: everything at its default except where embedding, reranking and answers come from. */
 const [, , stages = "", cacheUse = "sqlite", build = "src", passages = DOCUMENTS_DEFAULT] = process.argv;
+/** Documents that are indexed at the same time. */
+const AT_ONCE = 16;
 const documents = documentsOf(Number(passages));
 const { createRagline } = (await load("index")) as typeof import("../src/index.ts");
 const { createServer } = (await load("http/server")) as typeof import("../src/http/server.ts");
@@ -26,7 +28,11 @@ const profiler = new Session();
 
 const commands = {
   async listen(): Promise<string> {
-    for (const document of documents) await ragline.addDocument({ ...document, format: "text" });
+    for (let n = 0; n < documents.length; n += AT_ONCE) {
+      const some = documents.slice(n, n + AT_ONCE);
+      await Promise.all(some.map((document) => ragline.addDocument({ ...document, format: "text" })));
+    }
+    await ragline.warm();
     const indexed = (await ragline.status()).passages;
     if (indexed !== documents.length) throw new Error(`${indexed} passages are indexed, not ${documents.length}`);
     return server.listen({ port: 0, host: "127.0.0.1" });

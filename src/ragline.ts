@@ -269,10 +269,10 @@ export class Ragline {
     return { ...describe(this.config, this.#stages, scope, index), fusion, saves: this.#composed.saveCounts() };
   }
 
-  /** Loads the index of a collection, so that its first question need not wait. */
-  async warm(collection?: string, caller: CallerOptions = {}): Promise<void> {
-    const signal = caller.signal ?? new AbortController().signal;
-    await this.#stages.index.warm?.(this.#calls.scope(collection, caller), { signal });
+  /** Loads a collection's index, so that its first question need not wait; `settle`, after much was indexed: for the next start. */
+  async warm(collection?: string, options: CallerOptions & { readonly settle?: boolean } = {}): Promise<void> {
+    const { settle = false, signal = new AbortController().signal } = options;
+    await this.#stages.index[settle ? "settle" : "warm"]?.(this.#calls.scope(collection, options), { signal });
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */

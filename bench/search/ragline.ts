@@ -1,7 +1,7 @@
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
-import { type BenchQuestion, DIMENSIONS, passage } from "./corpus.ts";
+import { type BenchPassage, type BenchQuestion, DIMENSIONS, passage } from "./corpus.ts";
 
 export const SCOPE = { tenant: "bench", collection: "bench", groups: [] };
 export const LIMIT = 20;
@@ -25,14 +25,13 @@ export function open(file: string): Opened {
   };
 }
 
-/** Writes documents of 20 passages; document n holds the passages from `from + 20 n` on. */
-export async function write(
-  index: PassageIndex,
-  document: number,
-  from = 20 * document,
-  count = PASSAGES_PER_DOCUMENT,
-) {
-  const passages = Array.from({ length: count }, (_, i) => passage(from + i));
+/** The 20 passages from `from` on. */
+export function passagesFrom(from: number): BenchPassage[] {
+  return Array.from({ length: PASSAGES_PER_DOCUMENT }, (_, i) => passage(from + i));
+}
+
+/** Writes a document of 20 passages. */
+export async function write(index: PassageIndex, document: number, passages: readonly BenchPassage[]): Promise<void> {
   const first = passages[0];
   if (!first) return;
   await index.replace(
@@ -46,7 +45,11 @@ export async function write(
 export async function fill(index: PassageIndex, size: number): Promise<void> {
   const documents = Math.ceil(size / PASSAGES_PER_DOCUMENT);
   for (let n = 0; n < documents; n += 16) {
-    await Promise.all(Array.from({ length: Math.min(16, documents - n) }, (_, i) => write(index, n + i)));
+    await Promise.all(
+      Array.from({ length: Math.min(16, documents - n) }, (_, i) =>
+        write(index, n + i, passagesFrom(PASSAGES_PER_DOCUMENT * (n + i))),
+      ),
+    );
   }
 }
 

@@ -2,14 +2,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { round } from "../stats.ts";
-import { question } from "./corpus.ts";
-import { loopDelayMs, type Measured, measure } from "./measure.ts";
+import { type BenchQuestion, question } from "./corpus.ts";
+import { loopDelayMs, measure } from "./measure.ts";
 import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
-import { fill, open, search, write } from "./ragline.ts";
+import { fill, open, passagesFrom, SCOPE, search, write } from "./ragline.ts";
 
 const HELP = `npm run bench:search [-- options]
 
@@ -19,12 +18,14 @@ with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody wo
 with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
 
   --small   5,000 passages only, without 100,000
+  --large   100,000 passages only, without the others
   --json    the last line is one JSON object with every figure
   --help    this text
 `;
 const { values: options } = parseArgs({
   options: {
     small: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -35,8 +36,10 @@ const folder = await mkdtemp(join(tmpdir(), "ragline-bench-search-"));
 try {
   if (options.help) console.log(HELP);
   else {
-    await ragline(5_000, "5k", 200);
-    await others(5_000, "5k");
+    if (!options.large) {
+      await ragline(5_000, "5k", 200);
+      await others(5_000, "5k");
+    }
     if (!options.small) await ragline(100_000, "100k", 60);
     if (options.json) console.log(JSON.stringify(figures));
   }
@@ -50,7 +53,7 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   const startedAt = performance.now();
   await fill(index, size);
   await search(index, question(0, size));
-  await sleep(size / 20);
+  await index.settle?.(SCOPE, { signal: new AbortController().signal });
   note(`buildS${label}`, round((performance.now() - startedAt) / 1000, 1));
   const ask = (n: number) => search(index, question(n % 500, size));
   // Questions are made beforehand: their making is no part of a search.
@@ -63,38 +66,36 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   note(`callers16_${label}`, await measure(searchOnly, queries, 16));
   const delay = await loopDelayMs(() => measure(searchOnly, queries, 16));
   note(`loopDelayP99Ms${label}`, delay);
-  await writing(
-    label,
-    size,
-    () => measure(searchOnly, queries, 1),
-    (n) => write(index, n, 2_000_000 + 20 * n),
-  );
-  // Until what was merged is stored.
-  await sleep(size / 5);
   await close();
   const script = fileURLToPath(new URL("./cold.ts", import.meta.url));
-  note(
-    `coldStart${label}`,
-    JSON.parse(execFileSync(process.execPath, [script, file, String(size)], { encoding: "utf8" })),
-  );
+  const cold = execFileSync(process.execPath, [script, file, String(size)], { encoding: "utf8" });
+  note(`coldStart${label}`, JSON.parse(cold));
+  await writing(file, label, size, queries, asked);
 }
 
-/** One writer that replaces documents of 20 passages without a pause, in this process. */
+/** One writer that replaces documents of 20 passages without a pause, in the process that searches. */
 async function writing(
+  file: string,
   label: string,
   size: number,
-  searches: () => Promise<Measured>,
-  replace: (n: number) => Promise<void>,
+  queries: number,
+  asked: readonly BenchQuestion[],
 ): Promise<void> {
+  const { index, close } = open(file);
+  const searchOnly = (n: number) => search(index, asked[n % 500] ?? question(n, size));
+  await searchOnly(0);
+  // Made beforehand too: in a server they come over a socket.
+  const written = Array.from({ length: 250 }, (_, n) => passagesFrom(2_000_000 + 20 * n));
   let isOver = false;
-  let written = 0;
+  let count = 0;
   const writer = (async () => {
-    while (!isOver) await replace(written++ % (size / 20));
+    for (; !isOver; count++) await write(index, count % (size / 20), written[count % 250] ?? []);
   })();
-  note(`whileWriting${label}`, await searches());
+  note(`whileWriting${label}`, await measure(searchOnly, queries, 1));
   isOver = true;
   await writer;
-  note(`documentsWritten${label}`, written);
+  note(`documentsWritten${label}`, count);
+  await close();
 }
 
 async function others(size: number, label: string): Promise<void> {

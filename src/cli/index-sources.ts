@@ -31,6 +31,7 @@ export async function indexCommand(
     async (ragline, signal) => {
       const report = await indexWithProgress(ragline, paths, signal, options);
       if (report.failures.length > 0) process.exitCode = 1;
+      await ragline.warm(options.collection, { signal, settle: true });
     },
     { warm: false },
   );

@@ -16,6 +16,7 @@ export async function reindexCommand(
       try {
         const report = await ragline.reindex({ ...options, signal, onProgress: progress.update });
         progress.end();
+        await ragline.warm(options.collection, { signal, settle: true });
         const { from, to, passages, embedded, resumed, elapsedMs } = report;
         if (from === null) console.log("nothing is indexed: `ragline index <path>` uses the configured embedder");
         else if (from === to) console.log(`already indexed with ${to}`);

@@ -61,6 +61,8 @@ export interface PassageIndex {
   status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
   /** Makes the first search of a collection as fast as the next; takes as long as it takes. */
   warm?(scope: Scope, options: CallOptions): Promise<void>;
+  /** After much was written: makes the next start as fast as it can be; takes as long as it takes. */
+  settle?(scope: Scope, options: CallOptions): Promise<void>;
   /** Absent: the legs are fused by a prior. */
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */

@@ -1,8 +1,8 @@
 ;; The inner loops of the vector scan, in WebAssembly SIMD. `npm run kernel` assembles this file into kernel-code.ts.
 ;;
 ;; Both functions score `count` rows that lie one after the other from address `rows`, each `bytes` long, against one query,
-;; and write a float32 a row from address `out`. Rows and query are padded with zeros: to 64 bytes (16 float32, 16 int8 in
-;; 16 bytes), so that there is no remainder loop. The memory is shared between threads, which each bring a `query` and an
+;; and write a float32 a row from address `out`. Rows and query are padded with zeros to 32 numbers (two steps over
+;; float32, one over int8), so that there is no remainder loop. The memory is shared between threads, which each bring a `query` and an
 ;; `out` of their own.
 (module
   (import "env" "memory" (memory 1 65536 shared))
@@ -61,8 +61,13 @@
             (i32x4.dot_i16x8_s (v128.load (local.get $at)) (i16x8.extend_low_i8x16_s (local.get $codes)))))
           (local.set $b (i32x4.add (local.get $b)
             (i32x4.dot_i16x8_s (v128.load offset=16 (local.get $at)) (i16x8.extend_high_i8x16_s (local.get $codes)))))
-          (local.set $at (i32.add (local.get $at) (i32.const 32)))
-          (br_if $part (i32.lt_u (local.tee $rows (i32.add (local.get $rows) (i32.const 16))) (local.get $end))))
+          (local.set $codes (v128.load offset=16 (local.get $rows)))
+          (local.set $a (i32x4.add (local.get $a)
+            (i32x4.dot_i16x8_s (v128.load offset=32 (local.get $at)) (i16x8.extend_low_i8x16_s (local.get $codes)))))
+          (local.set $b (i32x4.add (local.get $b)
+            (i32x4.dot_i16x8_s (v128.load offset=48 (local.get $at)) (i16x8.extend_high_i8x16_s (local.get $codes)))))
+          (local.set $at (i32.add (local.get $at) (i32.const 64)))
+          (br_if $part (i32.lt_u (local.tee $rows (i32.add (local.get $rows) (i32.const 32))) (local.get $end))))
         ;; As floats, since the sum of the lanes may pass 2^31.
         (local.set $a (f32x4.add (f32x4.convert_i32x4_s (local.get $a)) (f32x4.convert_i32x4_s (local.get $b))))
         (f32.store (local.get $out) (f32.mul (f32.load (local.get $scales)) (f32.add

@@ -1,6 +1,6 @@
 import type { MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
-import { allocatePostings, type Postings } from "./postings.ts";
+import { allocatePostings, isWide, type Postings, SEGMENT_PASSAGES_MAX } from "./postings.ts";
 import {
   columnOf,
   type DocumentRuns,
@@ -26,7 +26,7 @@ const REMOVED = -1;
  */
 export function segmentsToMerge(segments: readonly LiveSegment[], dimensions: number | null): LiveSegment[] {
   const ordered = segments.toSorted((a, b) => b.passages - a.passages);
-  const most = dimensions === null ? Number.POSITIVE_INFINITY : rowsMax(dimensions);
+  const most = passagesMax(dimensions);
   let after = 0;
   let from = ordered.length;
   for (let i = ordered.length - 1; i >= 0; i--) {
@@ -37,6 +37,23 @@ export function segmentsToMerge(segments: readonly LiveSegment[], dimensions: nu
   }
   if (from < ordered.length) return ordered.slice(from);
   return ordered.filter((one) => one.passages * 2 < one.segment.size).slice(0, 1);
+}
+
+/** The smallest that fit into one segment together, where they are several. */
+export function segmentsToCompact(segments: readonly LiveSegment[], dimensions: number | null): LiveSegment[] {
+  const most = passagesMax(dimensions);
+  const chosen: LiveSegment[] = [];
+  let size = 0;
+  for (const live of segments.toSorted((a, b) => a.passages - b.passages)) {
+    size += live.passages;
+    if (size > most) break;
+    chosen.push(live);
+  }
+  return chosen.length > 1 ? chosen : [];
+}
+
+function passagesMax(dimensions: number | null): number {
+  return dimensions === null ? SEGMENT_PASSAGES_MAX : Math.min(SEGMENT_PASSAGES_MAX, rowsMax(dimensions));
 }
 
 /**
@@ -140,7 +157,7 @@ function copyVectors(source: Vectors, into: Vectors, moves: Int32Array): Generat
 
 function* mergePostings(sources: readonly Postings[], moves: readonly Int32Array[]): Generator<void, Postings> {
   const { terms, pairs } = yield* countLive(sources, moves);
-  const merged = allocatePostings(terms, pairs);
+  const merged = allocatePostings(terms, pairs, sources.some(isWide));
   const heads = sources.map(() => 0);
   let place = 0;
   let at = 0;

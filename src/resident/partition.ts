@@ -1,18 +1,20 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
+import type { PassageParts } from "../text/passage-text.ts";
 import { queryTokens } from "../text/tokens.ts";
 import type { Filter } from "../types.ts";
-import { select } from "./columns.ts";
 import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
-import { mergeSteps, segmentsToMerge } from "./merge.ts";
-import { findTerm } from "./postings.ts";
+import { mergeSteps, segmentsToCompact, segmentsToMerge } from "./merge.ts";
+import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
+import { type Readable, Views } from "./readable.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSegment,
   type LiveSegment,
-  liveFrequency,
+  type PassageTerms,
   type ResidentPassage,
   type Segment,
+  termsOf,
   wholeSegment,
   withoutDocuments,
 } from "./segment.ts";
@@ -26,6 +28,8 @@ export type { RowHit } from "./top.ts";
 const FIELDS_NAMED_MAX = 20;
 /** So few passages are merged at once, without a pause. */
 const MERGED_AT_ONCE_MAX = 128;
+/** Passages whose terms are kept until they are added. */
+const PREPARED_MAX = 4096;
 /** How long a merge in the background works before others get the event loop. */
 const MERGE_SLICE_MS = 1;
 
@@ -49,16 +53,12 @@ export interface PartitionQuery {
 }
 
 interface WeighedTerm {
-  readonly term: number;
   readonly weight: number;
   readonly places: readonly number[];
 }
 
 /** A segment with what of it a search may return: one byte a passage, 1 where allowed; null: all of it. */
-interface Searchable {
-  readonly live: LiveSegment;
-  readonly allowed: Uint8Array | null;
-}
+type Searchable = Pick<Readable, "live" | "allowed">;
 
 /**
  * The searchable passages of one tenant's collection, in memory: BM25 over postings in typed arrays and an exact scan of
@@ -68,9 +68,11 @@ interface Searchable {
 export class Partition {
   readonly #vocabulary = new Vocabulary();
   readonly #scanner = new Scanner(0);
+  readonly #views = new Views();
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
+  readonly #prepared = new Map<string, PassageTerms>();
   /** Documents removed since the merge that is under way began. */
   #removedMeanwhile: number[] = [];
 
@@ -92,6 +94,21 @@ export class Partition {
     while (this.#merging) await this.#merging;
   }
 
+  /** Finds the terms of a passage that is about to be added, which takes most of the time of adding it. */
+  prepare(passage: PassageParts): void {
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size >= PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
+    this.#prepared.set(partsOf(passage), termsOf(passage, this.#vocabulary));
+  }
+
+  /** Merges what can be merged into as few segments as possible, in the background too. */
+  async compact(): Promise<void> {
+    await this.merged();
+    const dimensions = dimensionsOf(this.#segments);
+    this.#merging = this.#merge(segmentsToCompact(this.#segments, dimensions), dimensions);
+    await this.merged();
+  }
+
   /**
    * Makes the change visible at once, as a whole. Rejects with `conflict`, changing nothing, where an added vector has
    * another length than the partition's. `asOf`: a number of the caller's for this state, kept with the segments.
@@ -99,7 +116,10 @@ export class Partition {
   apply({ removedDocuments, added }: PartitionChange, asOf = 0): void {
     const left = this.#segments.map((live) => withoutDocuments(live, removedDocuments));
     const dimensions = commonDimensions(left, added);
-    if (added.length > 0) left.push(wholeSegment(buildSegment(added, this.#vocabulary, dimensions, asOf)));
+    for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
+      const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
+      left.push(wholeSegment(buildSegment(some, (passage) => this.#termsOf(passage), dimensions, asOf)));
+    }
     this.#asOf = asOf;
     this.#segments = left.filter((live) => live.passages > 0);
     for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
@@ -124,14 +144,14 @@ export class Partition {
    * has, and with `conflict` where the vector has another length than the stored ones.
    */
   plan({ vector, text, limit, filter, groups }: PartitionQuery): ScanPlan {
-    const readable = this.#segments.map((live) => ({ live, allowed: readableMask(live, groups) }));
+    const readable = this.#segments.map((live) => this.#views.of(live, groups));
     const dimensions = dimensionsOf(this.#segments);
     if (vector && dimensions !== null && vector.length !== dimensions) {
       throw lengthConflict("The query's", vector.length, dimensions);
     }
     const searchables = filter ? filtered(readable, readFilter(filter)) : readable;
-    const passages = this.passages;
-    const terms = text === undefined ? [] : this.#weigh(text, passages);
+    const passages = readable.reduce((sum, view) => sum + view.passages, 0);
+    const terms = text === undefined ? [] : this.#weigh(text, readable, passages);
     return {
       parts: searchables.map(({ live, allowed }, i) => {
         const places = new Int32Array(terms.length);
@@ -139,14 +159,14 @@ export class Partition {
         return { arrays: live.segment.arrays, allowed, places };
       }),
       weights: Float64Array.from(terms, ({ weight }) => weight),
-      averageLength: this.#segments.reduce((sum, live) => sum + live.tokens, 0) / passages,
+      averageLength: readable.reduce((sum, view) => sum + view.tokens, 0) / passages,
       vector: vector ?? null,
       limit: Math.min(limit, passages),
     };
   }
 
   /** The query's terms, heaviest first, with their place in each segment's postings. */
-  #weigh(text: string, passages: number): WeighedTerm[] {
+  #weigh(text: string, readable: readonly Readable[], passages: number): WeighedTerm[] {
     const counts = new Map<number, number>();
     for (const token of queryTokens(text, this.#vocabulary.stem)) {
       const term = this.#vocabulary.find(token);
@@ -156,15 +176,25 @@ export class Partition {
     for (const [term, count] of counts) {
       const places: number[] = [];
       let frequency = 0;
-      for (const live of this.#segments) {
-        const place = findTerm(live.segment.arrays.postings, term);
-        places.push(place);
-        if (place >= 0) frequency += liveFrequency(live, place);
+      for (const view of readable) {
+        const place = findTerm(view.live.segment.arrays.postings, term);
+        const here = place < 0 ? 0 : view.frequency(place);
+        places.push(here === 0 ? -1 : place);
+        frequency += here;
       }
-      const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
-      weighed.push({ term, weight, places });
+      if (frequency === 0) continue;
+      weighed.push({ weight: count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5)), places });
     }
-    return weighed.sort((x, y) => y.weight - x.weight || x.term - y.term);
+    // Equal weights stay in the order of the question: that of the numbers tells of hidden passages.
+    return weighed.sort((x, y) => y.weight - x.weight);
+  }
+
+  #termsOf(passage: ResidentPassage): PassageTerms {
+    if (this.#prepared.size === 0) return termsOf(passage, this.#vocabulary);
+    const parts = partsOf(passage);
+    const known = this.#prepared.get(parts);
+    this.#prepared.delete(parts);
+    return known ?? termsOf(passage, this.#vocabulary);
   }
 
   /** Merges the smallest, while that takes no time. */
@@ -183,7 +213,11 @@ export class Partition {
   /** Null: there is nothing to merge. */
   #mergeAll(): Promise<void> | null {
     const dimensions = dimensionsOf(this.#segments);
-    const sources = segmentsToMerge(this.#segments, dimensions);
+    return this.#merge(segmentsToMerge(this.#segments, dimensions), dimensions);
+  }
+
+  /** Null: there is nothing to merge. */
+  #merge(sources: readonly LiveSegment[], dimensions: number | null): Promise<void> | null {
     if (sources.length === 0) return null;
     this.#removedMeanwhile = [];
     return this.#mergeInSlices(sources, dimensions).then(() => {
@@ -210,17 +244,6 @@ export class Partition {
     const kept = this.#segments.filter(({ segment }) => !gone.has(segment));
     this.#segments = merged.passages > 0 ? [...kept, merged] : kept;
   }
-}
-
-/** What is neither removed nor of other groups; null where that is everything. */
-function readableMask({ segment, live }: LiveSegment, groups: readonly string[]): Uint8Array | null {
-  const { values } = segment.groups;
-  const isOpen = (of: readonly string[] | undefined) =>
-    of === undefined || of.length === 0 || of.some((group) => groups.includes(group));
-  if (values.every(isOpen)) return live;
-  const mask = select(segment.groups, isOpen);
-  if (live) for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] as number) & (live[i] as number);
-  return mask;
 }
 
 function filtered(readable: readonly Searchable[], condition: Condition): Searchable[] {
@@ -272,4 +295,8 @@ function commonDimensions(segments: readonly LiveSegment[], added: readonly Resi
 
 function lengthConflict(whose: string, length: number, stored: number): RaglineError {
   return new RaglineError("conflict", `${whose} vector has ${length} dimensions, the stored ones ${stored}.`);
+}
+
+function partsOf({ title, headings, text }: PassageParts): string {
+  return JSON.stringify([title, headings, text]);
 }

@@ -7,31 +7,35 @@ export interface Postings {
   readonly terms: Uint32Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
-  /** Positions of passages in the segment, ascending within a term. */
-  readonly passages: Uint32Array;
-  /** How often the term stands in the passage, by field: see `packedCount`. */
-  readonly counts: Uint16Array;
+  /** Positions of passages in the segment, ascending within a term. Two bytes each: a search is as long as what it reads. */
+  readonly passages: Uint16Array;
+  /** How often the term stands in the passage, by field: see `packedCount`; bytes where all are below 256. */
+  readonly counts: Uint8Array | Uint16Array;
 }
 
-/** Bits of a count that are the text's; those above are the title's and headings'. */
-export const TEXT_COUNT_BITS = 12;
-export const TEXT_COUNT_MAX = (1 << TEXT_COUNT_BITS) - 1;
-const HEADING_COUNT_MAX = 15;
+/** Passages of one segment, at most. */
+export const SEGMENT_PASSAGES_MAX = 65_536;
+const BYTE_MAX = 255;
 
-/** A term's occurrences in title and headings, at most 15, and in the text, at most 4,095, as one number. */
+/** Bits of a count that are the title's and headings'; those above are the text's. */
+export const HEADING_COUNT_BITS = 2;
+export const HEADING_COUNT_MAX = (1 << HEADING_COUNT_BITS) - 1;
+const TEXT_COUNT_MAX = (1 << (16 - HEADING_COUNT_BITS)) - 1;
+
+/** A term's occurrences in title and headings, at most 3, and in the text, at most 16,383, as one number. */
 export function packedCount(inHeading: number, inText: number): number {
   const text = Math.max(0, Math.min(inText, TEXT_COUNT_MAX));
-  return (Math.min(inHeading, HEADING_COUNT_MAX) << TEXT_COUNT_BITS) | text;
+  return (text << HEADING_COUNT_BITS) | Math.min(inHeading, HEADING_COUNT_MAX);
 }
 
-/** Room for postings of so many terms and pairs, in memory that other threads can see. */
-export function allocatePostings(terms: number, pairs: number): Postings {
+/** Room for postings of so many terms and pairs, in memory that other threads can see. `wide`: with counts above 255. */
+export function allocatePostings(terms: number, pairs: number, wide: boolean): Postings {
   return {
     terms: new Uint32Array(new SharedArrayBuffer(terms * 4)),
     starts: new Uint32Array(new SharedArrayBuffer(terms * 4)),
     ends: new Uint32Array(new SharedArrayBuffer(terms * 4)),
-    passages: new Uint32Array(new SharedArrayBuffer(pairs * 4)),
-    counts: new Uint16Array(new SharedArrayBuffer(pairs * 2)),
+    passages: new Uint16Array(new SharedArrayBuffer(pairs * 2)),
+    counts: wide ? new Uint16Array(new SharedArrayBuffer(pairs * 2)) : new Uint8Array(new SharedArrayBuffer(pairs)),
   };
 }
 
@@ -40,18 +44,20 @@ export class PostingsBuilder {
   readonly #terms: number[] = [];
   readonly #passages: number[] = [];
   readonly #counts: number[] = [];
+  #isWide = false;
 
   /** Passages in ascending order. */
   add(term: number, passage: number, count: number): void {
     this.#terms.push(term);
     this.#passages.push(passage);
     this.#counts.push(count);
+    if (count > BYTE_MAX) this.#isWide = true;
   }
 
   build(): Postings {
     const sizes = new Map<number, number>();
     for (const term of this.#terms) sizes.set(term, (sizes.get(term) ?? 0) + 1);
-    const postings = allocatePostings(sizes.size, this.#terms.length);
+    const postings = allocatePostings(sizes.size, this.#terms.length, this.#isWide);
     const places = new Map<number, number>();
     let start = 0;
     for (const [place, term] of Uint32Array.from(sizes.keys()).sort().entries()) {
@@ -72,6 +78,11 @@ export class PostingsBuilder {
   }
 }
 
+/** Whether there is room for counts above 255. */
+export function isWide({ counts }: Postings): boolean {
+  return counts instanceof Uint16Array;
+}
+
 /** Where the term's passages stand, or -1. */
 export function findTerm(postings: Postings, term: number): number {
   const place = firstAtLeast(postings.terms, term, 0, postings.terms.length);
@@ -79,7 +90,12 @@ export function findTerm(postings: Postings, term: number): number {
 }
 
 /** The first place from `from` (ascending values) to before `to` that holds `value` or more; `to` where none does. */
-export function firstAtLeast(values: Uint32Array | Float64Array, value: number, from: number, to: number): number {
+export function firstAtLeast(
+  values: Uint16Array | Uint32Array | Float64Array,
+  value: number,
+  from: number,
+  to: number,
+): number {
   let low = from;
   let high = to;
   while (low < high) {

@@ -25,6 +25,9 @@ interface Pending {
 /** A thread that had nothing to do for so long is ended: it holds on to memory of segments that are gone. */
 const IDLE_MS = 10_000;
 
+/** A scan leaves little behind: a larger young generation would only be memory. */
+const YOUNG_MB = 4;
+
 /**
  * Nanoseconds that reading a posting, a float32 and an int8 take, as measured on one core of 2.5 GHz with data beyond its caches; a posting
  * about a third of that in a long query, whose common terms are only looked into.
@@ -105,7 +108,10 @@ class ScanThread {
   constructor(thread: number, onEnd: () => void) {
     this.#onEnd = onEnd;
     const script = new URL(`./scan-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    this.#worker = new Worker(script, { workerData: { thread } });
+    this.#worker = new Worker(script, {
+      workerData: { thread },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     this.#worker.on("message", ({ id, result }: ScanReply) => this.#settle(id, result));
     this.#worker.on("error", () => this.#fail());
     this.#worker.on("exit", () => this.#fail());

@@ -1,4 +1,4 @@
-import { headingText, passageText } from "../text/passage-text.ts";
+import { headingText, type PassageParts, passageText } from "../text/passage-text.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
@@ -11,13 +11,10 @@ import type { Vocabulary } from "./vocabulary.ts";
 const LOOKUP_COST = 16;
 
 /** A passage as the resident index takes it in. Its text is read, not kept. */
-export interface ResidentPassage {
+export interface ResidentPassage extends PassageParts {
   /** Row id in the system of record: unique, never reused. */
   readonly row: number;
   readonly documentRow: number;
-  readonly title: string;
-  readonly headings: readonly string[];
-  readonly text: string;
   readonly vector: Float32Array | null;
   readonly metadata: Metadata;
   /** Groups that may read it; empty: everyone. */
@@ -55,10 +52,30 @@ export function noRemovals(): Removals {
   return { positions: [], counted: new Map() };
 }
 
+/** The terms of a passage, and how often it holds each. */
+export interface PassageTerms {
+  /** See `packedCount`. */
+  readonly counts: ReadonlyMap<number, number>;
+  /** Search tokens of the text, without title and headings; at least 1. */
+  readonly length: number;
+}
+
+export function termsOf(passage: PassageParts, vocabulary: Vocabulary): PassageTerms {
+  const tokens = searchTokens(passageText(passage), vocabulary.stem);
+  const heading = searchTokens(headingText(passage), vocabulary.stem);
+  const inHeading = countTerms(heading, vocabulary);
+  const counts = countTerms(tokens, vocabulary);
+  for (const [term, count] of counts) {
+    const above = inHeading.get(term) ?? 0;
+    counts.set(term, packedCount(above, count - above));
+  }
+  return { counts, length: Math.max(1, tokens.length - heading.length) };
+}
+
 /** Builds a segment from passages; `dimensions` is the partition's, null while it has no vector. */
 export function buildSegment(
   passages: readonly ResidentPassage[],
-  vocabulary: Vocabulary,
+  termsOf: (passage: ResidentPassage) => PassageTerms,
   dimensions: number | null,
   asOf: number,
 ): Segment {
@@ -71,15 +88,10 @@ export function buildSegment(
   const groups = new ColumnBuilder<readonly string[]>(size);
   const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
   for (const [position, passage] of ordered.entries()) {
-    const tokens = searchTokens(passageText(passage), vocabulary.stem);
-    const heading = searchTokens(headingText(passage), vocabulary.stem);
-    const inHeading = countTerms(heading, vocabulary);
-    for (const [term, count] of countTerms(tokens, vocabulary)) {
-      const above = inHeading.get(term) ?? 0;
-      builder.add(term, position, packedCount(above, count - above));
-    }
+    const { counts, length } = termsOf(passage);
+    for (const [term, count] of counts) builder.add(term, position, count);
     rows[position] = passage.row;
-    lengths[position] = Math.max(1, tokens.length - heading.length);
+    lengths[position] = length;
     for (const [field, value] of Object.entries(passage.metadata)) columnOf(columns, field, size).set(position, value);
     groups.set(position, passage.groups);
     if (vectors && passage.vector) setVector(vectors, position, passage.vector);
@@ -163,7 +175,7 @@ export function withoutDocuments(of: LiveSegment, documents: readonly number[]):
     for (let run = firstAtLeast(rows, document, 0, rows.length); rows[run] === document; run++) {
       for (let i = starts[run] as number; i < (ends[run] as number); i++) {
         if (of.live?.[i] === 0 || live?.[i] === 0) continue;
-        live ??= of.live?.slice() ?? new Uint8Array(segment.size).fill(1);
+        live ??= copyOf(of);
         live[i] = 0;
         positions.push(i);
         tokens -= segment.arrays.lengths[i] as number;
@@ -176,6 +188,14 @@ export function withoutDocuments(of: LiveSegment, documents: readonly number[]):
   for (const position of positions) segment.removals.positions.push(position);
   const removed = of.removed + positions.length;
   return { segment, live, removed, passages: of.passages - positions.length, tokens };
+}
+
+/** In memory that other threads see, so that no search copies it. */
+function copyOf({ segment, live }: LiveSegment): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(segment.size));
+  if (live) copy.set(live);
+  else copy.fill(1);
+  return copy;
 }
 
 /** In how many passages of the snapshot the term stands, whose postings are at `place`. */

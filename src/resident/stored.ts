@@ -1,25 +1,32 @@
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { MetadataValue } from "../types.ts";
 import type { Column } from "./columns.ts";
-import { allocatePostings } from "./postings.ts";
+import { allocatePostings, isWide } from "./postings.ts";
 import { noRemovals, type Segment, sharedFloats, sharedInts } from "./segment.ts";
 import { allocateVectors } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Changes with the layout below, and with what text/tokens.ts makes of a text: a segment of another format is not read. */
-export const STORED_FORMAT = 2;
+export const STORED_FORMAT = 4;
 
 const PART_BYTES_MAX = 1 << 20;
 const TERMS_PER_PART = 16_384;
+const VALUES_PER_PART = 8192;
 
-/** The first part, as JSON. After it come the terms, so many a part and one a line, then the arrays one after the other. */
+/**
+ * The first part, as JSON. After it come the terms, so many a part and one a line; the values of the columns and of the groups, so
+ * many a part, as JSON; then the arrays one after the other.
+ */
 interface Header {
   readonly size: number;
   readonly terms: number;
   readonly pairs: number;
+  readonly wide: boolean;
   readonly documents: number;
   readonly dimensions: number | null;
-  readonly columns: readonly { readonly field: string; readonly values: readonly MetadataValue[] }[];
-  readonly groups: readonly (readonly string[])[];
+  /** How many values each has. */
+  readonly columns: readonly { readonly field: string; readonly values: number }[];
+  readonly groups: number;
 }
 
 /** A segment without its vectors, in parts of up to about a megabyte; each takes a few milliseconds at most. */
@@ -30,15 +37,21 @@ export function* encodeSegment(segment: Segment, vocabulary: Vocabulary): Genera
     size: segment.size,
     terms: postings.terms.length,
     pairs: postings.passages.length,
+    wide: isWide(postings),
     documents: documents.rows.length,
     dimensions: arrays.vectors?.dimensions ?? null,
-    columns: [...columns].map(([field, { values }]) => ({ field, values })),
-    groups: groups.values,
+    columns: [...columns].map(([field, { values }]) => ({ field, values: values.length })),
+    groups: groups.values.length,
   };
   yield Buffer.from(JSON.stringify(header));
   for (let i = 0; i < postings.terms.length; i += TERMS_PER_PART) {
     const numbers = postings.terms.subarray(i, i + TERMS_PER_PART);
     yield Buffer.from(Array.from(numbers, (number) => vocabulary.termOf(number)).join("\n"));
+  }
+  for (const { values } of [...columns.values(), groups]) {
+    for (let i = 0; i < values.length; i += VALUES_PER_PART) {
+      yield Buffer.from(JSON.stringify(values.slice(i, i + VALUES_PER_PART)));
+    }
   }
   for (const array of arraysOf(segment)) {
     for (let at = 0; at < array.byteLength; at += PART_BYTES_MAX) {
@@ -49,28 +62,51 @@ export function* encodeSegment(segment: Segment, vocabulary: Vocabulary): Genera
   }
 }
 
-/** The segment that was encoded, with room for its vectors. @throws Error where parts are missing or of the wrong size. */
-export function decodeSegment(parts: Iterable<Uint8Array>, vocabulary: Vocabulary, asOf: number): Segment {
+/**
+ * The segment that was encoded, with room for its vectors. Between two parts others get the event loop.
+ * @throws Error where parts are missing or of the wrong size.
+ */
+export async function decodeSegment(
+  parts: Iterable<Uint8Array>,
+  vocabulary: Vocabulary,
+  asOf: number,
+): Promise<Segment> {
   const from = parts[Symbol.iterator]();
   const header = JSON.parse(text(next(from))) as Header;
   const numbers = new Uint32Array(header.terms);
   for (let i = 0; i < header.terms; i += TERMS_PER_PART) {
     for (const [at, term] of text(next(from)).split("\n").entries()) numbers[i + at] = vocabulary.intern(term);
+    await yieldToOthers();
   }
-  const segment = emptySegment(header, asOf);
+  const columns = new Map<string, Column<MetadataValue>>();
+  for (const { field, values } of header.columns) columns.set(field, columnOf(values, header.size, from));
+  const segment = emptySegment(header, columns, columnOf(header.groups, header.size, from), asOf);
   for (const array of arraysOf(segment)) {
     for (let at = 0; at < array.byteLength; at += PART_BYTES_MAX) {
       const expected = Math.min(PART_BYTES_MAX, array.byteLength - at);
       const part = next(from);
       if (part.length !== expected) throw new Error(`a part of ${part.length} bytes, not ${expected}`);
       new Uint8Array(array.buffer, array.byteOffset + at, expected).set(part);
+      await yieldToOthers();
     }
   }
   renumber(segment, numbers);
   return segment;
 }
 
-function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Array | Uint32Array | Uint16Array)[] {
+/** Reads the values of a column. */
+function columnOf<T>(values: number, size: number, from: Iterator<Uint8Array>): Column<T> {
+  const read: T[] = [];
+  while (read.length < values) read.push(...(JSON.parse(text(next(from))) as T[]));
+  return { values: read, codes: new Uint32Array(size) };
+}
+
+function arraysOf({
+  arrays,
+  documents,
+  columns,
+  groups,
+}: Segment): (Float64Array | Uint32Array | Uint16Array | Uint8Array)[] {
   const { rows, lengths, postings } = arrays;
   return [
     rows,
@@ -87,14 +123,18 @@ function arraysOf({ arrays, documents, columns, groups }: Segment): (Float64Arra
   ];
 }
 
-function emptySegment({ size, terms, pairs, documents, dimensions, columns, groups }: Header, asOf: number): Segment {
-  const column = <T>(values: readonly T[]): Column<T> => ({ values, codes: new Uint32Array(size) });
+function emptySegment(
+  { size, terms, pairs, wide, documents, dimensions }: Header,
+  columns: Segment["columns"],
+  groups: Segment["groups"],
+  asOf: number,
+): Segment {
   return {
     size,
     arrays: {
       rows: sharedFloats(size),
       lengths: sharedInts(size),
-      postings: allocatePostings(terms, pairs),
+      postings: allocatePostings(terms, pairs, wide),
       vectors: dimensions === null ? null : allocateVectors(size, dimensions),
     },
     documents: {
@@ -102,8 +142,8 @@ function emptySegment({ size, terms, pairs, documents, dimensions, columns, grou
       starts: new Uint32Array(documents),
       ends: new Uint32Array(documents),
     },
-    columns: new Map(columns.map(({ field, values }) => [field, column(values)])),
-    groups: column(groups),
+    columns,
+    groups,
     asOf,
     removals: noRemovals(),
   };

@@ -1,4 +1,4 @@
-import { firstAtLeast, TEXT_COUNT_BITS, TEXT_COUNT_MAX } from "./postings.ts";
+import { firstAtLeast, HEADING_COUNT_BITS, HEADING_COUNT_MAX } from "./postings.ts";
 import type { ScanPart, ScanPlan } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
 
@@ -14,7 +14,7 @@ const LEFT_MIN = 16_384;
  * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1), f = w · headings + text / (1 − b + b · length / averageLength),
  * summed over the query's tokens (a repeated one counts again). A word in the title or a heading counts w times and however
  * long the text below is; lengths are the text's. Without title and headings it is BM25. N, n and averageLength cover every
- * live passage of the partition, exactly, also after removals, whatever the filter and the groups.
+ * live passage of the partition that the asker's groups may read, exactly, also after removals, whatever the filter.
  *
  * Terms are taken heaviest, that is rarest, first. A term adds at most its weight: as soon as the weights still to come are
  * together below what the last of the best has, no passage unseen so far can get in, and the long lists of the common terms
@@ -139,7 +139,7 @@ export class TextLeg {
 
 /** Of a term in a passage, weighed by field. `relativeLength`: b · length / averageLength. */
 function frequencyOf(count: number, relativeLength: number): number {
-  return HEADING_WEIGHT * (count >> TEXT_COUNT_BITS) + (count & TEXT_COUNT_MAX) / (1 - B + relativeLength);
+  return HEADING_WEIGHT * (count & HEADING_COUNT_MAX) + (count >> HEADING_COUNT_BITS) / (1 - B + relativeLength);
 }
 
 /** For each term the weights from it on, summed up, and a little for rounding. */
@@ -167,7 +167,7 @@ function isWorthLooking({ arrays: { postings }, places }: ScanPart, from: number
 }
 
 /** As `firstAtLeast`, for a place that is probably near. */
-function firstFrom(values: Uint32Array, value: number, from: number, to: number): number {
+function firstFrom(values: Uint16Array, value: number, from: number, to: number): number {
   let step = 1;
   let low = from;
   while (low + step < to && (values[low + step] as number) < value) {

@@ -1,5 +1,5 @@
 import type { Kernels } from "./kernel.ts";
-import type { ScanPart, SegmentArrays } from "./scan.ts";
+import type { ScanPart } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
 import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeInt16 } from "./vectors.ts";
 
@@ -21,22 +21,69 @@ export function searchVectors(
 ): RowHit[] {
   if (isZero(query)) return [];
   const top = new Top(limit);
+  const large: Placed[] = [];
+  let first = 0;
   for (const part of parts) {
     const { vectors, rows } = part.arrays;
     if (!vectors) continue;
     if (!vectors.memory) {
       scanPlainly(part, vectors, query, top);
-      continue;
-    }
-    let proposed = new Top(Math.min(limit + (vectors.bytes ? BYTE_SPARE : FLOAT_SPARE), rows.length));
-    propose(part, blockScan(vectors, query, kernels, desk), vectors, proposed);
-    if (vectors.bytes) proposed = closer(proposed, floatScan(vectors, query, kernels, desk), limit + FLOAT_SPARE);
-    for (const { row, position } of proposed.candidates()) {
-      const score = dot(vectors.values, position * vectors.stride, query);
-      if (score >= top.floor) top.offer(row, score);
+    } else if (vectors.bytes) {
+      large.push({ part, vectors, first });
+      first += rows.length;
+    } else {
+      const proposed = new Top(Math.min(limit + FLOAT_SPARE, rows.length));
+      propose({ part, vectors, first: 0 }, floatScan(vectors, query, kernels, desk), proposed);
+      offerExactly([{ part, vectors, first: 0 }], proposed, query, top);
     }
   }
+  if (large.length > 0) scanBytes(large, first, query, limit, kernels, desk, top);
   return top.hits();
+}
+
+/** A part among several that share their candidates: its passage i is number `first` + i. */
+interface Placed {
+  readonly part: ScanPart;
+  readonly vectors: Vectors;
+  readonly first: number;
+}
+
+function scanBytes(
+  parts: readonly Placed[],
+  passages: number,
+  query: Float32Array,
+  limit: number,
+  kernels: Kernels,
+  desk: Desk,
+  top: Top,
+): void {
+  const proposed = new Top(Math.min(limit + BYTE_SPARE, passages));
+  for (const placed of parts) propose(placed, byteScan(placed.vectors, query, kernels, desk), proposed);
+  const scans = parts.map(({ vectors }) => floatScan(vectors, query, kernels, desk));
+  const best = new Top(Math.min(limit + FLOAT_SPARE, passages));
+  for (const { row, position } of proposed.candidates()) {
+    const at = placeOf(parts, position);
+    const score = scans[at]?.(position - (parts[at]?.first ?? 0), 1)[0];
+    if (score !== undefined) best.offer(row, score, position);
+  }
+  offerExactly(parts, best, query, top);
+}
+
+/** Which of the parts a candidate is in. */
+function placeOf(parts: readonly Placed[], position: number): number {
+  let at = parts.length - 1;
+  while (at > 0 && (parts[at]?.first ?? 0) > position) at--;
+  return at;
+}
+
+function offerExactly(parts: readonly Placed[], proposed: Top, query: Float32Array, top: Top): void {
+  for (const { row, position } of proposed.candidates()) {
+    const placed = parts[placeOf(parts, position)];
+    if (!placed) continue;
+    const { vectors, first } = placed;
+    const score = dot(vectors.values, (position - first) * vectors.stride, query);
+    if (score >= top.floor) top.offer(row, score);
+  }
 }
 
 function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, query: Float32Array, top: Top): void {
@@ -51,7 +98,8 @@ function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, 
 /** Scores `count` rows from `from` on; the scores stand in the same place each time. */
 type BlockScan = (from: number, count: number) => Float32Array;
 
-function propose({ arrays, allowed }: ScanPart, scan: BlockScan, vectors: Vectors, proposed: Top): void {
+function propose(placed: Placed, scan: BlockScan, proposed: Top): void {
+  const { arrays, allowed } = placed.part;
   const size = arrays.rows.length;
   let from = 0;
   while (from < size) {
@@ -60,22 +108,13 @@ function propose({ arrays, allowed }: ScanPart, scan: BlockScan, vectors: Vector
       continue;
     }
     const to = endOfRun(allowed, from, Math.min(from + BLOCK_ROWS, size));
-    offerBlock(scan(from, to - from), from, to - from, arrays, vectors, proposed);
+    offerBlock(scan(from, to - from), from, to - from, placed, proposed);
     from = to;
   }
 }
 
-/** The best of the candidates by a closer look. */
-function closer(proposed: Top, scan: BlockScan, limit: number): Top {
-  const best = new Top(Math.min(limit, proposed.limit));
-  for (const { row, position } of proposed.candidates()) best.offer(row, scan(position, 1)[0] as number, position);
-  return best;
-}
-
-function blockScan(vectors: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
-  const { memory, stride, bytes } = vectors;
-  if (!bytes) return floatScan(vectors, query, kernels, desk);
-  if (!memory) throw new Error("no memory to scan");
+function byteScan({ memory, stride, bytes }: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
+  if (!memory || !bytes) throw new Error("no memory to scan");
   const kernel = kernels.on(memory);
   const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
   const { codes, scales } = bytes;
@@ -104,15 +143,15 @@ function offerBlock(
   scores: Float32Array,
   from: number,
   count: number,
-  { rows }: SegmentArrays,
-  vectors: Vectors,
+  { part, vectors, first }: Placed,
   proposed: Top,
 ): void {
+  const { rows } = part.arrays;
   let floor = proposed.floor;
   for (let i = 0; i < count; i++) {
     const score = scores[i] as number;
     if (score < floor || (score === 0 && !hasVector(vectors, from + i))) continue;
-    proposed.offer(rows[from + i] as number, score, from + i);
+    proposed.offer(rows[from + i] as number, score, first + from + i);
     floor = proposed.floor;
   }
 }

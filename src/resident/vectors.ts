@@ -31,8 +31,8 @@ export const DESKS = 4;
 /** Rows scored between two looks at the scores. */
 export const BLOCK_ROWS = 1024;
 const DESK_BYTES = 4 * (DIMENSIONS_MAX + BLOCK_ROWS);
-/** Floats in a step of the kernel, and bytes. */
-const STEP = 16;
+/** The kernel's steps are so many numbers long, or half as many. */
+const STEP = 32;
 /** Fewer vectors are not worth a WebAssembly memory, which takes gigabytes of address space. */
 const KERNEL_ROWS_MIN = 128;
 /** From so many vectors on the scan is bound by memory: int8 reads a quarter. */

@@ -15,7 +15,7 @@ const CORPUS = `${SHARED}/data/law_ko/corpus.jsonl`;
 const partOf = (all: readonly Float32Array[], into: Vectors, allowed: Uint8Array | null = null): ScanPart => {
   for (const [row, vector] of all.entries()) setVector(into, row, vector);
   const none = new Uint32Array(0);
-  const postings = { terms: none, starts: none, ends: none, passages: none, counts: new Uint16Array(0) };
+  const postings = { terms: none, starts: none, ends: none, passages: new Uint16Array(0), counts: new Uint8Array(0) };
   const rows = Float64Array.from(all.keys());
   return {
     arrays: { rows, lengths: new Uint32Array(all.length), postings, vectors: into },

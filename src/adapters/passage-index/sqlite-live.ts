@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
+import type { PassageParts } from "../../text/passage-text.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
@@ -13,6 +14,8 @@ const CHANGES = `SELECT seq, document FROM changes
   WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?) AND seq > ? ORDER BY seq`;
 const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
   FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
+/** How long terms are looked for before others get the event loop. */
+const PREPARE_SLICE_MS = 1;
 /** Passages taken over at once; between two batches others get the event loop. */
 const BATCH_PASSAGES = 256;
 
@@ -52,6 +55,7 @@ export class LiveCollection {
   #catchingUp: Promise<void> | null = null;
   readonly #stored: StoredSegments;
   #storing: Promise<void> | null = null;
+  #isSettling = false;
   readonly #closed = new AbortController();
 
   constructor(database: Database, tenant: string, collection: string) {
@@ -73,6 +77,28 @@ export class LiveCollection {
       await this.#catchingUp;
     }
     return this.#partition;
+  }
+
+  /** Finds the terms of passages that are being written, in slices: after their commit a search waits the less for them. */
+  async prepare(passages: readonly PassageParts[]): Promise<void> {
+    let until = performance.now() + PREPARE_SLICE_MS;
+    for (const passage of passages) {
+      if (performance.now() > until) {
+        await yieldToOthers();
+        until = performance.now() + PREPARE_SLICE_MS;
+      }
+      this.#partition.prepare(passage);
+    }
+  }
+
+  /** Takes over what was committed, and stores what a start would otherwise derive. */
+  async settle(): Promise<void> {
+    if (!this.#stored.isOutdated()) return;
+    this.#isSettling = true;
+    await this.current();
+    this.#storing ??= this.#store();
+    await this.#storing;
+    this.#isSettling = false;
   }
 
   /** The latest change taken over: as of the last `current`. */
@@ -129,6 +155,9 @@ export class LiveCollection {
     for await (const { segment, outdated } of this.#stored.restore(this.#reader, this.#partition.vocabulary, left)) {
       this.#partition.restore(segment, outdated);
     }
+    // Its page cache is full of what is not read again.
+    this.#reader.close();
+    this.#reader = null;
     return changes.filter(({ document }) => left.has(document));
   }
 
@@ -136,7 +165,9 @@ export class LiveCollection {
   async #store(): Promise<void> {
     try {
       await this.#partition.merged();
-      await this.#stored.keep(this.#partition.segments, this.#partition.vocabulary, this.#closed.signal);
+      if (this.#isSettling) await this.#partition.compact();
+      const { segments, vocabulary } = this.#partition;
+      await this.#stored.keep(segments, vocabulary, this.#isSettling, this.#closed.signal);
     } catch {
       // The disk is full, or the file is closed.
     } finally {

@@ -4,6 +4,7 @@ import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { type Space, spaceOf } from "./sqlite-live.ts";
+import { DELETE_ORPHANS, SEGMENT_TABLES } from "./sqlite-segments.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const OF_COLLECTION = `SELECT p.row FROM passages p JOIN documents d ON d.row = p.document WHERE d.collection = ${THIS_COLLECTION}`;
@@ -25,6 +26,7 @@ const TAKE_SPACE = "UPDATE collections SET embedder = ?, dimensions = ? WHERE te
 const LOG_ALL = `INSERT OR REPLACE INTO changes (collection, document)
   SELECT collection, row FROM documents WHERE collection = ${THIS_COLLECTION} ORDER BY row`;
 const DISCARD = `DELETE FROM shadow_vectors WHERE passage IN (${OF_COLLECTION})`;
+const DELETE_SEGMENTS = "DELETE FROM segments WHERE tenant = ? AND collection = ?";
 const END = `DELETE FROM shadows WHERE collection = ${THIS_COLLECTION}`;
 
 /** The new vectors lie beside the old ones, by passage, until one transaction puts them in their place. */
@@ -90,6 +92,10 @@ export function createSqliteReembedding(
         { sql: LOG_ALL, values: key },
         { sql: DISCARD, values: key },
         { sql: END, values: key },
+        // They are of vectors that are gone.
+        ...SEGMENT_TABLES.map((sql) => ({ sql, values: [] })),
+        { sql: DELETE_SEGMENTS, values: key },
+        { sql: DELETE_ORPHANS, values: [] },
       ]);
     },
   };

@@ -6,7 +6,8 @@ import { setVector } from "../../resident/vectors.ts";
 import type { Vocabulary } from "../../resident/vocabulary.ts";
 import type { Database } from "../sqlite/database.ts";
 
-const TABLES = [
+/** Made when first needed: rebuilding a file leaves them out. */
+export const SEGMENT_TABLES = [
   `CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, collection TEXT NOT NULL,
     format INTEGER NOT NULL, as_of INTEGER NOT NULL, parts INTEGER NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS segment_parts (segment INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
@@ -20,12 +21,20 @@ const VECTORS = "SELECT row, vector FROM passages WHERE document = ? ORDER BY ro
 const INSERT_PART = "INSERT INTO segment_parts (segment, part, bytes) VALUES (?, ?, ?)";
 const INSERT = "INSERT INTO segments (id, tenant, collection, format, as_of, parts) VALUES (?, ?, ?, ?, ?, ?)";
 const DELETE_OTHERS = `DELETE FROM segments WHERE tenant = ? AND collection = ? AND id NOT IN (SELECT value FROM json_each(?))`;
-const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
+export const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
+/** Only the change that the latest stored segment knows of. */
+const UNSTORED = `SELECT coalesce(sum(d.passages), 0) AS passages FROM documents d
+  JOIN collections c ON c.row = d.collection JOIN changes l ON l.document = d.row WHERE c.tenant = ? AND c.name = ?
+  AND l.seq > ?`;
+const LATEST =
+  "SELECT coalesce(max(as_of), 0) AS asOf FROM segments WHERE tenant = ? AND collection = ? AND format = ?";
 /** Fewer passages are read and tokenised again sooner than their segment is kept up. */
 const STORED_PASSAGES_MIN = 2048;
+/** The same where nothing more is going to be written for now. */
+const SETTLED_PASSAGES_MIN = 128;
 const ID_MAX = 2 ** 48;
-/** Documents whose vectors are read between two breaths. */
-const BATCH_DOCUMENTS = 64;
+/** How long vectors are read before others get the event loop. */
+const READ_SLICE_MS = 2;
 
 /** A segment read back, with the documents in it that have changed since. */
 export interface Restored {
@@ -61,19 +70,38 @@ export class StoredSegments {
     );
     const parts = reader.prepare(PARTS);
     for (const { id, asOf } of stored) {
-      const segment = decodedOrNull(blobs(parts.iterate(id)), vocabulary, asOf);
+      const segment = await decodedOrNull(blobs(parts.iterate(id)), vocabulary, asOf);
       if (!segment) continue;
       this.#idOf.set(segment, id);
       yield { segment, outdated: await readVectors(reader, segment, changes) };
     }
   }
 
-  /** Stores the larger of the segments that are not stored yet, and drops those that are no longer among them. */
-  async keep(segments: readonly Segment[], vocabulary: Vocabulary, signal: AbortSignal): Promise<void> {
-    const larger = segments.filter(({ size }) => size >= STORED_PASSAGES_MIN);
+  /** Whether a start would have to tokenise much. */
+  isOutdated(): boolean {
+    const key = [this.#tenant, this.#collection] as const;
+    const { asOf = 0 } =
+      (this.#database.get(HAS_TABLES) && this.#database.get<{ asOf: number }>(LATEST, ...key, STORED_FORMAT)) ?? {};
+    const unstored = this.#database.get<{ passages: number }>(UNSTORED, ...key, asOf);
+    return (unstored?.passages ?? 0) >= STORED_PASSAGES_MIN;
+  }
+
+  /**
+   * Stores the larger of the segments that are not stored yet, and drops those that are no longer among them. `settled`: the
+   * smaller ones too.
+   */
+  async keep(
+    segments: readonly Segment[],
+    vocabulary: Vocabulary,
+    settled: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const least = settled ? SETTLED_PASSAGES_MIN : STORED_PASSAGES_MIN;
+    const larger = segments.filter((segment) => segment.size >= least || this.#idOf.has(segment));
     const fresh = larger.filter((segment) => !this.#idOf.has(segment));
+    if (segments.length === 0) await this.#drop([]);
     if (fresh.length === 0) return;
-    await this.#database.write(TABLES.map((sql) => ({ sql, values: [] })));
+    await this.#database.write(SEGMENT_TABLES.map((sql) => ({ sql, values: [] })));
     for (const segment of fresh) {
       const id = Math.floor(Math.random() * ID_MAX);
       let part = 0;
@@ -85,9 +113,14 @@ export class StoredSegments {
       const values = [id, this.#tenant, this.#collection, STORED_FORMAT, segment.asOf, part];
       await this.#database.write([{ sql: INSERT, values }]);
     }
-    const kept = JSON.stringify(larger.map((segment) => this.#idOf.get(segment)));
+    await this.#drop(larger.flatMap((segment) => this.#idOf.get(segment) ?? []));
+  }
+
+  /** Deletes all but these. */
+  async #drop(kept: readonly number[]): Promise<void> {
+    if (!this.#database.get(HAS_TABLES)) return;
     await this.#database.write([
-      { sql: DELETE_OTHERS, values: [this.#tenant, this.#collection, kept] },
+      { sql: DELETE_OTHERS, values: [this.#tenant, this.#collection, JSON.stringify(kept)] },
       { sql: DELETE_ORPHANS, values: [] },
     ]);
   }
@@ -97,9 +130,13 @@ function* blobs(rows: Iterable<unknown>): Generator<Uint8Array> {
   for (const row of rows) yield (row as { bytes: Uint8Array }).bytes;
 }
 
-function decodedOrNull(parts: Iterable<Uint8Array>, vocabulary: Vocabulary, asOf: number): Segment | null {
+async function decodedOrNull(
+  parts: Iterable<Uint8Array>,
+  vocabulary: Vocabulary,
+  asOf: number,
+): Promise<Segment | null> {
   try {
-    return decodeSegment(parts, vocabulary, asOf);
+    return await decodeSegment(parts, vocabulary, asOf);
   } catch {
     return null;
   }
@@ -110,11 +147,15 @@ async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<
   const { rows, starts, ends } = segment.documents;
   const statement = reader.prepare(VECTORS);
   const outdated: number[] = [];
+  let until = 0;
   for (const [run, document] of rows.entries()) {
-    if (run % BATCH_DOCUMENTS === 0) await yieldToOthers();
+    if (performance.now() > until) {
+      await yieldToOthers();
+      until = performance.now() + READ_SLICE_MS;
+    }
     const change = changes.get(document);
     const [start, end] = [starts[run] as number, ends[run] as number];
-    if (change !== undefined && change <= segment.asOf && isFilled(statement.all(document), segment, start, end)) {
+    if (change !== undefined && change <= segment.asOf && isFilled(statement.iterate(document), segment, start, end)) {
       changes.delete(document);
     } else {
       outdated.push(document);
@@ -123,16 +164,19 @@ async function readVectors(reader: DatabaseSync, segment: Segment, changes: Map<
   return outdated;
 }
 
-function isFilled(passages: readonly unknown[], { arrays }: Segment, start: number, end: number): boolean {
-  if (passages.length !== end - start) return false;
-  for (const [i, passage] of passages.entries()) {
+/** One row at a time: many at once would leave V8's young generation larger for good. */
+function isFilled(passages: Iterable<unknown>, { arrays }: Segment, start: number, end: number): boolean {
+  let at = start;
+  for (const passage of passages) {
     const { row, vector } = passage as { row: number; vector: Uint8Array | null };
-    if (row !== arrays.rows[start + i]) return false;
-    if (!vector) continue;
-    if (vector.length !== 4 * (arrays.vectors?.dimensions ?? 0)) return false;
-    if (arrays.vectors) setVector(arrays.vectors, start + i, floats(vector));
+    if (at === end || row !== arrays.rows[at]) return false;
+    if (vector) {
+      if (vector.length !== 4 * (arrays.vectors?.dimensions ?? 0)) return false;
+      if (arrays.vectors) setVector(arrays.vectors, at, floats(vector));
+    }
+    at++;
   }
-  return true;
+  return at === end;
 }
 
 /** A BLOB may start at any address; floats need one divisible by four. */

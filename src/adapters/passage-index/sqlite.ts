@@ -4,34 +4,13 @@ import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
-import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-
-interface DocumentRow {
-  readonly id: string;
-  readonly title: string;
-  readonly url: string | null;
-  readonly hash: string;
-  readonly metadata: string;
-  readonly groups: string;
-  readonly source: string | null;
-  readonly passages: number;
-  readonly indexedAt: string;
-}
-
-interface PassageRow extends DocumentRow {
-  readonly row: number;
-  readonly ordinal: number;
-  readonly headings: string;
-  readonly text: string;
-  readonly tokens: number;
-  readonly page: number | null;
-  readonly pageEnd: number | null;
-}
+import { type DocumentRow, decode, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
 const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
@@ -120,9 +99,16 @@ export class SqlitePassageIndex implements PassageIndex {
       })),
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
-    if ((await this.#database.write(statements)) === null) {
-      this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
-    }
+    const writing = this.#database.write(statements);
+    // What is not searched yet is taken over by its first search.
+    const live = this.#live.get(keyOf(scope));
+    const [changes] = await Promise.all([
+      writing,
+      live?.prepare(passages.map(({ headings, text }) => ({ title: document.title, headings, text }))),
+    ]);
+    if (changes === null) this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
+    // A search finds out what is wrong with reading; the document is written.
+    await live?.current().catch(() => undefined);
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
@@ -170,6 +156,10 @@ export class SqlitePassageIndex implements PassageIndex {
     await this.#liveCollection(scope).current();
   }
 
+  async settle(scope: Scope): Promise<void> {
+    await this.#liveCollection(scope).settle();
+  }
+
   async close(): Promise<void> {
     await this.#pool.close();
     for (const live of this.#live.values()) await live.close();
@@ -181,11 +171,11 @@ export class SqlitePassageIndex implements PassageIndex {
     return estimatedMs(plan) > ON_LOOP_MS_MAX ? this.#pool.scan(plan) : this.#scanner.scan(plan);
   }
 
-  #liveCollection({ tenant, collection }: Scope): LiveCollection {
-    const key = JSON.stringify([tenant, collection]);
+  #liveCollection(scope: Scope): LiveCollection {
+    const key = keyOf(scope);
     let live = this.#live.get(key);
     if (!live) {
-      live = new LiveCollection(this.#database, tenant, collection);
+      live = new LiveCollection(this.#database, scope.tenant, scope.collection);
       this.#live.set(key, live);
     }
     return live;
@@ -249,20 +239,8 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 }
 
-function documentValues(document: Document, passages: number): (string | number | null)[] {
-  const { id, title, url, hash, metadata, groups, source } = document;
-  const now = new Date().toISOString();
-  return [
-    id,
-    title,
-    url ?? null,
-    hash,
-    JSON.stringify(metadata),
-    JSON.stringify(groups),
-    source ?? null,
-    passages,
-    now,
-  ];
+function keyOf({ tenant, collection }: Scope): string {
+  return JSON.stringify([tenant, collection]);
 }
 
 function passageValues({ text, headings, tokens, page, pageEnd, vector }: PassageInput, ordinal: number) {
@@ -273,29 +251,6 @@ function groupList(scope: Scope): string {
   return JSON.stringify(scope.groups);
 }
 
-function entry(row: DocumentRow): DocumentEntry {
-  const { id, title, hash, passages, indexedAt } = row;
-  const metadata = JSON.parse(row.metadata) as Metadata;
-  const groups = JSON.parse(row.groups) as string[];
-  const optional = { ...(row.url !== null && { url: row.url }), ...(row.source !== null && { source: row.source }) };
-  return { id, title, ...optional, hash, metadata, groups, passages, indexedAt };
-}
-
-function decode(row: PassageRow): Passage {
-  return {
-    id: `${row.id}#${row.ordinal}`,
-    documentId: row.id,
-    title: row.title,
-    headings: JSON.parse(row.headings) as string[],
-    text: row.text,
-    tokens: row.tokens,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.pageEnd !== null && { pageEnd: row.pageEnd }),
-    ...(row.url !== null && { url: row.url }),
-    metadata: JSON.parse(row.metadata) as Metadata,
-  };
-}
-
 function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
   return hits.flatMap(({ row, score }) => {
     const passage = passages.get(row);
@@ -303,6 +258,8 @@ function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>)
   });
 }
 
+/** A copy where it is part of something larger, all of which would be posted to the writer. */
 function bytes(vector: Float32Array): Uint8Array {
-  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  const whole = vector.byteLength === vector.buffer.byteLength ? vector : vector.slice();
+  return new Uint8Array(whole.buffer);
 }

@@ -1,0 +1,62 @@
+import type { Document, DocumentEntry, Metadata, Passage } from "../../types.ts";
+
+export interface DocumentRow {
+  readonly id: string;
+  readonly title: string;
+  readonly url: string | null;
+  readonly hash: string;
+  readonly metadata: string;
+  readonly groups: string;
+  readonly source: string | null;
+  readonly passages: number;
+  readonly indexedAt: string;
+}
+
+export interface PassageRow extends DocumentRow {
+  readonly row: number;
+  readonly ordinal: number;
+  readonly headings: string;
+  readonly text: string;
+  readonly tokens: number;
+  readonly page: number | null;
+  readonly pageEnd: number | null;
+}
+
+export function documentValues(document: Document, passages: number): (string | number | null)[] {
+  const { id, title, url, hash, metadata, groups, source } = document;
+  const now = new Date().toISOString();
+  return [
+    id,
+    title,
+    url ?? null,
+    hash,
+    JSON.stringify(metadata),
+    JSON.stringify(groups),
+    source ?? null,
+    passages,
+    now,
+  ];
+}
+
+export function entry(row: DocumentRow): DocumentEntry {
+  const { id, title, hash, passages, indexedAt } = row;
+  const metadata = JSON.parse(row.metadata) as Metadata;
+  const groups = JSON.parse(row.groups) as string[];
+  const optional = { ...(row.url !== null && { url: row.url }), ...(row.source !== null && { source: row.source }) };
+  return { id, title, ...optional, hash, metadata, groups, passages, indexedAt };
+}
+
+export function decode(row: PassageRow): Passage {
+  return {
+    id: `${row.id}#${row.ordinal}`,
+    documentId: row.id,
+    title: row.title,
+    headings: JSON.parse(row.headings) as string[],
+    text: row.text,
+    tokens: row.tokens,
+    ...(row.page !== null && { page: row.page }),
+    ...(row.pageEnd !== null && { pageEnd: row.pageEnd }),
+    ...(row.url !== null && { url: row.url }),
+    metadata: JSON.parse(row.metadata) as Metadata,
+  };
+}

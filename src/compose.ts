@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
+import { createLlamaLanguageModel } from "./adapters/language-model/llama.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
@@ -12,6 +14,7 @@ import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
+import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import type { Config } from "./config.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
@@ -20,6 +23,7 @@ import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
+import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
 import { remembered } from "./wrap/remembered.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
@@ -54,14 +58,15 @@ export async function compose(config: Config): Promise<Composition> {
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
   });
+  const counter = await chooseCounter(config.generate);
   const stages: Stages = {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
-    model: chooseModel(config.generate, embedder),
-    counter: remembered(await createO200kCounter()),
+    model: await chooseModel(config.generate, embedder),
+    counter: remembered(counter),
     words: createWords(),
     settings: settings(config),
   };
@@ -71,6 +76,7 @@ export async function compose(config: Config): Promise<Composition> {
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
+      await counter.close?.();
       for (const opened of databases.values()) await opened.close();
     },
   };
@@ -116,13 +122,21 @@ function chooseReranker(config: Config["rerank"]): Reranker | null {
   }
 }
 
-function chooseModel(config: Config["generate"], embedder: Embedder): LanguageModel {
+async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
   switch (config.use) {
     case "extractive":
       return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
     case "openai":
       return createOpenAiLanguageModel(config);
+    case "llama": {
+      const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
+      return createLlamaLanguageModel({ ...config, threads });
+    }
   }
+}
+
+function chooseCounter(config: Config["generate"]): Promise<TokenCounter> {
+  return config.use === "llama" ? createLlamaCounter(config.model) : createO200kCounter();
 }
 
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */

@@ -250,7 +250,8 @@ export class Ragline {
   /** Loads the index of a collection, so that its first question need not wait. */
   async warm(collection?: string, caller: CallerOptions = {}): Promise<void> {
     const signal = caller.signal ?? new AbortController().signal;
-    await this.#stages.index.warm?.(this.#scope(collection, caller), { signal });
+    const { index, model } = this.#stages;
+    await Promise.all([index.warm?.(this.#scope(collection, caller), { signal }), model.warm?.({ signal })]);
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */

@@ -4,4 +4,5 @@ export interface TokenCounter {
   readonly name: string;
   /** At most linear in the length of `text`, whatever it holds. */
   count(text: string): number;
+  close?(): Promise<void>;
 }

@@ -53,19 +53,20 @@ export async function compose(config: Config): Promise<Composition> {
     return opened;
   };
   const embedder = chooseEmbedder(config.embed);
+  const model = await chooseModel(config.generate, embedder);
+  const counter = await chooseCounter(config.generate);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
   });
-  const counter = await chooseCounter(config.generate);
   const stages: Stages = {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
     reranker: chooseReranker(config.rerank),
-    model: await chooseModel(config.generate, embedder),
+    model,
     counter: remembered(counter),
     words: createWords(),
     settings: settings(config),

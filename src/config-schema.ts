@@ -211,6 +211,10 @@ const generate = z.discriminatedUnion("use", [
       .optional()
       .describe("Makes answers at a temperature above 0 repeatable. Absent: another one each time."),
     ...silence,
+    firstTokenTimeoutMs: milliseconds(
+      120_000,
+      "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
+    ),
   }),
 ]);
 

@@ -1,9 +1,9 @@
 import { basename, resolve } from "node:path";
 import { RaglineError } from "../../errors.ts";
 import type { LanguageModel } from "../../ports/language-model.ts";
-import { readGguf } from "./gguf.ts";
-import type { LlamaSettings } from "./llama-protocol.ts";
-import { LlamaWorker, type WorkerLimits } from "./llama-worker.ts";
+import { readGguf } from "../llama/gguf.ts";
+import type { LlamaSettings } from "../llama/protocol.ts";
+import { LlamaWorker, type WorkerLimits } from "../llama/worker.ts";
 import { createSlots } from "./slots.ts";
 
 export interface LlamaOptions extends Omit<LlamaSettings, "file"> {

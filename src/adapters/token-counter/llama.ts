@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { RaglineError } from "../../errors.ts";
 import type { TokenCounter } from "../../ports/token-counter.ts";
-import { importLlama, openLlama } from "../language-model/llama-library.ts";
+import { importLlama, openLlama } from "../llama/library.ts";
 
 /** Longer texts are counted in pieces, so that no text of any length reaches native code whole. */
 const PIECE_MAX = 4096;
@@ -18,7 +18,7 @@ export interface LlamaCounter extends TokenCounter {
  */
 export async function createLlamaCounter(path: string): Promise<LlamaCounter> {
   const file = resolve(path);
-  const llama = await openLlama(await importLlama(), 1);
+  const { llama } = await openLlama(await importLlama(), 1);
   const model = await llama.loadModel({ modelPath: file, vocabOnly: true }).catch((cause: unknown) => {
     throw new RaglineError("config_invalid", `generate.model: the tokenizer of ${file} cannot be loaded.`, { cause });
   });

@@ -1,6 +1,6 @@
 import { RaglineError } from "../../errors.ts";
 import type { GenerateDelta } from "../../ports/language-model.ts";
-import type { LlamaOutcome } from "./llama-protocol.ts";
+import type { LlamaOutcome } from "./protocol.ts";
 
 /** One answer on its way from the model's process to its one reader. */
 export class LlamaCall {

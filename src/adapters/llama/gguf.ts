@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { RaglineError } from "../../errors.ts";
-import { importLlama } from "./llama-library.ts";
+import { importLlama } from "./library.ts";
 
 const MAGIC = "GGUF";
 

@@ -1,7 +1,7 @@
 import type { LlamaChat } from "node-llama-cpp";
-import { generate } from "./llama-generation.ts";
-import { importLlama, openLlama } from "./llama-library.ts";
-import type { FromLlama, LlamaOutcome, LlamaSettings, ToLlama } from "./llama-protocol.ts";
+import { generate } from "./generation.ts";
+import { importLlama, openLlama } from "./library.ts";
+import type { FromLlama, LlamaOutcome, LlamaSettings, ToLlama } from "./protocol.ts";
 
 /** The process that a GGUF model lives in. It ends with its parent, at once, whatever the native side is at. */
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
@@ -16,8 +16,10 @@ function tell(message: FromLlama): void {
 /** One chat a sequence. */
 async function load(): Promise<LlamaChat[]> {
   const library = await importLlama();
-  const llama = await openLlama(library, settings.threads);
-  const model = await llama.loadModel({ modelPath: settings.file });
+  const { llama, complaints } = await openLlama(library, settings.threads);
+  const model = await llama.loadModel({ modelPath: settings.file }).catch((thrown: unknown) => {
+    throw new Error(`${String(thrown)} ${complaints()}`);
+  });
   const { contextTokensMax: contextSize, sequences, threads } = settings;
   const context = await model.createContext({ contextSize, sequences, threads });
   const chatWrapper = library.resolveChatWrapper(model);

@@ -14,18 +14,34 @@ export function importLlama(): Promise<Library> {
   });
 }
 
+/** Of the native side's latest complaints. */
+const LOG_LINES_MAX = 5;
+
+export interface OpenedLlama {
+  readonly llama: Llama;
+  /** What the native side complained of last, for errors that say nothing themselves. */
+  complaints(): string;
+}
+
 /** The prebuilt CPU binary; nothing is compiled or downloaded. */
-export async function openLlama({ getLlama, LlamaLogLevel }: Library, threads: number): Promise<Llama> {
+export async function openLlama({ getLlama, LlamaLogLevel }: Library, threads: number): Promise<OpenedLlama> {
+  const lines: string[] = [];
+  const logger = (_: unknown, line: string) => {
+    if (line.trim() !== "") lines.push(line.trim());
+    if (lines.length > LOG_LINES_MAX) lines.shift();
+  };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await getLlama({
+      const llama = await getLlama({
         gpu: false,
         build: "never",
         skipDownload: true,
         progressLogs: false,
         logLevel: LlamaLogLevel.error,
+        logger,
         maxThreads: threads,
       });
+      return { llama, complaints: () => lines.join("; ") };
     } catch (cause) {
       if (attempt < TRIES) continue;
       const message = `generate.use: node-llama-cpp has no binary that runs on ${process.platform}-${process.arch}; install its package @node-llama-cpp/… for this platform.`;

@@ -1,6 +1,6 @@
 import type { ChatHistoryItem, LlamaChat, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type { FinishReason, Message } from "../../types.ts";
-import type { LlamaOutcome } from "./llama-protocol.ts";
+import type { LlamaOutcome } from "./protocol.ts";
 
 /** How long one piece of a prompt should take: a cancelled prompt goes on for one, and other sequences' tokens wait for one. */
 const PIECE_MS = 100;

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { RaglineError } from "../../errors.ts";
 import type { GenerateRequest } from "../../ports/language-model.ts";
-import { LlamaCall } from "./llama-call.ts";
-import type { FromLlama, LlamaSettings, ToLlama } from "./llama-protocol.ts";
+import { LlamaCall } from "./call.ts";
+import type { FromLlama, LlamaSettings, ToLlama } from "./protocol.ts";
 
 export interface WorkerLimits {
   /** For loading the model. */
@@ -30,7 +30,7 @@ export class LlamaWorker {
   constructor(settings: LlamaSettings, limits: WorkerLimits) {
     this.#limits = limits;
     // Built code runs as .js, the source tree directly as .ts.
-    const script = new URL(`./llama-process${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+    const script = new URL(`./process${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
     this.#child = fork(script, [JSON.stringify(settings)], {
       execArgv: ["--no-warnings"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],

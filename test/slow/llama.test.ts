@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -8,13 +9,16 @@ import {
 } from "../../src/adapters/language-model/llama.ts";
 import { createLlamaCounter, type LlamaCounter } from "../../src/adapters/token-counter/llama.ts";
 import type { GenerateRequest } from "../../src/ports/language-model.ts";
+import type { AnswerEvent } from "../../src/types.ts";
 import { languageModelContract, textOf } from "../contract/language-model.ts";
 import { tokenCounterContract } from "../contract/token-counter.ts";
 import { call, collect, sleep } from "../support/calls.ts";
+import { openRagline } from "../support/ragline.ts";
 import { generateRequest } from "../support/requests.ts";
 import { smollm2 } from "../support/smollm2.ts";
 
 const file = smollm2();
+const HANDBOOK = join(import.meta.dirname, "../../examples/handbook");
 const SENTENCE = "Employees who worked eighty percent of a year receive fifteen days of annual leave. ";
 /** SmolLM2 answers it with more than a hundred tokens. */
 const LONG_ANSWER = saying("Tell me a long story about a lighthouse keeper and the sea, in ten paragraphs.");
@@ -242,6 +246,39 @@ describe.skipIf(!file)("a GGUF file", () => {
       expect(existsSync(`/proc/${pid}`)).toBe(false);
       await expect(collect(model.stream(saying("Hi."), call()))).rejects.toMatchObject({ code: "dependency_failed" });
     });
+  });
+});
+
+describe.skipIf(!file)("everything in one process", () => {
+  test("a question about the bundled handbook is answered by the model, streaming, counted by its tokenizer", async () => {
+    const { ragline, close } = await openRagline({
+      embed: { use: "static" },
+      generate: { use: "llama", model: file ?? "", threads: 1 },
+      rerank: { use: "lexical", keep: 3 },
+      prompt: { expectedOutputTokens: 64 },
+      server: { timeoutMs: 120_000 },
+    });
+    try {
+      await ragline.index([HANDBOOK]);
+      expect(await ragline.ready()).toEqual({ ready: true, missing: [] });
+      const events: AnswerEvent[] = [];
+      for await (const event of ragline.ask({ question: "How many days of annual leave do I get?" }))
+        events.push(event);
+      const texts = events.filter(({ type }) => type === "text-delta");
+      const end = events.at(-1);
+      console.log(texts.map((event) => (event.type === "text-delta" ? event.text : "")).join("|"));
+      expect(texts.length).toBeGreaterThan(1);
+      expect(end).toMatchObject({
+        type: "answer-end",
+        degraded: [],
+        ledger: { counter: expect.stringContaining("SmolLM2") },
+      });
+      if (end?.type !== "answer-end" || !end.ledger) throw new Error("no end");
+      // The template's own tokens are estimated: 4 a message.
+      expect(Math.abs(end.ledger.total - end.usage.promptTokens)).toBeLessThan(16);
+    } finally {
+      await close();
+    }
   });
 });
 

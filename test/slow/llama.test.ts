@@ -197,12 +197,16 @@ describe.skipIf(!file)("a GGUF file", () => {
       const model = await open({ sequences: 2 });
       const delay = monitorEventLoopDelay({ resolution: 1 });
       delay.enable();
+      await sleep(1000);
+      const idleMs = delay.percentile(99) / 1e6;
+      delay.reset();
       await Promise.all([1, 2].map(() => collect(model.stream(LONG_ANSWER, call()))));
       delay.disable();
       console.log(
         `event loop: p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`,
       );
-      expect(delay.percentile(99) / 1e6).toBeLessThan(20);
+      // On a machine that others keep busy, an idle loop is late too.
+      expect(delay.percentile(99) / 1e6).toBeLessThan(Math.max(20, 3 * idleMs));
     });
 
     test("a crash of the native side fails the answers of the moment, retryably, and nothing else", async () => {

@@ -41,7 +41,8 @@ export async function createRagline(input: ConfigInput | Config = {}, options: C
     if (options.warm ?? true) await ragline.warm();
     return ragline;
   } catch (thrown) {
-    await ragline.close();
+    // What keeps it from starting may keep it from closing too.
+    await ragline.close().catch(() => undefined);
     throw thrown;
   }
 }

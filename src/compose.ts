@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
+import { createLlamaLanguageModel } from "./adapters/language-model/llama.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
@@ -14,6 +16,7 @@ import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createBytesCounter } from "./adapters/token-counter/bytes.ts";
 import { createEncodingCounter } from "./adapters/token-counter/encoding.ts";
+import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
@@ -54,7 +57,8 @@ export async function compose(config: Config): Promise<Composition> {
     return opened;
   };
   const embedder = chooseEmbedder(config.embed);
-  const model = chooseModel(config.generate, embedder);
+  const model = await chooseModel(config.generate, embedder);
+  const counter = await chooseCounter(config);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -68,7 +72,7 @@ export async function compose(config: Config): Promise<Composition> {
     reranker: chooseReranker(config.rerank),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
-    counter: await chooseCounter(config),
+    counter,
     chunkCounter: remembered(await createO200kCounter()),
     words: createWords(),
     settings: settings(config),
@@ -79,6 +83,7 @@ export async function compose(config: Config): Promise<Composition> {
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
+      await counter.close?.();
       for (const opened of databases.values()) await opened.close();
     },
   };
@@ -124,12 +129,16 @@ function chooseReranker(config: Config["rerank"]): Reranker | null {
   }
 }
 
-function chooseModel(config: Config["generate"], embedder: Embedder): LanguageModel {
+async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
   switch (config.use) {
     case "extractive":
       return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
     case "openai":
       return createOpenAiLanguageModel(config);
+    case "llama": {
+      const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
+      return createLlamaLanguageModel({ ...config, threads });
+    }
   }
 }
 
@@ -137,6 +146,7 @@ function chooseModel(config: Config["generate"], embedder: Embedder): LanguageMo
 const O200K_MODELS = /^(?:chatgpt-4o|gpt-4o|gpt-4\.|gpt-5|gpt-oss|o[1-9])/;
 
 async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter> {
+  if (generate.use === "llama") return remembered(await createLlamaCounter(generate.model));
   if (prompt.tokenizerFile !== undefined) {
     return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
   }

@@ -202,6 +202,48 @@ const generate = z.discriminatedUnion("use", [
       .describe("0: the likeliest words. `null`: not sent, for models that refuse it."),
     ...silence,
   }),
+  z.strictObject({
+    use: z
+      .literal("llama")
+      .describe(
+        "`llama`: a GGUF file, in a process beside this one, on the CPU. Needs `npm install node-llama-cpp@3`; nothing is downloaded at run time.",
+      ),
+    model: z
+      .string()
+      .min(1)
+      .describe("Path of the GGUF file, a chat model. Its own chat template and tokenizer are used."),
+    contextTokensMax: z
+      .int()
+      .min(256)
+      .max(1_000_000)
+      .default(4096)
+      .describe("The window of one answer, prompt and answer together; memory is taken for `sequences` times as many."),
+    sequences: count(2, 64, "Answers generated at once; they share the threads."),
+    waitingMax: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(16)
+      .describe("Questions that may wait for a sequence; a further one is refused as `overloaded`."),
+    threads: z
+      .int()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe("CPU threads. Absent: half of the cores, which leaves the others to search and serving."),
+    temperature: z.number().min(0).max(2).default(0).describe("0: the likeliest words."),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1)
+      .optional()
+      .describe("Makes answers at a temperature above 0 repeatable. Absent: another one each time."),
+    ...silence,
+    firstTokenTimeoutMs: milliseconds(
+      120_000,
+      "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
+    ),
+  }),
 ]);
 
 const server = z.strictObject({

@@ -17,7 +17,7 @@ export type { WholeAnswer } from "./whole-answer.ts";
 export interface CreateOptions {
   /** Default: lines of JSON on standard error. */
   readonly log?: Logger;
-  /** False: the index is loaded by the first search, not at once. */
+  /** False: the index and a local model are loaded by the first question, not at once. */
   readonly warm?: boolean;
 }
 
@@ -37,6 +37,12 @@ export async function createRagline(input: ConfigInput | Config = {}, options: C
   const { stages, ...composed } = await compose(config);
   const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
   const ragline = new Ragline(config, stages, composed, log);
-  if (options.warm ?? true) await ragline.warm();
-  return ragline;
+  try {
+    if (options.warm ?? true) await ragline.warm();
+    return ragline;
+  } catch (thrown) {
+    // What keeps it from starting may keep it from closing too.
+    await ragline.close().catch(() => undefined);
+    throw thrown;
+  }
 }

@@ -269,10 +269,16 @@ export class Ragline {
     return { ...describe(this.config, this.#stages, scope, index), fusion, saves: this.#composed.saveCounts() };
   }
 
-  /** Loads a collection's index, so that its first question need not wait; `settle`, after much was indexed: for the next start. */
+  /**
+   * Loads a collection's index and the model, so that the first question need not wait; `settle`, after much was indexed: makes
+   * the next start as fast.
+   */
   async warm(collection?: string, options: CallerOptions & { readonly settle?: boolean } = {}): Promise<void> {
     const { settle = false, signal = new AbortController().signal } = options;
-    await this.#stages.index[settle ? "settle" : "warm"]?.(this.#calls.scope(collection, options), { signal });
+    const scope = this.#calls.scope(collection, options);
+    const { index, model } = this.#stages;
+    if (settle) await index.settle?.(scope, { signal });
+    else await Promise.all([index.warm?.(scope, { signal }), model.warm?.({ signal })]);
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */

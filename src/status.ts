@@ -37,8 +37,14 @@ export function describe(
 }
 
 /** What keeps questions of this scope from being answered; empty: nothing. */
-export async function missingFor({ index, sessions, embedder }: Stages, scope: Scope, run: Run): Promise<string[]> {
+export async function missingFor(
+  { index, sessions, embedder, model }: Stages,
+  scope: Scope,
+  run: Run,
+): Promise<string[]> {
   const missing: string[] = [];
+  const lacking = model.missing?.();
+  if (lacking) missing.push(`generate: ${lacking}`);
   try {
     await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
     await run.must("session", (call) => sessions.load(scope, "ready", 1, call));

@@ -29,5 +29,9 @@ export interface LanguageModel {
   /** Prompt and answer together. */
   readonly contextTokensMax: number;
   stream(request: GenerateRequest, options: CallOptions): AsyncIterable<GenerateDelta>;
+  /** Loads what answering needs; otherwise the first `stream` does. */
+  warm?(options: CallOptions): Promise<void>;
+  /** What keeps it from answering now, for the readiness check; null: nothing. */
+  missing?(): string | null;
   close?(): Promise<void>;
 }

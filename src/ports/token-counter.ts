@@ -14,4 +14,5 @@ export interface TokenCounter {
   /** Tells what a model itself counted for the messages of one prompt, without what the chat format adds. */
   report?(texts: readonly string[], tokens: number): void;
   corrections?(): readonly TokenCorrection[];
+  close?(): Promise<void>;
 }

@@ -23,5 +23,8 @@ export function remembered(counter: TokenCounter, charactersMax = 8_000_000): To
       }
       return tokens;
     },
+    async close() {
+      await counter.close?.();
+    },
   };
 }

@@ -9,9 +9,6 @@ type Row = Readonly<Record<string, SqlValue>>;
 
 /** A file that was deleted is noticed so long after it at the latest, when it is read. */
 const CHECKED_EVERY_MS = 100;
-/** One question asks for the version several times; what others commit is seen so much later. */
-const VERSION_KEPT_MS = 2;
-
 /** One SQLite file: reads on this thread, writes on another. */
 export class Database {
   readonly file: string;
@@ -19,8 +16,6 @@ export class Database {
   readonly #writer: Writer;
   #id: string | undefined;
   #checkedAt = performance.now();
-  #version = 0;
-  #versionReadAt = Number.NEGATIVE_INFINITY;
   readonly #prepared = new Map<string, StatementSync>();
 
   private constructor(file: string, opened: OpenedDatabase) {
@@ -57,21 +52,12 @@ export class Database {
     if (this.#opened.readOnly) {
       throw sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
     }
-    try {
-      return await this.#writer.write(statements);
-    } finally {
-      this.#versionReadAt = Number.NEGATIVE_INFINITY;
-    }
+    return this.#writer.write(statements);
   }
 
-  /** Changes when another connection, this process's writer included, has committed: at once where `write` has resolved. */
+  /** Changes whenever another connection, this process's writer included, has committed. */
   dataVersion(): number {
-    const now = performance.now();
-    if (now - this.#versionReadAt > VERSION_KEPT_MS) {
-      this.#version = this.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
-      this.#versionReadAt = now;
-    }
-    return this.#version;
+    return this.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
   }
 
   /** A second connection for long reads, whose snapshot does not hold back the others. */

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
+import { createAiSdkEmbedder } from "./adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
+import { createTeiEmbedder } from "./adapters/embedder/tei.ts";
+import { createAiSdkLanguageModel } from "./adapters/language-model/ai-sdk.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
+import { createAiSdkReranker } from "./adapters/reranker/ai-sdk.ts";
+import { createCohereReranker } from "./adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
@@ -20,8 +25,13 @@ import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
+import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import { cachedEmbedder } from "./wrap/cached.ts";
+import { limitedEmbedder, limitedModel, limitedReranker } from "./wrap/limited.ts";
+import { meteredEmbedder, meteredModel, meteredReranker } from "./wrap/metered.ts";
 import { remembered } from "./wrap/remembered.ts";
+import { retriedEmbedder, retriedModel, retriedReranker, retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -48,7 +58,9 @@ export async function compose(config: Config): Promise<Composition> {
     databases.set(file, opened);
     return opened;
   };
-  const embedder = chooseEmbedder(config.embed);
+  const counter = remembered(await createO200kCounter());
+  const chosen = chooseEmbedder(config.embed, counter);
+  const embedder = wrapEmbedder(chosen, config.embed, counter);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -58,10 +70,10 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: new SqlitePassageIndex(database(config.search.file), embedder),
-    reranker: chooseReranker(config.rerank),
-    model: chooseModel(config.generate, embedder),
-    counter: remembered(await createO200kCounter()),
+    index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
+    reranker: wrapReranker(chooseReranker(config.rerank, counter), config.rerank, counter),
+    model: wrapModel(chooseModel(config.generate, chosen), config.generate),
+    counter,
     words: createWords(),
     settings: settings(config),
   };
@@ -81,15 +93,28 @@ export function rebuildIndex(config: Config): RebuildReport {
   return rebuildDatabase(config.search.file);
 }
 
-function chooseEmbedder(config: Config["embed"]): Embedder {
+function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
     case "hashing":
       return createHashingEmbedder(config);
     case "openai":
-      return createOpenAiEmbedder(config);
+      return createOpenAiEmbedder({ ...config, counter });
+    case "tei":
+      return createTeiEmbedder(config);
+    case "ai-sdk":
+      return createAiSdkEmbedder({ ...config, counter });
   }
+}
+
+/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
+function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
+  if (config.use === "hashing") return embedder;
+  const metered = meteredEmbedder(embedder, counter);
+  if (config.use === "static") return metered;
+  const called = retriedEmbedder(limitedEmbedder(metered, config), config);
+  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }
 
 async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
@@ -105,15 +130,24 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker(config: Config["rerank"]): Reranker | null {
+function chooseReranker(config: Config["rerank"], counter: TokenCounter): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
     case "tei":
       return createTeiReranker(config);
+    case "cohere":
+      return createCohereReranker({ ...config, counter });
+    case "ai-sdk":
+      return createAiSdkReranker(config);
     case "none":
       return null;
   }
+}
+
+function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
+  if (!reranker || !("retries" in config)) return reranker;
+  return retriedReranker(limitedReranker(meteredReranker(reranker, counter), config), config);
 }
 
 function chooseModel(config: Config["generate"], embedder: Embedder): LanguageModel {
@@ -122,12 +156,19 @@ function chooseModel(config: Config["generate"], embedder: Embedder): LanguageMo
       return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
     case "openai":
       return createOpenAiLanguageModel(config);
+    case "ai-sdk":
+      return createAiSdkLanguageModel(config);
   }
 }
 
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */
 function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
+}
+
+function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
+  if (!("concurrencyMax" in config)) return retriedModel(model, config);
+  return retriedModel(limitedModel(meteredModel(model), config), config);
 }
 
 function settings(config: Config): Settings {
@@ -148,14 +189,12 @@ function settings(config: Config): Settings {
     generateLimits: {
       firstItemMs: generate.firstTokenTimeoutMs,
       silenceMs: generate.silenceTimeoutMs,
-      retries: generate.retries,
     },
     rawTurns: session.turns,
     rewriteFollowUps: rewrite.use === "rules",
     cacheServes: cache.use !== "none" && cache.mode === "on",
     top: search.top,
     keep: rerank.keep,
-    searchRetries: search.retries,
     preRotTokens: prompt.preRotTokens,
     expectedOutputTokens: prompt.expectedOutputTokens,
     system: prompt.system ?? null,
@@ -166,5 +205,12 @@ function settings(config: Config): Settings {
 }
 
 function fingerprint(part: unknown): string {
-  return createHash("sha256").update(JSON.stringify(part)).digest("hex");
+  return createHash("sha256").update(JSON.stringify(part, modelByName)).digest("hex");
+}
+
+/** A model object of the AI SDK, which may hold anything, by its name. */
+function modelByName(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("specificationVersion" in value)) return value;
+  const { provider, modelId } = value as { readonly provider?: unknown; readonly modelId?: unknown };
+  return [provider, modelId];
 }

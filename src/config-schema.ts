@@ -1,4 +1,10 @@
 import { z } from "zod";
+import {
+  type AiSdkEmbeddingModel,
+  type AiSdkLanguageModel,
+  type AiSdkRerankingModel,
+  isAiSdkModel,
+} from "./ai-sdk-models.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -88,6 +94,46 @@ const cache = z.discriminatedUnion("use", [
 
 const apiKey = z.string().optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
 
+const retries = z
+  .int()
+  .min(0)
+  .max(5)
+  .default(1)
+  .describe(
+    "Further tries after a failure that may pass, within the limit; over all requests a tenth of them at most.",
+  );
+/** What every dependency outside the process needs. */
+const patience = (concurrency: number, queue: number) => ({
+  retries,
+  concurrencyMax: count(concurrency, 100_000, "Calls at once; further ones wait."),
+  queueMax: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(queue)
+    .describe("Calls that may wait; a further one is refused at once as `overloaded`."),
+});
+const AI_SDK = "must be a model object of the AI SDK (specification v2 to v4), in library use";
+const aiSdkModel = <T>(method: Parameters<typeof isAiSdkModel>[1]) =>
+  z.custom<T>((value) => isAiSdkModel(value, method), AI_SDK).describe("The model object.");
+
+const embedLimit = milliseconds(2000, "Limit for a question; after it only text is searched.");
+const prefixes = {
+  queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
+  passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
+};
+const dimensions = z.int().min(1).max(4096).describe("Length of the model's vectors.");
+const inputTokensMax = count(8192, 1_000_000, "Longer texts are cut; tokens by `prompt.counter`.");
+const batchTextsMax = count(128, 2048, "Texts a call.");
+const vectorCache = {
+  cacheMb: z
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(64)
+    .describe("Memory for vectors of texts that may come again, questions and passages half each; 0: none."),
+};
+
 const embed = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
@@ -102,11 +148,36 @@ const embed = z.discriminatedUnion("use", [
     use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
     baseUrl: httpUrl.describe("Up to and with `/v1`."),
     model: z.string().min(1).describe("The model's name at the endpoint."),
-    dimensions: z.int().min(1).max(4096).describe("Length of the model's vectors."),
+    dimensions,
     apiKey,
-    queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
-    passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
+    ...prefixes,
+    inputTokensMax,
+    batchTextsMax,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
+  }),
+  z.strictObject({
+    use: z.literal("tei").describe("`tei`: the `/embed` endpoint of text-embeddings-inference."),
+    baseUrl: httpUrl.describe("The server, without `/embed`."),
+    model: z.string().min(1).describe("The model that the server must serve, e.g. `BAAI/bge-m3`."),
+    dimensions,
+    apiKey,
+    ...prefixes,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: an embedding model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkEmbeddingModel>("doEmbed"),
+    dimensions,
+    ...prefixes,
+    inputTokensMax,
+    batchTextsMax,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
   }),
 ]);
 
@@ -114,7 +185,7 @@ const search = z.strictObject({
   use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
   file: sqliteFile,
   top: count(20, 200, "Passages handed to the reranker."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries after a failure, within the limit."),
+  retries,
   timeoutMs: milliseconds(2000, "Limit for all tries together."),
 });
 
@@ -130,6 +201,24 @@ const rerank = z.discriminatedUnion("use", [
     apiKey,
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z.literal("cohere").describe("`cohere`: a `/rerank` endpoint as Cohere, Jina, vLLM and LiteLLM serve it."),
+    baseUrl: httpUrl.describe("Up to and with `/v1` or `/v2`."),
+    model: z.string().min(1).describe("The model's name at the endpoint."),
+    apiKey,
+    inputTokensMax: count(4096, 1_000_000, "Longer passages are cut; tokens by `prompt.counter`."),
+    keep: count(5, 100, "Passages that go into the prompt."),
+    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: a reranking model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkRerankingModel>("doRerank"),
+    keep: count(5, 100, "Passages that go into the prompt."),
+    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...patience(32, 1024),
   }),
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),
@@ -151,8 +240,17 @@ const prompt = z.strictObject({
 const silence = {
   firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
   silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries, before the first token only."),
+  retries: retries.describe("Further tries, before the first token only; over all requests a tenth of them at most."),
 };
+const contextTokensMax = z.int().min(256).default(8192).describe("The model's window, prompt and answer together.");
+const temperature = z
+  .number()
+  .min(0)
+  .max(2)
+  .nullable()
+  .default(0)
+  .describe("0: the likeliest words. `null`: not sent, for models that refuse it.");
+const { retries: _, ...generatePatience } = patience(512, 1024);
 const generate = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),
@@ -164,15 +262,18 @@ const generate = z.discriminatedUnion("use", [
     baseUrl: httpUrl.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
     model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
     apiKey,
-    contextTokensMax: z.int().min(256).default(8192).describe("The model's window, prompt and answer together."),
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
-      .nullable()
-      .default(0)
-      .describe("0: the likeliest words. `null`: not sent, for models that refuse it."),
+    contextTokensMax,
+    temperature,
     ...silence,
+    ...generatePatience,
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: a language model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkLanguageModel>("doStream"),
+    contextTokensMax,
+    temperature,
+    ...silence,
+    ...generatePatience,
   }),
 ]);
 

@@ -55,11 +55,7 @@ export async function* ask(
       yield { type: "text-delta", text: hit.text };
     } else {
       const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), INSTEAD.embed);
-      const found = await run.must(
-        "search",
-        (call) => search(stages, question, answer.query, vector, call),
-        settings.searchRetries,
-      );
+      const found = await run.must("search", (call) => search(stages, question, answer.query, vector, call));
       const keep = question.top ?? settings.keep;
       const inOrder = found.slice(0, keep);
       const best = stages.reranker

@@ -26,7 +26,7 @@ export async function find(
   const { query, keep } = asked;
   const vector = await run.may("embed", (call) => embedQuery(stages, query, call), INSTEAD.embed);
   const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
-  const found = await run.must("search", searched, stages.settings.searchRetries);
+  const found = await run.must("search", searched);
   const inOrder = found.slice(0, keep);
   if (!stages.reranker || !asked.rerank) return { hits: inOrder, found };
   const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), {

@@ -33,7 +33,6 @@ export interface Settings {
   readonly cacheServes: boolean;
   readonly top: number;
   readonly keep: number;
-  readonly searchRetries: number;
   readonly preRotTokens: number;
   readonly expectedOutputTokens: number;
   readonly system: string | null;

@@ -16,9 +16,13 @@ embedderContract("openai", async () => {
   return { embedder: remote(server), calls: () => server.requests.length, close: () => server.close() };
 });
 
+const CHARACTERS = { name: "characters", count: (text: string) => text.length };
+
 function remote({ url }: StubServer, apiKey?: string) {
   const prefixes = { queryPrefix: "query: ", passagePrefix: "passage: " };
-  return createOpenAiEmbedder({ baseUrl: `${url}/v1/`, model: "e5", dimensions: DIMENSIONS, apiKey, ...prefixes });
+  const limits = { inputTokensMax: 500, batchTextsMax: 8, counter: CHARACTERS };
+  const model = { model: "e5", dimensions: DIMENSIONS, apiKey };
+  return createOpenAiEmbedder({ baseUrl: `${url}/v1/`, ...model, ...prefixes, ...limits });
 }
 
 describe("openai embedder over a real socket", () => {

@@ -9,7 +9,7 @@ export interface Endpoint {
 }
 
 /** Of an upstream's error text, what goes into the log. */
-const REASON_CHARACTERS_MAX = 2000;
+export const REASON_CHARACTERS_MAX = 2000;
 const RESPONSE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /** What an upstream said when it refused; the cause of its `RaglineError`, for the log and for adapters alone. */

@@ -55,8 +55,9 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
       }
       const reading = new ChatStream();
       try {
-        for await (const bytes of body) {
-          const delta = reading.feed(bytes);
+        // No `for await`, which would end the connection at [DONE] along with the loop.
+        for (let next = await body.next(); !next.done; next = await body.next()) {
+          const delta = reading.feed(next.value);
           if (delta) yield delta;
           if (reading.failure) throw reading.failure;
           if (reading.isDone) break;

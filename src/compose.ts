@@ -110,10 +110,8 @@ function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedde
 
 /** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
 function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
-  if (config.use === "hashing") return embedder;
-  const metered = meteredEmbedder(embedder, counter);
-  if (config.use === "static") return metered;
-  const called = retriedEmbedder(limitedEmbedder(metered, config), config);
+  if (!("concurrencyMax" in config)) return embedder;
+  const called = retriedEmbedder(limitedEmbedder(meteredEmbedder(embedder, counter), config), config);
   return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }
 
@@ -146,7 +144,7 @@ function chooseReranker(config: Config["rerank"], counter: TokenCounter): Rerank
 }
 
 function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
-  if (!reranker || !("retries" in config)) return reranker;
+  if (!reranker || !("concurrencyMax" in config)) return reranker;
   return retriedReranker(limitedReranker(meteredReranker(reranker, counter), config), config);
 }
 

@@ -1,17 +1,25 @@
 import { z } from "zod";
+import type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkRerankingModel } from "./ai-sdk-models.ts";
 import {
-  type AiSdkEmbeddingModel,
-  type AiSdkLanguageModel,
-  type AiSdkRerankingModel,
-  isAiSdkModel,
-} from "./ai-sdk-models.ts";
+  aiSdkModel,
+  apiKey,
+  batchTextsMax,
+  contextTokensMax,
+  count,
+  dimensions,
+  embedLimit,
+  httpUrl,
+  inputTokensMax,
+  milliseconds,
+  patience,
+  prefixes,
+  retries,
+  temperature,
+  vectorCache,
+} from "./config-fields.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
-
-const milliseconds = (fallback: number, what: string) => z.int().min(1).max(3_600_000).default(fallback).describe(what);
-const count = (fallback: number, max: number, what: string) => z.int().min(1).max(max).default(fallback).describe(what);
-const httpUrl = z.url({ protocol: /^https?$/ });
 
 const sqliteFile = z
   .string()
@@ -91,48 +99,6 @@ const cache = z.discriminatedUnion("use", [
   }),
   z.strictObject({ use: z.literal("none").describe("`none`: no answer is stored.") }),
 ]);
-
-const apiKey = z.string().optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
-
-const retries = z
-  .int()
-  .min(0)
-  .max(5)
-  .default(1)
-  .describe(
-    "Further tries after a failure that may pass, within the limit; over all requests a tenth of them at most.",
-  );
-/** What every dependency outside the process needs. */
-const patience = (concurrency: number, queue: number) => ({
-  retries,
-  concurrencyMax: count(concurrency, 100_000, "Calls at once; further ones wait."),
-  queueMax: z
-    .int()
-    .min(0)
-    .max(1_000_000)
-    .default(queue)
-    .describe("Calls that may wait; a further one is refused at once as `overloaded`."),
-});
-const AI_SDK = "must be a model object of the AI SDK (specification v2 to v4), in library use";
-const aiSdkModel = <T>(method: Parameters<typeof isAiSdkModel>[1]) =>
-  z.custom<T>((value) => isAiSdkModel(value, method), AI_SDK).describe("The model object.");
-
-const embedLimit = milliseconds(2000, "Limit for a question; after it only text is searched.");
-const prefixes = {
-  queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
-  passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
-};
-const dimensions = z.int().min(1).max(4096).describe("Length of the model's vectors.");
-const inputTokensMax = count(8192, 1_000_000, "Longer texts are cut; tokens by `prompt.counter`.");
-const batchTextsMax = count(128, 2048, "Texts a call.");
-const vectorCache = {
-  cacheMb: z
-    .int()
-    .min(0)
-    .max(65_536)
-    .default(64)
-    .describe("Memory for vectors of texts that may come again, questions and passages half each; 0: none."),
-};
 
 const embed = z.discriminatedUnion("use", [
   z.strictObject({
@@ -242,14 +208,6 @@ const silence = {
   silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
   retries: retries.describe("Further tries, before the first token only; over all requests a tenth of them at most."),
 };
-const contextTokensMax = z.int().min(256).default(8192).describe("The model's window, prompt and answer together.");
-const temperature = z
-  .number()
-  .min(0)
-  .max(2)
-  .nullable()
-  .default(0)
-  .describe("0: the likeliest words. `null`: not sent, for models that refuse it.");
 const { retries: _, ...generatePatience } = patience(512, 1024);
 const generate = z.discriminatedUnion("use", [
   z.strictObject({

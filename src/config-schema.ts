@@ -8,12 +8,15 @@ import {
   count,
   dimensions,
   embedLimit,
+  generatePatience,
   httpUrl,
   inputTokensMax,
   milliseconds,
   patience,
   prefixes,
+  reranking,
   retries,
+  silence,
   temperature,
   vectorCache,
 } from "./config-fields.ts";
@@ -158,15 +161,13 @@ const search = z.strictObject({
 const rerank = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("lexical").describe("`lexical`: word overlap and proximity; no model."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...reranking,
   }),
   z.strictObject({
     use: z.literal("tei").describe("`tei`: a `/rerank` endpoint of text-embeddings-inference."),
     baseUrl: httpUrl.describe("The server, without `/rerank`."),
     apiKey,
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...reranking,
     ...patience(32, 1024),
   }),
   z.strictObject({
@@ -175,20 +176,18 @@ const rerank = z.discriminatedUnion("use", [
     model: z.string().min(1).describe("The model's name at the endpoint."),
     apiKey,
     inputTokensMax: count(4096, 1_000_000, "Longer passages are cut; tokens by `prompt.counter`."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...reranking,
     ...patience(32, 1024),
   }),
   z.strictObject({
     use: z.literal("ai-sdk").describe("`ai-sdk`: a reranking model of any AI SDK provider; in library use."),
     model: aiSdkModel<AiSdkRerankingModel>("doRerank"),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...reranking,
     ...patience(32, 1024),
   }),
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),
-    keep: count(5, 100, "Passages that go into the prompt."),
+    keep: reranking.keep,
   }),
 ]);
 
@@ -203,12 +202,6 @@ const prompt = z.strictObject({
   system: z.string().min(1).max(20_000).optional().describe("Replaces the built-in instructions."),
 });
 
-const silence = {
-  firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
-  silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
-  retries: retries.describe("Further tries, before the first token only; over all requests a tenth of them at most."),
-};
-const { retries: _, ...generatePatience } = patience(512, 1024);
 const generate = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),

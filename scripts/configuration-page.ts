@@ -38,7 +38,7 @@ server:   { port: 8787, timeoutMs: 30000 }
 
 /** The configuration's reference as Markdown. */
 export function configurationPage(): string {
-  const schema = z.toJSONSchema(configSchema, { io: "input" }) as Schema;
+  const schema = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }) as Schema;
   const sections = Object.entries(schema.properties ?? {}).map(([key, block]) => section(key, block));
   return `${INTRODUCTION}\n${sections.join("\n")}`;
 }
@@ -73,6 +73,7 @@ function limits(schema: Schema): string {
     const step = multipleOf ? `, a multiple of ${multipleOf}` : "";
     return `${type === "number" ? "number" : "whole number"}, ${minimum ?? 0}${high || " or more"}${step}`;
   }
+  if (type === undefined && !schema.anyOf) return "object";
   if (format === "uri") return "http(s) URL";
   return maxLength ? `text, up to ${maxLength} characters` : "text";
 }

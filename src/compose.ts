@@ -1,13 +1,18 @@
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
+import { createAiSdkEmbedder } from "./adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
+import { createTeiEmbedder } from "./adapters/embedder/tei.ts";
+import { createAiSdkLanguageModel } from "./adapters/language-model/ai-sdk.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
 import { createLlamaLanguageModel } from "./adapters/language-model/llama.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
+import { createAiSdkReranker } from "./adapters/reranker/ai-sdk.ts";
+import { createCohereReranker } from "./adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
@@ -28,8 +33,12 @@ import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import { cachedEmbedder } from "./wrap/cached.ts";
 import { corrected } from "./wrap/corrected.ts";
+import { limitedEmbedder, limitedModel, limitedReranker } from "./wrap/limited.ts";
+import { meteredEmbedder, meteredModel, meteredReranker } from "./wrap/metered.ts";
 import { remembered } from "./wrap/remembered.ts";
+import { retriedEmbedder, retriedModel, retriedReranker, retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -56,9 +65,10 @@ export async function compose(config: Config): Promise<Composition> {
     databases.set(file, opened);
     return opened;
   };
-  const embedder = chooseEmbedder(config.embed);
-  const model = await chooseModel(config.generate, embedder);
   const counter = await chooseCounter(config);
+  const chosen = chooseEmbedder(config.embed, counter);
+  const embedder = wrapEmbedder(chosen, config.embed, counter);
+  const model = wrapModel(await chooseModel(config.generate, chosen), config.generate);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -68,8 +78,8 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: new SqlitePassageIndex(database(config.search.file), embedder),
-    reranker: chooseReranker(config.rerank),
+    index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
+    reranker: wrapReranker(chooseReranker(config.rerank, counter), config.rerank, counter),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
@@ -94,15 +104,26 @@ export function rebuildIndex(config: Config): RebuildReport {
   return rebuildDatabase(config.search.file);
 }
 
-function chooseEmbedder(config: Config["embed"]): Embedder {
+function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
     case "hashing":
       return createHashingEmbedder(config);
     case "openai":
-      return createOpenAiEmbedder(config);
+      return createOpenAiEmbedder({ ...config, counter });
+    case "tei":
+      return createTeiEmbedder(config);
+    case "ai-sdk":
+      return createAiSdkEmbedder({ ...config, counter });
   }
+}
+
+/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
+function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
+  if (!("concurrencyMax" in config)) return embedder;
+  const called = retriedEmbedder(limitedEmbedder(meteredEmbedder(embedder, counter), config), config);
+  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }
 
 async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
@@ -118,15 +139,24 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker(config: Config["rerank"]): Reranker | null {
+function chooseReranker(config: Config["rerank"], counter: TokenCounter): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
     case "tei":
       return createTeiReranker(config);
+    case "cohere":
+      return createCohereReranker({ ...config, counter });
+    case "ai-sdk":
+      return createAiSdkReranker(config);
     case "none":
       return null;
   }
+}
+
+function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
+  if (!reranker || !("concurrencyMax" in config)) return reranker;
+  return retriedReranker(limitedReranker(meteredReranker(reranker, counter), config), config);
 }
 
 async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
@@ -139,6 +169,8 @@ async function chooseModel(config: Config["generate"], embedder: Embedder): Prom
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
       return createLlamaLanguageModel({ ...config, threads });
     }
+    case "ai-sdk":
+      return createAiSdkLanguageModel(config);
   }
 }
 
@@ -150,16 +182,27 @@ async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter
   if (prompt.tokenizerFile !== undefined) {
     return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
   }
-  const isO200k = generate.use === "extractive" || O200K_MODELS.test(generate.model.replace(/^.*\//, ""));
+  const isO200k = generate.use === "extractive" || O200K_MODELS.test(nameOf(generate.model));
   const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
   if (name === "bytes") return corrected(createBytesCounter(), true);
   const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);
   return corrected(remembered(await exact), false);
 }
 
+/** Without the provider's part of it. */
+function nameOf(model: string | { readonly modelId: string }): string {
+  return (typeof model === "string" ? model : model.modelId).replace(/^.*\//, "");
+}
+
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */
 function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
+}
+
+function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
+  if (config.use === "extractive") return model;
+  const metered = meteredModel(model);
+  return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
 }
 
 function settings(config: Config): Settings {
@@ -180,7 +223,6 @@ function settings(config: Config): Settings {
     generateLimits: {
       firstItemMs: generate.firstTokenTimeoutMs,
       silenceMs: generate.silenceTimeoutMs,
-      retries: generate.retries,
     },
     rawTurns: session.turns,
     rewriteFollowUps: rewrite.use !== "none",
@@ -188,7 +230,6 @@ function settings(config: Config): Settings {
     cacheServes: cache.use !== "none" && cache.mode === "on",
     top: search.top,
     keep: rerank.keep,
-    searchRetries: search.retries,
     fusion:
       search.fusion === "learned" ? "learned" : { uncovered: search.vectorWeight, covered: search.vectorWeightCovered },
     preRotTokens: prompt.preRotTokens,
@@ -202,5 +243,12 @@ function settings(config: Config): Settings {
 }
 
 function fingerprint(part: unknown): string {
-  return createHash("sha256").update(JSON.stringify(part)).digest("hex");
+  return createHash("sha256").update(JSON.stringify(part, modelByName)).digest("hex");
+}
+
+/** A model object of the AI SDK, which may hold anything, by its name. */
+function modelByName(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("specificationVersion" in value)) return value;
+  const { provider, modelId } = value as { readonly provider?: unknown; readonly modelId?: unknown };
+  return [provider, modelId];
 }

@@ -1,12 +1,9 @@
 import { z } from "zod";
+import { count, milliseconds, ratio, retries } from "./config-fields.ts";
+import { embed, generate, rerank } from "./config-models.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
-
-const milliseconds = (fallback: number, what: string) => z.int().min(1).max(3_600_000).default(fallback).describe(what);
-const count = (fallback: number, max: number, what: string) => z.int().min(1).max(max).default(fallback).describe(what);
-const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
-const httpUrl = z.url({ protocol: /^https?$/ });
 
 const sqliteFile = z
   .string()
@@ -98,30 +95,6 @@ const cache = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("none").describe("`none`: no answer is stored.") }),
 ]);
 
-const apiKey = z.string().optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
-
-const embed = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-  z.strictObject({
-    use: z.literal("hashing").describe("`hashing`: hashed character n-grams; for tests and other languages."),
-    dimensions: z.int().min(64).max(4096).multipleOf(8).default(384).describe("Length of a vector."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-  z.strictObject({
-    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
-    baseUrl: httpUrl.describe("Up to and with `/v1`."),
-    model: z.string().min(1).describe("The model's name at the endpoint."),
-    dimensions: z.int().min(1).max(4096).describe("Length of the model's vectors."),
-    apiKey,
-    queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
-    passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
-  }),
-]);
-
 const search = z.strictObject({
   use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
   file: sqliteFile,
@@ -132,28 +105,9 @@ const search = z.strictObject({
     .describe("What vectors weigh beside text: `learned` from the collection at index time, or the two weights below."),
   vectorWeight: ratio(0.6, "`fixed`: where no word of the question is found. 1 with the next: text is not searched."),
   vectorWeightCovered: ratio(0, "`fixed`: where every word is found; in between in between. Both 0: text alone."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries after a failure, within the limit."),
+  retries,
   timeoutMs: milliseconds(2000, "Limit for all tries together."),
 });
-
-const rerank = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("lexical").describe("`lexical`: word overlap and proximity; no model."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
-  }),
-  z.strictObject({
-    use: z.literal("tei").describe("`tei`: a `/rerank` endpoint of text-embeddings-inference."),
-    baseUrl: httpUrl.describe("The server, without `/rerank`."),
-    apiKey,
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
-  }),
-  z.strictObject({
-    use: z.literal("none").describe("`none`: the order of search is kept."),
-    keep: count(5, 100, "Passages that go into the prompt."),
-  }),
-]);
 
 const prompt = z.strictObject({
   counter: z
@@ -175,76 +129,6 @@ const prompt = z.strictObject({
   expectedOutputTokens: count(1024, 1_000_000, "Kept free for the answer; also asked of the model as its longest."),
   system: z.string().min(1).max(20_000).optional().describe("Replaces the built-in instructions."),
 });
-
-const silence = {
-  firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
-  silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
-  retries: z.int().min(0).max(5).default(1).describe("Further tries, before the first token only."),
-};
-const generate = z.discriminatedUnion("use", [
-  z.strictObject({
-    use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),
-    sentences: count(4, 20, "Sentences quoted at most."),
-    ...silence,
-  }),
-  z.strictObject({
-    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/chat/completions` endpoint."),
-    baseUrl: httpUrl.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
-    model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
-    apiKey,
-    contextTokensMax: z.int().min(256).default(8192).describe("The model's window, prompt and answer together."),
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
-      .nullable()
-      .default(0)
-      .describe("0: the likeliest words. `null`: not sent, for models that refuse it."),
-    ...silence,
-  }),
-  z.strictObject({
-    use: z
-      .literal("llama")
-      .describe(
-        "`llama`: a GGUF file, in a process beside this one, on the CPU. Needs `npm install node-llama-cpp@3`; nothing is downloaded at run time.",
-      ),
-    model: z
-      .string()
-      .min(1)
-      .describe("Path of the GGUF file, a chat model. Its own chat template and tokenizer are used."),
-    contextTokensMax: z
-      .int()
-      .min(256)
-      .max(1_000_000)
-      .default(4096)
-      .describe("The window of one answer, prompt and answer together; memory is taken for `sequences` times as many."),
-    sequences: count(2, 64, "Answers generated at once; they share the threads."),
-    waitingMax: z
-      .int()
-      .min(0)
-      .max(10_000)
-      .default(16)
-      .describe("Questions that may wait for a sequence; a further one is refused as `overloaded`."),
-    threads: z
-      .int()
-      .min(1)
-      .max(256)
-      .optional()
-      .describe("CPU threads. Absent: half of the cores, which leaves the others to search and serving."),
-    temperature: z.number().min(0).max(2).default(0).describe("0: the likeliest words."),
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 32 - 1)
-      .optional()
-      .describe("Makes answers at a temperature above 0 repeatable. Absent: another one each time."),
-    ...silence,
-    firstTokenTimeoutMs: milliseconds(
-      120_000,
-      "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
-    ),
-  }),
-]);
 
 const server = z.strictObject({
   host: z

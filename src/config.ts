@@ -119,7 +119,8 @@ function substitute(value: unknown, environment: Environment, path: string, prob
   if (Array.isArray(value)) {
     return value.map((item, index) => substitute(item, environment, `${path}.${index}`, problems));
   }
-  if (typeof value === "object" && value !== null) {
+  // A model object of the AI SDK is what it is.
+  if (typeof value === "object" && value !== null && !("specificationVersion" in value)) {
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [
         key,

@@ -37,6 +37,8 @@ export interface RaglineErrorOptions {
   readonly cause?: unknown;
   /** Overrides the table, e.g. for an upstream's 400, which no retry mends. */
   readonly retryable?: boolean;
+  /** How long the upstream asked to be left alone. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The only error that crosses a module's border. `message` is written for clients; `cause` stays in the log. */
@@ -45,6 +47,7 @@ export class RaglineError extends Error {
   readonly code: ErrorCode;
   readonly step: Step | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
   readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: RaglineErrorOptions = {}) {
@@ -52,6 +55,7 @@ export class RaglineError extends Error {
     this.code = code;
     this.step = options.step;
     this.retryable = options.retryable ?? ERRORS[code].retryable;
+    this.retryAfterMs = options.retryAfterMs;
     this.status = ERRORS[code].status;
   }
 
@@ -71,7 +75,8 @@ export class RaglineError extends Error {
 export function toRaglineError(thrown: unknown, step?: Step): RaglineError {
   if (thrown instanceof RaglineError) {
     if (thrown.step || !step) return thrown;
-    return new RaglineError(thrown.code, thrown.message, { step, cause: thrown.cause, retryable: thrown.retryable });
+    const { cause, retryable, retryAfterMs } = thrown;
+    return new RaglineError(thrown.code, thrown.message, { step, cause, retryable, retryAfterMs });
   }
   return new RaglineError("internal", "Something went wrong inside Ragline.", { ...(step && { step }), cause: thrown });
 }

@@ -1,5 +1,5 @@
 import { RaglineError } from "./errors.ts";
-import type { CallOptions, Step } from "./types.ts";
+import type { CallOptions, ModelCall, Step } from "./types.ts";
 
 /**
  * A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. It is itself the
@@ -12,13 +12,16 @@ export class Race implements CallOptions {
   readonly #onAbort = () => this.#lose(cancelled(this.#parent.reason, this.#step));
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
+  #deadline = 0;
   #paused = false;
   #reject: ((error: RaglineError) => void) | undefined;
   #lost: RaglineError | undefined;
+  readonly #onCall: ((step: Step, call: ModelCall) => void) | undefined;
 
-  constructor(step: Step, parent: AbortSignal, limitMs: number) {
+  constructor(step: Step, parent: AbortSignal, limitMs: number, onCall?: (step: Step, call: ModelCall) => void) {
     this.#step = step;
     this.#parent = parent;
+    this.#onCall = onCall;
     if (parent.aborted) {
       this.#onAbort();
       return;
@@ -33,6 +36,14 @@ export class Race implements CallOptions {
       if (this.#lost) this.#controller.abort(this.#lost);
     }
     return this.#controller.signal;
+  }
+
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  onModelCall(call: ModelCall): void {
+    this.#onCall?.(this.#step, call);
   }
 
   against<T>(pending: Promise<T>): Promise<T> {
@@ -54,6 +65,7 @@ export class Race implements CallOptions {
   restart(limitMs: number): void {
     this.#paused = false;
     if (this.#lost) return;
+    this.#deadline = performance.now() + limitMs;
     if (this.#timer && this.#timerMs === limitMs) {
       this.#timer.refresh();
       return;

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type RaglineError, toRaglineError } from "./errors.ts";
 import { Race } from "./race.ts";
-import type { CallOptions, Degradation, Step, Timings } from "./types.ts";
+import type { CallOptions, Calls, Degradation, ModelCall, Step, Timings } from "./types.ts";
 
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
@@ -17,22 +16,23 @@ export interface RunOptions {
 export interface StreamLimits {
   readonly firstItemMs: number;
   readonly silenceMs: number;
-  /** Further tries, before the first item only. */
-  readonly retries: number;
 }
 
 /**
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
- * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race.
+ * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
+ * is tried again here: that is `wrap/retried.ts`, within the same deadline.
  */
 export class Run {
   readonly startedAt = performance.now();
   readonly timings: Timings = {};
+  readonly calls: Calls = {};
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #onFailure: (error: RaglineError) => void;
+  readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
@@ -45,9 +45,9 @@ export class Run {
     return performance.now() - this.startedAt;
   }
 
-  /** Runs a step that the answer cannot do without: its failure, after `retries` more tries in the time left, is the request's. */
-  must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, retries = 0): Promise<T> {
-    return this.#tries(step, call, retries, this.signal, this.#deadline);
+  /** Runs a step that the answer cannot do without: its failure is the request's. */
+  must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
+    return this.#timed(step, call, this.signal, this.#deadline);
   }
 
   /**
@@ -60,11 +60,12 @@ export class Run {
     fallback: { readonly instead: string; readonly value: T },
   ): Promise<T> {
     try {
-      return await this.#tries(step, call, 0, new AbortController().signal, Number.POSITIVE_INFINITY);
+      return await this.#timed(step, call, new AbortController().signal, Number.POSITIVE_INFINITY);
     } catch (thrown) {
       return this.#degrade(step, thrown, fallback);
     }
   }
+
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and `fallback` is used. */
   async may<T>(
     step: Step,
@@ -90,34 +91,27 @@ export class Run {
   ): AsyncGenerator<T, void, undefined> {
     const startedAt = performance.now();
     const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
-    for (let attempt = 0; ; attempt++) {
-      const race = new Race(step, this.signal, deadline - performance.now());
-      let source: AsyncIterator<T> | undefined;
-      let begun = false;
-      let ended = false;
-      try {
-        source = open(race)[Symbol.asyncIterator]();
-        for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
-          begun = true;
-          race.pause();
-          yield next.value;
-          race.restart(limits.silenceMs);
-        }
-        ended = true;
-        return;
-      } catch (thrown) {
-        const error = toRaglineError(thrown, step);
-        if (begun) throw error;
-        await this.#beforeRetry(error, attempt, limits.retries, deadline);
-      } finally {
-        if (ended) race.end();
-        else {
-          race.cancel();
-          // Not awaited: a source that hangs would hang its reader.
-          source?.return?.().catch(() => undefined);
-        }
-        this.timings[step] = rounded(performance.now() - startedAt);
+    const race = new Race(step, this.signal, deadline - startedAt, this.#onCall);
+    let source: AsyncIterator<T> | undefined;
+    let ended = false;
+    try {
+      source = open(race)[Symbol.asyncIterator]();
+      for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
+        race.pause();
+        yield next.value;
+        race.restart(limits.silenceMs);
       }
+      ended = true;
+    } catch (thrown) {
+      throw toRaglineError(thrown, step);
+    } finally {
+      if (ended) race.end();
+      else {
+        race.cancel();
+        // Not awaited: a source that hangs would hang its reader.
+        source?.return?.().catch(() => undefined);
+      }
+      this.#time(step, startedAt);
     }
   }
 
@@ -136,24 +130,22 @@ export class Run {
     return fallback.value;
   }
 
-  async #tries<T>(
+  async #timed<T>(
     step: Step,
     call: (options: CallOptions) => Promise<T> | T,
-    retries: number,
     signal: AbortSignal,
     runDeadline: number,
   ): Promise<T> {
     const startedAt = performance.now();
     const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
+    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
     try {
-      for (let attempt = 0; ; attempt++) {
-        try {
-          return await this.#attempt(step, call, signal, deadline);
-        } catch (thrown) {
-          await this.#beforeRetry(toRaglineError(thrown, step), attempt, retries, deadline);
-        }
-      }
+      const pending = call(race);
+      return pending instanceof Promise ? await race.against(pending) : pending;
+    } catch (thrown) {
+      throw toRaglineError(thrown, step);
     } finally {
+      race.end();
       this.#time(step, startedAt);
     }
   }
@@ -162,27 +154,14 @@ export class Run {
     this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
   }
 
-  async #attempt<T>(
-    step: Step,
-    call: (options: CallOptions) => Promise<T> | T,
-    signal: AbortSignal,
-    deadline: number,
-  ): Promise<T> {
-    const race = new Race(step, signal, deadline - performance.now());
-    try {
-      const pending = call(race);
-      return pending instanceof Promise ? await race.against(pending) : pending;
-    } finally {
-      race.end();
-    }
-  }
-
-  async #beforeRetry(error: RaglineError, attempt: number, retries: number, deadline: number): Promise<void> {
-    const waitMs = 20 * 2 ** attempt * (0.5 + Math.random());
-    if (!error.retryable || this.signal.aborted || attempt >= retries || performance.now() + waitMs >= deadline) {
-      throw error;
-    }
-    await sleep(waitMs);
+  #count(step: Step, { inputTokens, outputTokens, ms }: ModelCall): void {
+    const before = this.calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
+    this.calls[step] = {
+      calls: before.calls + 1,
+      inputTokens: before.inputTokens + inputTokens,
+      outputTokens: before.outputTokens + outputTokens,
+      ms: rounded(before.ms + ms),
+    };
   }
 }
 

@@ -26,6 +26,24 @@ export interface Scope {
 /** Last argument of every port method. */
 export interface CallOptions {
   readonly signal: AbortSignal;
+  /** When the signal aborts at the latest, by `performance.now()`; absent: unknown. */
+  readonly deadline?: number | undefined;
+  /** Told of every call of a model, also of one that failed. */
+  onModelCall?(call: ModelCall): void;
+  /** Told by a model how many tokens it read, where it knows. */
+  onTokens?(tokens: number): void;
+}
+
+/** One call of a model. Tokens as the model reported them; counted by the prompt's counter where it reported none. */
+export interface ModelCall {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly ms: number;
+}
+
+/** Calls of models together. `ms` is their sum: calls at the same time count each. */
+export interface ModelCalls extends ModelCall {
+  readonly calls: number;
 }
 
 export type MetadataValue = string | number | boolean | readonly (string | number | boolean)[];
@@ -235,6 +253,9 @@ export interface Degradation {
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
 export type Timings = Partial<Record<Step, number>>;
 
+/** Calls of models by step, further tries included; a step that called none is absent. */
+export type Calls = Partial<Record<Step, ModelCalls>>;
+
 /** Where the prompt's tokens went. All figures are tokens by `counter`. */
 export interface TokenLedger {
   readonly counter: string;
@@ -277,6 +298,7 @@ export type AnswerEvent =
       /** As the model reported it; counted by `ledger.counter` where it reported nothing. */
       readonly usage: Usage;
       readonly timings: Timings;
+      readonly calls: Calls;
       /** Milliseconds from the request's start to the first text. */
       readonly firstTextMs: number | null;
       readonly totalMs: number;
@@ -288,6 +310,7 @@ export type AnswerEvent =
       readonly type: "answer-error";
       readonly error: ErrorBody;
       readonly timings: Timings;
+      readonly calls: Calls;
       readonly degraded: readonly Degradation[];
     };
 

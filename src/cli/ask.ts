@@ -97,6 +97,8 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, timin
   if (!timings) return;
   for (const step of STEPS) {
     const ms = end.timings[step];
-    if (ms !== undefined) dim(`${step.padEnd(9)}${ms.toFixed(2).padStart(9)} ms`);
+    const made = end.calls[step];
+    const calls = made ? `  ${made.calls} calls, ${made.inputTokens} + ${made.outputTokens} tokens` : "";
+    if (ms !== undefined) dim(`${step.padEnd(9)}${ms.toFixed(2).padStart(9)} ms${calls}`);
   }
 }

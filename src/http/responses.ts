@@ -6,6 +6,9 @@ import { STEPS } from "../types.ts";
 const step = z.enum(STEPS);
 const metadata = z.record(z.string(), z.unknown());
 const timings = z.partialRecord(step, z.number()).describe("Milliseconds by step.");
+const calls = z
+  .partialRecord(step, z.object({ calls: z.int(), inputTokens: z.int(), outputTokens: z.int(), ms: z.number() }))
+  .describe("Calls of models by step, further tries included; a step that called none is absent.");
 const degraded = z
   .array(z.object({ step, reason: z.string(), instead: z.string() }))
   .describe("Which steps fell back, and on what.");
@@ -60,6 +63,7 @@ const end = z.object({
   finishReason: z.enum(["stop", "length", "content_filter", "no_answer"]),
   usage: z.object({ promptTokens: z.int(), completionTokens: z.int() }),
   timings,
+  calls,
   firstTextMs: z.number().nullable(),
   totalMs: z.number(),
   ledger: z
@@ -92,7 +96,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   sourceList.extend({ type: z.literal("source-list") }),
   z.object({ type: z.literal("text-delta"), text: z.string() }),
   end.extend({ type: z.literal("answer-end") }),
-  errorSchema.extend({ type: z.literal("answer-error"), timings, degraded }),
+  errorSchema.extend({ type: z.literal("answer-error"), timings, calls, degraded }),
 ]);
 
 const hit = z.object({

@@ -41,6 +41,7 @@ export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent
     finishReason: answer.finishReason,
     usage: answer.usage ?? counted(answer, stages),
     timings: run.timings,
+    calls: run.calls,
     firstTextMs: answer.firstTextMs,
     totalMs: run.elapsedMs(),
     ledger: answer.ledger,
@@ -50,7 +51,8 @@ export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent
 }
 
 export function answerError(error: RaglineError, question: Question, run: Run): AnswerEvent {
-  return { type: "answer-error", error: error.body(question.requestId), timings: run.timings, degraded: run.degraded };
+  const { timings, calls, degraded } = run;
+  return { type: "answer-error", error: error.body(question.requestId), timings, calls, degraded };
 }
 
 /** For models that report no usage; a cached answer used no model. */

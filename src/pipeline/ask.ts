@@ -35,7 +35,7 @@ export async function* ask(
   const find = async (query: string) => {
     const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), INSTEAD.embed);
     const searched = (call: CallOptions) => search(stages, question, query, vector, call);
-    return { vector, found: await run.must("search", searched, settings.searchRetries) };
+    return { vector, found: await run.must("search", searched) };
   };
   let error: RaglineError | null = null;
   try {

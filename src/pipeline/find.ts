@@ -26,7 +26,7 @@ export async function find(
   const { query, keep } = asked;
   const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), INSTEAD.embed);
   const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
-  const found = await run.must("search", searched, stages.settings.searchRetries);
+  const found = await run.must("search", searched);
   const inOrder = searchOrder(found, keep);
   if (!stages.reranker || !asked.rerank) return { hits: inOrder.value, found };
   const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), inOrder);

@@ -29,7 +29,7 @@ export class CheckedText {
   take(delta: GenerateDelta): string {
     if (delta.type === "end") return this.#citations.end();
     this.#charactersLeft -= delta.text.length;
-    return this.tooLong ? "" : this.#citations.push(delta.text);
+    return this.tooLong || delta.type === "reasoning" ? "" : this.#citations.push(delta.text);
   }
 }
 

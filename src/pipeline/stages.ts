@@ -40,7 +40,6 @@ export interface Settings {
   readonly cacheServes: boolean;
   readonly top: number;
   readonly keep: number;
-  readonly searchRetries: number;
   readonly fusion: FusionChoice;
   readonly preRotTokens: number;
   readonly expectedOutputTokens: number;

@@ -14,12 +14,14 @@ export interface GenerateRequest {
 
 export type GenerateDelta =
   | { readonly type: "text"; readonly text: string }
+  /** What a model thinks before or between its words: a sign of life, never shown. */
+  | { readonly type: "reasoning"; readonly text: string }
   | { readonly type: "end"; readonly finishReason: FinishReason; readonly usage?: Usage };
 
 /**
  * Streams an answer.
  *
- * 1. Text deltas are non-empty and never split a character; exactly one `end` comes last.
+ * 1. Text deltas are non-empty and never split a character, and hold nothing of the model's reasoning; exactly one `end` comes last.
  * 2. A stream that stops without an upstream's own end rejects with `dependency_failed`: a cut answer never looks finished.
  * 3. Rejects with `dependency_failed` or `dependency_timeout`; `retryable` is false where another try cannot help.
  * 4. When `signal` aborts, or the reader stops, the upstream call is torn down at once.

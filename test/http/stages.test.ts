@@ -6,6 +6,7 @@ import { eventsOf, expectError, postJson, textOf } from "../support/http.ts";
 import { addPages, openRagline, serveRagline } from "../support/ragline.ts";
 import { DIMENSIONS, embeddings } from "../support/stub-embeddings.ts";
 import { chunk, refusing, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
+import { tei } from "../support/stub-rerank.ts";
 import { type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
 
 const question = "연차 휴가는 며칠인가요?";
@@ -14,10 +15,12 @@ let reranker: StubServer;
 let model: StubServer;
 beforeAll(async () => {
   embedder = await stubServer(embeddings);
-  reranker = await stubServer(({ body }, response) =>
-    sendJson(
-      response,
-      (body.texts as string[]).map((_, index) => ({ index, score: index })),
+  reranker = await stubServer(
+    tei(({ body }, response) =>
+      sendJson(
+        response,
+        (body.texts as string[]).map((_, index) => ({ index, score: index })),
+      ),
     ),
   );
   model = await stubModel();
@@ -42,12 +45,20 @@ describe("stages behind sockets", () => {
     await addPages(served.ragline);
   });
   afterAll(() => served.close());
-  const ask = async () => eventsOf(await postJson(`${served.url}/v1/ask`, { question }));
+  // A question that was asked has its vector in memory.
+  const ask = async (asked = question) => eventsOf(await postJson(`${served.url}/v1/ask`, { question: asked }));
 
   test("all well: the reranker's order, the model's words, nothing degraded", async () => {
     const events = await ask();
     expect(events.at(-1)).toMatchObject({ type: "answer-end", degraded: [], usage: { promptTokens: 11 } });
     expect(textOf(events)).toBe("네, 15일입니다 [1].");
+    expect(events.at(-1)).toMatchObject({
+      calls: {
+        embed: { calls: 1, inputTokens: 8, outputTokens: 0, ms: expect.any(Number) },
+        rerank: { calls: 1, inputTokens: expect.any(Number), outputTokens: 0, ms: expect.any(Number) },
+        generate: { calls: 1, inputTokens: 11, outputTokens: 7, ms: expect.any(Number) },
+      },
+    });
     const [, list] = events;
     expect(list?.type === "source-list" && list.sources.map(({ score }) => score)).toEqual([2, 1, 0]);
   });
@@ -56,7 +67,7 @@ describe("stages behind sockets", () => {
     embedder.answer(() => undefined);
     reranker.answer(refusing(500));
     const startedAt = performance.now();
-    const events = await ask();
+    const events = await ask("병가는 며칠인가요?");
     expect(performance.now() - startedAt).toBeLessThan(700);
     expect(events.at(-1)).toMatchObject({
       type: "answer-end",

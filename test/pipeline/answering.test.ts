@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ask } from "../../src/pipeline/ask.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { type AnswerEvent, STEPS } from "../../src/types.ts";
+import { retriedModel } from "../../src/wrap/retried.ts";
 import { sleep } from "../support/calls.ts";
 import {
   askAll,
@@ -29,7 +30,7 @@ describe("generate", () => {
       yield { type: "text", text: "네" };
       yield { type: "end", finishReason: "stop" };
     });
-    const { last, text } = await askAll(fakeStages({ model }));
+    const { last, text } = await askAll(fakeStages({ model: retriedModel(model, { retries: 1 }) }));
     expect([tries, text]).toEqual([2, "네"]);
     expect(endOf(last).finishReason).toBe("stop");
   });

@@ -51,26 +51,29 @@ describe("must", () => {
     expect(short.elapsedMs()).toBeLessThan(150);
   });
 
-  test("retries what may pass, not what may not, and never beyond the limit", async () => {
-    for (const [error, retries, expected] of [
-      [new RaglineError("dependency_failed", "x"), 1, 2],
-      [new RaglineError("dependency_failed", "x"), 0, 1],
-      [new RaglineError("dependency_failed", "x", { retryable: false }), 3, 1],
-      [new RaglineError("request_invalid", "x"), 3, 1],
-      [new TypeError("x"), 3, 1],
-    ] as const) {
-      const call = vi.fn(() => Promise.reject(error));
-      await rejection(open({ limitsMs: {} }).must("search", call, retries));
-      expect(call).toHaveBeenCalledTimes(expected);
+  test("tries nothing twice: that is the wrappers' alone", async () => {
+    const call = vi.fn(retryable);
+    await rejection(open().must("search", call));
+    expect(call).toHaveBeenCalledTimes(1);
+    const failing = vi.fn(async function* (): AsyncGenerator<number> {
+      yield* [];
+      throw new RaglineError("dependency_failed", "broken");
+    });
+    await rejection(collect(open().stream("generate", failing, { firstItemMs: 80, silenceMs: 40 })));
+    expect(failing).toHaveBeenCalledTimes(1);
+  });
+
+  test("says until when, and counts the calls of models by step", async () => {
+    const run = open();
+    const startedAt = performance.now();
+    await run.must("search", (call) => {
+      expect((call.deadline ?? 0) - startedAt).toBeGreaterThan(40);
+      expect((call.deadline ?? 0) - startedAt).toBeLessThan(60);
+    });
+    for (const inputTokens of [3, 4]) {
+      await run.must("embed", (call) => call.onModelCall?.({ inputTokens, outputTokens: 1, ms: 1.5 }));
     }
-    let tries = 0;
-    const slow = async () => {
-      tries++;
-      await sleep(45);
-      throw new RaglineError("dependency_failed", "x");
-    };
-    await rejection(open().must("search", slow, 5));
-    expect(tries).toBeLessThanOrEqual(2);
+    expect(run.calls).toEqual({ embed: { calls: 2, inputTokens: 7, outputTokens: 2, ms: 3 } });
   });
 
   test("what throws at once is caught, named and hidden", async () => {
@@ -128,7 +131,7 @@ describe("may", () => {
 });
 
 describe("stream", () => {
-  const limits = { firstItemMs: 80, silenceMs: 40, retries: 1 };
+  const limits = { firstItemMs: 80, silenceMs: 40 };
   async function* slowly(...gapsMs: readonly number[]) {
     for (const [i, gap] of gapsMs.entries()) {
       await sleep(gap);
@@ -181,7 +184,7 @@ test("no timer and no listener is left, whatever happened", async () => {
   const before = timers();
   const { signal } = new AbortController();
   const run = open({ signal });
-  const limits = { firstItemMs: 30, silenceMs: 30_000, retries: 0 };
+  const limits = { firstItemMs: 30, silenceMs: 30_000 };
   async function* three() {
     yield* [1, 2, 3];
   }

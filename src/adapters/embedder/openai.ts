@@ -1,7 +1,12 @@
 import { z } from "zod";
-import { RaglineError } from "../../errors.ts";
 import type { Embedder } from "../../ports/embedder.ts";
+import type { TokenCounter } from "../../ports/token-counter.ts";
+import type { CallOptions } from "../../types.ts";
+import { inBatches } from "../http/batches.ts";
+import { cutTo } from "../http/cut.ts";
+import { OptionalFields } from "../http/optional-fields.ts";
 import { postJson } from "../http/post.ts";
+import { exceptBlank, unitVector, unusable } from "../http/vectors.ts";
 
 export interface OpenAiEmbedderOptions {
   /** Up to and with `/v1`. */
@@ -11,52 +16,55 @@ export interface OpenAiEmbedderOptions {
   readonly apiKey?: string | undefined;
   readonly queryPrefix: string;
   readonly passagePrefix: string;
+  /** Longer texts are cut; counted by `counter`. */
+  readonly inputTokensMax: number;
+  /** Texts a call. */
+  readonly batchTextsMax: number;
+  readonly counter: TokenCounter;
 }
 
 const responseSchema = z.object({
   // The values are checked as they are copied: there are hundreds a question.
-  data: z.array(z.object({ index: z.int().min(0), embedding: z.custom<number[]>(Array.isArray, "must be a list") })),
+  data: z.array(z.object({ index: z.int().min(0), embedding: z.unknown() })),
+  usage: z
+    .object({ prompt_tokens: z.int().min(0) })
+    .nullish()
+    .catch(null),
 });
 
-/** Any endpoint that speaks OpenAI's embeddings: OpenAI, vLLM, Ollama, text-embeddings-inference, … */
+/**
+ * Any endpoint that speaks OpenAI's embeddings: OpenAI, vLLM, Ollama, llama.cpp, … Asks for base64, a third of the bytes, and
+ * reads either.
+ */
 export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const { model, dimensions } = options;
   const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/embeddings`, apiKey: options.apiKey };
+  const encoding = new OptionalFields({ encoding_format: "base64" });
+
+  async function send(input: readonly string[], call: CallOptions): Promise<Float32Array[]> {
+    const { value } = await encoding.send((fields) => postJson(endpoint, { model, input, ...fields }, call.signal));
+    const answer = responseSchema.safeParse(value);
+    if (!answer.success) throw unusable(`not an embeddings response: ${answer.error.message}`);
+    const { data, usage } = answer.data;
+    const vectors: Float32Array[] = [];
+    for (const { index, embedding } of data) vectors[index] = unitVector(embedding, dimensions);
+    if (Object.keys(vectors).length !== input.length || vectors.length !== input.length) {
+      throw unusable(`${data.length} vectors for ${input.length} texts`);
+    }
+    if (usage) call.onTokens?.(usage.prompt_tokens);
+    return vectors;
+  }
+
   return {
     model: `${model}/${dimensions}`,
     dimensions,
     remote: true,
-    async embed(texts, kind, { signal }) {
-      if (texts.length === 0) return [];
+    async embed(texts, kind, call) {
       const prefix = kind === "query" ? options.queryPrefix : options.passagePrefix;
-      const input = texts.map((text) => prefix + text);
-      const answer = responseSchema.safeParse(await postJson(endpoint, { model, input }, signal));
-      if (!answer.success) throw unusable(`not an embeddings response: ${answer.error.message}`);
-      const vectors: Float32Array[] = [];
-      for (const { index, embedding } of answer.data.data) {
-        if (embedding.length !== dimensions) {
-          throw unusable(`${embedding.length} values in a vector, but embed.dimensions says ${dimensions}`);
-        }
-        vectors[index] = unit(Float32Array.from(embedding));
-      }
-      if (Object.keys(vectors).length !== texts.length || vectors.length !== texts.length) {
-        throw unusable(`${answer.data.data.length} vectors for ${texts.length} texts`);
-      }
-      return vectors;
+      return exceptBlank(texts, dimensions, (said) => {
+        const inputs = said.map((text) => cutTo(prefix + text, options.inputTokensMax, options.counter));
+        return inBatches(inputs, options.batchTextsMax, (batch) => send(batch, call));
+      });
     },
   };
-}
-
-function unit(vector: Float32Array): Float32Array {
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  const norm = Math.sqrt(sum);
-  return norm > 0 ? vector.map((value) => value / norm) : vector;
-}
-
-function unusable(reason: string): RaglineError {
-  return new RaglineError("dependency_failed", "The embedding endpoint's answer cannot be used.", {
-    retryable: false,
-    cause: new Error(reason),
-  });
 }

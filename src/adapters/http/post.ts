@@ -1,6 +1,7 @@
 import { getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
-import { ResponseBody } from "./response-body.ts";
+import { type Headers, ResponseBody } from "./response-body.ts";
+import { retryAfterMs } from "./retry-after.ts";
 
 export interface Endpoint {
   readonly url: string;
@@ -8,24 +9,65 @@ export interface Endpoint {
 }
 
 /** Of an upstream's error text, what goes into the log. */
-const REASON_CHARACTERS_MAX = 2000;
+export const REASON_CHARACTERS_MAX = 2000;
 const RESPONSE_CHARACTERS_MAX = 64 * 1024 * 1024;
+
+/** What an upstream said when it refused; the cause of its `RaglineError`, for the log and for adapters alone. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(url: string, status: number, reason: string) {
+    super(`${url}: ${status} ${reason}`);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/** The refusal behind a failure; null where it is another kind of failure. */
+export function refusalOf(thrown: unknown): Refusal | null {
+  return thrown instanceof RaglineError && thrown.cause instanceof Refusal ? thrown.cause : null;
+}
 
 /**
  * Posts JSON and gives the response's body once its status is known to be good.
  * @throws RaglineError `dependency_failed`; `retryable` unless the upstream refused the request itself (4xx but 408, 425, 429).
  */
-export async function post(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<ResponseBody> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (endpoint.apiKey) headers.authorization = `Bearer ${endpoint.apiKey}`;
+export function post(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<ResponseBody> {
+  return send("POST", endpoint, JSON.stringify(body), signal);
+}
+
+/** Posts JSON and reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
+export async function postJson(
+  endpoint: Endpoint,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<{ readonly value: unknown; readonly headers: Headers }> {
+  const response = await post(endpoint, body, signal);
+  return { value: await readJson(response, signal), headers: response.headers };
+}
+
+/** Reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
+export async function getJson(endpoint: Endpoint, signal: AbortSignal): Promise<unknown> {
+  return readJson(await send("GET", endpoint, null, signal), signal);
+}
+
+async function send(
+  method: "GET" | "POST",
+  { url, apiKey }: Endpoint,
+  body: string | null,
+  signal: AbortSignal,
+): Promise<ResponseBody> {
+  const headers: Record<string, string> = body === null ? {} : { "content-type": "application/json" };
+  if (apiKey) headers.authorization = `Bearer ${apiKey}`;
   const response = new ResponseBody(signal);
   let status: number;
   try {
-    const { origin, pathname, search } = new URL(endpoint.url);
+    const { origin, pathname, search } = new URL(url);
     // Deadlines are the caller's, through `signal`.
     const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-    const call = { origin, path: pathname + search, method: "POST" as const, headers, body: JSON.stringify(body) };
-    getGlobalDispatcher().dispatch({ ...call, ...timeouts }, response);
+    getGlobalDispatcher().dispatch({ origin, path: pathname + search, method, headers, body, ...timeouts }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);
@@ -35,13 +77,12 @@ export async function post(endpoint: Endpoint, body: unknown, signal: AbortSigna
   const retryable = status >= 500 || [408, 425, 429].includes(status);
   throw new RaglineError("dependency_failed", `The upstream refused the call with status ${status}.`, {
     retryable,
-    cause: new Error(`${endpoint.url}: ${status} ${reason}`),
+    retryAfterMs: retryable ? retryAfterMs(response.headers) : undefined,
+    cause: new Refusal(url, status, reason),
   });
 }
 
-/** Posts JSON and reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
-export async function postJson(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<unknown> {
-  const response = await post(endpoint, body, signal);
+async function readJson(response: ResponseBody, signal: AbortSignal): Promise<unknown> {
   try {
     const text = await readText(response, RESPONSE_CHARACTERS_MAX + 1);
     if (text.length > RESPONSE_CHARACTERS_MAX) throw new Error(`more than ${RESPONSE_CHARACTERS_MAX} characters`);
@@ -52,11 +93,11 @@ export async function postJson(endpoint: Endpoint, body: unknown, signal: AbortS
 }
 
 /** As much of a body as is wanted; the rest is not waited for. */
-async function readText(body: AsyncIterable<unknown>, charactersMax: number): Promise<string> {
+export async function readText(body: AsyncIterable<Uint8Array>, charactersMax: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of body) {
-    text += decoder.decode(bytes as Uint8Array, { stream: true });
+    text += decoder.decode(bytes, { stream: true });
     if (text.length >= charactersMax) break;
   }
   return text.slice(0, charactersMax);

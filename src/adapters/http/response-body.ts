@@ -2,6 +2,10 @@ import type { Dispatcher } from "undici";
 
 /** Bytes that may wait for their reader before the sender is told to stop. */
 const WAITING_BYTES_MAX = 128 * 1024;
+/** How long a response that has said all may take to end, so that its connection can be used again. */
+const ENDING_MS = 1000;
+
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
  * The handler of one call, and its response's body: bytes as they arrive, those that wait together. Leaving the loop, or
@@ -13,10 +17,13 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   readonly #signal: AbortSignal;
   readonly #onAbort = () => this.#fail(this.#signal.reason);
   readonly #begun: PromiseWithResolvers<number>;
+  /** Of the response, names in lower case; empty until `status` resolves. */
+  headers: Headers = {};
   #controller: Dispatcher.DispatchController | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #ended = false;
+  #unread = false;
   #failure: Error | undefined;
   #reader: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
 
@@ -34,8 +41,10 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     if (this.#failure) controller.abort(this.#failure);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
-    if (status >= 200) this.#begun.resolve(status);
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (status < 200) return;
+    this.headers = headers;
+    this.#begun.resolve(status);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
@@ -43,6 +52,7 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
       this.#hand({ done: false, value: bytes });
       return;
     }
+    if (this.#unread) return;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > WAITING_BYTES_MAX) controller.pause();
@@ -84,6 +94,15 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   /** Nothing more is wanted: what has not arrived is not waited for. */
   destroy(): void {
     if (!this.#ended) this.#fail(new Error("nobody reads the response any more"));
+  }
+
+  /** All has been said: the end is not waited for here, but the connection is kept where it comes soon. */
+  leave(): void {
+    if (this.#ended) return;
+    this.#unread = true;
+    this.#waiting = [];
+    this.#controller?.resume();
+    setTimeout(() => this.destroy(), ENDING_MS).unref();
   }
 
   #hand(result: IteratorResult<Uint8Array, undefined>): void {

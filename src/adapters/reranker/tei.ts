@@ -1,28 +1,35 @@
 import { z } from "zod";
-import { RaglineError } from "../../errors.ts";
-import type { Reranker } from "../../ports/reranker.ts";
-import { postJson } from "../http/post.ts";
+import type { Reranker, RerankScore } from "../../ports/reranker.ts";
+import { inBatches } from "../http/batches.ts";
+import { allScores, unfit } from "../http/scores.ts";
+import { createTei } from "../http/tei.ts";
 
 const responseSchema = z.array(z.object({ index: z.int().min(0), score: z.number() }));
 
-/** A `/rerank` endpoint as text-embeddings-inference serves it. */
+/** A `/rerank` endpoint as text-embeddings-inference serves it. Texts are scored one by one there, so that batches compare. */
 export function createTeiReranker(options: {
   readonly baseUrl: string;
   readonly apiKey?: string | undefined;
 }): Reranker {
-  const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/rerank`, apiKey: options.apiKey };
+  const tei = createTei(options);
   return {
     model: `tei at ${new URL(options.baseUrl).host}`,
-    async rerank(query, texts, { signal }) {
+    async rerank(query, texts, call) {
       if (texts.length === 0) return [];
-      const answer = responseSchema.safeParse(await postJson(endpoint, { query, texts, truncate: true }, signal));
-      const indices = new Set(answer.data?.map(({ index }) => index).filter((index) => index < texts.length));
-      if (!answer.success || indices.size !== texts.length || answer.data.length !== texts.length) {
-        throw new RaglineError("dependency_failed", "The reranking endpoint's answer cannot be used.", {
-          cause: answer.error ?? new Error(`${indices.size} scores for ${texts.length} texts`),
-        });
-      }
-      return answer.data.toSorted((a, b) => b.score - a.score || a.index - b.index);
+      const { batchTextsMax } = await tei.info(call);
+      const scores = await inBatches(texts, batchTextsMax, async (batch): Promise<number[]> => {
+        const answer = responseSchema.safeParse(
+          await tei.post("/rerank", { query, texts: batch, truncate: true }, call),
+        );
+        if (!answer.success) throw unfit(answer.error);
+        return allScores(answer.data, batch.length)
+          .toSorted((a, b) => a.index - b.index)
+          .map(({ score }) => score);
+      });
+      return allScores(
+        scores.map((score, index): RerankScore => ({ index, score })),
+        texts.length,
+      );
     },
   };
 }

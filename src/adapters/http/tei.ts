@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { RaglineError } from "../../errors.ts";
+import type { CallOptions } from "../../types.ts";
+import { type Endpoint, getJson, postJson, refusalOf } from "./post.ts";
+
+/** What text-embeddings-inference serves, from `/info`. */
+export interface TeiInfo {
+  readonly modelId: string | null;
+  /** Texts a call. */
+  readonly batchTextsMax: number;
+}
+
+/** The server's own default, where it does not say. */
+const UNKNOWN: TeiInfo = { modelId: null, batchTextsMax: 32 };
+
+const infoSchema = z.object({
+  model_id: z.string().nullable().catch(null),
+  max_client_batch_size: z.int().min(1).catch(UNKNOWN.batchTextsMax),
+});
+
+export interface Tei {
+  /** Asked once; again where the server could not be reached. @throws RaglineError `dependency_failed` */
+  info(call: CallOptions): Promise<TeiInfo>;
+  /** Posts JSON, reads JSON, and passes on how many tokens the server says it read. @throws RaglineError `dependency_failed` */
+  post(path: string, body: unknown, call: CallOptions): Promise<unknown>;
+}
+
+/** A text-embeddings-inference server. `model`: what it must serve, where that can be told. */
+export function createTei(options: {
+  readonly baseUrl: string;
+  readonly apiKey?: string | undefined;
+  readonly model?: string;
+}): Tei {
+  const at = (path: string): Endpoint => ({ url: options.baseUrl.replace(/\/+$/, "") + path, apiKey: options.apiKey });
+  let known: TeiInfo | null = null;
+
+  async function ask({ signal }: CallOptions): Promise<TeiInfo> {
+    try {
+      const { model_id: modelId, max_client_batch_size: batchTextsMax } = infoSchema.parse(
+        await getJson(at("/info"), signal),
+      );
+      return { modelId, batchTextsMax };
+    } catch (thrown) {
+      // Gateways often pass on nothing but the call itself.
+      const status = refusalOf(thrown)?.status ?? 0;
+      if ([401, 403, 404, 405, 501].includes(status) || thrown instanceof z.ZodError) return UNKNOWN;
+      throw thrown;
+    }
+  }
+
+  return {
+    async info(call) {
+      if (known) return known;
+      const info = await ask(call);
+      if (options.model && isAnother(info.modelId, options.model)) {
+        const message = `The endpoint serves ${info.modelId}, but embed.model says ${options.model}.`;
+        throw new RaglineError("dependency_failed", message, { retryable: false });
+      }
+      known = info;
+      return info;
+    },
+    async post(path, body, call) {
+      const { value, headers } = await postJson(at(path), body, call.signal);
+      const tokens = Number(headers["x-compute-tokens"]);
+      if (Number.isSafeInteger(tokens) && tokens > 0) call.onTokens?.(tokens);
+      return value;
+    },
+  };
+}
+
+/** A folder's name says nothing, and owners are often left out. */
+function isAnother(served: string | null, wanted: string): boolean {
+  if (!served || served.startsWith("/")) return false;
+  const name = (id: string) => id.toLowerCase().split("/").at(-1);
+  return name(served) !== name(wanted);
+}

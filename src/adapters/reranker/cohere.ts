@@ -1,0 +1,55 @@
+import { z } from "zod";
+import type { Reranker } from "../../ports/reranker.ts";
+import type { TokenCounter } from "../../ports/token-counter.ts";
+import { cutTo } from "../http/cut.ts";
+import { OptionalFields } from "../http/optional-fields.ts";
+import { postJson } from "../http/post.ts";
+import { allScores, unfit } from "../http/scores.ts";
+
+export interface CohereRerankerOptions {
+  /** Up to and with `/v1` or `/v2`. */
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly apiKey?: string | undefined;
+  /** Longer texts are cut; counted by `counter`. */
+  readonly inputTokensMax: number;
+  readonly counter: TokenCounter;
+}
+
+const tokens = z.number().int().min(0);
+const responseSchema = z.object({
+  results: z.array(z.object({ index: z.int().min(0), relevance_score: z.number() })),
+  /** Jina, vLLM. */
+  usage: z.object({ total_tokens: tokens }).nullish().catch(null),
+  /** Cohere. */
+  meta: z
+    .object({ tokens: z.object({ input_tokens: tokens }) })
+    .nullish()
+    .catch(null),
+});
+
+/** Cohere's `/rerank`, as Jina, vLLM, LiteLLM, llama.cpp, … speak it too. */
+export function createCohereReranker(options: CohereRerankerOptions): Reranker {
+  const { model, counter, inputTokensMax } = options;
+  const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/rerank`, apiKey: options.apiKey };
+  // Jina sends the texts back unless told not to; others do not know the field.
+  const echo = new OptionalFields({ return_documents: false });
+  return {
+    model,
+    async rerank(query, texts, call) {
+      if (texts.length === 0) return [];
+      const documents = texts.map((text) => cutTo(text, inputTokensMax, counter));
+      const body = { model, query, documents, top_n: documents.length };
+      const { value } = await echo.send((fields) => postJson(endpoint, { ...body, ...fields }, call.signal));
+      const answer = responseSchema.safeParse(value);
+      if (!answer.success) throw unfit(answer.error);
+      const { results, usage, meta } = answer.data;
+      const read = usage?.total_tokens ?? meta?.tokens.input_tokens;
+      if (read) call.onTokens?.(read);
+      return allScores(
+        results.map(({ index, relevance_score: score }) => ({ index, score })),
+        texts.length,
+      );
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { isAiSdkModel } from "./ai-sdk-models.ts";
+
+/** What several blocks of the configuration share. */
+export const milliseconds = (fallback: number, what: string) =>
+  z.int().min(1).max(3_600_000).default(fallback).describe(what);
+export const count = (fallback: number, max: number, what: string) =>
+  z.int().min(1).max(max).default(fallback).describe(what);
+export const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
+export const httpUrl = z.url({ protocol: /^https?$/ });
+
+export const apiKey = z
+  .string()
+  .optional()
+  .describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
+
+export const retries = z
+  .int()
+  .min(0)
+  .max(5)
+  .default(1)
+  .describe(
+    "Further tries after a failure that may pass, within the limit; over all requests a tenth of them at most.",
+  );
+/** What every dependency outside the process needs. */
+export const patience = (concurrency: number, queue: number) => ({
+  retries,
+  concurrencyMax: count(concurrency, 100_000, "Calls at once; further ones wait."),
+  queueMax: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(queue)
+    .describe("Calls that may wait; a further one is refused at once as `overloaded`."),
+});
+const AI_SDK = "must be a model object of the AI SDK (specification v2 to v4), in library use";
+export const aiSdkModel = <T>(method: Parameters<typeof isAiSdkModel>[1]) =>
+  z.custom<T>((value) => isAiSdkModel(value, method), AI_SDK).describe("The model object.");
+
+export const embedLimit = milliseconds(2000, "Limit for a question; after it only text is searched.");
+export const prefixes = {
+  queryPrefix: z.string().default("").describe("Put before questions, e.g. `query: `."),
+  passagePrefix: z.string().default("").describe("Put before passages, e.g. `passage: `."),
+};
+export const dimensions = z.int().min(1).max(4096).describe("Length of the model's vectors.");
+export const inputTokensMax = count(8192, 1_000_000, "Longer texts are cut; tokens by `prompt.counter`.");
+export const batchTextsMax = count(128, 2048, "Texts a call.");
+export const vectorCache = {
+  cacheMb: z
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(64)
+    .describe("Memory for vectors of texts that may come again, questions and passages half each; 0: none."),
+};
+
+export const contextTokensMax = z
+  .int()
+  .min(256)
+  .default(8192)
+  .describe("The model's window, prompt and answer together.");
+export const temperature = z
+  .number()
+  .min(0)
+  .max(2)
+  .nullable()
+  .default(0)
+  .describe("0: the likeliest words. `null`: not sent, for models that refuse it.");
+
+export const silence = {
+  firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
+  silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
+  retries: retries.describe("Further tries, before the first token only; over all requests a tenth of them at most."),
+};
+const { concurrencyMax, queueMax } = patience(512, 1024);
+/** Its tries are described with its limits. */
+export const generatePatience = { concurrencyMax, queueMax };
+export const reranking = {
+  keep: count(5, 100, "Passages that go into the prompt."),
+  timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+};

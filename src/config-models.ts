@@ -1,0 +1,170 @@
+import { z } from "zod";
+import type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkRerankingModel } from "./ai-sdk-models.ts";
+import {
+  aiSdkModel,
+  apiKey,
+  batchTextsMax,
+  contextTokensMax,
+  count,
+  dimensions,
+  embedLimit,
+  generatePatience,
+  httpUrl,
+  inputTokensMax,
+  milliseconds,
+  patience,
+  prefixes,
+  reranking,
+  silence,
+  temperature,
+  vectorCache,
+} from "./config-fields.ts";
+
+/** The blocks of the steps that models do. */
+export const embed = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
+    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
+  }),
+  z.strictObject({
+    use: z.literal("hashing").describe("`hashing`: hashed character n-grams; for tests and other languages."),
+    dimensions: z.int().min(64).max(4096).multipleOf(8).default(384).describe("Length of a vector."),
+    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
+  }),
+  z.strictObject({
+    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
+    baseUrl: httpUrl.describe("Up to and with `/v1`."),
+    model: z.string().min(1).describe("The model's name at the endpoint."),
+    dimensions,
+    apiKey,
+    ...prefixes,
+    inputTokensMax,
+    batchTextsMax,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
+  }),
+  z.strictObject({
+    use: z.literal("tei").describe("`tei`: the `/embed` endpoint of text-embeddings-inference."),
+    baseUrl: httpUrl.describe("The server, without `/embed`."),
+    model: z.string().min(1).describe("The model that the server must serve, e.g. `BAAI/bge-m3`."),
+    dimensions,
+    apiKey,
+    ...prefixes,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: an embedding model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkEmbeddingModel>("doEmbed"),
+    dimensions,
+    ...prefixes,
+    inputTokensMax,
+    batchTextsMax,
+    timeoutMs: embedLimit,
+    ...patience(32, 1024),
+    ...vectorCache,
+  }),
+]);
+
+export const rerank = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("lexical").describe("`lexical`: word overlap and proximity; no model."),
+    ...reranking,
+  }),
+  z.strictObject({
+    use: z.literal("tei").describe("`tei`: a `/rerank` endpoint of text-embeddings-inference."),
+    baseUrl: httpUrl.describe("The server, without `/rerank`."),
+    apiKey,
+    ...reranking,
+    ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z.literal("cohere").describe("`cohere`: a `/rerank` endpoint as Cohere, Jina, vLLM and LiteLLM serve it."),
+    baseUrl: httpUrl.describe("Up to and with `/v1` or `/v2`."),
+    model: z.string().min(1).describe("The model's name at the endpoint."),
+    apiKey,
+    inputTokensMax: count(4096, 1_000_000, "Longer passages are cut; tokens by `prompt.counter`."),
+    ...reranking,
+    ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: a reranking model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkRerankingModel>("doRerank"),
+    ...reranking,
+    ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z.literal("none").describe("`none`: the order of search is kept."),
+    keep: reranking.keep,
+  }),
+]);
+
+export const generate = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),
+    sentences: count(4, 20, "Sentences quoted at most."),
+    ...silence,
+  }),
+  z.strictObject({
+    use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/chat/completions` endpoint."),
+    baseUrl: httpUrl.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
+    model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
+    apiKey,
+    contextTokensMax,
+    temperature,
+    ...silence,
+    ...generatePatience,
+  }),
+  z.strictObject({
+    use: z.literal("ai-sdk").describe("`ai-sdk`: a language model of any AI SDK provider; in library use."),
+    model: aiSdkModel<AiSdkLanguageModel>("doStream"),
+    contextTokensMax,
+    temperature,
+    ...silence,
+    ...generatePatience,
+  }),
+  z.strictObject({
+    use: z
+      .literal("llama")
+      .describe(
+        "`llama`: a GGUF file, in a process beside this one, on the CPU. Needs `npm install node-llama-cpp@3`; nothing is downloaded at run time.",
+      ),
+    model: z
+      .string()
+      .min(1)
+      .describe("Path of the GGUF file, a chat model. Its own chat template and tokenizer are used."),
+    contextTokensMax: z
+      .int()
+      .min(256)
+      .max(1_000_000)
+      .default(4096)
+      .describe("The window of one answer, prompt and answer together; memory is taken for `sequences` times as many."),
+    sequences: count(2, 64, "Answers generated at once; they share the threads."),
+    waitingMax: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(16)
+      .describe("Questions that may wait for a sequence; a further one is refused as `overloaded`."),
+    threads: z
+      .int()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe("CPU threads. Absent: half of the cores, which leaves the others to search and serving."),
+    temperature: z.number().min(0).max(2).default(0).describe("0: the likeliest words."),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1)
+      .optional()
+      .describe("Makes answers at a temperature above 0 repeatable. Absent: another one each time."),
+    ...silence,
+    firstTokenTimeoutMs: milliseconds(
+      120_000,
+      "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
+    ),
+  }),
+]);

@@ -1,0 +1,92 @@
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import type { CallOptions } from "../types.ts";
+import { WatchedStream } from "./watched-stream.ts";
+import { withMethods } from "./with-methods.ts";
+
+/** One call of a model, told to its caller however it ends. */
+class Metered implements CallOptions {
+  readonly signal: AbortSignal;
+  readonly deadline: number | undefined;
+  readonly #call: CallOptions;
+  readonly #startedAt = performance.now();
+  #tokens = 0;
+
+  constructor(call: CallOptions) {
+    this.#call = call;
+    this.signal = call.signal;
+    this.deadline = call.deadline;
+  }
+
+  onTokens(tokens: number): void {
+    this.#tokens += tokens;
+  }
+
+  /** `counted`: the tokens it read, where the model did not say. */
+  end(counted: () => number, outputTokens = 0): void {
+    const inputTokens = this.#tokens || counted();
+    this.#call.onModelCall?.({ inputTokens, outputTokens, ms: performance.now() - this.#startedAt });
+  }
+}
+
+const none = () => 0;
+
+export function meteredEmbedder(embedder: Embedder, counter: TokenCounter): Embedder {
+  return withMethods(embedder, {
+    async embed(texts, kind, call) {
+      if (!call.onModelCall) return embedder.embed(texts, kind, call);
+      const metered = new Metered(call);
+      let counted = none;
+      try {
+        const vectors = await embedder.embed(texts, kind, metered);
+        counted = () => sum(texts, counter);
+        return vectors;
+      } finally {
+        metered.end(counted);
+      }
+    },
+  });
+}
+
+export function meteredReranker(reranker: Reranker, counter: TokenCounter): Reranker {
+  return withMethods(reranker, {
+    async rerank(query, texts, call) {
+      if (!call.onModelCall) return reranker.rerank(query, texts, call);
+      const metered = new Metered(call);
+      let counted = none;
+      try {
+        const scores = await reranker.rerank(query, texts, metered);
+        // A cross-encoder reads the query with every text.
+        counted = () => sum(texts, counter) + texts.length * counter.count(query);
+        return scores;
+      } finally {
+        metered.end(counted);
+      }
+    },
+  });
+}
+
+/** What a stream read and wrote is known at its end alone, if then: one that is left or breaks off counts with no tokens. */
+export function meteredModel(model: LanguageModel): LanguageModel {
+  return withMethods(model, {
+    stream(request, call) {
+      return new WatchedStream(() => {
+        const metered = new Metered(call);
+        let usage = { promptTokens: 0, completionTokens: 0 };
+        return {
+          source: model.stream(request, metered),
+          onItem(delta) {
+            if (delta.type === "end" && delta.usage) usage = delta.usage;
+          },
+          onEnd: () => metered.end(() => usage.promptTokens, usage.completionTokens),
+        };
+      });
+    },
+  });
+}
+
+function sum(texts: readonly string[], counter: TokenCounter): number {
+  return texts.reduce((tokens, text) => tokens + counter.count(text), 0);
+}

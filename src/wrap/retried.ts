@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RaglineError, toRaglineError } from "../errors.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { CallOptions } from "../types.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import { withMethods } from "./with-methods.ts";
+
+export interface RetryOptions {
+  /** Further tries a request. */
+  readonly retries: number;
+  /** One a dependency; default: a new one. */
+  readonly budget?: RetryBudget;
+}
+
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5000;
+
+/**
+ * The only place where a call is tried again: what failed and may pass, within the deadline, after a wait of full jitter
+ * (AWS, "Exponential Backoff And Jitter") or what the upstream asked for, while the budget lasts.
+ */
+class Retries {
+  readonly #retries: number;
+  readonly #budget: RetryBudget;
+
+  constructor({ retries, budget = new RetryBudget() }: RetryOptions) {
+    this.#retries = retries;
+    this.#budget = budget;
+  }
+
+  async run<T>(call: CallOptions, attempt: () => Promise<T>): Promise<T> {
+    this.#budget.request();
+    for (let tries = 0; ; tries++) {
+      try {
+        return await attempt();
+      } catch (thrown) {
+        await this.#before(thrown, tries, call);
+      }
+    }
+  }
+
+  stream<T>(call: CallOptions, open: () => AsyncIterable<T>): AsyncIterableIterator<T> {
+    let source: AsyncIterator<T> | undefined;
+    let hasBegun = false;
+    const first = () =>
+      this.run(call, () => {
+        source = open()[Symbol.asyncIterator]();
+        return source.next();
+      });
+    return {
+      // Once the first item is there nothing stands between: this runs once a token.
+      next: () => {
+        if (hasBegun && source) return source.next();
+        hasBegun = true;
+        return first();
+      },
+      return: async (value) => (await source?.return?.(value)) ?? { done: true, value },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Resolves when it is time for another try. @throws RaglineError the failure, where there is none. */
+  async #before(
+    thrown: unknown,
+    tries: number,
+    { signal, deadline = Number.POSITIVE_INFINITY }: CallOptions,
+  ): Promise<void> {
+    const error = toRaglineError(thrown);
+    const waitMs = waitBefore(error, tries);
+    const isInTime = performance.now() + waitMs < deadline;
+    if (!isWorthIt(error) || tries >= this.#retries || signal.aborted || !isInTime || !this.#budget.take()) throw error;
+    await sleep(waitMs, undefined, { signal }).catch(() => {
+      throw error;
+    });
+  }
+}
+
+/** A queue that is full refuses to shed load: who comes back at once defeats it. */
+function isWorthIt({ code, retryable }: RaglineError): boolean {
+  return retryable && code !== "overloaded" && code !== "cancelled";
+}
+
+function waitBefore({ retryAfterMs = 0 }: RaglineError, tries: number): number {
+  const jitter = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
+  // All who were sent away together would come back together.
+  return retryAfterMs + jitter;
+}
+
+export function retriedEmbedder(embedder: Embedder, options: RetryOptions): Embedder {
+  const retries = new Retries(options);
+  return withMethods(embedder, {
+    embed: (texts, kind, call) => retries.run(call, () => embedder.embed(texts, kind, call)),
+  });
+}
+
+export function retriedReranker(reranker: Reranker, options: RetryOptions): Reranker {
+  const retries = new Retries(options);
+  return withMethods(reranker, {
+    rerank: (query, texts, call) => retries.run(call, () => reranker.rerank(query, texts, call)),
+  });
+}
+
+/** Tried again before the first delta only: what was said is never said twice. */
+export function retriedModel(model: LanguageModel, options: RetryOptions): LanguageModel {
+  const retries = new Retries(options);
+  return withMethods(model, {
+    stream: (request, call) => retries.stream(call, () => model.stream(request, call)),
+  });
+}
+
+/** Searches are tried again, and nothing else: writes are the caller's to repeat. */
+export function retriedSearches(index: PassageIndex, options: RetryOptions): PassageIndex {
+  const retries = new Retries(options);
+  return withMethods(index, {
+    search: (scope, query, call) => retries.run(call, () => index.search(scope, query, call)),
+  });
+}

@@ -188,7 +188,7 @@ async function pastOf(stages: Stages, session: Session, asked: string): Promise<
   const question = questionOf(asked, "asked");
   const { query } = rewriteByRules(stages, question, session);
   const vector = await embedQuery(stages, SCOPE, query, { signal });
-  return recall(stages, question, session, { query, vector }, { signal });
+  return recall(stages, question, { session, older: [] }, { query, vector }, { signal });
 }
 
 function holds(messages: readonly Message[], key: string): boolean {
@@ -250,7 +250,7 @@ async function costs(
     const question = questionOf(asked, "asked");
     const vector = await embedQuery(stages, SCOPE, asked, { signal });
     const startedAt = performance.now();
-    const whole = await recall(stages, question, session, { query: asked, vector }, { signal });
+    const whole = await recall(stages, question, { session, older: [] }, { query: asked, vector }, { signal });
     assemblePrompt(stages, question, asked, whole, PASSAGES);
     const between = performance.now();
     assemblePrompt(stages, question, asked, { session: five, older: [], facts: [] }, PASSAGES);

@@ -173,6 +173,7 @@ function settings(config: Config): Settings {
       retries: generate.retries,
     },
     rawTurns: session.turns,
+    leaseMs: session.leaseMs,
     rewriteFollowUps: rewrite.use !== "none",
     rewriteByModel: rewrite.use === "model",
     cacheServes: cache.use !== "none" && cache.mode === "on",

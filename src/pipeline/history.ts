@@ -1,7 +1,13 @@
+import type { Begun } from "../ports/session-store.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Entity, HistoryRung, LeftOut, Message, Session, Turn } from "../types.ts";
 import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
 import { shortForm } from "./short-form.ts";
+
+export interface Conversation extends Begun {
+  /** Of a history that the client keeps: the turns before those of `session`. A stored conversation's are in the store. */
+  readonly older: readonly Turn[];
+}
 
 export interface Past {
   readonly session: Session;
@@ -22,6 +28,8 @@ export interface History {
 const OLDER_SHARE = 0.5;
 /** A piece that would be cut shorter says nothing. */
 const PIECE_TOKENS_MIN = 16;
+/** Stands for the answer of a question that got none: chat formats want one after the other. */
+const NO_ANSWER = "(This question was not answered.)";
 const HEADING = { summary: "Earlier in this conversation:", facts: "Said before:", turns: "Earlier turns:" } as const;
 
 /** What history would take whole. */
@@ -77,8 +85,8 @@ function fitTurns(
   const shown: Shown[] = [];
   const leftOut: LeftOut[] = [];
   let tokens = 0;
-  // A turn that ended before its first word shows nothing that was said.
-  const answered = turns.filter(({ answer }) => answer !== "").toReversed();
+  // Before the latest, a question without an answer says nothing that anybody goes on with.
+  const answered = turns.filter(({ answer }, i) => answer !== "" || i === turns.length - 1).toReversed();
   for (const [age, turn] of answered.entries()) {
     const fitting = fitTurn(turn, originals.get(turn.number), budget - tokens, age === 0, counter);
     if (!fitting) {
@@ -123,7 +131,9 @@ function fitTurn(
   isLatest: boolean,
   counter: TokenCounter,
 ): Shown | null {
-  const sized = ({ question, answer }: Pick<Turn, "question" | "answer">, rung: Shown["rung"]): Shown | null => {
+  const sized = (form: Pick<Turn, "question" | "answer">, rung: Shown["rung"]): Shown | null => {
+    const { question } = form;
+    const answer = form.answer || NO_ANSWER;
     const tokens = messageTokens(question, counter) + messageTokens(answer, counter);
     return tokens <= room ? { question, answer, tokens, rung } : null;
   };

@@ -35,6 +35,8 @@ export interface Settings {
   readonly generateLimits: StreamLimits;
   /** Latest turns that compaction leaves raw; up to twice as many are loaded. */
   readonly rawTurns: number;
+  /** A question stays pending for so long unless its lease is renewed. */
+  readonly leaseMs: number;
   readonly rewriteFollowUps: boolean;
   readonly rewriteByModel: boolean;
   readonly cacheServes: boolean;

@@ -13,6 +13,7 @@ export const SETTINGS: Settings = {
   timeoutMs: 5000,
   generateLimits: { firstItemMs: 200, silenceMs: 100, retries: 1 },
   rawTurns: 6,
+  leaseMs: 60_000,
   rewriteFollowUps: true,
   rewriteByModel: true,
   cacheServes: true,
@@ -80,6 +81,7 @@ export function fakeStages(
     turns,
     sessions: {
       begin: async (_scope, id) => ({ session: loaded(id), recorded: Promise.resolve() }),
+      renew: async () => undefined,
       finish: async (_scope, _id, turn) => void turns.push({ ...turn, number: turns.length + 1, short: false }),
       load: async (_scope, id) => loaded(id),
       turns: async () => turns,

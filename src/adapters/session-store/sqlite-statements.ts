@@ -34,6 +34,8 @@ export const COUNT_ABANDONED = `UPDATE sessions SET
 export const DROP_ABANDONED = `DELETE FROM pending_turns WHERE session = ${ROW} AND expires_at <= ?4`;
 export const RECORD = `INSERT INTO pending_turns (session, request_id, question, tokens, at, expires_at)
   VALUES (${ROW}, ?4, ?5, ?6, ?7, ?8)`;
+/** ?4 request id, ?5 expires at. */
+export const RENEW = `UPDATE pending_turns SET expires_at = ?5 WHERE session = ${ROW} AND request_id = ?4`;
 export const TOUCH = `UPDATE sessions SET version = version + 1 WHERE ${HERE}`;
 
 /**

@@ -76,6 +76,12 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       return { session, recorded: record(keyOf(scope, id), asked) };
     },
 
+    async renew(scope, id, requestId) {
+      await database.write([
+        { sql: sql.RENEW, values: [...keyOf(scope, id), requestId, Date.now() + options.leaseMs] },
+      ]);
+    },
+
     async finish(scope, id, { requestId, question, query, answer, status, tokens, at }) {
       const key = keyOf(scope, id);
       const turn = [...key, requestId, tokens, status, question, query, answer, at];

@@ -238,8 +238,8 @@ export class Ragline {
     return session.version === 0 ? null : session;
   }
 
-  /** Turns in their original form, oldest first: the first, or those after a number. */
-  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage> {
+  /** Turns in their original form, oldest first: the first, or those after a number. Null: there is no such conversation. */
+  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
     const { collection, limit, after } = this.#parse(this.schemas.turns, page);
     const scope = this.#calls.scope(collection, caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
@@ -247,6 +247,7 @@ export class Ragline {
     const found = await this.#calls.store("session", caller, (call) =>
       this.#stages.sessions.turns(scope, sessionId, numbers, call),
     );
+    if (found.length === 0 && (await this.readSession(id, collection, caller)) === null) return null;
     const turns = found.slice(0, limit);
     const last = turns.at(-1);
     return found.length > limit && last ? { turns, next: last.number } : { turns };

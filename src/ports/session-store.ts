@@ -25,7 +25,7 @@ export interface RecallQuery {
 export interface Begun {
   /** As it was before this question. */
   readonly session: Session;
-  /** Resolves when the question is durable: await it before the reader is shown anything of an answer. */
+  /** Resolves when the question is durable: await it before the reader is shown any text of an answer. */
   readonly recorded: Promise<void>;
 }
 

@@ -214,8 +214,31 @@ async function found(stages: Stages, facts: readonly Fact[], turns: readonly Exc
       holds(prompt(whole), key),
     ];
     for (const [way, is] of ways.entries()) counts[way] = (counts[way] ?? 0) + (is ? 1 : 0);
-    if (process.env.MISSED && !ways[5])
-      console.error("missed:", asked, "|", whole.older.map((turn) => turn.number).join(" "));
+    if (process.env.MISSED && !ways[5]) {
+      const at = turns.findIndex((turn) => within([turn], key)) + 1;
+      const known = session.entities.some(({ note }) => note.includes(key));
+      console.error(
+        `missed: ${asked} (turn ${at}, fact ${known ? "kept" : "dropped"}) | ${whole.older.map((turn) => turn.number).join(" ")}`,
+      );
+      const v = await embedQuery(stages, SCOPE, asked, { signal });
+      if (v) {
+        const hits = await stages.sessions.recall(
+          SCOPE,
+          "facts",
+          { model: stages.embedder.model, vector: v, limit: 1000 },
+          { signal },
+        );
+        console.error(
+          "   rank by vector",
+          hits.findIndex((h) => h.number === at) + 1,
+          "of",
+          hits.length,
+          "entities",
+          session.entities.length,
+          session.entities.filter((e) => e.name === "reader").length,
+        );
+      }
+    }
   }
   return counts.map((count) => count / facts.length);
 }

@@ -69,7 +69,7 @@ export async function compose(config: Config): Promise<Composition> {
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter: await chooseCounter(config),
-    chunkCounter: remembered(await createO200kCounter()),
+    chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
     settings: settings(config),
   };
@@ -87,6 +87,14 @@ export async function compose(config: Config): Promise<Composition> {
 /** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
 export function rebuildIndex(config: Config): RebuildReport {
   return rebuildDatabase(config.search.file);
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function chooseEmbedder(config: Config["embed"]): Embedder {

@@ -129,7 +129,7 @@ export class Ragline {
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
-    const report = await ingest(sources, this.#ingestStages, {
+    const report = await ingest(sources, await this.#ingestStages(), {
       scope,
       prune,
       chunk: this.#chunkOptions(),
@@ -155,7 +155,7 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
-    await watch(paths, this.#ingestStages, {
+    await watch(paths, await this.#ingestStages(), {
       scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
@@ -193,7 +193,7 @@ export class Ragline {
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });
-    const added = await ingestDocument(source, this.#ingestStages, options);
+    const added = await ingestDocument(source, await this.#ingestStages(), options);
     if (added.changed) this.#noteChange(scope, added.passages);
     return { id: source.id, ...added };
   }
@@ -292,9 +292,9 @@ export class Ragline {
     await this.#composed.close();
   }
 
-  get #ingestStages() {
-    const { embedder, index, chunkCounter: counter } = this.#stages;
-    return { embedder, index, counter, reader: this.#reader };
+  async #ingestStages() {
+    const { embedder, index, chunkCounter } = this.#stages;
+    return { embedder, index, counter: await chunkCounter(), reader: this.#reader };
   }
 
   /** Fusion is learned again in the background, once so much has changed. */

@@ -1,5 +1,6 @@
 import type { Words } from "../text/words.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
+import { excerptOf } from "./excerpt.ts";
 import type { Conversation, Past } from "./history.ts";
 import { overlaps } from "./overlap.ts";
 import { KINDS, referencesIn } from "./short-form.ts";
@@ -62,7 +63,8 @@ export async function recall(
   const missing = numbers.filter((number) => !known.has(number));
   const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
   for (const turn of others) known.set(turn.number, turn);
-  return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts };
+  const excerpt = (turn: Turn) => excerptOf(turn, [question.question, wanted.query], words);
+  return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts, excerpt };
 }
 
 /** The turns that hold most of the query's words. */

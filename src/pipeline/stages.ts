@@ -22,8 +22,8 @@ export interface Stages {
   readonly instructed: LanguageModel | null;
   /** Counts for the model that answers. */
   readonly counter: TokenCounter;
-  /** Sizes passages on their way in, whichever model answers. */
-  readonly chunkCounter: TokenCounter;
+  /** Sizes passages on their way in, whichever model answers. Loaded when the first comes: a vocabulary takes some 17 MB. */
+  readonly chunkCounter: () => Promise<TokenCounter>;
   /** Remembers tokens from one question to the next. */
   readonly words: Words;
   readonly settings: Settings;

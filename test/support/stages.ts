@@ -104,7 +104,7 @@ export function fakeStages(
     model: saying("연차는", " 15일입니다 [1]."),
     instructed: null,
     counter: { name: "characters", count: (text) => text.length },
-    chunkCounter: { name: "characters", count: (text) => text.length },
+    chunkCounter: async () => ({ name: "characters", count: (text) => text.length }),
     words: createWords(),
     ...change,
     settings: { ...SETTINGS, ...change.settings },

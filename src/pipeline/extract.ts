@@ -4,7 +4,7 @@ import type { Entity, Turn } from "../types.ts";
 import { referencesIn, shortForm } from "./short-form.ts";
 
 /** Sentences a turn may leave behind. */
-const SENTENCES_MAX = 3;
+const SENTENCES_MAX = 4;
 const SENTENCE_CHARACTERS_MAX = 200;
 /** Of a turn's question and answer each: whatever was said later in a very long one is found by recall. */
 const CHARACTERS_MAX = 4000;
@@ -73,7 +73,8 @@ export function line(text: string, charactersMax: number): string {
 
 function sayings(text: string, turn: number, isReaders: boolean): Said[] {
   return splitSentences(text.slice(0, CHARACTERS_MAX)).flatMap(({ text: sentence }) => {
-    if (ASKS.test(sentence)) return [];
+    // A table is recorded as a whole, under its rows' names.
+    if (ASKS.test(sentence) || sentence.startsWith("|")) return [];
     const weight = (NUMBER.test(sentence) ? 1 : 0) + (NAME.test(sentence) ? 1 : 0) + (isReaders ? 2 : 0);
     return [{ sentence: line(sentence, SENTENCE_CHARACTERS_MAX), turn, isReaders, weight }];
   });

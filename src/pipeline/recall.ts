@@ -48,8 +48,12 @@ export async function recall(
   const asked = shortened
     .filter((turn) => asksFor(question.question, turn, words))
     .map(({ number: turn }) => ({ turn }));
-  const kept = session.entities.filter(({ name }) => KINDS[name]?.test(question.question));
-  const expanded = [...kept, ...asked].map(({ turn }) => turn).slice(-EXPANDED_MAX);
+  const kept = aboutFirst(
+    session.entities.filter(({ name }) => KINDS[name]?.test(question.question)),
+    [question.question, wanted.query],
+    words,
+  );
+  const expanded = [...asked.toReversed(), ...kept].map(({ turn }) => turn).slice(0, EXPANDED_MAX);
   const near = question.history
     ? byWords(older, question, wanted, words)
     : await nearest(stages, question, session, wanted, call);
@@ -57,7 +61,7 @@ export async function recall(
     near.map((turn) => turn.number),
     facts.map(({ turn }) => turn),
   );
-  const ranked = new Set([...expanded.toReversed(), ...found]);
+  const ranked = new Set([...expanded, ...found]);
   const numbers = [...ranked].filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
   const known = new Map([...older, ...near].map((turn) => [turn.number, turn]));
   const missing = numbers.filter((number) => !known.has(number));
@@ -65,6 +69,16 @@ export async function recall(
   for (const turn of others) known.set(turn.number, turn);
   const excerpt = (turn: Turn) => excerptOf(turn, [question.question, wanted.query], words);
   return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts, excerpt };
+}
+
+/** Those that share most words with the queries first, the latest of equals. */
+function aboutFirst(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
+  const notes = entities.map(({ note }) => note);
+  const shares = overlaps(queries, notes, words);
+  return entities
+    .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
+    .sort((a, b) => b.share - a.share || b.entity.turn - a.entity.turn)
+    .map(({ entity }) => entity);
 }
 
 /** The turns that hold most of the query's words. */

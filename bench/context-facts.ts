@@ -2,11 +2,13 @@
 export interface Fact {
   readonly said: string;
   readonly by: "reader" | "answer" | "table" | "code";
+  /** Said a few turns before the end, where compaction shortens; else somewhere before. */
+  readonly late?: true;
   readonly asked: string;
   readonly key: string;
 }
 
-const fact = (by: Fact["by"], said: string, asked: string, key: string): Fact => ({ by, said, asked, key });
+export const fact = (by: Fact["by"], said: string, asked: string, key: string): Fact => ({ by, said, asked, key });
 
 export const FACTS: Readonly<Record<"en" | "ko", readonly Fact[]>> = {
   en: [

@@ -14,6 +14,7 @@ import type { Question, Stages } from "../src/pipeline/stages.ts";
 import { Run } from "../src/run.ts";
 import type { Message, ScoredPassage, Session, Turn } from "../src/types.ts";
 import { carrier, FACTS, type Fact } from "./context-facts.ts";
+import { HELD_OUT } from "./context-facts-held-out.ts";
 import { percentile } from "./stats.ts";
 
 /**
@@ -28,6 +29,7 @@ const signal = new AbortController().signal;
 const ANSWER_TOKENS = 300;
 
 type Language = keyof typeof FACTS;
+const SETS = { first: FACTS, "held out": HELD_OUT } as const;
 
 interface Exchange {
   readonly question: string;
@@ -50,12 +52,13 @@ function filler(language: Language): Exchange[] {
   });
 }
 
-/** The facts stand evenly from the first turn to the last but tenth. */
-function conversation(language: Language, length: number): Exchange[] {
-  const facts = FACTS[language];
+/** The facts stand evenly from the first turn to the last but tenth; late ones in the three before the latest six, and the one before. */
+function conversation(facts: readonly Fact[], language: Language, length: number): Exchange[] {
   const fillers = filler(language);
-  const every = (length - 10) / facts.length;
-  const said = new Map(facts.map((fact, i) => [Math.floor(i * every), fact]));
+  const early = facts.filter((fact) => !fact.late);
+  const every = (length - 10) / early.length;
+  const said = new Map(early.map((fact, i) => [Math.floor(i * every), fact]));
+  for (const [i, fact] of facts.filter((fact) => fact.late).entries()) said.set(length - 10 + i, fact);
   return Array.from({ length }, (_, turn) => {
     const plain = fillers[turn % fillers.length] ?? { question: "?", answer: "-" };
     const fact = said.get(turn);
@@ -84,6 +87,7 @@ async function main(): Promise<void> {
   const columns = [
     "turns",
     "lang",
+    "facts",
     "last 5",
     "truncated",
     "raw",
@@ -100,8 +104,10 @@ async function main(): Promise<void> {
   try {
     for (const length of LENGTHS.length > 0 ? LENGTHS : [40, 100, 400]) {
       for (const language of ["en", "ko"] as const) {
-        const row = await measure(join(folder, `${length}${language}.db`), language, length);
-        console.log([length, language, ...row].map((cell) => `${cell}`.padStart(12)).join(""));
+        for (const [set, facts] of Object.entries(SETS)) {
+          const row = await measure(join(folder, `${length}${language}${set}.db`), facts[language], language, length);
+          console.log([length, language, set, ...row].map((cell) => `${cell}`.padStart(12)).join(""));
+        }
       }
     }
   } finally {
@@ -109,7 +115,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(file: string, language: Language, length: number): Promise<string[]> {
+async function measure(file: string, facts: readonly Fact[], language: Language, length: number): Promise<string[]> {
   const config = parseConfig({
     session: { use: "sqlite", file },
     search: { use: "sqlite", file },
@@ -140,7 +146,7 @@ async function measure(file: string, language: Language, length: number): Promis
     settings: { ...composed.settings, keep: 30, top: 30 },
   };
   try {
-    const turns = conversation(language, length);
+    const turns = conversation(facts, language, length);
     const compactMs: number[] = [];
     const tokens: number[] = [];
     for (const [number, { question, answer }] of turns.entries()) {
@@ -158,8 +164,8 @@ async function measure(file: string, language: Language, length: number): Promis
       if (work.length > 0) compactMs.push(performance.now() - startedAt);
     }
     return [
-      ...(await found(stages, FACTS[language], turns)).map(shown),
-      ...(await costs(stages, FACTS[language], tokens, turns)),
+      ...(await found(stages, facts, turns)).map(shown),
+      ...(await costs(stages, facts, tokens, turns)),
       percentile(compactMs, 0.5).toFixed(1),
     ];
   } finally {
@@ -188,7 +194,7 @@ async function pastOf(stages: Stages, session: Session, asked: string): Promise<
   const question = questionOf(asked, "asked");
   const { query } = rewriteByRules(stages, question, session);
   const vector = await embedQuery(stages, SCOPE, query, { signal });
-  return recall(stages, question, session, { query, vector }, { signal });
+  return recall(stages, question, { session, older: [] }, { query, vector }, { signal });
 }
 
 function holds(messages: readonly Message[], key: string): boolean {
@@ -199,6 +205,7 @@ function holds(messages: readonly Message[], key: string): boolean {
 async function found(stages: Stages, facts: readonly Fact[], turns: readonly Exchange[]): Promise<number[]> {
   const session = await load(stages);
   const counts = [0, 0, 0, 0, 0, 0];
+  const loaded = new Set(session.turns.map(({ number }) => number));
   const raw = session.turns.slice(-stages.settings.rawTurns).filter((turn) => !turn.short);
   for (const { asked, key } of facts) {
     const prompt = (past: Past) =>
@@ -209,13 +216,12 @@ async function found(stages: Stages, facts: readonly Fact[], turns: readonly Exc
       within(turns.slice(-5), key),
       within(truncated(stages, turns), key),
       holds(prompt({ ...bare, session: { ...bare.session, turns: raw } }), key),
-      holds(prompt(bare), key),
+      holds(prompt({ ...bare, older: whole.older.filter(({ number }) => loaded.has(number)) }), key),
       holds(prompt({ session, older: [], facts: whole.facts }), key),
       holds(prompt(whole), key),
     ];
     for (const [way, is] of ways.entries()) counts[way] = (counts[way] ?? 0) + (is ? 1 : 0);
-    if (process.env.MISSED && !ways[5])
-      console.error("missed:", asked, "|", whole.older.map((turn) => turn.number).join(" "));
+    if (process.env.MISSED && !ways[5]) console.error("missed:", asked);
   }
   return counts.map((count) => count / facts.length);
 }
@@ -250,7 +256,7 @@ async function costs(
     const question = questionOf(asked, "asked");
     const vector = await embedQuery(stages, SCOPE, asked, { signal });
     const startedAt = performance.now();
-    const whole = await recall(stages, question, session, { query: asked, vector }, { signal });
+    const whole = await recall(stages, question, { session, older: [] }, { query: asked, vector }, { signal });
     assemblePrompt(stages, question, asked, whole, PASSAGES);
     const between = performance.now();
     assemblePrompt(stages, question, asked, { session: five, older: [], facts: [] }, PASSAGES);

@@ -21,7 +21,11 @@ const ragline = await createRagline({
   search: { file },
   embed: { use: "openai", baseUrl: `${stages}/v1`, model: "bench", dimensions: DIMENSIONS },
   rerank: { use: "tei", baseUrl: stages },
+  // Said outright, so that figures stay comparable whatever the defaults become: a model of this name is unknown, and would be
+  // counted by bytes; and follow-ups would ask it once more.
   generate: { use: "openai", baseUrl: `${stages}/v1`, model: "bench" },
+  prompt: { counter: "o200k_base" },
+  rewrite: { use: "rules" },
 });
 const server = await createServer(ragline);
 const profiler = new Session();

@@ -83,7 +83,7 @@ export async function compose(config: Config): Promise<Composition> {
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
-    chunkCounter: remembered(await createO200kCounter()),
+    chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
     settings: settings(config),
   };
@@ -102,6 +102,14 @@ export async function compose(config: Config): Promise<Composition> {
 /** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
 export function rebuildIndex(config: Config): RebuildReport {
   return rebuildDatabase(config.search.file);
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedder {
@@ -225,6 +233,7 @@ function settings(config: Config): Settings {
       silenceMs: generate.silenceTimeoutMs,
     },
     rawTurns: session.turns,
+    leaseMs: session.leaseMs,
     rewriteFollowUps: rewrite.use !== "none",
     rewriteByModel: rewrite.use === "model",
     cacheServes: cache.use !== "none" && cache.mode === "on",

@@ -12,11 +12,17 @@ const sqliteFile = z
   .describe("The SQLite file. Stages that name the same file share it.");
 
 const conversation = {
+  ttlMs: z
+    .int()
+    .min(1000)
+    .max(10 * 365 * 86_400_000)
+    .default(30 * 86_400_000)
+    .describe("A conversation that nobody goes on with for so long is forgotten; in Redis reading it counts too."),
   turns: count(6, 50, "Turns that compaction leaves as they are; up to twice as many are loaded and quoted."),
   timeoutMs: milliseconds(500, "Limit for loading a conversation."),
   leaseMs: milliseconds(
     120_000,
-    "A question that has no answer after this long shows as interrupted; a later answer still counts.",
+    "A question shows as interrupted so long after the process that answered it has died; a running answer renews it.",
   ),
   pendingMax: count(64, 1000, "Questions of one conversation that may be answered at once."),
 };
@@ -42,6 +48,11 @@ const session = z.discriminatedUnion("use", [
       .default("single")
       .describe("What the URL's hosts are: one server, sentinels (port 26379 by default), or some nodes of a cluster."),
     sentinelMaster: z.string().min(1).default("mymaster").describe("What the sentinels call the master."),
+    sentinelPassword: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Password of the sentinels themselves. Read it from the environment: `${NAME}`."),
     caFile: z.string().min(1).optional().describe("PEM file of the authority behind a `rediss:` server's certificate."),
     keyPrefix: z
       .string()
@@ -49,12 +60,6 @@ const session = z.discriminatedUnion("use", [
       .regex(/^[^{}\s]*$/, "must hold no braces and no blanks")
       .default("ragline:session:")
       .describe("Begins every key."),
-    ttlMs: z
-      .int()
-      .min(1000)
-      .max(10 * 365 * 86_400_000)
-      .default(30 * 86_400_000)
-      .describe("A conversation that nobody reads or goes on with for so long is forgotten."),
     ...conversation,
   }),
 ]);

@@ -15,7 +15,6 @@ import { Background } from "./background.ts";
 import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
-import { fusionStatus } from "./fusion/describe.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
 import { createBreather } from "./ingest/breather.ts";
 import { reasonOf } from "./ingest/document.ts";
@@ -40,7 +39,8 @@ import {
   type SearchRequest,
   type TurnsRequest,
 } from "./requests.ts";
-import { describe, missingFor } from "./status.ts";
+import { missingFor, statusOf } from "./status.ts";
+import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
@@ -129,7 +129,7 @@ export class Ragline {
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
-    const report = await ingest(sources, this.#ingestStages, {
+    const report = await ingest(sources, await this.#ingestStages(), {
       scope,
       prune,
       chunk: this.#chunkOptions(),
@@ -155,7 +155,7 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
-    await watch(paths, this.#ingestStages, {
+    await watch(paths, await this.#ingestStages(), {
       scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
@@ -193,7 +193,7 @@ export class Ragline {
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });
-    const added = await ingestDocument(source, this.#ingestStages, options);
+    const added = await ingestDocument(source, await this.#ingestStages(), options);
     if (added.changed) this.#noteChange(scope, added.passages);
     return { id: source.id, ...added };
   }
@@ -238,8 +238,8 @@ export class Ragline {
     return session.version === 0 ? null : session;
   }
 
-  /** Turns in their original form, oldest first: the first, or those after a number. */
-  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage> {
+  /** Turns in their original form, oldest first: the first, or those after a number. Null: there is no such conversation. */
+  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
     const { collection, limit, after } = this.#parse(this.schemas.turns, page);
     const scope = this.#calls.scope(collection, caller);
     const sessionId = this.#parse(this.schemas.sessionId, id);
@@ -247,9 +247,8 @@ export class Ragline {
     const found = await this.#calls.store("session", caller, (call) =>
       this.#stages.sessions.turns(scope, sessionId, numbers, call),
     );
-    const turns = found.slice(0, limit);
-    const last = turns.at(-1);
-    return found.length > limit && last ? { turns, next: last.number } : { turns };
+    if (found.length === 0 && (await this.readSession(id, collection, caller)) === null) return null;
+    return turnPage(found, limit);
   }
 
   /** Resolves to false where there was nothing to delete. */
@@ -261,12 +260,10 @@ export class Ragline {
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const index = await this.#calls.store("search", caller, (call) => this.#stages.index.status(scope, call));
-    const learned = await this.#calls.store("search", caller, async (call) =>
-      this.#stages.index.fusion?.load(scope, call),
-    );
-    const fusion = fusionStatus(this.#stages.settings.fusion, learned ?? null);
-    return { ...describe(this.config, this.#stages, scope, index), fusion, saves: this.#composed.saveCounts() };
+    return {
+      ...(await statusOf(this.config, this.#stages, scope, this.#calls.run(caller))),
+      saves: this.#composed.saveCounts(),
+    };
   }
 
   /**
@@ -297,9 +294,9 @@ export class Ragline {
     await this.#composed.close();
   }
 
-  get #ingestStages() {
-    const { embedder, index, chunkCounter: counter } = this.#stages;
-    return { embedder, index, counter, reader: this.#reader };
+  async #ingestStages() {
+    const { embedder, index, chunkCounter } = this.#stages;
+    return { embedder, index, counter: await chunkCounter(), reader: this.#reader };
   }
 
   /** Fusion is learned again in the background, once so much has changed. */

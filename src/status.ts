@@ -1,20 +1,19 @@
 import type { Status } from "./api.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
+import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
-import type { IndexStatus } from "./ports/passage-index.ts";
 import type { Run } from "./run.ts";
 import type { Scope } from "./types.ts";
 
 export const VERSION = "0.1.0";
 
 /** What a collection holds, and what every step is done with. */
-export function describe(
-  config: Config,
-  { embedder, reranker, model, counter }: Stages,
-  { tenant, collection }: Scope,
-  { documents, passages, embedder: indexedWith }: IndexStatus,
-): Omit<Status, "saves" | "fusion"> {
+export async function statusOf(config: Config, stages: Stages, scope: Scope, run: Run): Promise<Omit<Status, "saves">> {
+  const { embedder, index, reranker, model, counter, settings } = stages;
+  const { documents, passages, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
+  const learned = await run.must("search", async (call) => index.fusion?.load(scope, call));
+  const { tenant, collection } = scope;
   return {
     version: VERSION,
     tenant,
@@ -22,6 +21,7 @@ export function describe(
     documents,
     passages,
     indexedWith,
+    fusion: fusionStatus(settings.fusion, learned ?? null),
     stages: {
       session: config.session.use,
       rewrite: config.rewrite.use,

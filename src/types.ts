@@ -1,5 +1,7 @@
 /** The nouns every part of Ragline shares. This file imports nothing. */
 
+export type * from "./conversation.ts";
+
 /** The ten steps, in the order in which a question goes through them. Reserved words: see ARCHITECTURE.md. */
 export const STEPS = [
   "session",
@@ -148,75 +150,6 @@ export interface ScoredPassage {
 export interface Message {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
-}
-
-export type TurnStatus = "complete" | "interrupted" | "failed";
-
-/** One question and its answer, as it ended. */
-export interface FinishedTurn {
-  readonly requestId: string;
-  readonly question: string;
-  /** The standalone query that was searched for. */
-  readonly query: string;
-  /** As far as it was written: partial unless `status` is `complete`. */
-  readonly answer: string;
-  readonly status: TurnStatus;
-  /** Tokens of question and answer. */
-  readonly tokens: number;
-  /** ISO 8601, UTC. */
-  readonly at: string;
-}
-
-export interface Turn extends FinishedTurn {
-  /** Its place in the conversation, from 1, in order of completion. */
-  readonly number: number;
-  /** Question, answer and tokens are those of the short form; the original can still be read. */
-  readonly short: boolean;
-}
-
-/** A turn with its bulk replaced by references. */
-export interface ShortTurn {
-  readonly number: number;
-  readonly question: string;
-  readonly answer: string;
-  /** Tokens of question and answer. */
-  readonly tokens: number;
-}
-
-/** A question that has no turn yet: being answered now, or left behind by a process that died. */
-export interface PendingTurn {
-  readonly requestId: string;
-  readonly question: string;
-  readonly status: "pending" | "interrupted";
-  /** ISO 8601, UTC. */
-  readonly at: string;
-}
-
-/** Something a conversation is about, and what was said of it. */
-export interface Entity {
-  readonly name: string;
-  readonly note: string;
-  /** The turn that said it last. */
-  readonly turn: number;
-}
-
-/** A conversation as it is loaded: the recent turns, older ones as a summary. */
-export interface Session {
-  readonly id: string;
-  /** Grows with every change, also over a deletion; 0: nothing is stored under this id. */
-  readonly version: number;
-  readonly summary: string;
-  /** How many turns, counted from the first, the summary stands for. */
-  readonly summarizedTurns: number;
-  readonly entities: readonly Entity[];
-  /** Turns after the summarised ones, oldest first; the latest where there are more than were asked for. */
-  readonly turns: readonly Turn[];
-  readonly pending: readonly PendingTurn[];
-  readonly turnCount: number;
-  /** Of all turns, in their original form. */
-  readonly totalTokens: number;
-  /** Which turns have recall vectors: those up to number `upTo`, by `model`. */
-  readonly recall: { readonly model: string; readonly upTo: number } | null;
 }
 
 export interface Usage {

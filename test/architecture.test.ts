@@ -13,7 +13,8 @@ const SRC = resolve(import.meta.dirname, "../src");
  * `errors` and its own folder; nothing else is allowed that does not stand here.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  types: [],
+  conversation: [],
+  types: ["conversation"],
   errors: [],
   ports: [],
   text: [],
@@ -36,8 +37,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "whole-answer": [],
   compose: ["adapters", "config", "pipeline", "ports", "run", "text", "wrap"],
   api: ["fusion", "ingest", "ports"],
+  "turn-page": ["api"],
   calls: ["api", "config", "pipeline", "run"],
-  status: ["api", "config", "pipeline", "ports", "run"],
+  status: ["api", "config", "fusion", "pipeline", "run"],
   ragline: [
     "api",
     "background",
@@ -49,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ports",
     "requests",
     "status",
+    "turn-page",
     "whole-answer",
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "whole-answer"],

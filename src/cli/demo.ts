@@ -66,6 +66,6 @@ Add "sessionId" from the first event to follow up. Any OpenAI client works again
 Your own files: npx ragline index <path>, then npx ragline serve.`;
 }
 
-function onFile({ turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
-  return { use: "sqlite", file, turns, timeoutMs, leaseMs, pendingMax };
+function onFile({ ttlMs, turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
+  return { use: "sqlite", file, ttlMs, turns, timeoutMs, leaseMs, pendingMax };
 }

@@ -70,11 +70,11 @@ export async function evalCommand(configFile: string | undefined, folder: string
 }
 
 function withFile(config: Config, file: string): Config {
-  const { turns, timeoutMs, leaseMs, pendingMax } = config.session;
+  const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
     search: { ...config.search, file },
-    session: { turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
+    session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };
 }

@@ -27,7 +27,7 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
         response: { 200: turnPageSchema, ...errorResponses },
       },
     },
-    async ({ params, query }) => ragline.readTurns(params.id, query),
+    async ({ params, query }) => (await ragline.readTurns(params.id, query)) ?? missing(params.id),
   );
 
   typed.delete(

@@ -14,7 +14,7 @@ import { rerank } from "./rerank.ts";
 import { needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
 import { search } from "./search.ts";
-import { beginTurn } from "./session.ts";
+import { beginTurn, keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /**
@@ -31,7 +31,9 @@ export async function* ask(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { settings } = stages;
   const answer: Answer = unfinished(question);
-  const { session, recorded } = await run.must("session", (call) => beginTurn(stages, question, call));
+  const begun = await run.must("session", (call) => beginTurn(stages, question, call));
+  const { session, recorded } = begun;
+  const endLease = keepLease(stages, question);
   const find = async (query: string) => {
     const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), INSTEAD.embed);
     const searched = (call: CallOptions) => search(stages, question, query, vector, call);
@@ -40,7 +42,6 @@ export async function* ask(
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
-
     const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
     const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
       instead: "rewritten by rules",
@@ -54,10 +55,10 @@ export async function* ask(
         : null;
     const hit = cached?.hit;
     if (hit) {
-      await run.may("save", () => recorded, INSTEAD.record);
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
+      await run.may("save", () => recorded, INSTEAD.record);
       answer.firstTextMs = run.elapsedMs();
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
@@ -69,7 +70,7 @@ export async function* ask(
       const inOrder = searchOrder(found, keep);
       const best = stages.reranker ? await run.may("rerank", ranked, inOrder) : inOrder.value;
       const wanted = { query: asked.query, vector };
-      const past = await run.may("prompt", (call) => recall(stages, question, session, wanted, call), bare(session));
+      const past = await run.may("prompt", (call) => recall(stages, question, begun, wanted, call), bare(session));
       const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, past, best));
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;
@@ -101,6 +102,7 @@ export async function* ask(
     error = run.fail(thrown);
     answer.status = error.code === "cancelled" ? "interrupted" : "failed";
   } finally {
+    endLease();
     // A reader who leaves ends this generator here, in the middle of a `yield`.
     if (answer.status === "interrupted") later((call) => save(stages, question, answer, call));
   }

@@ -35,6 +35,8 @@ export async function lookUp(
     settings.fingerprint,
     session.summary,
     session.turns.map((turn) => [turn.question, turn.answer]),
+    // Older turns may be quoted too: they are those of this conversation alone.
+    session.summarizedTurns > 0 && [question.sessionId, question.history],
   ];
   const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
   const found = await cache.find(question.scope, key, call);

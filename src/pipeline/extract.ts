@@ -4,15 +4,19 @@ import type { Entity, Turn } from "../types.ts";
 import { referencesIn, shortForm } from "./short-form.ts";
 
 /** Sentences a turn may leave behind. */
-const SENTENCES_MAX = 3;
+const SENTENCES_MAX = 4;
 const SENTENCE_CHARACTERS_MAX = 200;
 /** Of a turn's question and answer each: whatever was said later in a very long one is found by recall. */
 const CHARACTERS_MAX = 4000;
 const NAME_TERMS_MAX = 4;
+const FIRST_CELL = /^[ \t]*\|([^|\n]{1,60})\|/gm;
 
-/** A question or a request states nothing. */
+/** Of a table, the names of its rows under which it is found again. */
+const ROW_NAMES_CHARACTERS_MAX = 300;
+
 /** What readers said themselves is about them. */
 export const READER = "reader";
+/** A question or a request states nothing. */
 const ASKS =
   /[?？]\s*$|(?:주세요|줘|주십시오|할까요|인가요|나요)[.!]?\s*$|^(?:please|tell|show|give|explain|what|who|when|where|why|how)\b/iu;
 const NUMBER = /\p{Nd}/u;
@@ -28,13 +32,16 @@ interface Said {
 
 /**
  * The facts that turns state, without a model: what the reader told, and sentences of the answers that hold numbers or names; a few a
- * turn; and what bulk they hold. Each under the words that it is about.
+ * turn; and what bulk they hold. Each under the words that it is about. What is `known`, or said again, is no new fact.
  */
-export function factsOf(turns: readonly Turn[]): Entity[] {
+export function factsOf(turns: readonly Turn[], known: readonly Entity[] = []): Entity[] {
+  const notes = new Set(known.map(({ note }) => note));
   return turns.flatMap((turn) => {
     const said = [...sayings(turn.question, turn.number, true), ...sayings(turn.answer, turn.number, false)];
-    const strongest = said.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight);
-    return [...strongest.slice(0, SENTENCES_MAX).map(toEntity), ...bulkOf(turn)];
+    const fresh = said.filter(({ weight, sentence }) => weight > 0 && !notes.has(sentence));
+    const strongest = fresh.sort((a, b) => b.weight - a.weight).slice(0, SENTENCES_MAX);
+    for (const { sentence } of strongest) notes.add(sentence);
+    return [...strongest.map(toEntity), ...bulkOf(turn)];
   });
 }
 
@@ -46,7 +53,14 @@ export function outlineOf(turns: readonly Turn[]): string[] {
 /** The tables, code and quotations of a turn, as references under their kind. */
 function bulkOf({ number, question, answer }: Turn): Entity[] {
   const text = `${shortForm(question, number)}\n${shortForm(answer, number)}`;
-  return referencesIn(text).map(({ kind, reference }) => ({ name: kind, note: reference, turn: number }));
+  const rows = [...answer.matchAll(FIRST_CELL)]
+    .map(([, cell = ""]) => cell.trim())
+    .filter((cell) => !/^:?-*:?$/.test(cell));
+  const names = line(rows.join(", "), ROW_NAMES_CHARACTERS_MAX);
+  return referencesIn(text).map(({ kind, reference }) => {
+    const note = kind === "table" && names ? `${reference}: ${names}` : reference;
+    return { name: kind, note, turn: number };
+  });
 }
 
 export function line(text: string, charactersMax: number): string {
@@ -59,7 +73,8 @@ export function line(text: string, charactersMax: number): string {
 
 function sayings(text: string, turn: number, isReaders: boolean): Said[] {
   return splitSentences(text.slice(0, CHARACTERS_MAX)).flatMap(({ text: sentence }) => {
-    if (ASKS.test(sentence)) return [];
+    // A table is recorded as a whole, under its rows' names.
+    if (ASKS.test(sentence) || sentence.startsWith("|")) return [];
     const weight = (NUMBER.test(sentence) ? 1 : 0) + (NAME.test(sentence) ? 1 : 0) + (isReaders ? 2 : 0);
     return [{ sentence: line(sentence, SENTENCE_CHARACTERS_MAX), turn, isReaders, weight }];
   });

@@ -1,7 +1,13 @@
+import type { Begun } from "../ports/session-store.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Entity, HistoryRung, LeftOut, Message, Session, Turn } from "../types.ts";
 import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
 import { shortForm } from "./short-form.ts";
+
+export interface Conversation extends Begun {
+  /** Of a history that the client keeps: the turns before those of `session`. A stored conversation's are in the store. */
+  readonly older: readonly Turn[];
+}
 
 export interface Past {
   readonly session: Session;
@@ -9,6 +15,8 @@ export interface Past {
   readonly older: readonly Turn[];
   /** Recorded facts that fit the question, best first. */
   readonly facts: readonly Entity[];
+  /** What of an older turn is about the question, for where there is no room for all of it. */
+  readonly excerpt?: (turn: Turn) => string;
 }
 
 export interface History {
@@ -22,6 +30,8 @@ export interface History {
 const OLDER_SHARE = 0.5;
 /** A piece that would be cut shorter says nothing. */
 const PIECE_TOKENS_MIN = 16;
+/** Stands for the answer of a question that got none: chat formats want one after the other. */
+const NO_ANSWER = "(This question was not answered.)";
 const HEADING = { summary: "Earlier in this conversation:", facts: "Said before:", turns: "Earlier turns:" } as const;
 
 /** What history would take whole. */
@@ -34,12 +44,16 @@ export function historyTokens({ session, older, facts }: Past, counter: TokenCou
  * The conversation within `budget` tokens: the latest turns, newest first, as they were said; what does not fit shortened; the
  * latest turn cut where not even that fits; then the summary, facts and older turns that fit the question. No model is asked.
  */
-export function fitHistory({ session, older, facts }: Past, budget: number, counter: TokenCounter): History {
+export function fitHistory({ session, older, facts, excerpt }: Past, budget: number, counter: TokenCounter): History {
   const originals = new Map(older.map((turn) => [turn.number, turn]));
   const recalled = older.filter(({ number }) => !session.turns.some((turn) => turn.number === number));
   const claim = Math.min(olderTokens(session, facts, recalled, counter), Math.floor(budget * OLDER_SHARE));
   const latest = fitTurns(session.turns, originals, budget - claim, counter);
-  const before = fitOlder({ session, facts, older: recalled }, budget - latest.tokens, counter);
+  const before = fitOlder(
+    { session, facts, older: recalled, ...(excerpt && { excerpt }) },
+    budget - latest.tokens,
+    counter,
+  );
   return {
     messages: [...before.messages, ...latest.messages],
     tokens: before.tokens + latest.tokens,
@@ -77,8 +91,8 @@ function fitTurns(
   const shown: Shown[] = [];
   const leftOut: LeftOut[] = [];
   let tokens = 0;
-  // A turn that ended before its first word shows nothing that was said.
-  const answered = turns.filter(({ answer }) => answer !== "").toReversed();
+  // Before the latest, a question without an answer says nothing that anybody goes on with.
+  const answered = turns.filter(({ answer }, i) => answer !== "" || i === turns.length - 1).toReversed();
   for (const [age, turn] of answered.entries()) {
     const fitting = fitTurn(turn, originals.get(turn.number), budget - tokens, age === 0, counter);
     if (!fitting) {
@@ -123,7 +137,9 @@ function fitTurn(
   isLatest: boolean,
   counter: TokenCounter,
 ): Shown | null {
-  const sized = ({ question, answer }: Pick<Turn, "question" | "answer">, rung: Shown["rung"]): Shown | null => {
+  const sized = (form: Pick<Turn, "question" | "answer">, rung: Shown["rung"]): Shown | null => {
+    const { question } = form;
+    const answer = form.answer || NO_ANSWER;
     const tokens = messageTokens(question, counter) + messageTokens(answer, counter);
     return tokens <= room ? { question, answer, tokens, rung } : null;
   };
@@ -141,7 +157,7 @@ function fitTurn(
   return sized({ question, answer }, "compaction");
 }
 
-function fitOlder({ session, facts, older }: Past, budget: number, counter: TokenCounter): History {
+function fitOlder({ session, facts, older, excerpt }: Past, budget: number, counter: TokenCounter): History {
   const leftOut: LeftOut[] = [];
   const parts: string[] = [];
   const rungs: HistoryRung[] = [];
@@ -163,10 +179,17 @@ function fitOlder({ session, facts, older }: Past, budget: number, counter: Toke
   for (const [i, { note }] of facts.entries()) said += add(`${i === 0 ? `\n\n${HEADING.facts}` : ""}\n- ${note}`);
   let loaded = 0;
   let loadedTokens = said;
-  for (const turn of older) {
-    const text = `${loaded === 0 ? `\n\n${HEADING.turns}` : ""}\n${written(turn)}`;
-    let tokens = turn.tokens > 4 * room ? 0 : add(text);
-    if (tokens === 0 && loaded === 0 && room >= PIECE_TOKENS_MIN) tokens = add(cutToTokens(text, room, counter));
+  for (const [i, turn] of older.entries()) {
+    const heading = loaded === 0 ? `\n\n${HEADING.turns}` : "";
+    // Whole where that leaves as much for those after it.
+    const isWhole = turn.tokens <= (i === older.length - 1 ? room : room / 2);
+    let tokens = isWhole ? add(`${heading}\n${written(turn)}`) : 0;
+    if (tokens === 0 && excerpt && room >= PIECE_TOKENS_MIN) {
+      tokens = add(cutToTokens(`${heading}\nTurn ${turn.number}. ${excerpt(turn)}`, room, counter));
+    }
+    if (tokens === 0 && loaded === 0 && room >= PIECE_TOKENS_MIN) {
+      tokens = add(cutToTokens(`${heading}\n${written(turn)}`, room, counter));
+    }
     if (tokens > 0) loaded++;
     else leftOut.push({ part: "history", what: `recalled turn ${turn.number}`, tokens: turn.tokens });
     loadedTokens += tokens;

@@ -1,6 +1,7 @@
 import type { Words } from "../text/words.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
-import type { Past } from "./history.ts";
+import { excerptOf } from "./excerpt.ts";
+import type { Conversation, Past } from "./history.ts";
 import { overlaps } from "./overlap.ts";
 import { KINDS, referencesIn } from "./short-form.ts";
 import type { Question, Stages } from "./stages.ts";
@@ -16,6 +17,8 @@ const READ_CHARACTERS_MAX = 2000;
 const SCORE_MIN = 0.8;
 /** Of the query's search tokens, by rarity, that a recorded fact must hold. */
 const FACT_SHARE_MIN = 0.15;
+/** Of the query's search tokens, by rarity, that a turn must hold where words alone find it. */
+const WORD_SHARE_MIN = 0.3;
 const FACTS_MAX = 8;
 
 export interface Wanted {
@@ -25,43 +28,72 @@ export interface Wanted {
 }
 
 /**
- * What of the conversation fits the question beyond its latest turns. Older turns come in their original form, best first: those nearest to it by vector, those that state a
- * recorded fact it shares words with, and shortened ones whose table, code or quotation it asks for. Without summarised or shortened
- * turns there is nothing to look for, and nothing is asked.
+ * What of the conversation fits the question beyond its latest turns. Older turns come in their original form, best first: those
+ * nearest to it by vector and words (by words alone in a history that the client keeps), those that state a recorded fact it shares
+ * words with, and shortened ones whose table, code or quotation it asks for. Without summarised or shortened turns there is
+ * nothing to look for, and nothing is asked.
  */
 export async function recall(
   stages: Stages,
   question: Question,
-  session: Session,
+  { session, older }: Pick<Conversation, "session" | "older">,
   wanted: Wanted,
   call: CallOptions,
 ): Promise<Past> {
+  const { words } = stages;
   const shortened = session.turns.filter((turn) => turn.short);
-  const facts = factsFor(session.entities, [question.question, wanted.query], stages.words);
-  if (question.history || (session.summarizedTurns === 0 && shortened.length === 0))
-    return { session, older: [], facts };
+  const facts = factsFor(session.entities, [question.question, wanted.query], words);
+  if (session.summarizedTurns === 0 && shortened.length === 0) return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
-  const asked = shortened.filter((turn) => asksFor(question.question, turn, stages.words));
-  const kept = session.entities.filter(({ name }) => KINDS[name]?.test(question.question));
-  const expanded = [...kept, ...asked.map(({ number: turn }) => ({ turn }))]
-    .map(({ turn }) => turn)
-    .slice(-EXPANDED_MAX);
-  const near = await nearest(stages, question, session, wanted, call);
-  const known = new Map(near.map((turn) => [turn.number, turn]));
-  const ranked = [
-    ...new Set([
-      ...expanded.toReversed(),
-      ...interleaved(
-        near.map((turn) => turn.number),
-        facts.map(({ turn }) => turn),
-      ),
-    ]),
-  ];
-  const numbers = ranked.filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
+  const asked = shortened
+    .filter((turn) => asksFor(question.question, turn, words))
+    .map(({ number: turn }) => ({ turn }));
+  const kept = aboutFirst(
+    session.entities.filter(({ name }) => KINDS[name]?.test(question.question)),
+    [question.question, wanted.query],
+    words,
+  );
+  const expanded = [...asked.toReversed(), ...kept].map(({ turn }) => turn).slice(0, EXPANDED_MAX);
+  const near = question.history
+    ? byWords(older, question, wanted, words)
+    : await nearest(stages, question, session, wanted, call);
+  const found = interleaved(
+    near.map((turn) => turn.number),
+    facts.map(({ turn }) => turn),
+  );
+  const ranked = new Set([...expanded, ...found]);
+  const numbers = [...ranked].filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
+  const known = new Map([...older, ...near].map((turn) => [turn.number, turn]));
   const missing = numbers.filter((number) => !known.has(number));
   const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
   for (const turn of others) known.set(turn.number, turn);
-  return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts };
+  const excerpt = (turn: Turn) => excerptOf(turn, [question.question, wanted.query], words);
+  return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts, excerpt };
+}
+
+/** Those that share most words with the queries first, the latest of equals. */
+function aboutFirst(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
+  const notes = entities.map(({ note }) => note);
+  const shares = overlaps(queries, notes, words);
+  return entities
+    .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
+    .sort((a, b) => b.share - a.share || b.entity.turn - a.entity.turn)
+    .map(({ entity }) => entity);
+}
+
+/** The turns that hold most of the query's words. */
+function byWords(turns: readonly Turn[], { question }: Question, { query }: Wanted, words: Words): Turn[] {
+  const shares = overlaps([question, query], turns.map(read), words);
+  return turns
+    .map((turn, i) => ({ turn, share: shares[i] ?? 0 }))
+    .filter(({ share }) => share >= WORD_SHARE_MIN)
+    .sort((a, b) => b.share - a.share)
+    .slice(0, TURNS_MAX)
+    .map(({ turn }) => turn);
+}
+
+function read({ question, answer }: Turn): string {
+  return `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`;
 }
 
 /** The recorded facts that share words with the query, best first. */
@@ -92,11 +124,7 @@ async function nearest(
   const numbers = hits.map(({ number }) => number);
   const turns = await sessions.turns(scope, session.id, numbers, call);
   const cosines = new Map(hits.map(({ number, score }) => [number, score / (hits[0]?.score ?? 1)]));
-  const shares = overlaps(
-    [question, query],
-    turns.map(({ question, answer }) => `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`),
-    words,
-  );
+  const shares = overlaps([question, query], turns.map(read), words);
   return turns
     .map((turn, i) => ({ turn, score: (cosines.get(turn.number) ?? 0) + (shares[i] ?? 0) }))
     .filter(({ score }) => score >= SCORE_MIN)

@@ -1,6 +1,6 @@
-import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
 import { factsOf, outlineOf } from "./extract.ts";
+import type { Conversation } from "./history.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Of a history that the client keeps: older turns are looked through for facts, the latest of them outlined. */
@@ -9,21 +9,45 @@ const OUTLINED_MAX = 6;
 
 /**
  * Step 1: records the question and loads the conversation before it, or takes the history that the client brought along, of
- * which nothing is stored.
+ * which nothing is stored. Questions that have no answer yet, or were left behind by a process that died, count as turns
+ * without an answer: the reader has asked them.
  */
-export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Begun> {
+export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Conversation> {
   if (question.history) {
-    return { session: fromHistory(stages, question.sessionId, question.history), recorded: Promise.resolve() };
+    return { ...fromHistory(stages, question.sessionId, question.history), recorded: Promise.resolve() };
   }
   const { requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
   const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, call);
   // Awaited later: until then nobody else may be told of its failure.
   begun.recorded.catch(() => undefined);
-  return begun;
+  return { ...begun, session: withUnanswered(begun.session, requestId, stages), older: [] };
 }
 
-function fromHistory(stages: Stages, id: string, history: readonly Message[]): Session {
+function withUnanswered(session: Session, requestId: string, { counter }: Stages): Session {
+  const others = session.pending.filter((one) => one.requestId !== requestId);
+  if (others.length === 0) return session;
+  const turns = others.map(({ requestId, question, at }, i): Turn => {
+    const words = { question, query: question, answer: "" };
+    const number = session.turnCount + 1 + i;
+    return { requestId, number, short: false, ...words, status: "interrupted", tokens: counter.count(question), at };
+  });
+  return { ...session, turns: [...session.turns, ...turns], turnCount: session.turnCount + turns.length };
+}
+
+/** Renews the question's lease, however long its answer takes. @returns what ends that */
+export function keepLease({ sessions, settings }: Stages, { history, ...question }: Question): () => void {
+  if (history) return () => undefined;
+  const everyMs = settings.leaseMs / 3;
+  const timer = setInterval(() => {
+    const call = { signal: AbortSignal.timeout(everyMs) };
+    sessions.renew(question.scope, question.sessionId, question.requestId, call).catch(() => undefined);
+  }, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function fromHistory(stages: Stages, id: string, history: readonly Message[]): Pick<Conversation, "session" | "older"> {
   const turns: Turn[] = [];
   let asked: string | null = null;
   const close = (answer: string) => {
@@ -42,10 +66,11 @@ function fromHistory(stages: Stages, id: string, history: readonly Message[]): S
     asked = message.content;
   }
   if (asked !== null) close("");
-  const kept = turns.slice(-2 * stages.settings.rawTurns);
-  const older = turns.slice(-OLDER_TURNS_MAX, -2 * stages.settings.rawTurns);
+  const older = turns.slice(0, -2 * stages.settings.rawTurns);
+  const kept = turns.slice(older.length);
   const totalTokens = turns.reduce((sum, turn) => sum + turn.tokens, 0);
-  const counts = { version: 0, summarizedTurns: turns.length - kept.length, turnCount: turns.length, totalTokens };
+  const counts = { version: 0, summarizedTurns: older.length, turnCount: turns.length, totalTokens };
   const summary = outlineOf(older.slice(-OUTLINED_MAX)).join("\n");
-  return { id, ...counts, summary, entities: factsOf(older), turns: kept, pending: [], recall: null };
+  const entities = factsOf(older.slice(-OLDER_TURNS_MAX));
+  return { session: { id, ...counts, summary, entities, turns: kept, pending: [], recall: null }, older };
 }

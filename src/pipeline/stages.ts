@@ -22,8 +22,8 @@ export interface Stages {
   readonly instructed: LanguageModel | null;
   /** Counts for the model that answers. */
   readonly counter: TokenCounter;
-  /** Sizes passages on their way in, whichever model answers. */
-  readonly chunkCounter: TokenCounter;
+  /** Sizes passages on their way in, whichever model answers. Loaded when the first comes: a vocabulary takes some 17 MB. */
+  readonly chunkCounter: () => Promise<TokenCounter>;
   /** Remembers tokens from one question to the next. */
   readonly words: Words;
   readonly settings: Settings;
@@ -35,6 +35,8 @@ export interface Settings {
   readonly generateLimits: StreamLimits;
   /** Latest turns that compaction leaves raw; up to twice as many are loaded. */
   readonly rawTurns: number;
+  /** A question stays pending for so long unless its lease is renewed. */
+  readonly leaseMs: number;
   readonly rewriteFollowUps: boolean;
   readonly rewriteByModel: boolean;
   readonly cacheServes: boolean;

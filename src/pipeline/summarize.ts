@@ -31,7 +31,7 @@ export async function summarize(
   tokensMax: number,
   call: CallOptions,
 ): Promise<Summary> {
-  const extracted = factsOf(turns);
+  const extracted = factsOf(turns, session.entities);
   const written = await byModel(stages, session, turns, tokensMax, call);
   const entities = [...session.entities, ...extracted, ...(written?.entities ?? [])];
   const summary = written?.summary ?? outline(session.summary, turns, tokensMax, stages.counter);
@@ -90,9 +90,14 @@ function outline(before: string, turns: readonly Turn[], tokensMax: number, coun
   return kept.length > 0 ? kept.join("\n") : cutToTokens(lines.at(-1) ?? "", tokensMax, counter);
 }
 
-/** What readers told stays longest: answers can be found again by search. */
+/** Equal where the same was said, or the same table shown, in another turn. */
+function said({ note }: Entity): string {
+  return note.replace(/: turn \d+/, "");
+}
+
+/** The newest, each as it was said first. What readers told stays longest: answers can be found again by search. */
 function latest(entities: readonly Entity[]): Entity[] {
-  const distinct = [...new Map(entities.map((entity) => [entity.note, entity])).values()];
+  const distinct = [...new Map(entities.toReversed().map((entity) => [said(entity), entity])).values()].toReversed();
   const told = distinct.filter(({ name }) => name === READER).slice(-READERS_MAX);
   const others = distinct.filter(({ name }) => name !== READER).slice(told.length - ENTITIES_MAX);
   return [...told, ...others].sort((a, b) => a.turn - b.turn);

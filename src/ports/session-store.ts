@@ -25,7 +25,7 @@ export interface RecallQuery {
 export interface Begun {
   /** As it was before this question. */
   readonly session: Session;
-  /** Resolves when the question is durable: await it before the reader is shown anything of an answer. */
+  /** Resolves when the question is durable: await it before the reader is shown any text of an answer. */
   readonly recorded: Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export interface Begun {
  *
  * 1. `load` of an unknown id gives an empty session of version 0; it never creates one.
  * 2. `begin` records a question as pending. Nothing happens where its request id is known already. One left pending longer than the
- *    lease shows as interrupted, and the next `begin` gives it a number.
+ *    lease shows as interrupted, and the next `begin` gives it a number. `renew` begins its lease anew.
  * 3. `finish` is atomic and gives the turn the next number: turns stand in order of completion, and two at once both survive. A second
  *    call with the same request id changes nothing, except that a complete turn replaces one that was not, under its number. When it
  *    resolves, the turn is durable. Rejects with `not_found` where the question was never begun, or was deleted meanwhile.
@@ -48,6 +48,8 @@ export interface Begun {
  */
 export interface SessionStore {
   begin(scope: Scope, sessionId: string, asked: Asked, turnsMax: number, options: CallOptions): Promise<Begun>;
+  /** Of a question that is not pending: nothing. */
+  renew(scope: Scope, sessionId: string, requestId: string, options: CallOptions): Promise<void>;
   finish(scope: Scope, sessionId: string, turn: FinishedTurn, options: CallOptions): Promise<void>;
   load(scope: Scope, sessionId: string, turnsMax: number, options: CallOptions): Promise<Session>;
   turns(scope: Scope, sessionId: string, numbers: readonly number[], options: CallOptions): Promise<Turn[]>;

@@ -111,6 +111,23 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       });
     });
 
+    test("2: a lease that is renewed begins anew; renewing what is not pending does nothing", async () => {
+      const id = freshId();
+      const asked = turn({ requestId: "물음 %|1" });
+      await store.renew(SCOPE, id, asked.requestId, call());
+      expect((await load(id)).version).toBe(0);
+      await begin(store, id, asked);
+      for (let i = 0; i < 4; i++) {
+        await sleep(LEASE_MS / 2);
+        expect((await load(id)).pending).toMatchObject([{ requestId: asked.requestId, status: "pending" }]);
+        await store.renew(SCOPE, id, asked.requestId, call());
+      }
+      await store.finish(SCOPE, id, asked, call());
+      const finished = await load(id);
+      await store.renew(SCOPE, id, asked.requestId, call());
+      expect(await load(id)).toEqual(finished);
+    });
+
     test("2: no more questions are pending at once than the limit, which is named; those of dead processes make room", async () => {
       const id = freshId();
       const asked = Array.from({ length: PENDING_MAX }, () => turn());

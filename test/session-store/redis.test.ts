@@ -195,8 +195,8 @@ describe.skipIf(redisMissing !== null)("instances share a Redis", () => {
     const together = await converse([a.url, b.url], "shared");
     expect(together).toEqual(await converse([alone.url], "shared"));
     expect(together).toHaveLength(questions.length);
-    const { turns } = await local.ragline.readTurns("shared");
-    expect(turns.map(({ question }) => question)).toEqual(questions);
+    const page = await local.ragline.readTurns("shared");
+    expect(page?.turns.map(({ question }) => question)).toEqual(questions);
     await Promise.all([a.kill(), b.kill(), alone.kill()]);
     await local.close();
     await server.close();

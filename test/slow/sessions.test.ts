@@ -4,13 +4,10 @@ import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "../contract/session-store.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
-import { killSuite } from "../support/kill-suite.ts";
 import { freePort, type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { append, turn } from "../support/sessions.ts";
 
 const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
-
-killSuite(200);
 
 /** Says a turn again and again until the store takes it. @returns how long that took, ms */
 async function insisting(store: SessionStore, id: string): Promise<number> {

@@ -9,6 +9,8 @@ export interface RedisOptions {
   readonly topology: "single" | "sentinel" | "cluster";
   /** What the sentinels call the master. */
   readonly sentinelMaster: string;
+  /** Of the sentinels, where they have one; `url` holds user and password of the servers. */
+  readonly sentinelPassword?: string | undefined;
   /** PEM file of the authority behind a `rediss:` server's certificate, where the system does not know it. */
   readonly caFile?: string | undefined;
   /** Limit for one round trip. */
@@ -28,7 +30,7 @@ interface Scripting {
 interface Client extends Scripting {
   connect(): Promise<unknown>;
   destroy(): unknown;
-  on(event: "error", listener: () => void): unknown;
+  on(event: "error" | "ready", listener: (error: unknown) => void): unknown;
 }
 
 const PORT = { single: 6379, sentinel: 26379, cluster: 6379 };
@@ -41,6 +43,8 @@ export class RedisConnection {
   readonly #redis: Redis;
   readonly #options: RedisOptions;
   #client: Client | null = null;
+  /** Why the last connection could not be made; null once one was. */
+  #refused: unknown = null;
   readonly #connected: Promise<void>;
   readonly #closing = new AbortController();
 
@@ -82,9 +86,11 @@ export class RedisConnection {
     try {
       const reply = this.#evaluate(script, options, binary);
       reply.catch(() => undefined);
-      return await Promise.race([reply, limit]);
+      const answered = await Promise.race([reply, limit]);
+      this.#refused = null;
+      return answered;
     } catch (cause) {
-      throw new RaglineError("dependency_failed", "Redis did not answer in time, or refused.", { cause });
+      throw new RaglineError("dependency_failed", reasonOf(this.#refused ?? cause), { cause: this.#refused ?? cause });
     } finally {
       limit.catch(() => undefined);
       timer.abort();
@@ -113,14 +119,21 @@ export class RedisConnection {
   async #connect(create: () => Client): Promise<void> {
     for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
       const client = create();
-      client.on("error", () => undefined);
+      client.on("error", (error) => {
+        this.#refused = error;
+      });
+      client.on("ready", () => {
+        this.#refused = null;
+      });
       const destroy = () => void client.destroy();
       this.#closing.signal.addEventListener("abort", destroy, { once: true });
       try {
         await client.connect();
         this.#client = client;
+        this.#refused = null;
         return;
-      } catch {
+      } catch (error) {
+        this.#refused = error;
         await sleep(backoffMs(attempt), undefined, { signal: this.#closing.signal }).catch(() => undefined);
       } finally {
         this.#closing.signal.removeEventListener("abort", destroy);
@@ -138,6 +151,7 @@ function clientFactory(redis: Redis, options: RedisOptions): () => Client {
     reconnectStrategy: backoffMs,
   };
   const login = { ...(username && { username }), ...(password && { password }) };
+  const guard = options.sentinelPassword && { password: options.sentinelPassword };
   const common = { ...login, disableOfflineQueue: true, pingInterval: SILENCE_MAX_MS / 4, socket };
   const [first = { host: "localhost", port: PORT.single }] = hosts;
   switch (options.topology) {
@@ -149,7 +163,7 @@ function clientFactory(redis: Redis, options: RedisOptions): () => Client {
           name: options.sentinelMaster,
           sentinelRootNodes: hosts,
           nodeClientOptions: { ...common, database },
-          sentinelClientOptions: { disableOfflineQueue: true, socket },
+          sentinelClientOptions: { disableOfflineQueue: true, socket, ...guard },
           scanInterval: 1000,
         }) as unknown as Client;
     case "cluster":
@@ -163,6 +177,18 @@ function clientFactory(redis: Redis, options: RedisOptions): () => Client {
 
 function backoffMs(attempt: number): number {
   return Math.min(RECONNECT_MAX_MS, 20 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+}
+
+const AUTHENTICATION = /WRONGPASS|NOAUTH|NOPERM|invalid password|Client sent AUTH|without any password/i;
+const CERTIFICATE = /CERT|certificate|issuer|ERR_TLS|self.signed/i;
+
+/** For clients and for readiness: what to look at, never what the server said. */
+function reasonOf(cause: unknown): string {
+  const { message = "", code = "" } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
+  const text = `${code} ${message}`;
+  if (AUTHENTICATION.test(text)) return "Redis refuses user or password of session.url.";
+  if (CERTIFICATE.test(text)) return "The certificate of Redis is not trusted: see session.caFile.";
+  return "Redis did not answer in time, or refused.";
 }
 
 function readCa(file: string): string {

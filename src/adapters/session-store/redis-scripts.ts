@@ -83,6 +83,16 @@ add('version', 1)
 return before
 `);
 
+/** request id, lease, TTL. */
+export const RENEW = script(`
+local field = 'p:' .. ARGV[1]
+local asked = get(field)
+if not asked then return 0 end
+set(field, string.format('%.0f', now + ARGV[2]) .. string.match(asked, '^%d+(.*)$'))
+redis.call('PEXPIRE', key, ARGV[3])
+return 1
+`);
+
 /** request id, status, tokens, JSON, TTL → 1; 0: never begun. */
 export const FINISH = script(`
 local id, status, tokens, json, ttlMs = unpack(ARGV)

@@ -51,6 +51,10 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
       return { session: toSession(id, reply as View), recorded: Promise.resolve() };
     },
 
+    async renew(scope, id, requestId) {
+      await redis.run(scripts.RENEW, keyOf(scope, id), [encodeURIComponent(requestId), leaseMs, ttlMs]);
+    },
+
     async finish(scope, id, turn) {
       const values = [encodeURIComponent(turn.requestId), turn.status, turn.tokens, JSON.stringify(turn), ttlMs];
       if ((await redis.run(scripts.FINISH, keyOf(scope, id), values)) === 0) throw neverBegun();

@@ -2,8 +2,20 @@
 const HERE = "tenant = ?1 AND collection = ?2 AND id = ?3";
 const ROW = `(SELECT row FROM sessions WHERE ${HERE})`;
 
+/** When a session was last gone on with, ms: its versions begin with the microsecond of its creation; turns and questions have a time. */
+const USED_MS = `max(version / 1000,
+  coalesce((SELECT 1000 * unixepoch(at, 'subsec') FROM turns WHERE session = row AND number = turn_count), 0),
+  coalesce((SELECT 1000 * unixepoch(max(at), 'subsec') FROM pending_turns WHERE session = row), 0))`;
+
+/** ?4: sessions last used before then are forgotten. */
 export const FIND = `SELECT *, (SELECT max(number) FROM turn_vectors WHERE session = row) AS recall_up_to
-  FROM sessions WHERE ${HERE}`;
+  FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4`;
+/** ?4 as in FIND. */
+export const FORGET = `DELETE FROM sessions WHERE ${HERE} AND ${USED_MS} < ?4`;
+/** ?1 row, ?2 sessions at most: the next ones after that row, ?3 as ?4 in FIND. */
+export const AGES = `SELECT row, turn_count AS turns, ${USED_MS} < ?3 AS forgotten FROM sessions WHERE row > ?1 ORDER BY row LIMIT ?2`;
+/** ?1 rows, as JSON, ?2 as ?4 in FIND: not those that were gone on with meanwhile. */
+export const PURGE = `DELETE FROM sessions WHERE row IN (SELECT value FROM json_each(?1)) AND ${USED_MS} < ?2`;
 export const PENDING = `SELECT request_id AS requestId, question, at, expires_at AS expiresAt FROM pending_turns
   WHERE session = ?1 ORDER BY expires_at, rowid`;
 export const SHOWN = `SELECT number, request_id AS requestId, query, status, at, short_tokens IS NOT NULL AS short,
@@ -34,6 +46,8 @@ export const COUNT_ABANDONED = `UPDATE sessions SET
 export const DROP_ABANDONED = `DELETE FROM pending_turns WHERE session = ${ROW} AND expires_at <= ?4`;
 export const RECORD = `INSERT INTO pending_turns (session, request_id, question, tokens, at, expires_at)
   VALUES (${ROW}, ?4, ?5, ?6, ?7, ?8)`;
+/** ?4 request id, ?5 expires at. */
+export const RENEW = `UPDATE pending_turns SET expires_at = ?5 WHERE session = ${ROW} AND request_id = ?4`;
 export const TOUCH = `UPDATE sessions SET version = version + 1 WHERE ${HERE}`;
 
 /**

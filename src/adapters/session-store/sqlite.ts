@@ -4,6 +4,7 @@ import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+import { purgeSessions } from "./sqlite-purge.ts";
 import * as sql from "./sqlite-statements.ts";
 
 export interface SqliteSessionOptions {
@@ -11,6 +12,8 @@ export interface SqliteSessionOptions {
   readonly leaseMs: number;
   /** Questions pending at once in one session. */
   readonly pendingMax: number;
+  /** A conversation that nobody goes on with for so long is forgotten; absent: none is. */
+  readonly ttlMs?: number;
 }
 
 interface SessionRow {
@@ -32,8 +35,10 @@ type PendingRow = Omit<PendingTurn, "status"> & { readonly expiresAt: number };
 export function createSqliteSessionStore(database: Database, options: SqliteSessionOptions): SessionStore {
   // The writer's thread takes some 100 ms to start: not the first question's.
   database.write([]).catch(() => undefined);
+  const { ttlMs = Number.POSITIVE_INFINITY } = options;
+  const stopPurging = purgeSessions(database, ttlMs);
   const load = (scope: Scope, id: string, turnsMax: number): Session => {
-    const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id));
+    const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), Date.now() - ttlMs);
     if (!row) return emptySession(id);
     const from = Math.max(row.summarized_turns, row.turn_count - turnsMax);
     return {
@@ -54,6 +59,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const record = async (key: Key, { requestId, question, tokens }: Parameters<SessionStore["begin"]>[2]) => {
     const now = Date.now();
     const written = await database.write([
+      { sql: sql.FORGET, values: [...key, now - ttlMs] },
       { sql: sql.CREATE, values: [...key, now * 1000] },
       { sql: sql.KEEP_ABANDONED, values: [...key, now] },
       { sql: sql.COUNT_ABANDONED, values: [...key, now] },
@@ -74,6 +80,12 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     async begin(scope, id, asked, turnsMax) {
       const session = load(scope, id, turnsMax);
       return { session, recorded: record(keyOf(scope, id), asked) };
+    },
+
+    async renew(scope, id, requestId) {
+      await database.write([
+        { sql: sql.RENEW, values: [...keyOf(scope, id), requestId, Date.now() + options.leaseMs] },
+      ]);
     },
 
     async finish(scope, id, { requestId, question, query, answer, status, tokens, at }) {
@@ -120,6 +132,8 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const stored = database.all<{ number: number; vector: Uint8Array }>(sql.VECTORS, ...keyOf(scope, id), model);
       return nearest(vector, stored, limit);
     },
+
+    close: async () => stopPurging(),
 
     async delete(scope, id) {
       const changes = await database.write([{ sql: sql.DELETE, values: keyOf(scope, id) }]);

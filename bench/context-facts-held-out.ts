@@ -1,0 +1,76 @@
+import { type Fact, fact } from "./context-facts.ts";
+
+const late = (one: Fact): Fact => ({ ...one, late: true });
+
+/** Facts of other domains in other words, never looked at while recall was changed: `npm run bench:context` reports them beside the first set. */
+export const HELD_OUT: Readonly<Record<"en" | "ko", readonly Fact[]>> = {
+  en: [
+    fact("reader", "My daughter Philippa starts school in September.", "What is my daughter called?", "Philippa"),
+    fact("reader", "The boiler in our flat is a Vailmont 24.", "Which make of boiler do we have at home?", "Vailmont"),
+    fact("reader", "I take 20 mg of atorvastatin every evening.", "How much atorvastatin do I take?", "20 mg"),
+    fact("reader", "We fly from Keflavik on the ninth.", "Where does our flight leave from?", "Keflavik"),
+    fact(
+      "reader",
+      "The staging cluster runs in region ap-south-4.",
+      "In what region is staging running?",
+      "ap-south-4",
+    ),
+    fact("reader", "Our landlord is a man named Bartholomew Quist.", "Who is the landlord?", "Quist"),
+    fact("reader", "I would rather get the invoice on paper.", "In what form did I want the invoice?", "on paper"),
+    fact("reader", "The garden wall is 3.8 metres long.", "How long was the wall in the garden?", "3.8 metres"),
+    fact("answer", "The plumber can come on Thursday at 14:20.", "At what time can the plumber be here?", "14:20"),
+    fact("answer", "The parcel is waiting at the Ottilie kiosk.", "Where can I pick up the parcel?", "Ottilie"),
+    fact(
+      "answer",
+      "The recipe calls for 175 grams of rye flour.",
+      "How many grams of flour go into the recipe?",
+      "175",
+    ),
+    fact("answer", "The painting was bought by the Thorvald foundation.", "Who bought the painting?", "Thorvald"),
+    fact("answer", "The failing build was commit 9fe31ac.", "At which commit did the build fail?", "9fe31ac"),
+    fact(
+      "answer",
+      "The vet suggested the name of Doctor Ibarrola.",
+      "Which doctor was suggested by the vet?",
+      "Ibarrola",
+    ),
+    fact("table", "| Merino wool | 48 euros |", "What was the price of merino wool?", "48 euros"),
+    fact("code", 'const queue = "orders-retry-11";', "What was the queue in the code called?", "orders-retry-11"),
+    late(fact("table", "| Corten steel | 390 euros |", "In the table, how much was Corten steel?", "390 euros")),
+    late(fact("code", 'const bucket = "scans-cold-3";', "Which bucket did the code use?", "scans-cold-3")),
+    late(fact("table", "| Basalt | 77 euros |", "What did basalt cost?", "77 euros")),
+    late(fact("answer", "The spare tyre is a Halvorsen R17.", "What sort of spare tyre is it?", "Halvorsen")),
+  ],
+  ko: [
+    fact("reader", "제 딸 이름은 선우다빈이고 9월에 입학합니다.", "우리 딸 이름 기억하세요?", "선우다빈"),
+    fact("reader", "집 보일러는 한들 24 모델이에요.", "우리 집 보일러가 어떤 모델이라고 했죠?", "한들 24"),
+    fact(
+      "reader",
+      "저녁마다 아토르바스타틴 20밀리그램을 먹어요.",
+      "아토르바스타틴을 얼마나 먹는다고 했나요?",
+      "20밀리그램",
+    ),
+    fact("reader", "우리는 9일에 무안공항에서 출발해요.", "우리가 출발하는 공항이 어디였지요?", "무안공항"),
+    fact(
+      "reader",
+      "스테이징 클러스터는 ap-south-4 리전에서 돌아갑니다.",
+      "스테이징이 어느 리전에 있나요?",
+      "ap-south-4",
+    ),
+    fact("reader", "집주인 성함은 독고영배 씨예요.", "집주인이 누구였더라?", "독고영배"),
+    fact("reader", "청구서는 종이 우편으로 받고 싶어요.", "청구서를 어떻게 받겠다고 했죠?", "종이 우편"),
+    fact("reader", "마당 담장 길이는 3.8미터입니다.", "담장이 몇 미터라고 했나요?", "3.8미터"),
+    fact("answer", "배관 기사는 목요일 14시 20분에 방문할 수 있습니다.", "배관 기사가 몇 시에 오나요?", "14시 20분"),
+    fact("answer", "택배는 모란상회에 맡겨져 있습니다.", "택배는 어디서 찾으면 되나요?", "모란상회"),
+    fact("answer", "호밀가루는 175그램이 들어갑니다.", "호밀가루를 몇 그램 넣어야 하죠?", "175그램"),
+    fact("answer", "그 그림은 해오름재단이 사들였습니다.", "그림을 산 곳이 어디예요?", "해오름재단"),
+    fact("answer", "빌드가 깨진 커밋은 9fe31ac입니다.", "어느 커밋에서 빌드가 깨졌나요?", "9fe31ac"),
+    fact("answer", "수의사가 추천한 분은 사공미르 원장입니다.", "수의사가 누구를 추천했죠?", "사공미르"),
+    fact("table", "| 메리노 울 | 48유로 |", "메리노 울 값이 얼마였나요?", "48유로"),
+    fact("code", 'const queue = "orders-retry-11";', "코드에서 큐 이름이 뭐였나요?", "orders-retry-11"),
+    late(fact("table", "| 코르텐강 | 390유로 |", "표에서 코르텐강은 얼마였죠?", "390유로")),
+    late(fact("code", 'const bucket = "scans-cold-3";', "코드가 쓰던 버킷이 무엇이었나요?", "scans-cold-3")),
+    late(fact("table", "| 현무암 | 77유로 |", "현무암은 얼마였더라?", "77유로")),
+    late(fact("answer", "예비 타이어는 할보르센 R17입니다.", "예비 타이어가 뭐라고 했죠?", "할보르센")),
+  ],
+};

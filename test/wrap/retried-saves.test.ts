@@ -1,0 +1,122 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { RaglineError } from "../../src/errors.ts";
+import type { FinishedTurn } from "../../src/types.ts";
+import { retriedSaves } from "../../src/wrap/retried-saves.ts";
+import { call, SCOPE, sleep, until } from "../support/calls.ts";
+import { turn } from "../support/sessions.ts";
+import { fakeStages } from "../support/stages.ts";
+
+const away = () => new RaglineError("dependency_failed", "away");
+
+/** A store that is away until it is told otherwise. */
+function retried(bounds: { turnsMax?: number; charsMax?: number; retryMs?: number } = {}) {
+  const state = { fails: away as (() => RaglineError) | null, stored: [] as FinishedTurn[], tries: 0, closed: false };
+  const lost: string[] = [];
+  const store = {
+    ...fakeStages().sessions,
+    async finish(_scope: unknown, _id: string, one: FinishedTurn) {
+      state.tries++;
+      if (state.fails) throw state.fails();
+      state.stored.push(one);
+    },
+    async close() {
+      state.closed = true;
+    },
+  };
+  const limits = { turnsMax: 10, charsMax: 1_000_000, retryMs: 60_000, ...bounds };
+  const saves = retriedSaves(store, { ...limits, onLost: ({ requestId }) => lost.push(requestId) });
+  onTestFinished(() => saves.close?.());
+  /** The first failure is the caller's to tell. */
+  const save = (requestId: string, change: Partial<FinishedTurn> = {}) =>
+    expect(saves.finish(SCOPE, "s", turn({ requestId, ...change }), call())).rejects.toMatchObject({
+      code: state.fails?.().code,
+    });
+  return { saves, state, lost, save };
+}
+
+test("turns are stored once the store is back, in order", async () => {
+  const { saves, state, save, lost } = retried();
+  for (const id of ["a", "b", "c"]) await save(id);
+  expect(saves.counts()).toEqual({ failed: 3, recovered: 0, lost: 0, waiting: 3 });
+  state.fails = null;
+  await until("all are stored", () => state.stored.length === 3);
+  expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a", "b", "c"]);
+  expect(saves.counts()).toEqual({ failed: 3, recovered: 3, lost: 0, waiting: 0 });
+  expect(lost).toEqual([]);
+});
+
+test("more turns than may wait: the newest is lost, and said so; those before it are kept", async () => {
+  const { saves, state, save, lost } = retried({ turnsMax: 2 });
+  for (const id of ["a", "b", "c"]) await save(id);
+  expect(lost).toEqual(["c"]);
+  expect(saves.counts()).toEqual({ failed: 3, recovered: 0, lost: 1, waiting: 2 });
+  state.fails = null;
+  await until("the others are stored", () => state.stored.length === 2);
+  // There is room again.
+  state.fails = away;
+  await save("d");
+  expect(saves.counts()).toMatchObject({ lost: 1, waiting: 1 });
+});
+
+test("more characters than may wait", async () => {
+  const { saves, save, lost } = retried({ charsMax: 1000 });
+  await save("small");
+  await save("large", { answer: "가".repeat(1000) });
+  await save("small too");
+  expect(lost).toEqual(["large"]);
+  expect(saves.counts()).toMatchObject({ waiting: 2, lost: 1 });
+});
+
+test("a turn is given up after its time, and the store is left alone then", async () => {
+  const { saves, state, save, lost } = retried({ retryMs: 50 });
+  await save("a");
+  await until("it is given up", () => lost.length === 1);
+  expect(saves.counts()).toEqual({ failed: 1, recovered: 0, lost: 1, waiting: 0 });
+  const { tries } = state;
+  await sleep(300);
+  expect(state.tries).toBe(tries);
+});
+
+test("what no retry mends is lost at once", async () => {
+  const { saves, state, save } = retried();
+  state.fails = () => new RaglineError("not_found", "deleted meanwhile");
+  await save("a");
+  expect(saves.counts()).toEqual({ failed: 1, recovered: 0, lost: 1, waiting: 0 });
+  state.fails = away;
+  await save("b");
+  state.fails = () => new RaglineError("not_found", "deleted meanwhile");
+  await until("it is given up", () => saves.counts().lost === 2);
+});
+
+test("going on with the conversation stores its waiting turns first; another's does not", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { saves, state, save } = retried();
+  await save("a");
+  state.fails = null;
+  await saves.load(SCOPE, "other", 5, call());
+  expect(state.stored).toEqual([]);
+  await saves.load(SCOPE, "s", 5, call());
+  expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a"]);
+});
+
+test("closing tries once more, then gives up what is left, and closes the store", async () => {
+  const back = retried();
+  await back.save("a");
+  back.state.fails = null;
+  await back.saves.close?.();
+  expect(back.state.stored).toHaveLength(1);
+  expect(back.saves.counts()).toMatchObject({ recovered: 1, lost: 0, waiting: 0 });
+  const gone = retried();
+  await gone.save("a");
+  await gone.save("b");
+  const startedAt = performance.now();
+  await gone.saves.close?.();
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+  expect(gone.lost).toEqual(["a", "b"]);
+  expect(gone.saves.counts()).toMatchObject({ recovered: 0, lost: 2, waiting: 0 });
+  expect([back.state.closed, gone.state.closed]).toEqual([true, true]);
+  // Whoever still saves then is told, and nothing waits for ever.
+  await gone.save("late");
+  expect(gone.saves.counts()).toMatchObject({ lost: 3, waiting: 0 });
+});

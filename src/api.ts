@@ -1,6 +1,6 @@
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
-import type { Degradation, ScoredPassage, Timings, Turn } from "./types.ts";
+import type { Degradation, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -36,6 +36,8 @@ export interface Status {
   readonly stages: Readonly<Record<string, string>>;
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
+  /** What the models that run beside this process have done, by step. */
+  readonly models: { readonly embed?: ModelCounts; readonly rerank?: ModelCounts };
   /** What became of turns that could not be stored at once, since the start of the process. */
   readonly saves: {
     readonly failed: number;

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
+import { createOnnxEmbedder } from "./adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
+import { createOnnxReranker } from "./adapters/reranker/onnx.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
@@ -14,6 +17,8 @@ import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import type { Config } from "./config.ts";
+import { locateModel } from "./hub/cache.ts";
+import { pullModel } from "./hub/pull.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
@@ -21,6 +26,7 @@ import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import { createWords } from "./text/words.ts";
+import { batchedEmbedder, batchedReranker } from "./wrap/batched.ts";
 import { remembered } from "./wrap/remembered.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
@@ -48,7 +54,8 @@ export async function compose(config: Config): Promise<Composition> {
     databases.set(file, opened);
     return opened;
   };
-  const embedder = chooseEmbedder(config.embed);
+  if (config.models.download) await pullMissing(config);
+  const embedder = chooseEmbedder(config.embed, config.models);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -59,7 +66,7 @@ export async function compose(config: Config): Promise<Composition> {
     cache: chooseCache(config.cache, database),
     embedder,
     index: new SqlitePassageIndex(database(config.search.file), embedder),
-    reranker: chooseReranker(config.rerank),
+    reranker: chooseReranker(config.rerank, config.models),
     model: chooseModel(config.generate, embedder),
     counter: remembered(await createO200kCounter()),
     words: createWords(),
@@ -81,7 +88,26 @@ export function rebuildIndex(config: Config): RebuildReport {
   return rebuildDatabase(config.search.file);
 }
 
-function chooseEmbedder(config: Config["embed"]): Embedder {
+async function pullMissing({ embed, rerank, models }: Config): Promise<void> {
+  for (const stage of [embed, rerank]) {
+    if (stage.use !== "onnx" || locateModel(stage.model, cacheFolderOf(models))) continue;
+    const { signal } = new AbortController();
+    await pullModel(stage.model, { ...models, cacheFolder: cacheFolderOf(models), dtype: stage.dtype, signal });
+  }
+}
+
+/** Filled in by `config.ts`. */
+function cacheFolderOf({ cacheFolder = "" }: Config["models"]): string {
+  return cacheFolder;
+}
+
+/** A model's own settings, with where its files are. */
+function onnxOptions<T extends { readonly threads: number }>(config: T, models: Config["models"]) {
+  const threads = config.threads || Math.min(4, Math.max(1, availableParallelism() - 1));
+  return { ...config, threads, cacheFolder: cacheFolderOf(models) };
+}
+
+function chooseEmbedder(config: Config["embed"], models: Config["models"]): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
@@ -89,6 +115,8 @@ function chooseEmbedder(config: Config["embed"]): Embedder {
       return createHashingEmbedder(config);
     case "openai":
       return createOpenAiEmbedder(config);
+    case "onnx":
+      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
   }
 }
 
@@ -105,12 +133,14 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker(config: Config["rerank"]): Reranker | null {
+function chooseReranker(config: Config["rerank"], models: Config["models"]): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
     case "tei":
       return createTeiReranker(config);
+    case "onnx":
+      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
     case "none":
       return null;
   }

@@ -247,10 +247,14 @@ export class Ragline {
     return { ...describe(this.config, this.#stages, scope, index), saves: this.#composed.saveCounts() };
   }
 
-  /** Loads the index of a collection, so that its first question need not wait. */
+  /** Loads the index of a collection, and models, so that the first question need not wait. What a model lacks `ready` tells. */
   async warm(collection?: string, caller: CallerOptions = {}): Promise<void> {
-    const signal = caller.signal ?? new AbortController().signal;
-    await this.#stages.index.warm?.(this.#scope(collection, caller), { signal });
+    const call = { signal: caller.signal ?? new AbortController().signal };
+    const { index, embedder, reranker } = this.#stages;
+    const models = [embedder, reranker].map(async (model) => {
+      await model?.warm?.(call).catch((err: unknown) => this.log.error({ err }, "a model cannot be loaded"));
+    });
+    await Promise.all([index.warm?.(this.#scope(collection, caller), call), ...models]);
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */

@@ -32,12 +32,20 @@ export function describe(
       prompt: `counted by ${counter.name}`,
       generate: model.model,
     },
+    models: {
+      ...(embedder.counts && { embed: embedder.counts() }),
+      ...(reranker?.counts && { rerank: reranker.counts() }),
+    },
   };
 }
 
 /** What keeps questions of this scope from being answered; empty: nothing. */
-export async function missingFor({ index, sessions, embedder }: Stages, scope: Scope, run: Run): Promise<string[]> {
-  const missing: string[] = [];
+export async function missingFor(
+  { index, sessions, embedder, reranker }: Stages,
+  scope: Scope,
+  run: Run,
+): Promise<string[]> {
+  const missing = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
   try {
     await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
     await run.must("session", (call) => sessions.load(scope, "ready", 1, call));

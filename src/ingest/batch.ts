@@ -1,8 +1,10 @@
 import type { Embedder } from "../ports/embedder.ts";
 import { Race } from "../race.ts";
 
-/** Texts a call of the embedder. */
-const BATCH_TEXTS = 64;
+/** Texts a call of the embedder: what text-embeddings-inference takes by default. */
+const BATCH_TEXTS = 32;
+/** Calls at once: the next is ready when one ends, and none spends its time limit waiting for others. */
+const CALLS = 2;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {
@@ -22,6 +24,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
   let waiting: Waiting[] = [];
   let running = 0;
   let flushNext = false;
+  const full: Waiting[][] = [];
 
   async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
     const race = new Race("embed", signal, timeoutMs);
@@ -46,20 +49,27 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
     }
   }
 
-  async function embedWaiting(): Promise<void> {
-    const batch = waiting;
-    waiting = [];
-    if (batch.length === 0) return;
+  function embedWaiting(): void {
+    if (waiting.length === 0) return;
     flushNext = false;
+    full.push(waiting);
+    waiting = [];
+    void start();
+  }
+
+  async function start(): Promise<void> {
+    const batch = running < CALLS ? full.shift() : undefined;
+    if (!batch) return;
     running++;
     await run(batch);
     running--;
-    if (flushNext) void embedWaiting();
+    if (full.length > 0) void start();
+    else if (flushNext) embedWaiting();
   }
 
   function flush(): void {
     if (running > 0) flushNext = true;
-    else void embedWaiting();
+    else embedWaiting();
   }
 
   return {
@@ -67,7 +77,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
       const vectors = texts.map((text) => {
         const done = Promise.withResolvers<Float32Array>();
         waiting.push({ text, done });
-        if (waiting.length === BATCH_TEXTS) void embedWaiting();
+        if (waiting.length === BATCH_TEXTS) embedWaiting();
         return done.promise;
       });
       return Promise.all(vectors);

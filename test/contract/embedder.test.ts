@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
+import { createOnnxEmbedder } from "../../src/adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../../src/adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { batchedEmbedder } from "../../src/wrap/batched.ts";
 import { call, until } from "../support/calls.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { writeEmbedder } from "../support/onnx/models.ts";
 import { DIMENSIONS, embeddings } from "../support/stub-embeddings.ts";
 import { refusing } from "../support/stub-model.ts";
 import { type StubHandler, type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
@@ -11,6 +15,26 @@ import { embedderContract } from "./embedder.ts";
 const embedded = { calls: () => 0, close: async () => undefined };
 embedderContract("static", async () => ({ embedder: createStaticEmbedder(), ...embedded }));
 embedderContract("hashing", async () => ({ embedder: createHashingEmbedder({ dimensions: 256 }), ...embedded }));
+for (const isBatched of [false, true]) {
+  embedderContract(isBatched ? "onnx, batched" : "onnx", async () => {
+    const folder = temporaryFolder();
+    const onnx = createOnnxEmbedder({
+      model: writeEmbedder(folder.file("tiny")),
+      cacheFolder: folder.file("hub"),
+      batchTimeoutMs: 30_000,
+      threads: 1,
+    });
+    const embedder = isBatched ? batchedEmbedder(onnx, { batchTokensMax: 128, queueMax: 64 }) : onnx;
+    return {
+      embedder,
+      calls: () => onnx.counts?.().batches ?? 0,
+      async close() {
+        await embedder.close?.();
+        folder.remove();
+      },
+    };
+  });
+}
 embedderContract("openai", async () => {
   const server = await stubServer(embeddings);
   return { embedder: remote(server), calls: () => server.requests.length, close: () => server.close() };

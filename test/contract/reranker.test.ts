@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLexicalReranker } from "../../src/adapters/reranker/lexical.ts";
+import { createOnnxReranker } from "../../src/adapters/reranker/onnx.ts";
 import { createTeiReranker } from "../../src/adapters/reranker/tei.ts";
+import { batchedReranker } from "../../src/wrap/batched.ts";
 import { call, until } from "../support/calls.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { writeOverlapReranker } from "../support/onnx/models.ts";
 import { refusing } from "../support/stub-model.ts";
 import { type StubHandler, type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
 import { rerankerContract } from "./reranker.ts";
@@ -23,6 +27,27 @@ const rerank: StubHandler = ({ body }, response) => {
 rerankerContract("lexical", async () => {
   return { reranker: createLexicalReranker(), calls: () => 0, close: async () => undefined };
 });
+for (const isBatched of [false, true]) {
+  rerankerContract(isBatched ? "onnx, batched" : "onnx", async () => {
+    const folder = temporaryFolder();
+    const words = ["severance", "pay", "due", "is", "the", "car", "park", "below", "building", "within", "days"];
+    const onnx = createOnnxReranker({
+      model: writeOverlapReranker(folder.file("overlap"), { words }),
+      cacheFolder: folder.file("hub"),
+      batchTimeoutMs: 30_000,
+      threads: 1,
+    });
+    const reranker = isBatched ? batchedReranker(onnx, { batchTokensMax: 128, queueMax: 64 }) : onnx;
+    return {
+      reranker,
+      calls: () => onnx.counts?.().batches ?? 0,
+      async close() {
+        await reranker.close?.();
+        folder.remove();
+      },
+    };
+  });
+}
 rerankerContract("tei", async () => {
   const server = await stubServer(rerank);
   const reranker = createTeiReranker({ baseUrl: server.url });

@@ -67,7 +67,11 @@ export class OnnxGraph {
       ...this.#inputs.map((input) => bytes(11, input)),
       bytes(12, valueInfo(output, FLOAT, dims)),
     ]);
-    return Buffer.concat([integer(1, IR_VERSION), bytes(7, graph), bytes(8, Buffer.concat([bytes(1, ""), integer(2, OPSET)]))]);
+    return Buffer.concat([
+      integer(1, IR_VERSION),
+      bytes(7, graph),
+      bytes(8, Buffer.concat([bytes(1, ""), integer(2, OPSET)])),
+    ]);
   }
 }
 

@@ -97,7 +97,12 @@ function config(architecture: string, shape: BertShape): unknown {
   };
 }
 
-function writeFolder(folder: string, onnx: Buffer, tokenizer: unknown, files: Readonly<Record<string, unknown>>): string {
+function writeFolder(
+  folder: string,
+  onnx: Buffer,
+  tokenizer: unknown,
+  files: Readonly<Record<string, unknown>>,
+): string {
   const all = {
     "tokenizer.json": tokenizer,
     "tokenizer_config.json": { tokenizer_class: "BertTokenizer", model_max_length: 512, pad_token: "[PAD]" },
@@ -131,7 +136,12 @@ function bert({ layers, hidden, heads, intermediate, positions }: BertShape, voc
       epsilon: { float: 1e-12 },
     });
   const length = graph.node("Shape", [ids], { start: 1, end: 2 });
-  const places = graph.node("Slice", [matrix(positions, hidden, 0.1), graph.integers([0]), length, graph.integers([0])]);
+  const places = graph.node("Slice", [
+    matrix(positions, hidden, 0.1),
+    graph.integers([0]),
+    length,
+    graph.integers([0]),
+  ]);
   const words = graph.node("Gather", [matrix(vocabulary, hidden, 1), ids]);
   const segments = graph.node("Gather", [matrix(2, hidden, 0.1), types]);
   let x = normalized(add(add(words, segments), places));

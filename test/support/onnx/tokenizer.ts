@@ -6,7 +6,12 @@ const ASCII = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).
 export function wordPieces(words: readonly string[]) {
   const pieces: Record<string, number> = {};
   const characters = [...ASCII, ...HANGUL];
-  const all = [...SPECIAL, ...words.map((word) => word.toLowerCase()), ...characters, ...characters.map((one) => `##${one}`)];
+  const all = [
+    ...SPECIAL,
+    ...words.map((word) => word.toLowerCase()),
+    ...characters,
+    ...characters.map((one) => `##${one}`),
+  ];
   for (const [id, piece] of [...new Set(all)].entries()) pieces[piece] = id;
   const special = (name: string) => ({ id: name, ids: [pieces[name]], tokens: [name] });
   const token = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } });

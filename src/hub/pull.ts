@@ -170,12 +170,14 @@ async function request(
   limited: AbortSignal,
 ): Promise<Response> {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`${endpoint.replace(/\/+$/, "")}${path}`, { headers, signal: limited }).catch(
-    (cause: unknown) => {
+  const ask = () => fetch(`${endpoint.replace(/\/+$/, "")}${path}`, { headers, signal: limited });
+  // A second time: a connection that was kept open may have been closed meanwhile.
+  const response = await ask()
+    .catch(ask)
+    .catch((cause: unknown) => {
       signal.throwIfAborted();
       throw failed(repository, "no answer", cause);
-    },
-  );
+    });
   if (response.ok) return response;
   await response.body?.cancel();
   if ([401, 403, 404].includes(response.status)) {

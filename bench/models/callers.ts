@@ -5,7 +5,7 @@ import type { CallOptions } from "../../src/types.ts";
 import { batchedEmbedder, batchedReranker } from "../../src/wrap/batched.ts";
 import { percentile, round } from "../stats.ts";
 
-const SECONDS = 3;
+const SECONDS = 2;
 const BATCHING = { batchTokensMax: 512, queueMax: 100_000 };
 
 /** Words of questions of 6 to 30 tokens, as people ask them. */

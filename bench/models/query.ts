@@ -6,7 +6,7 @@ import { percentile, round } from "../stats.ts";
 
 /** 22 tokens for MiniLM. */
 export const QUESTION = "how many days of annual leave do I get in my first year, and when do they expire, please?";
-const CALLS = 300;
+const CALLS = 1500;
 
 /** One question at a time: through embedder, queue and process, and tokenizer and file in this process; taking turns. */
 export async function query(model: string, threads: number): Promise<unknown> {
@@ -21,10 +21,10 @@ export async function query(model: string, threads: number): Promise<unknown> {
     await call();
     into.push(performance.now() - startedAt);
   };
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 16; round++) {
     const [a, b]: [number[], number[]] = round === 0 ? [[], []] : [ours, theirs];
-    for (let i = 0; i < CALLS / 5; i++) await timed(a, () => embedder.embed([QUESTION], "query", { signal }));
-    for (let i = 0; i < CALLS / 5; i++) await timed(b, () => direct([QUESTION]));
+    for (let i = 0; i < CALLS / 15; i++) await timed(a, () => embedder.embed([QUESTION], "query", { signal }));
+    for (let i = 0; i < CALLS / 15; i++) await timed(b, () => direct([QUESTION]));
   }
   await embedder.close?.();
   const p50 = percentile(ours, 0.5);

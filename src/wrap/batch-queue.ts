@@ -32,14 +32,15 @@ interface Waiting<Item, Result> {
   readonly call: Call<Result>;
 }
 
-/** Padding in a batch, as a share of its tokens, at most. */
+/** How much longer the longest of a batch may be than its shortest. */
 const PADDING_SHARE = 0.25;
+const PADDING_TOKENS = 4;
 /** Batches of urgent items in a row, while patient ones wait. */
 const URGENT_IN_A_ROW = 8;
 
 /**
  * Gathers the items of concurrent calls into batches. When nothing runs, what waits runs at once: there is no timer, and a
- * lone call waits for nobody. A batch is the oldest waiting item with those nearest to it in size. Urgent items go first; every
+ * lone call waits for nobody. A batch is the oldest waiting item with the next in line of like size. Urgent items go first; every
  * ninth batch is for the patient. Items of callers who left are dropped. A batch that fails fails its calls alone.
  */
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
@@ -134,21 +135,18 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   };
 }
 
-/** The oldest, and those nearest to it in size, while padding and budget allow. */
+/** The oldest, and the next in line of like size, while the budget allows. */
 function together<Item, Result>(waiting: readonly Waiting<Item, Result>[], tokensMax: number): Waiting<Item, Result>[] {
   const [oldest] = waiting;
   if (!oldest) return [];
-  const distance = ({ size }: { readonly size: number }) => Math.abs(size - oldest.size);
-  const near = waiting
-    .slice(1)
-    .filter(({ size }) => Math.max(size, oldest.size) <= Math.min(size, oldest.size) * (1 + PADDING_SHARE) + 4)
-    .sort((a, b) => distance(a) - distance(b));
-  const batch = [oldest];
+  const batch: Waiting<Item, Result>[] = [];
   let longest = oldest.size;
-  for (const one of near) {
-    const next = Math.max(longest, one.size);
-    if (next * (batch.length + 1) > tokensMax) break;
-    longest = next;
+  let shortest = oldest.size;
+  for (const one of waiting) {
+    const [low, high] = [Math.min(shortest, one.size), Math.max(longest, one.size)];
+    if (high > low * (1 + PADDING_SHARE) + PADDING_TOKENS) continue;
+    if (batch.length > 0 && high * (batch.length + 1) > tokensMax) continue;
+    [shortest, longest] = [low, high];
     batch.push(one);
   }
   return batch;

@@ -18,7 +18,7 @@ export interface ModelOutput {
 export type Model = (inputs: readonly ModelInput[]) => Promise<ModelOutput>;
 
 /** Padding in a run, as a share of its real tokens, at most. */
-const PADDING_SHARE = 0.25;
+const PADDING_SHARE = 0.1;
 /** Texts are looked at up to so many characters a token of the limit; natural text has 1 to 6. */
 const CHARACTERS_A_TOKEN = 40;
 

@@ -1,3 +1,4 @@
+import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { Degradation, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
@@ -38,6 +39,8 @@ export interface Status {
   readonly indexedWith: string | null;
   /** What the models that run beside this process have done, by step. */
   readonly models: { readonly embed?: ModelCounts; readonly rerank?: ModelCounts };
+  /** How text and vectors are fused in it. */
+  readonly fusion: FusionStatus;
   /** What became of turns that could not be stored at once, since the start of the process. */
   readonly saves: {
     readonly failed: number;

@@ -186,6 +186,8 @@ function settings(config: Config): Settings {
     top: search.top,
     keep: rerank.keep,
     searchRetries: search.retries,
+    fusion:
+      search.fusion === "learned" ? "learned" : { uncovered: search.vectorWeight, covered: search.vectorWeightCovered },
     preRotTokens: prompt.preRotTokens,
     expectedOutputTokens: prompt.expectedOutputTokens,
     system: prompt.system ?? null,

@@ -6,6 +6,7 @@ export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
 
 const milliseconds = (fallback: number, what: string) => z.int().min(1).max(3_600_000).default(fallback).describe(what);
 const count = (fallback: number, max: number, what: string) => z.int().min(1).max(max).default(fallback).describe(what);
+const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
 const httpUrl = z.url({ protocol: /^https?$/ });
 
 const sqliteFile = z
@@ -161,6 +162,12 @@ const search = z.strictObject({
   use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
   file: sqliteFile,
   top: count(20, 200, "Passages handed to the reranker."),
+  fusion: z
+    .enum(["learned", "fixed"])
+    .default("learned")
+    .describe("What vectors weigh beside text: `learned` from the collection at index time, or the two weights below."),
+  vectorWeight: ratio(0.6, "`fixed`: where no word of the question is found. 1 with the next: text is not searched."),
+  vectorWeightCovered: ratio(0, "`fixed`: where every word is found; in between in between. Both 0: text alone."),
   retries: z.int().min(0).max(5).default(1).describe("Further tries after a failure, within the limit."),
   timeoutMs: milliseconds(2000, "Limit for all tries together."),
 });

@@ -14,6 +14,9 @@ import type {
 import { Background } from "./background.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
+import { fusionStatus } from "./fusion/describe.ts";
+import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
+import { createBreather } from "./ingest/breather.ts";
 import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
 import type { ReadRequest } from "./ingest/read.ts";
@@ -58,6 +61,7 @@ export class Ragline {
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #reader: DocumentReader;
+  readonly #learner: FusionLearner;
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
@@ -71,6 +75,7 @@ export class Ragline {
       timeoutMs: config.ingest.readTimeoutMs,
       memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
     });
+    this.#learner = createFusionLearner(stages, createBreather());
     this.#background = new Background({
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
@@ -121,13 +126,16 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    return ingest(sources, this.#ingestStages(), {
-      scope: this.#scope(this.#parse(this.schemas.collection, collection), options),
+    const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
+    const report = await ingest(sources, this.#ingestStages(), {
+      scope,
       prune,
       chunk: this.#chunkOptions(),
       signal,
       ...(onProgress && { onProgress }),
     });
+    await this.#learner.learn(scope, { signal });
+    return report;
   }
 
   /**
@@ -137,7 +145,9 @@ export class Ragline {
   async reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
     const { collection, onProgress, signal = new AbortController().signal } = options;
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), options);
-    return reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
+    const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
+    await this.#learner.learn(scope, { signal });
+    return report;
   }
 
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
@@ -181,7 +191,9 @@ export class Ragline {
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });
-    return { id: source.id, ...(await ingestDocument(source, this.#ingestStages(), options)) };
+    const added = await ingestDocument(source, this.#ingestStages(), options);
+    if (added.changed) this.#noteChange(scope, added.passages);
+    return { id: source.id, ...added };
   }
 
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
@@ -204,7 +216,9 @@ export class Ragline {
   async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const documentId = this.#parse(this.schemas.documentId, id);
-    return this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
+    const deleted = await this.#store("search", caller, (call) => this.#stages.index.delete(scope, documentId, call));
+    if (deleted) this.#noteChange(scope, 1);
+    return deleted;
   }
 
   /**
@@ -244,7 +258,9 @@ export class Ragline {
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#scope(this.#parse(this.schemas.collection, collection), caller);
     const index = await this.#store("search", caller, (call) => this.#stages.index.status(scope, call));
-    return { ...describe(this.config, this.#stages, scope, index), saves: this.#composed.saveCounts() };
+    const learned = await this.#store("search", caller, async (call) => this.#stages.index.fusion?.load(scope, call));
+    const fusion = fusionStatus(this.#stages.settings.fusion, learned ?? null);
+    return { ...describe(this.config, this.#stages, scope, index), fusion, saves: this.#composed.saveCounts() };
   }
 
   /** Loads the index of a collection, and models, so that the first question need not wait. What a model lacks `ready` tells. */
@@ -275,6 +291,11 @@ export class Ragline {
 
   #ingestStages() {
     return { ...this.#stages, reader: this.#reader };
+  }
+
+  /** Fusion is learned again in the background, once so much has changed. */
+  #noteChange(scope: Scope, passages: number): void {
+    if (this.#learner.isDue(scope, passages)) this.#background.later((call) => this.#learner.learn(scope, call));
   }
 
   #chunkOptions() {

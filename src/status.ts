@@ -14,7 +14,7 @@ export function describe(
   { embedder, reranker, model, counter }: Stages,
   { tenant, collection }: Scope,
   { documents, passages, embedder: indexedWith }: IndexStatus,
-): Omit<Status, "saves"> {
+): Omit<Status, "saves" | "fusion"> {
   return {
     version: VERSION,
     tenant,

@@ -122,6 +122,32 @@ export interface ScoredPassage {
   readonly alsoIn?: readonly PassagePlace[];
 }
 
+/** What the vector leg weighs in fusion, 0 to 1; the text leg weighs the rest. In between it goes by the words covered. */
+export interface VectorWeights {
+  /** Where the best text hit holds no word of the question. */
+  readonly uncovered: number;
+  /** Where the best text hit holds every word of the question. */
+  readonly covered: number;
+}
+
+/** How a collection's two legs are fused, by the language of the question, as it was learned from the collection. */
+export interface Fusion {
+  /** Of the way of learning. */
+  readonly version: number;
+  readonly embedder: string;
+  /** In the collection when it was learned. */
+  readonly passages: number;
+  readonly weights: Readonly<
+    Record<
+      "ko" | "en" | "other",
+      VectorWeights & {
+        /** How many questions in this language it was learned from; 0: none, the weights are a prior. */
+        readonly questions: number;
+      }
+    >
+  >;
+}
+
 export interface Message {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;

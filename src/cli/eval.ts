@@ -5,6 +5,8 @@ import { compose } from "../compose.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { type Evaluation, evaluate, type Retrieved } from "../eval/run.ts";
 import { type CorpusEntry, readCorpus, readSet } from "../eval/sets.ts";
+import { createFusionLearner } from "../fusion/keep.ts";
+import { createBreather } from "../ingest/breather.ts";
 import { embedQuery } from "../pipeline/embed.ts";
 import { rerank } from "../pipeline/rerank.ts";
 import { search } from "../pipeline/search.ts";
@@ -40,6 +42,8 @@ export async function evalCommand(configFile: string | undefined, folder: string
   const stop = stopSignal();
   try {
     const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
+    await stages.index.warm?.(SCOPE, stop);
+    await createFusionLearner(stages, createBreather()).learn(SCOPE, stop);
     const asked = { ...set, queries: set.queries.slice(0, limit) };
     const evaluation = await evaluate(
       asked,
@@ -103,7 +107,7 @@ async function retrieve(stages: Stages, query: string, signal: AbortSignal): Pro
     timeoutMs: settings.timeoutMs,
     limitsMs: settings.limitsMs,
   });
-  const vector = await run.must("embed", (call) => embedQuery(stages, query, call));
+  const vector = await run.must("embed", (call) => embedQuery(stages, SCOPE, query, call));
   const asked = { scope: SCOPE, filter: null };
   const found = await run.must("search", (call) => search(stages, asked, query, vector, call));
   const ranked = await run.must("rerank", (call) => rerank(stages, query, found, found.length, call));

@@ -13,11 +13,18 @@ export async function statusCommand(
         console.log(JSON.stringify(status));
         return;
       }
-      const { version, tenant, collection, documents, passages, indexedWith, stages } = status;
+      const { version, tenant, collection, documents, passages, indexedWith, fusion, stages } = status;
       console.log(`ragline ${version}`);
       console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
       if (indexedWith) console.log(`indexed with ${indexedWith}`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      console.log(
+        `fusion ${fusion.from}: what vectors weigh where none of a question's words are found, and where all are`,
+      );
+      for (const [language, { uncovered, covered, questions }] of Object.entries(fusion.weights)) {
+        const from = fusion.from === "learned" ? `, from ${questions} questions` : "";
+        console.log(`  ${language.padEnd(9)}${uncovered.toFixed(2)} to ${covered.toFixed(2)}${from}`);
+      }
       const { missing } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
     },

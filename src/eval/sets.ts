@@ -4,6 +4,7 @@ import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { RaglineError } from "../errors.ts";
 import type { Grades } from "./metrics.ts";
+import { isSquad, readSquad, readSquadCorpus, squadFileIn } from "./squad.ts";
 
 /** A query of an evaluation set that has judgements. */
 export interface EvalQuery {
@@ -39,9 +40,12 @@ export interface CorpusEntry {
 
 /**
  * Reads a retrieval set: `queries.jsonl` with {id, text}, `qrels.tsv` with a header and query id, passage id, grade by tabs.
+ * A folder that holds a SQuAD or KorQuAD file instead gives its questions, each judged by the paragraph it was asked of.
  * Queries without judgements are left out. Rejects with `request_invalid`, naming file and line.
  */
 export async function readSet(folder: string, files: SetFiles = {}): Promise<EvalSet> {
+  const squad = await squadFileIn(folder);
+  if (squad) return readSquad(squad, basename(resolve(folder)));
   const { corpus = "corpus.jsonl", queries = "queries.jsonl", qrels = "qrels.tsv", field = "text" } = files;
   const judgements = await readJudgements(resolve(folder, qrels));
   const judged: EvalQuery[] = [];
@@ -53,8 +57,12 @@ export async function readSet(folder: string, files: SetFiles = {}): Promise<Eva
   return { name: basename(resolve(folder)), queries: judged, corpusFile: resolve(folder, corpus) };
 }
 
-/** Reads `corpus.jsonl` {id, title?, text} line by line; its memory does not grow with the corpus. */
+/** Reads `corpus.jsonl` {id, title?, text} line by line; its memory does not grow with the corpus. Or a SQuAD file, whole. */
 export async function* readCorpus(file: string): AsyncGenerator<CorpusEntry> {
+  if (isSquad(file)) {
+    yield* await readSquadCorpus(file);
+    return;
+  }
   for await (const { id, record, place } of readRecords(file)) {
     yield { id, title: typeof record.title === "string" ? record.title : "", text: textOf(record, "text", place) };
   }

@@ -162,6 +162,10 @@ export const statusSchema = z.object({
   documents: z.int(),
   passages: z.int(),
   indexedWith: z.string().nullable(),
+  fusion: z.object({
+    from: z.enum(["learned", "prior", "fixed"]),
+    weights: z.record(z.string(), z.object({ uncovered: z.number(), covered: z.number(), questions: z.int() })),
+  }),
   stages: z.record(z.string(), z.string()),
   models: z.object({ embed: modelCountsSchema.optional(), rerank: modelCountsSchema.optional() }),
   saves: z.object({ failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),

@@ -54,7 +54,8 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const vector = await run.may("embed", (call) => embedQuery(stages, answer.query, call), INSTEAD.embed);
+      const embed = (call: CallOptions) => embedQuery(stages, question.scope, answer.query, call);
+      const vector = await run.may("embed", embed, INSTEAD.embed);
       const found = await run.must(
         "search",
         (call) => search(stages, question, answer.query, vector, call),

@@ -1,8 +1,16 @@
-import type { CallOptions } from "../types.ts";
+import { isUsed } from "../fusion/weights.ts";
+import type { CallOptions, Scope } from "../types.ts";
+import { fusionWeights } from "./fusion-weights.ts";
 import type { Stages } from "./stages.ts";
 
-/** Step 4: the query's vector; null where the model knows nothing in it. */
-export async function embedQuery(stages: Stages, query: string, call: CallOptions): Promise<Float32Array | null> {
+/** Step 4: the query's vector; null where vectors weigh nothing for this query, or the model knows nothing in it. */
+export async function embedQuery(
+  stages: Stages,
+  scope: Scope,
+  query: string,
+  call: CallOptions,
+): Promise<Float32Array | null> {
+  if (!isUsed(await fusionWeights(stages, scope, query, call)).vector) return null;
   const [vector] = await stages.embedder.embed([query], "query", call);
   return vector?.some((value) => value !== 0) ? vector : null;
 }

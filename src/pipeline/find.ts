@@ -24,7 +24,7 @@ export async function find(
   run: Run,
 ): Promise<Found> {
   const { query, keep } = asked;
-  const vector = await run.may("embed", (call) => embedQuery(stages, query, call), INSTEAD.embed);
+  const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), INSTEAD.embed);
   const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
   const found = await run.must("search", searched, stages.settings.searchRetries);
   const inOrder = found.slice(0, keep);

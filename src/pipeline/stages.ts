@@ -1,3 +1,4 @@
+import type { FusionChoice } from "../fusion/weights.ts";
 import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
@@ -34,6 +35,7 @@ export interface Settings {
   readonly top: number;
   readonly keep: number;
   readonly searchRetries: number;
+  readonly fusion: FusionChoice;
   readonly preRotTokens: number;
   readonly expectedOutputTokens: number;
   readonly system: string | null;

@@ -19,6 +19,8 @@ export interface Embedder {
   readonly dimensions: number;
   /** Of a longer text the rest is cut; absent: unknown. */
   readonly textTokensMax?: number | undefined;
+  /** Set where texts leave this machine: nothing is embedded but what is indexed and asked. */
+  readonly remote?: true;
   embed(texts: readonly string[], kind: EmbedKind, options: CallOptions): Promise<Float32Array[]>;
   /** What keeps it from answering now, and how to mend it; null: nothing. */
   problem?(): string | null;

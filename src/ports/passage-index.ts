@@ -1,4 +1,5 @@
 import type { CallOptions, Document, DocumentEntry, Filter, PassageInput, Scope, ScoredPassage } from "../types.ts";
+import type { FusionStore } from "./fusion-store.ts";
 import type { Reembedding } from "./reembedding.ts";
 
 export interface SearchQuery {
@@ -60,6 +61,8 @@ export interface PassageIndex {
   status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
   /** Makes the first search of a collection as fast as the next; takes as long as it takes. */
   warm?(scope: Scope, options: CallOptions): Promise<void>;
+  /** Absent: the legs are fused by a prior. */
+  readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */
   readonly reembedding?: Reembedding;
   close?(): Promise<void>;

@@ -9,11 +9,20 @@ export interface Postings {
   readonly ends: Uint32Array;
   /** Positions of passages in the segment, ascending within a term. */
   readonly passages: Uint32Array;
-  /** How often the term stands in the passage, at most 65,535. */
+  /** How often the term stands in the passage, by field: see `packedCount`. */
   readonly counts: Uint16Array;
 }
 
-const COUNT_MAX = 65_535;
+/** Bits of a count that are the text's; those above are the title's and headings'. */
+export const TEXT_COUNT_BITS = 12;
+export const TEXT_COUNT_MAX = (1 << TEXT_COUNT_BITS) - 1;
+const HEADING_COUNT_MAX = 15;
+
+/** A term's occurrences in title and headings, at most 15, and in the text, at most 4,095, as one number. */
+export function packedCount(inHeading: number, inText: number): number {
+  const text = Math.max(0, Math.min(inText, TEXT_COUNT_MAX));
+  return (Math.min(inHeading, HEADING_COUNT_MAX) << TEXT_COUNT_BITS) | text;
+}
 
 /** Room for postings of so many terms and pairs, in memory that other threads can see. */
 export function allocatePostings(terms: number, pairs: number): Postings {
@@ -36,7 +45,7 @@ export class PostingsBuilder {
   add(term: number, passage: number, count: number): void {
     this.#terms.push(term);
     this.#passages.push(passage);
-    this.#counts.push(Math.min(count, COUNT_MAX));
+    this.#counts.push(count);
   }
 
   build(): Postings {

@@ -1,8 +1,8 @@
-import { passageText } from "../text/passage-text.ts";
+import { headingText, passageText } from "../text/passage-text.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
-import { firstAtLeast, PostingsBuilder } from "./postings.ts";
+import { firstAtLeast, PostingsBuilder, packedCount } from "./postings.ts";
 import type { SegmentArrays } from "./scan.ts";
 import { allocateVectors, setVector } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -72,14 +72,14 @@ export function buildSegment(
   const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
   for (const [position, passage] of ordered.entries()) {
     const tokens = searchTokens(passageText(passage), vocabulary.stem);
-    const counts = new Map<number, number>();
-    for (const token of tokens) {
-      const term = vocabulary.intern(token);
-      counts.set(term, (counts.get(term) ?? 0) + 1);
+    const heading = searchTokens(headingText(passage), vocabulary.stem);
+    const inHeading = countTerms(heading, vocabulary);
+    for (const [term, count] of countTerms(tokens, vocabulary)) {
+      const above = inHeading.get(term) ?? 0;
+      builder.add(term, position, packedCount(above, count - above));
     }
-    for (const [term, count] of counts) builder.add(term, position, count);
     rows[position] = passage.row;
-    lengths[position] = tokens.length;
+    lengths[position] = Math.max(1, tokens.length - heading.length);
     for (const [field, value] of Object.entries(passage.metadata)) columnOf(columns, field, size).set(position, value);
     groups.set(position, passage.groups);
     if (vectors && passage.vector) setVector(vectors, position, passage.vector);
@@ -93,6 +93,15 @@ export function buildSegment(
     asOf,
     removals: noRemovals(),
   };
+}
+
+function countTerms(tokens: readonly string[], vocabulary: Vocabulary): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const token of tokens) {
+    const term = vocabulary.intern(token);
+    counts.set(term, (counts.get(term) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** The field's column, a new one if need be. */

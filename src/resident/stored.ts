@@ -6,7 +6,7 @@ import { allocateVectors } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Changes with the layout below, and with what text/tokens.ts makes of a text: a segment of another format is not read. */
-export const STORED_FORMAT = 1;
+export const STORED_FORMAT = 2;
 
 const PART_BYTES_MAX = 1 << 20;
 const TERMS_PER_PART = 16_384;

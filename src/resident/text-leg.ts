@@ -1,18 +1,20 @@
-import { firstAtLeast } from "./postings.ts";
+import { firstAtLeast, TEXT_COUNT_BITS, TEXT_COUNT_MAX } from "./postings.ts";
 import type { ScanPart, ScanPlan } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
 
-/** BM25's saturation and length normalisation: Anserini's values, which suit passages. */
+/** BM25's saturation and length normalisation, and how often a word of the title or a heading counts. */
 const K1 = 0.9;
-const B = 0.4;
+const B = 0.6;
+const HEADING_WEIGHT = 2;
 /** Postings still to be read. */
 const LEFT_MIN = 16_384;
 
 /**
- * The text leg: BM25 as Lucene has it since version 8,
- * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1 · (1 − b + b · length / averageLength)),
- * summed over the query's tokens (a repeated one counts again). N, n and averageLength cover every live passage of the
- * partition, exactly, also after removals, whatever the filter and the groups.
+ * The text leg: BM25F (Robertson et al., 2004) over two fields, with Lucene's inverse document frequency,
+ * score = Σ ln(1 + (N − n + ½) / (n + ½)) · f / (f + k1), f = w · headings + text / (1 − b + b · length / averageLength),
+ * summed over the query's tokens (a repeated one counts again). A word in the title or a heading counts w times and however
+ * long the text below is; lengths are the text's. Without title and headings it is BM25. N, n and averageLength cover every
+ * live passage of the partition, exactly, also after removals, whatever the filter and the groups.
  *
  * Terms are taken heaviest, that is rarest, first. A term adds at most its weight: as soon as the weights still to come are
  * together below what the last of the best has, no passage unseen so far can get in, and the long lists of the common terms
@@ -30,7 +32,7 @@ export class TextLeg {
     const top = new Top(limit);
     if (weights.length === 0) return [];
     const rests = restsOf(weights);
-    const perLength = (K1 * B) / averageLength;
+    const perLength = B / averageLength;
     for (const part of parts) this.#searchPart(part, weights, rests, perLength, top);
     return top.hits();
   }
@@ -66,10 +68,10 @@ export class TextLeg {
     let touched = touchedBefore;
     for (let i = postings.starts[place] as number; i < to; i++) {
       const passage = passages[i] as number;
-      const count = counts[i] as number;
+      const frequency = frequencyOf(counts[i] as number, perLength * (lengths[passage] as number));
       const before = scores[passage] as number;
       if (before === 0) list[touched++] = passage;
-      scores[passage] = before + (weight * count) / (count + K1 * (1 - B) + perLength * (lengths[passage] as number));
+      scores[passage] = before + (weight * frequency) / (frequency + K1);
     }
     return touched;
   }
@@ -85,8 +87,8 @@ export class TextLeg {
       const passage = positions[i] as number;
       at = firstFrom(postings.passages, passage, at, to);
       if (at === to || postings.passages[at] !== passage) continue;
-      const count = postings.counts[at] as number;
-      const score = (weight * count) / (count + K1 * (1 - B) + perLength * (lengths[passage] as number));
+      const frequency = frequencyOf(postings.counts[at] as number, perLength * (lengths[passage] as number));
+      const score = (weight * frequency) / (frequency + K1);
       this.#scores[passage] = (this.#scores[passage] as number) + score;
     }
   }
@@ -133,6 +135,11 @@ export class TextLeg {
     this.#touched = new Uint32Array(size);
     this.#kept = new Uint32Array(size);
   }
+}
+
+/** Of a term in a passage, weighed by field. `relativeLength`: b · length / averageLength. */
+function frequencyOf(count: number, relativeLength: number): number {
+  return HEADING_WEIGHT * (count >> TEXT_COUNT_BITS) + (count & TEXT_COUNT_MAX) / (1 - B + relativeLength);
 }
 
 /** For each term the weights from it on, summed up, and a little for rounding. */

@@ -29,6 +29,7 @@ export function batchedEmbedder(inner: Embedder, { batchTokensMax, queueMax }: B
   });
   return {
     ...sameModel(inner),
+    ...(inner.remote && { remote: inner.remote }),
     get model() {
       return inner.model;
     },

@@ -17,19 +17,26 @@ export function applied(changes: readonly { removedDocuments: number[]; added: C
   return { partition, passages };
 }
 
-/** BM25 as the formula has it, passage by passage. */
+/** BM25F as the formula has it, passage by passage. */
 export function naiveText(passages: readonly ResidentPassage[], query: string): RowHit[] {
-  const documents = passages.map((passage) => searchTokens(passageText(passage)));
-  const average = documents.reduce((sum, tokens) => sum + tokens.length, 0) / documents.length;
-  const score = (tokens: readonly string[]) =>
+  const documents = passages.map((passage) => {
+    const all = searchTokens(passageText(passage));
+    const headings = searchTokens([passage.title, ...passage.headings].join(" "));
+    return { all, headings, length: Math.max(1, all.length - headings.length) };
+  });
+  const average = documents.reduce((sum, { length }) => sum + length, 0) / documents.length;
+  const times = (tokens: readonly string[], token: string) => tokens.filter((other) => other === token).length;
+  const score = ({ all, headings, length }: (typeof documents)[number]) =>
     queryTokens(query).reduce((sum, token) => {
-      const n = documents.filter((other) => other.includes(token)).length;
-      const f = tokens.filter((other) => other === token).length;
-      const idf = Math.log(1 + (documents.length - n + 0.5) / (n + 0.5));
-      return sum + (idf * f) / (f + 0.9 * (1 - 0.4 + (0.4 * tokens.length) / average)) || sum;
+      const n = documents.filter((other) => other.all.includes(token)).length;
+      const above = times(headings, token);
+      const f = 2 * above + Math.max(0, times(all, token) - above) / (1 - 0.6 + (0.6 * length) / average);
+      return f > 0 ? sum + (Math.log(1 + (documents.length - n + 0.5) / (n + 0.5)) * f) / (f + 0.9) : sum;
     }, 0);
-  return best(passages.map(({ row }, i) => ({ row, score: score(documents[i] ?? []) })).filter((hit) => hit.score > 0));
+  return best(documents.map((document, i) => ({ row: passages[i]?.row ?? 0, score: score(document) })).filter(isFound));
 }
+
+const isFound = ({ score }: RowHit) => score > 0;
 
 export function naiveVector(passages: readonly ResidentPassage[], query: Float32Array): RowHit[] {
   if (query.every((value) => value === 0)) return [];

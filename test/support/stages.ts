@@ -18,6 +18,7 @@ export const SETTINGS: Settings = {
   top: 20,
   keep: 3,
   searchRetries: 1,
+  fusion: "learned",
   preRotTokens: 100_000,
   expectedOutputTokens: 100,
   system: "Answer.",

@@ -25,6 +25,7 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   return {
     model: `${model}/${dimensions}`,
     dimensions,
+    remote: true,
     async embed(texts, kind, { signal }) {
       if (texts.length === 0) return [];
       const prefix = kind === "query" ? options.queryPrefix : options.passagePrefix;

@@ -7,6 +7,7 @@ import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
 import type { Document, DocumentEntry, Metadata, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
+import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 
@@ -68,6 +69,7 @@ const ON_LOOP_MS_MAX = 0.5;
 /** Passages in SQLite, searched in memory. */
 export class SqlitePassageIndex implements PassageIndex {
   readonly reembedding: Reembedding;
+  readonly fusion: SqliteFusionStore;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
@@ -76,6 +78,7 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
+    this.fusion = new SqliteFusionStore(database);
     this.#database = database;
     this.#embedder = embedder;
     this.reembedding = createSqliteReembedding(database, embedder);
@@ -147,7 +150,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async version(scope: Scope): Promise<string> {
     const live = this.#liveCollection(scope);
     await live.current();
-    return `${this.#database.id}:${live.version}`;
+    return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope)}`;
   }
 
   async status(scope: Scope): Promise<IndexStatus> {

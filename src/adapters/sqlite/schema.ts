@@ -58,6 +58,10 @@ CREATE TABLE changes (
   UNIQUE (document)
 );
 CREATE INDEX changes_by_collection ON changes (collection, seq);
+CREATE TABLE fusion (
+  collection INTEGER PRIMARY KEY REFERENCES collections,
+  learned TEXT NOT NULL
+);
 CREATE TABLE sessions (
   row INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,

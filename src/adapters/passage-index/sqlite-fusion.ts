@@ -1,0 +1,125 @@
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import type { FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
+import type { Fusion, Scope } from "../../types.ts";
+import type { Database } from "../sqlite/database.ts";
+
+const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
+const DOCUMENTS = `SELECT row, id, passages FROM documents WHERE collection = ${THIS_COLLECTION} AND id > ? ORDER BY id LIMIT ?`;
+const COUNT = `SELECT coalesce(sum(passages), 0) AS n FROM documents WHERE collection = ${THIS_COLLECTION}`;
+const PASSAGE = `SELECT d.title, p.headings, p.text, p.vector FROM passages p JOIN documents d ON d.row = p.document
+  WHERE p.document = ? AND p.ordinal = ?`;
+const LOAD = `SELECT learned FROM fusion WHERE collection = ${THIS_COLLECTION}`;
+const SAVE = `INSERT OR REPLACE INTO fusion (collection, learned) SELECT row, ? FROM collections WHERE tenant = ? AND name = ?`;
+
+const DOCUMENTS_PAGE = 2000;
+/** Passages read between two turns of the event loop. */
+const PASSAGES_BATCH = 64;
+
+interface PassageRow {
+  readonly title: string;
+  readonly headings: string;
+  readonly text: string;
+  readonly vector: Uint8Array | null;
+}
+
+/** What was learned about a collection, beside it in its file. */
+export class SqliteFusionStore implements FusionStore {
+  readonly #database: Database;
+  readonly #loaded = new Map<
+    string,
+    { readonly dataVersion: number; readonly json: string | null; fusion: Fusion | null }
+  >();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async passages({ tenant, collection }: Scope): Promise<number> {
+    return this.#database.get<{ n: number }>(COUNT, tenant, collection)?.n ?? 0;
+  }
+
+  async sample({ tenant, collection }: Scope, limit: number): Promise<StoredPassage[]> {
+    const places = await this.#places(tenant, collection, limit);
+    const sample: StoredPassage[] = [];
+    for (const [i, { document, ordinal }] of places.entries()) {
+      if (i % PASSAGES_BATCH === 0) await yieldToOthers();
+      const row = this.#database.get<PassageRow>(PASSAGE, document, ordinal);
+      if (row) sample.push(decode(row));
+    }
+    return sample;
+  }
+
+  async load({ tenant, collection }: Scope): Promise<Fusion | null> {
+    return this.#load(tenant, collection).fusion;
+  }
+
+  async save({ tenant, collection }: Scope, fusion: Fusion): Promise<void> {
+    await this.#database.write([{ sql: SAVE, values: [JSON.stringify(fusion), tenant, collection] }]);
+  }
+
+  /** Another one whenever something else was learned; empty before. */
+  stamp({ tenant, collection }: Scope): string {
+    return this.#load(tenant, collection).json ?? "";
+  }
+
+  /** Read again only where the file has changed, and parsed only where this has. */
+  #load(tenant: string, collection: string) {
+    const key = JSON.stringify([tenant, collection]);
+    const dataVersion = this.#database.dataVersion();
+    const before = this.#loaded.get(key);
+    if (before?.dataVersion === dataVersion) return before;
+    const json = this.#database.get<{ learned: string }>(LOAD, tenant, collection)?.learned ?? null;
+    const fusion = json === null ? null : before?.json === json ? before.fusion : (JSON.parse(json) as Fusion);
+    const now = { dataVersion, json, fusion };
+    this.#loaded.set(key, now);
+    return now;
+  }
+
+  /** Evenly spread over all passages, in the order of document ids. */
+  async #places(tenant: string, collection: string, limit: number) {
+    const documents: { readonly row: number; readonly passages: number }[] = [];
+    let total = 0;
+    for (let after = ""; ; ) {
+      const page = this.#database.all<{ row: number; id: string; passages: number }>(
+        DOCUMENTS,
+        tenant,
+        collection,
+        after,
+        DOCUMENTS_PAGE,
+      );
+      for (const { row, passages } of page) {
+        documents.push({ row, passages });
+        total += passages;
+      }
+      const last = page.at(-1);
+      if (!last || page.length < DOCUMENTS_PAGE) break;
+      after = last.id;
+      await yieldToOthers();
+    }
+    const wanted = Math.min(limit, total);
+    const places: { readonly document: number; readonly ordinal: number }[] = [];
+    let start = 0;
+    for (const { row, passages } of documents) {
+      for (let next = placeOf(places.length, wanted, total); places.length < wanted && next < start + passages; ) {
+        places.push({ document: row, ordinal: next - start });
+        next = placeOf(places.length, wanted, total);
+      }
+      start += passages;
+    }
+    return places;
+  }
+}
+
+/** The passage, counted through the collection, that is the nth of the sample. */
+function placeOf(n: number, wanted: number, total: number): number {
+  return Math.floor(((n + 0.5) * total) / wanted);
+}
+
+function decode({ title, headings, text, vector }: PassageRow): StoredPassage {
+  return {
+    title,
+    headings: JSON.parse(headings) as string[],
+    text,
+    vector: vector && new Float32Array(vector.slice().buffer),
+  };
+}

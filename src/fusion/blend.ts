@@ -1,0 +1,36 @@
+/** A leg's hits, best first, as pairs of what was found and its score. */
+export type Leg<T> = readonly (readonly [found: T, score: number])[];
+
+/**
+ * The text leg scaled to 0 to 1. 0 is the last hit of a full leg, as whatever it left out scores about as much; else a passage
+ * without any word of the query.
+ */
+export function scaledText<T>(leg: Leg<T>, limit: number): Leg<T> {
+  return scaled(leg, leg.length < limit ? 0 : (leg.at(-1)?.[1] ?? 0));
+}
+
+/** The vector leg scaled to 0 to 1; 0 is its last hit. */
+export function scaledVector<T>(leg: Leg<T>): Leg<T> {
+  return scaled(leg, leg.at(-1)?.[1] ?? 0);
+}
+
+function scaled<T>(leg: Leg<T>, floor: number): Leg<T> {
+  const range = (leg[0]?.[1] ?? 0) - floor;
+  return leg.map(([found, score]) => [found, range > 0 ? (score - floor) / range : 1]);
+}
+
+/** Both legs, scaled, in one: score = (1 − w) · text + w · vector, best first. Equal scores: text hits first, in leg order. */
+export function blend<T>(byText: Leg<T>, byVector: Leg<T>, vectorWeight: number): [found: T, score: number][] {
+  const scores = new Map<T, number>();
+  for (const [found, score] of byText) scores.set(found, (1 - vectorWeight) * score);
+  for (const [found, score] of byVector) scores.set(found, (scores.get(found) ?? 0) + vectorWeight * score);
+  return [...scores].sort((a, b) => b[1] - a[1]);
+}
+
+/** The share of the wanted tokens that are held: 0 to 1; 0 where none is wanted. */
+export function coverage(wanted: ReadonlySet<string>, held: ReadonlySet<string>): number {
+  if (wanted.size === 0) return 0;
+  let found = 0;
+  for (const token of wanted) if (held.has(token)) found++;
+  return found / wanted.size;
+}

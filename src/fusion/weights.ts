@@ -1,0 +1,26 @@
+import { type Language, languageOf } from "../text/language.ts";
+import type { Fusion, VectorWeights } from "../types.ts";
+
+/** For a collection that has not been learned from: vectors help where words are missing; measured flat from 0.5 to 0.8. */
+export const PRIOR: VectorWeights = { uncovered: 0.6, covered: 0 };
+
+/** How a deployment fuses: by what was learned, or the same for every collection. */
+export type FusionChoice = "learned" | VectorWeights;
+
+/** The weights for a question, by its language. */
+export function weightsFor(choice: FusionChoice, learned: Fusion | null, question: string): VectorWeights {
+  if (choice !== "learned") return choice;
+  return learned?.weights[languageOf(question)] ?? PRIOR;
+}
+
+/** What the vector leg weighs for a question whose best text hit covers so much of it. */
+export function vectorWeight({ uncovered, covered }: VectorWeights, coverage: number): number {
+  return uncovered + (covered - uncovered) * coverage;
+}
+
+/** Legs that weigh nothing whatever the coverage are not computed. */
+export function isUsed({ uncovered, covered }: VectorWeights): { readonly text: boolean; readonly vector: boolean } {
+  return { text: uncovered < 1 || covered < 1, vector: uncovered > 0 || covered > 0 };
+}
+
+export const LANGUAGES: readonly Language[] = ["ko", "en", "other"];

@@ -1,0 +1,83 @@
+import { afterEach, expect, test } from "vitest";
+import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
+import { Database } from "../../src/adapters/sqlite/database.ts";
+import { createFusionLearner } from "../../src/fusion/keep.ts";
+import { call, SCOPE } from "../support/calls.ts";
+import { folderForTest } from "../support/folder.ts";
+
+const CALL = call();
+const embedder = createStaticEmbedder();
+const settings = { fusion: "learned" } as const;
+const opened: Database[] = [];
+afterEach(async () => {
+  for (const database of opened.splice(0)) await database.close();
+});
+
+async function indexOf(count: number) {
+  const database = Database.open(folderForTest().file("test.db"));
+  opened.push(database);
+  const index = new SqlitePassageIndex(database, embedder);
+  const add = async (from: number, to: number, groups: string[] = []) => {
+    for (let i = from; i < to; i++) {
+      const text = `제${i}조 휴가의 신청은 ${i}일 전에 한다. 승인된 휴가는 인사팀에 알려야 한다.`;
+      const [vector] = await embedder.embed([text], "passage", CALL);
+      const document = { id: `d${String(i).padStart(3, "0")}`, title: `규정 ${i}`, hash: "", metadata: {}, groups };
+      await index.replace(SCOPE, document, [{ text, headings: [], tokens: 1, vector: vector ?? null }]);
+    }
+  };
+  await add(0, count);
+  return { index, add };
+}
+
+const breathe = () => undefined;
+
+test("learns once, stores it with the index, and learns again when the collection has grown by half", async () => {
+  const { index, add } = await indexOf(30);
+  const before = await index.version(SCOPE);
+  const learner = createFusionLearner({ index, embedder, settings }, breathe);
+  expect(await learner.learn(SCOPE, CALL)).toBe(true);
+  expect(await index.fusion.load(SCOPE)).toMatchObject({ passages: 30, embedder: embedder.model });
+  expect(await index.version(SCOPE)).not.toBe(before);
+  expect(await learner.learn(SCOPE, CALL)).toBe(false);
+  await add(30, 40);
+  expect(await learner.learn(SCOPE, CALL)).toBe(false);
+  await add(40, 46);
+  expect(await learner.learn(SCOPE, CALL)).toBe(true);
+  expect((await index.fusion.load(SCOPE))?.passages).toBe(46);
+});
+
+test("documents of groups are learned from too; callers at once learn once", async () => {
+  const { index, add } = await indexOf(0);
+  await add(0, 26, ["hr"]);
+  const learner = createFusionLearner({ index, embedder, settings }, breathe);
+  const [first, second] = [learner.learn(SCOPE, CALL), learner.learn(SCOPE, CALL)];
+  expect(second).toBe(first);
+  await first;
+  expect((await index.fusion.load(SCOPE))?.passages).toBe(26);
+});
+
+test("nothing is learned where fusion is fixed, or where texts would leave the machine", async () => {
+  const { index } = await indexOf(20);
+  const fixed = createFusionLearner({ index, embedder, settings: { fusion: { uncovered: 0.5, covered: 0 } } }, breathe);
+  expect(await fixed.learn(SCOPE, CALL)).toBe(false);
+  const remote = createFusionLearner({ index, embedder: { ...embedder, remote: true }, settings }, breathe);
+  expect(await remote.learn(SCOPE, CALL)).toBe(false);
+  expect(remote.isDue(SCOPE, 1000)).toBe(false);
+  expect(await index.fusion.load(SCOPE)).toBeNull();
+});
+
+test("is due after a quarter of the collection was written, and at least 16 passages", async () => {
+  const { index } = await indexOf(20);
+  const learner = createFusionLearner({ index, embedder, settings }, breathe);
+  expect(learner.isDue(SCOPE, 15)).toBe(false);
+  expect(learner.isDue(SCOPE, 1)).toBe(true);
+  expect(learner.isDue(SCOPE, 15)).toBe(false);
+});
+
+test("the sample is spread over documents by id, and is the same whatever order they came in", async () => {
+  const { index } = await indexOf(20);
+  const titles = (await index.fusion.sample(SCOPE, 5)).map(({ title }) => title);
+  expect(titles).toEqual(["규정 2", "규정 6", "규정 10", "규정 14", "규정 18"]);
+  expect(await index.fusion.sample({ ...SCOPE, tenant: "other" }, 5)).toEqual([]);
+});

@@ -192,6 +192,11 @@ const rerank = z.discriminatedUnion("use", [
         "`onnx`: a cross-encoder in a process of its own. Needs `npm install @huggingface/transformers@4 --onnxruntime-node-install=skip`.",
       ),
     ...onnx,
+    queueMax: count(
+      1024,
+      100_000,
+      "Pairs of question and passage that may wait; further ones are refused with `overloaded`.",
+    ),
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
   }),

@@ -114,10 +114,7 @@ const onnx = {
     "Tokens that run together: more is no faster on a CPU, and questions wait longer.",
   ),
   queueMax: count(256, 100_000, "Texts of questions that may wait; further ones are refused with `overloaded`."),
-  batchTimeoutMs: milliseconds(
-    30_000,
-    "Limit for loading, and for a batch; after it the process is ended and started again.",
-  ),
+  batchTimeoutMs: milliseconds(30_000, "Limit for a batch; after it the process is ended and started again."),
 };
 
 const embed = z.discriminatedUnion("use", [

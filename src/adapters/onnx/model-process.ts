@@ -9,7 +9,7 @@ import type { ModelSpec } from "./model-files.ts";
 export interface ModelProcessOptions {
   /** What it is called in messages. */
   readonly name: string;
-  /** A batch, or the loading, that takes longer ends the process. */
+  /** A batch that takes longer ends the process. */
   readonly batchTimeoutMs: number;
 }
 
@@ -17,6 +17,8 @@ export interface ModelProcessOptions {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
 const LONG_LIFE_MS = 60_000;
+/** Loading that takes longer ends the process too. */
+const LOADING_MS = 120_000;
 /** The server's own threads come first where cores are few. */
 const PRIORITY = 5;
 /** Kept of what the process writes to its standard error, for the log. */
@@ -135,7 +137,7 @@ export class ModelProcess {
     this.#startedAt = performance.now();
     this.#counts.starts++;
     send(child, { load: this.#spec });
-    this.#watch();
+    this.#watch(LOADING_MS);
     return child;
   }
 
@@ -175,13 +177,9 @@ export class ModelProcess {
   }
 
   /** From now on, for what the process does next. */
-  #watch(): void {
+  #watch(limitMs = this.#options.batchTimeoutMs): void {
     clearTimeout(this.#timer);
-    const { batchTimeoutMs } = this.#options;
-    this.#timer = setTimeout(
-      () => this.#end(this.#child, `did not answer within ${batchTimeoutMs} ms`),
-      batchTimeoutMs,
-    );
+    this.#timer = setTimeout(() => this.#end(this.#child, `did not answer within ${limitMs} ms`), limitMs);
     this.#timer.unref();
   }
 

@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { Embedder } from "../ports/embedder.ts";
 import { Race } from "../race.ts";
 
-/** Texts a call of the embedder: what text-embeddings-inference takes by default. */
-const BATCH_TEXTS = 32;
-/** Calls at once: the next is ready when one ends, and none spends its time limit waiting for others. */
-const CALLS = 2;
+/** Texts a call of the embedder. */
+const BATCH_TEXTS = 64;
+/** Calls under way: the next is there when one ends, and none spends its time limit waiting for others. */
+const RUNNING_MAX = 2;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {
@@ -21,10 +22,10 @@ interface Waiting {
 
 /** `timeoutMs`: limit for a batch. */
 export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, timeoutMs: number): EmbedBatcher {
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
   let running = 0;
-  let flushNext = false;
-  const full: Waiting[][] = [];
+  let isFlushing = false;
+  let turn: Promise<void> = Promise.resolve();
 
   async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
     const race = new Race("embed", signal, timeoutMs);
@@ -49,27 +50,25 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
     }
   }
 
-  function embedWaiting(): void {
-    if (waiting.length === 0) return;
-    flushNext = false;
-    full.push(waiting);
-    waiting = [];
-    void start();
+  /** Starts what may start; a batch that is not full only where it is asked for and no other is under way, or one has just ended. */
+  function next(hasEnded: boolean): void {
+    while (running < RUNNING_MAX && waiting.length > 0) {
+      const mayBePart = isFlushing && (running === 0 || hasEnded);
+      if (waiting.length < BATCH_TEXTS && !mayBePart) return;
+      const batch = waiting.splice(0, BATCH_TEXTS);
+      if (waiting.length === 0) isFlushing = false;
+      running++;
+      void start(batch);
+    }
   }
 
-  async function start(): Promise<void> {
-    const batch = running < CALLS ? full.shift() : undefined;
-    if (!batch) return;
-    running++;
+  /** An embedder may work on this thread: others are served between two batches. */
+  async function start(batch: readonly Waiting[]): Promise<void> {
+    turn = turn.then(() => setImmediate());
+    await turn;
     await run(batch);
     running--;
-    if (full.length > 0) void start();
-    else if (flushNext) embedWaiting();
-  }
-
-  function flush(): void {
-    if (running > 0) flushNext = true;
-    else embedWaiting();
+    next(true);
   }
 
   return {
@@ -77,11 +76,14 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
       const vectors = texts.map((text) => {
         const done = Promise.withResolvers<Float32Array>();
         waiting.push({ text, done });
-        if (waiting.length === BATCH_TEXTS) embedWaiting();
         return done.promise;
       });
+      next(false);
       return Promise.all(vectors);
     },
-    flush,
+    flush() {
+      isFlushing = waiting.length > 0;
+      next(false);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DTYPES, POOLINGS } from "./hub/files.ts";
+import { models, onnx, onnxEmbedding } from "./config-models.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -90,33 +90,6 @@ const cache = z.discriminatedUnion("use", [
 
 const apiKey = z.string().optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
 
-const onnx = {
-  model: z
-    .string()
-    .min(1)
-    .describe(
-      "A folder, or a name on the hub, which `ragline models pull` fetches; without an owner it is one of Xenova's.",
-    ),
-  dtype: z
-    .enum(DTYPES)
-    .optional()
-    .describe("Which of the model's ONNX files; default: the first of these that is there."),
-  maxTokens: z.int().min(16).max(32_768).optional().describe("Longest input; default: what the model's files say."),
-  threads: z
-    .int()
-    .min(0)
-    .max(256)
-    .default(0)
-    .describe("Of the model's process. 0: one less than the machine's cores, at most 4."),
-  batchTokensMax: count(
-    512,
-    1_000_000,
-    "Tokens that run together: more is no faster on a CPU, and questions wait longer.",
-  ),
-  queueMax: count(256, 100_000, "Texts of questions that may wait; further ones are refused with `overloaded`."),
-  batchTimeoutMs: milliseconds(30_000, "Limit for a batch; after it the process is ended and started again."),
-};
-
 const embed = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
@@ -144,13 +117,7 @@ const embed = z.discriminatedUnion("use", [
         "`onnx`: a sentence embedder in a process of its own. Needs `npm install @huggingface/transformers@4 --onnxruntime-node-install=skip`.",
       ),
     ...onnx,
-    pooling: z.enum(POOLINGS).optional().describe("Default: what the model's files say, else `mean`."),
-    queryPrefix: z.string().max(1000).optional().describe("Put before questions; default: what the model's files say."),
-    passagePrefix: z
-      .string()
-      .max(1000)
-      .optional()
-      .describe("Put before passages; default: what the model's files say."),
+    ...onnxEmbedding,
     timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
   }),
 ]);
@@ -273,21 +240,6 @@ const ingest = z.strictObject({
   overlapTokens: z.int().min(0).max(1024).default(32).describe("Repeated from the passage before."),
   readTimeoutMs: milliseconds(60_000, "Limit for reading one document; after it the document is reported and skipped."),
   readMemoryMb: z.int().min(128).max(16_384).default(768).describe("Memory that reading one document may take."),
-});
-
-const models = z.strictObject({
-  cacheFolder: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      "Where `ragline models pull` puts models. Default: `HF_HUB_CACHE`, `HF_HOME`/hub, or ~/.cache/huggingface/hub.",
-    ),
-  endpoint: httpUrl
-    .default("https://huggingface.co")
-    .describe("The hub, or a mirror of it. Default: `HF_ENDPOINT`, if set."),
-  token: z.string().optional().describe("For private models. Default: `HF_TOKEN`, if set."),
-  download: z.boolean().default(false).describe("Fetch missing models at the start, before anything is answered."),
 });
 
 /** The one schema of the configuration. `docs/configuration.md` is generated from it. */

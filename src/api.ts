@@ -2,7 +2,7 @@ import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { TokenCorrection } from "./ports/token-counter.ts";
-import type { Degradation, ScoredPassage, Timings, Turn } from "./types.ts";
+import type { Degradation, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -44,6 +44,8 @@ export interface Status {
   };
   /** Name of the vector space that the collection was indexed in. */
   readonly indexedWith: string | null;
+  /** What the models that run beside this process have done, by step. */
+  readonly models: { readonly embed?: ModelCounts; readonly rerank?: ModelCounts };
   /** How text and vectors are fused in it. */
   readonly fusion: FusionStatus;
   /** What became of turns that could not be stored at once, since the start of the process. */

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
 import { createAiSdkEmbedder } from "./adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
+import { createOnnxEmbedder } from "./adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
 import { createTeiEmbedder } from "./adapters/embedder/tei.ts";
@@ -14,6 +15,7 @@ import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createAiSdkReranker } from "./adapters/reranker/ai-sdk.ts";
 import { createCohereReranker } from "./adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
+import { createOnnxReranker } from "./adapters/reranker/onnx.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
@@ -25,6 +27,8 @@ import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
+import { locateModel } from "./hub/cache.ts";
+import { pullModel } from "./hub/pull.ts";
 import type { Settings, Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
@@ -33,6 +37,7 @@ import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import { batchedEmbedder, batchedReranker } from "./wrap/batched.ts";
 import { cachedEmbedder } from "./wrap/cached.ts";
 import { corrected } from "./wrap/corrected.ts";
 import { limitedEmbedder, limitedModel, limitedReranker } from "./wrap/limited.ts";
@@ -65,8 +70,9 @@ export async function compose(config: Config): Promise<Composition> {
     databases.set(file, opened);
     return opened;
   };
+  if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = chooseEmbedder(config.embed, counter);
+  const chosen = chooseEmbedder(config, counter);
   const embedder = wrapEmbedder(chosen, config.embed, counter);
   const model = wrapModel(await chooseModel(config.generate, chosen), config.generate);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
@@ -79,7 +85,7 @@ export async function compose(config: Config): Promise<Composition> {
     cache: chooseCache(config.cache, database),
     embedder,
     index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config.rerank, counter), config.rerank, counter),
+    reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
@@ -112,7 +118,26 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedder {
+async function pullMissing({ embed, rerank, models }: Config): Promise<void> {
+  for (const stage of [embed, rerank]) {
+    if (stage.use !== "onnx" || locateModel(stage.model, cacheFolderOf(models))) continue;
+    const { signal } = new AbortController();
+    await pullModel(stage.model, { ...models, cacheFolder: cacheFolderOf(models), dtype: stage.dtype, signal });
+  }
+}
+
+/** Filled in by `config.ts`. */
+function cacheFolderOf({ cacheFolder = "" }: Config["models"]): string {
+  return cacheFolder;
+}
+
+/** A model's own settings, with where its files are. */
+function onnxOptions<T extends { readonly threads: number }>(config: T, models: Config["models"]) {
+  const threads = config.threads || Math.min(4, Math.max(1, availableParallelism() - 1));
+  return { ...config, threads, cacheFolder: cacheFolderOf(models) };
+}
+
+function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
@@ -124,13 +149,16 @@ function chooseEmbedder(config: Config["embed"], counter: TokenCounter): Embedde
       return createTeiEmbedder(config);
     case "ai-sdk":
       return createAiSdkEmbedder({ ...config, counter });
+    case "onnx":
+      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
   }
 }
 
 /** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
 function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
-  if (!("concurrencyMax" in config)) return embedder;
-  const called = retriedEmbedder(limitedEmbedder(meteredEmbedder(embedder, counter), config), config);
+  if (!("cacheMb" in config)) return embedder;
+  const metered = meteredEmbedder(embedder, counter);
+  const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
   return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }
 
@@ -147,7 +175,7 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker(config: Config["rerank"], counter: TokenCounter): Reranker | null {
+function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
@@ -157,14 +185,17 @@ function chooseReranker(config: Config["rerank"], counter: TokenCounter): Rerank
       return createCohereReranker({ ...config, counter });
     case "ai-sdk":
       return createAiSdkReranker(config);
+    case "onnx":
+      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
     case "none":
       return null;
   }
 }
 
 function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
-  if (!reranker || !("concurrencyMax" in config)) return reranker;
-  return retriedReranker(limitedReranker(meteredReranker(reranker, counter), config), config);
+  if (!reranker || config.use === "lexical") return reranker;
+  const metered = meteredReranker(reranker, counter);
+  return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
 }
 
 async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {

@@ -19,6 +19,7 @@ import {
   temperature,
   vectorCache,
 } from "./config-fields.ts";
+import { onnx, onnxEmbedding } from "./config-onnx.ts";
 
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [
@@ -66,6 +67,17 @@ export const embed = z.discriminatedUnion("use", [
     ...patience(32, 1024),
     ...vectorCache,
   }),
+  z.strictObject({
+    use: z
+      .literal("onnx")
+      .describe(
+        "`onnx`: a sentence embedder in a process of its own. Needs `npm install @huggingface/transformers@4 --onnxruntime-node-install=skip`.",
+      ),
+    ...onnx,
+    ...onnxEmbedding,
+    timeoutMs: embedLimit,
+    ...vectorCache,
+  }),
 ]);
 
 export const rerank = z.discriminatedUnion("use", [
@@ -94,6 +106,21 @@ export const rerank = z.discriminatedUnion("use", [
     model: aiSdkModel<AiSdkRerankingModel>("doRerank"),
     ...reranking,
     ...patience(32, 1024),
+  }),
+  z.strictObject({
+    use: z
+      .literal("onnx")
+      .describe(
+        "`onnx`: a cross-encoder in a process of its own. Needs `npm install @huggingface/transformers@4 --onnxruntime-node-install=skip`.",
+      ),
+    ...onnx,
+    queueMax: count(
+      1024,
+      100_000,
+      "Pairs of question and passage that may wait; further ones are refused with `overloaded`.",
+    ),
+    keep: count(5, 100, "Passages that go into the prompt."),
+    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
   }),
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),

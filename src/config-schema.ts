@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { count, milliseconds, ratio, retries } from "./config-fields.ts";
 import { embed, generate, rerank } from "./config-models.ts";
+import { models } from "./config-onnx.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -213,6 +214,7 @@ export const configSchema = z
     }),
     server,
     ingest,
+    models,
     log: z.strictObject({
       level: z
         .enum(["silent", "error", "warn", "info", "debug"])

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { type Config, configSchema } from "./config-schema.ts";
@@ -79,7 +80,17 @@ function withDefaults(raw: Record<string, unknown>, environment: Environment): R
     if (file !== undefined && block.use === "sqlite" && block.file === undefined) filled[key] = { ...block, file };
   }
   filled.generate = withGenerateDefaults(filled.generate, environment);
+  filled.models = withHubDefaults(filled.models, environment);
   return filled;
+}
+
+/** As the hub's own clients read the environment. */
+function withHubDefaults(block: unknown, environment: Environment): unknown {
+  if (typeof block !== "object" || block === null) return block;
+  const { HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token } = environment;
+  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
+  const cacheFolder = HF_HUB_CACHE || join(home, "hub");
+  return { cacheFolder, ...(endpoint && { endpoint }), ...(token && { token }), ...block };
 }
 
 function withGenerateDefaults(block: unknown, environment: Environment): unknown {

@@ -42,6 +42,7 @@ import {
 import { missingFor, statusOf } from "./status.ts";
 import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
+import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
 /** Limit for what runs after an answer's last byte. */
@@ -267,15 +268,14 @@ export class Ragline {
   }
 
   /**
-   * Loads a collection's index and the model, so that the first question need not wait; `settle`, after much was indexed: makes
-   * the next start as fast.
+   * Loads a collection's index and the models, so that the first question need not wait; `settle`, after much was indexed: makes
+   * the next start as fast. What a model lacks `ready` tells.
    */
   async warm(collection?: string, options: CallerOptions & { readonly settle?: boolean } = {}): Promise<void> {
     const { settle = false, signal = new AbortController().signal } = options;
     const scope = this.#calls.scope(collection, options);
-    const { index, model } = this.#stages;
-    if (settle) await index.settle?.(scope, { signal });
-    else await Promise.all([index.warm?.(scope, { signal }), model.warm?.({ signal })]);
+    if (settle) await this.#stages.index.settle?.(scope, { signal });
+    else await warm(this.#stages, scope, { signal }, this.log);
   }
 
   /** Whether questions can be answered now, and if not, what is missing. */

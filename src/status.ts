@@ -33,16 +33,20 @@ export async function statusOf(config: Config, stages: Stages, scope: Scope, run
       generate: model.model,
     },
     tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
+    models: {
+      ...(embedder.counts && { embed: embedder.counts() }),
+      ...(reranker?.counts && { rerank: reranker.counts() }),
+    },
   };
 }
 
 /** What keeps questions of this scope from being answered; empty: nothing. */
 export async function missingFor(
-  { index, sessions, embedder, model }: Stages,
+  { index, sessions, embedder, reranker, model }: Stages,
   scope: Scope,
   run: Run,
 ): Promise<string[]> {
-  const missing: string[] = [];
+  const missing = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
   const lacking = model.missing?.();
   if (lacking) missing.push(`generate: ${lacking}`);
   try {

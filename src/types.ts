@@ -189,6 +189,19 @@ export type Timings = Partial<Record<Step, number>>;
 /** Calls of models by step, further tries included; a step that called none is absent. */
 export type Calls = Partial<Record<Step, ModelCalls>>;
 
+/** What a model in process has done since the start. */
+export interface ModelCounts {
+  readonly batches: number;
+  /** Texts, or pairs of query and text. */
+  readonly inputs: number;
+  /** Read by the model, without padding. */
+  readonly tokens: number;
+  /** Inputs of which the end was cut, longer than the model reads. */
+  readonly cut: number;
+  /** Of its process: more than one means that it ended in between. */
+  readonly starts: number;
+}
+
 /** Where the prompt's tokens went. All figures are tokens by `counter`. */
 export interface TokenLedger {
   readonly counter: string;

@@ -22,22 +22,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   race: [],
   run: ["race"],
   "ai-sdk-models": [],
-  adapters: ["ai-sdk-models", "ports", "resident", "text"],
+  hub: [],
+  adapters: ["ai-sdk-models", "hub", "ports", "resident", "text"],
   wrap: ["ports", "resident", "text"],
   fusion: ["ports", "resident", "text"],
   ingest: ["ports", "race", "text"],
   eval: [],
   pipeline: ["race", "run", "fusion", "ports", "text"],
   "config-fields": ["ai-sdk-models"],
-  "config-models": ["ai-sdk-models", "config-fields"],
-  "config-schema": ["config-fields", "config-models"],
+  "config-onnx": ["config-fields", "hub"],
+  "config-models": ["ai-sdk-models", "config-fields", "config-onnx"],
+  "config-schema": ["config-fields", "config-models", "config-onnx"],
   config: ["config-schema"],
   requests: ["config", "ingest"],
   background: [],
   "whole-answer": [],
-  compose: ["adapters", "config", "pipeline", "ports", "run", "text", "wrap"],
+  compose: ["adapters", "config", "hub", "pipeline", "ports", "run", "text", "wrap"],
   api: ["fusion", "ingest", "ports"],
   "turn-page": ["api"],
+  warm: ["pipeline"],
   calls: ["api", "config", "pipeline", "run"],
   status: ["api", "config", "fusion", "pipeline", "run"],
   ragline: [
@@ -52,11 +55,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "requests",
     "status",
     "turn-page",
+    "warm",
     "whole-answer",
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "whole-answer"],
   http: ["index", "requests", "whole-answer"],
-  cli: ["compose", "config", "eval", "fusion", "http", "index", "ingest", "pipeline", "run", "text", "whole-answer"],
+  cli: [
+    "compose",
+    "config",
+    "eval",
+    "fusion",
+    "http",
+    "hub",
+    "index",
+    "ingest",
+    "pipeline",
+    "run",
+    "text",
+    "whole-answer",
+  ],
 };
 
 interface Import {
@@ -111,7 +128,7 @@ describe("architecture", () => {
   });
 
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
-    const shared = ["sqlite", "http", "llama", "ai-sdk"];
+    const shared = ["sqlite", "http", "llama", "ai-sdk", "onnx"];
     const broken = imports.filter(({ from, to }) => {
       const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
       return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);

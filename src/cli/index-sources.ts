@@ -50,10 +50,19 @@ export async function indexWithProgress(
     const report = await ragline.index(paths, { ...options, signal, onProgress: (now) => progress.update(now) });
     progress.end();
     printReport(report);
+    await warnOfCuts(ragline);
     return report;
   } finally {
     progress.end();
   }
+}
+
+/** A passage's end that the model did not read can be found by its words alone. */
+async function warnOfCuts(ragline: Ragline): Promise<void> {
+  const { inputs = 0, cut = 0 } = (await ragline.status()).models.embed ?? {};
+  if (cut === 0) return;
+  const advice = "the model reads less of a passage than ingest.chunkTokens allows; lower it to have all embedded";
+  console.error(styleText("yellow", `cut: ${cut} of ${inputs} texts before they were embedded: ${advice}`));
 }
 
 export function printReport(report: IngestReport): void {

@@ -1,10 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
+import { DTYPES } from "../hub/files.ts";
 import { VERSION } from "../index.ts";
 import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { indexCommand } from "./index-sources.ts";
+import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
@@ -114,6 +116,17 @@ function program(): Command {
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
     .action((options) => statusCommand(configFile(), options));
+
+  const models = command("models", "models that run on this machine");
+  models
+    .command("pull <name>")
+    .description("fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small")
+    .addOption(
+      new Option("--dtype <dtype>", "which of its ONNX files (default: the first that is there)").choices(DTYPES),
+    )
+    .exitOverride()
+    .showHelpAfterError()
+    .action((model: string, options) => pullCommand(configFile(), model, options));
 
   command("eval <folder>", "measure retrieval on a set of questions with known answers")
     .option("--corpus <file>", "passages, JSONL {id, title?, text}", "corpus.jsonl")

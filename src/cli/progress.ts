@@ -72,7 +72,8 @@ function figuresOf({ documents, failures, bytes }: Progress, bytesTotal: number,
   return figures;
 }
 
-function bar(bytes: number, bytesTotal: number): string {
+/** How much of the whole is done; empty where the whole is unknown. */
+export function bar(bytes: number, bytesTotal: number): string {
   if (bytesTotal <= 0) return "";
   const done = Math.round(Math.min(bytes / bytesTotal, 1) * BAR_WIDTH);
   return styleText("cyan", "█".repeat(done)) + styleText("dim", "░".repeat(BAR_WIDTH - done));

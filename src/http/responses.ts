@@ -161,6 +161,14 @@ export const sessionSchema = z.object({
   recall: z.object({ model: z.string(), upTo: z.int() }).nullable(),
 });
 
+const modelCountsSchema = z.object({
+  batches: z.int(),
+  inputs: z.int(),
+  tokens: z.int(),
+  cut: z.int(),
+  starts: z.int(),
+});
+
 export const statusSchema = z.object({
   version: z.string(),
   tenant: z.string(),
@@ -178,6 +186,7 @@ export const statusSchema = z.object({
     counter: z.string(),
     corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
   }),
+  models: z.object({ embed: modelCountsSchema.optional(), rerank: modelCountsSchema.optional() }),
   saves: z.object({ failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

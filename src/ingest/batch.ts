@@ -4,8 +4,8 @@ import { Race } from "../race.ts";
 
 /** Texts a call of the embedder. */
 const BATCH_TEXTS = 64;
-/** Calls under way. */
-const RUNNING_MAX = 8;
+/** Calls under way: the next is there when one ends, and none spends its time limit waiting for others. */
+const RUNNING_MAX = 2;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {

@@ -1,4 +1,4 @@
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, ModelCounts } from "../types.ts";
 
 /** What is embedded: many models prefix questions and passages differently. */
 export type EmbedKind = "query" | "passage";
@@ -17,8 +17,15 @@ export interface Embedder {
   /** Names the vector space, e.g. `static-ko-en/256`. Vectors of different names are never compared. */
   readonly model: string;
   readonly dimensions: number;
+  /** Of a longer text the rest is cut; absent: unknown. */
+  readonly textTokensMax?: number | undefined;
   /** Set where texts leave this machine: nothing is embedded but what is indexed and asked. */
   readonly remote?: true;
   embed(texts: readonly string[], kind: EmbedKind, options: CallOptions): Promise<Float32Array[]>;
+  /** What keeps it from answering now, and how to mend it; null: nothing. */
+  problem?(): string | null;
+  counts?(): ModelCounts;
+  /** Loads what the first call would have to wait for. */
+  warm?(options: CallOptions): Promise<void>;
   close?(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, ModelCounts } from "../types.ts";
 
 export interface RerankScore {
   /** Into the texts given. */
@@ -17,6 +17,15 @@ export interface RerankScore {
  */
 export interface Reranker {
   readonly model: string;
+  /** Of a longer query and text together the rest is cut; absent: unknown. */
+  readonly textTokensMax?: number | undefined;
   rerank(query: string, texts: readonly string[], options: CallOptions): Promise<RerankScore[]>;
+  /** Where pairs are scored independently of each other: one score a pair of query and text, in order, of any queries together. */
+  score?(pairs: readonly (readonly [query: string, text: string])[], options: CallOptions): Promise<number[]>;
+  /** What keeps it from answering now, and how to mend it; null: nothing. */
+  problem?(): string | null;
+  counts?(): ModelCounts;
+  /** Loads what the first call would have to wait for. */
+  warm?(options: CallOptions): Promise<void>;
   close?(): Promise<void>;
 }

@@ -2,13 +2,17 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAiSdkEmbedder } from "../../src/adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
+import { createOnnxEmbedder } from "../../src/adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../../src/adapters/embedder/openai.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../../src/adapters/embedder/tei.ts";
 import { RaglineError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
+import { batchedEmbedder } from "../../src/wrap/batched.ts";
 import { call, sleep } from "../support/calls.ts";
 import { expectAbort, expectFailure, FAULTS } from "../support/faults.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { writeEmbedder } from "../support/onnx/models.ts";
 import { DIMENSIONS, embeddings, orderedEmbeddings, teiEmbed, tooLong } from "../support/stub-embeddings.ts";
 import { refusing } from "../support/stub-model.ts";
 import { tei, teiInfo } from "../support/stub-rerank.ts";
@@ -18,6 +22,27 @@ import { dot, embedderContract } from "./embedder.ts";
 const embedded = { calls: () => 0, close: async () => undefined };
 embedderContract("static", async () => ({ embedder: createStaticEmbedder(), ...embedded }));
 embedderContract("hashing", async () => ({ embedder: createHashingEmbedder({ dimensions: 256 }), ...embedded }));
+
+for (const isBatched of [false, true]) {
+  embedderContract(isBatched ? "onnx, batched" : "onnx", async () => {
+    const folder = temporaryFolder();
+    const onnx = createOnnxEmbedder({
+      model: writeEmbedder(folder.file("tiny")),
+      cacheFolder: folder.file("hub"),
+      batchTimeoutMs: 30_000,
+      threads: 1,
+    });
+    const embedder = isBatched ? batchedEmbedder(onnx, { batchTokensMax: 128, queueMax: 64 }) : onnx;
+    return {
+      embedder,
+      calls: () => onnx.counts?.().batches ?? 0,
+      async close() {
+        await embedder.close?.();
+        folder.remove();
+      },
+    };
+  });
+}
 
 const CHARACTERS = { name: "characters", count: (text: string) => text.length };
 const PREFIXES = { queryPrefix: "query: ", passagePrefix: "passage: " };

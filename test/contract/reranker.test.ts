@@ -3,10 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAiSdkReranker } from "../../src/adapters/reranker/ai-sdk.ts";
 import { createCohereReranker } from "../../src/adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "../../src/adapters/reranker/lexical.ts";
+import { createOnnxReranker } from "../../src/adapters/reranker/onnx.ts";
 import { createTeiReranker } from "../../src/adapters/reranker/tei.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
+import { batchedReranker } from "../../src/wrap/batched.ts";
 import { call } from "../support/calls.ts";
 import { expectAbort, expectFailure, FAULTS } from "../support/faults.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { writeOverlapReranker } from "../support/onnx/models.ts";
 import { cohereRerank, tei, teiRerank } from "../support/stub-rerank.ts";
 import { type StubHandler, type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
 import { rerankerContract } from "./reranker.ts";
@@ -14,6 +18,27 @@ import { rerankerContract } from "./reranker.ts";
 rerankerContract("lexical", async () => {
   return { reranker: createLexicalReranker(), calls: () => 0, close: async () => undefined };
 });
+for (const isBatched of [false, true]) {
+  rerankerContract(isBatched ? "onnx, batched" : "onnx", async () => {
+    const folder = temporaryFolder();
+    const words = ["severance", "pay", "due", "is", "the", "car", "park", "below", "building", "within", "days"];
+    const onnx = createOnnxReranker({
+      model: writeOverlapReranker(folder.file("overlap"), { words }),
+      cacheFolder: folder.file("hub"),
+      batchTimeoutMs: 30_000,
+      threads: 1,
+    });
+    const reranker = isBatched ? batchedReranker(onnx, { batchTokensMax: 128, queueMax: 64 }) : onnx;
+    return {
+      reranker,
+      calls: () => onnx.counts?.().batches ?? 0,
+      async close() {
+        await reranker.close?.();
+        folder.remove();
+      },
+    };
+  });
+}
 const counter = { name: "characters", count: (text: string) => text.length };
 type Open = (url: string) => Reranker;
 const openTei: Open = (url) => createTeiReranker({ baseUrl: `${url}/`, apiKey: "key" });

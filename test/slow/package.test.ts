@@ -47,6 +47,19 @@ describe("the packed package", () => {
     expect(files).toEqual(expect.arrayContaining(["LICENSE", "NOTICE", "dist", "assets", "bin", "docs"]));
   });
 
+  it("says what to install where a model is asked for whose runtime is not there", async () => {
+    await writeFile(join(folder, "onnx.yaml"), "embed: { use: onnx, model: all-MiniLM-L6-v2 }\n");
+    const path = `${join(ROOT, "node_modules/.bin")}${delimiter}${process.env.PATH}`;
+    const asked = run("npx", ["--no-install", "ragline", "-c", "onnx.yaml", "status"], {
+      cwd: folder,
+      env: { ...process.env, PATH: path },
+    });
+    await expect(asked).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("npm install @huggingface/transformers@4"),
+    });
+  });
+
   it("has types that a strict project can use", async () => {
     const source = `import { createRagline, type AnswerEvent } from "ragline";
       export async function texts(): Promise<string[]> {

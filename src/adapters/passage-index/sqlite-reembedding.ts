@@ -34,13 +34,14 @@ export function createSqliteReembedding(
   database: Database,
   embedder: { readonly model: string; readonly dimensions: number },
 ): Reembedding {
-  const to = [embedder.model, embedder.dimensions] as const;
+  // Asked anew each time: a model's files may come while this runs.
+  const to = () => [embedder.model, embedder.dimensions] as const;
   const keyOf = ({ tenant, collection }: Scope) => [tenant, collection] as const;
 
   async function mine(scope: Scope, statements: readonly Statement[]): Promise<boolean> {
-    const guard = { sql: SHADOW_IS_MINE, values: [...keyOf(scope), ...to], guard: true } as const;
+    const guard = { sql: SHADOW_IS_MINE, values: [...keyOf(scope), ...to()], guard: true } as const;
     if ((await database.write([guard, ...statements])) !== null) return true;
-    if (database.get(SHADOW_IS_MINE, ...keyOf(scope), ...to)) return false;
+    if (database.get(SHADOW_IS_MINE, ...keyOf(scope), ...to())) return false;
     const message = `collection ${scope.collection} is being moved by somebody else, or was: run \`ragline reindex\` again to see`;
     throw new RaglineError("conflict", message, { retryable: false });
   }
@@ -56,8 +57,8 @@ export function createSqliteReembedding(
       }
       await database.write([
         { sql: COLLECTION_EXISTS, values: key, guard: true },
-        { sql: DISCARD_OTHERS, values: [...key, ...key, ...to] },
-        { sql: BEGIN, values: [...key, ...to] },
+        { sql: DISCARD_OTHERS, values: [...key, ...key, ...to()] },
+        { sql: BEGIN, values: [...key, ...to()] },
       ]);
       return { from: space.embedder, to: embedder.model, ...(counts() ?? { passages: 0, embedded: 0 }) };
     },
@@ -88,7 +89,7 @@ export function createSqliteReembedding(
       return mine(scope, [
         { sql: NONE_PENDING, values: key, guard: true },
         { sql: TAKE_VECTORS, values: key },
-        { sql: TAKE_SPACE, values: [...to, ...key] },
+        { sql: TAKE_SPACE, values: [...to(), ...key] },
         { sql: LOG_ALL, values: key },
         { sql: DISCARD, values: key },
         { sql: END, values: key },

@@ -128,7 +128,7 @@ function program(): Command {
     .showHelpAfterError()
     .action((model: string, options) => pullCommand(configFile(), model, options));
 
-  command("eval <folder>", "measure retrieval on a set of questions with known answers")
+  command("eval <folder>", "measure retrieval (quality: no time limits) on a set of questions with known answers")
     .option("--corpus <file>", "passages, JSONL {id, title?, text}", "corpus.jsonl")
     .option("--queries <file>", "questions, JSONL {id, text}", "queries.jsonl")
     .option("--qrels <file>", "judgements, TSV: query-id, corpus-id, score", "qrels.tsv")

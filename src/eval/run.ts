@@ -2,8 +2,9 @@ import type { Timings } from "../types.ts";
 import { type Metrics, mean, percentile, score } from "./metrics.ts";
 import type { EvalQuery, EvalSet } from "./sets.ts";
 
-/** What a pipeline found for one query: passage ids, best first, before and after reranking. */
+/** What was found for one query: passage ids, best first, by text search alone, by the whole search, and reranked. */
 export interface Retrieved {
+  readonly text: readonly string[];
   readonly search: readonly string[];
   readonly rerank: readonly string[];
   readonly timings: Timings;
@@ -20,6 +21,7 @@ export interface Latency {
 export interface Evaluation extends Metrics {
   readonly set: string;
   readonly queries: number;
+  readonly text: Metrics;
   readonly search: Metrics;
   readonly rerank: Metrics;
   /** Milliseconds by step. */
@@ -37,10 +39,11 @@ export async function evaluate(
     found.push({ query, retrieved: await retrieve(query.text) });
     onQuery(found.length);
   }
-  const search = mean(found.map(({ query, retrieved }) => score(retrieved.search, query.grades)));
-  const rerank = mean(found.map(({ query, retrieved }) => score(retrieved.rerank, query.grades)));
+  const metricsOf = (leg: "text" | "search" | "rerank") =>
+    mean(found.map(({ query, retrieved }) => score(retrieved[leg], query.grades)));
+  const [text, search, rerank] = [metricsOf("text"), metricsOf("search"), metricsOf("rerank")];
   const latencyMs = latencies(found.map(({ retrieved }) => retrieved.timings));
-  return { set: set.name, queries: found.length, ...rerank, search, rerank, latencyMs };
+  return { set: set.name, queries: found.length, ...rerank, text, search, rerank, latencyMs };
 }
 
 /** Percentiles by step, over the queries in which the step ran. */

@@ -21,7 +21,7 @@ export interface Trials {
 
 /** Fewer questions than these say little: the prior holds. */
 const QUESTIONS_MIN = 24;
-/** What the vectors may weigh: beyond it nothing was gained anywhere, and finer steps are within chance. */
+/** What the vectors may weigh: finer steps are within chance. */
 const STEPS = [0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9];
 /** Where every word is found, text always has its say. */
 const COVERED_MAX = 0.75;
@@ -32,8 +32,8 @@ const GRID: readonly VectorWeights[] = STEPS.flatMap((uncovered) =>
 /** Of nDCG@10: what questions in known words may lose, and what vectors must bring at all. */
 const LOSS_MAX = 0.002;
 const GAIN_MIN = 0.005;
-/** Weights that bring this much of the gain are alike: the rest is chance. */
-const GAIN_SHARE = 0.9;
+/** What weights that are 1 away from the prior must make up for, in nDCG summed over the questions. */
+const PRIOR_STRENGTH = 3;
 /** Between languages the text leg knows names and code only: vectors lead as far as they know both languages. */
 const ACROSS_UNCOVERED = 0.9;
 
@@ -64,31 +64,28 @@ export async function weightsByLanguage(
 
 /**
  * Among the weights under which questions in known words lose nothing against text alone, those that lift content questions
- * most; of these that bring nearly as much, those that are best for known words, and then the least. Without questions in
- * known words, where nothing tells them apart, their mean.
+ * most, less what their distance from the prior costs: the fewer questions, the more (a penalised estimate).
  */
 async function learned({ known, content }: Trials, pause: () => Promise<void>): Promise<VectorWeights> {
   const textAlone = { uncovered: 0, covered: 0 };
   const floor = worth(known, textAlone) - LOSS_MAX;
   const base = worth(content, textAlone);
-  const safe: { readonly weights: VectorWeights; readonly gain: number; readonly known: number }[] = [];
+  let best = textAlone;
+  let most = Number.NEGATIVE_INFINITY;
+  let gained = 0;
   for (const weights of GRID) {
     await pause();
-    const worthKnown = worth(known, weights);
-    if (worthKnown >= floor) safe.push({ weights, gain: worth(content, weights) - base, known: worthKnown });
+    if (worth(known, weights) < floor) continue;
+    const gain = worth(content, weights) - base;
+    const net = gain - (PRIOR_STRENGTH / content.length) * distance(weights, PRIOR);
+    gained = Math.max(gained, gain);
+    if (net > most) [best, most] = [weights, net];
   }
-  const most = Math.max(...safe.map(({ gain }) => gain));
-  if (most < GAIN_MIN) return textAlone;
-  const alike = safe.filter(({ gain }) => gain >= GAIN_SHARE * most);
-  if (known.length === 0) return mean(alike.map(({ weights }) => weights));
-  const best = Math.max(...alike.map((one) => one.known)) - LOSS_MAX / 2;
-  return alike.find((one) => one.known >= best)?.weights ?? textAlone;
+  return gained < GAIN_MIN ? textAlone : best;
 }
 
-function mean(weights: readonly VectorWeights[]): VectorWeights {
-  const of = (pick: (one: VectorWeights) => number) =>
-    weights.reduce((sum, one) => sum + pick(one), 0) / weights.length;
-  return { uncovered: of((one) => one.uncovered), covered: of((one) => one.covered) };
+function distance(a: VectorWeights, b: VectorWeights): number {
+  return Math.abs(a.uncovered - b.uncovered) + Math.abs(a.covered - b.covered);
 }
 
 /** The mean nDCG@10 of the trials under the weights; 0 of none. */

@@ -36,6 +36,15 @@ describe("ragline index", () => {
     expect(JSON.parse(stdout)).toMatchObject({ documents: 1, passages: 1, indexedWith: "static-ko-en/256" });
   });
 
+  it("status prints what vectors weigh in fusion, by language", async () => {
+    await ragline(cwd, "index", "docs");
+    const { stdout } = await ragline(cwd, "status");
+    expect(stdout).toMatch(/^fusion learned: /m);
+    for (const language of ["ko", "en", "other"]) {
+      expect(stdout).toMatch(new RegExp(`^  ${language} +\\d\\.\\d\\d to \\d\\.\\d\\d`, "m"));
+    }
+  });
+
   it("reports an unreadable file by name and reason, indexes the rest, and exits with 1", async () => {
     await writeFile(folder.file("docs/broken.md"), Buffer.from([0x23, 0x20, 0xff, 0xfe, 0x00]));
     const { code, stdout, stderr } = await ragline(cwd, "index", "docs");

@@ -31,10 +31,10 @@ interface Table {
 /**
  * A table of Korean and English word vectors distilled from multilingual-e5-small, and a weighted mean: no model at run time,
  * microseconds a text. It helps across languages and where words differ; it is weaker than any transformer. Other scripts
- * give zeros. Loads the table when called, some 20 ms.
+ * give zeros. Loads the table when called, some 20 ms; `file` is another one of the same format.
  */
-export function createStaticEmbedder(): Embedder {
-  const table = readTable(readFileSync(TABLE));
+export function createStaticEmbedder(file: string | URL = TABLE): Embedder {
+  const table = readTable(readFileSync(file), String(file));
   return {
     model: `static-ko-en/${table.dimensions}`,
     dimensions: table.dimensions,
@@ -76,8 +76,8 @@ function* entriesOf({ numbers, longest }: Table, text: string): Generator<number
  * Reads the format of assets/static-ko-en/README.md: magic, u32 length of the header, header JSON, the entries by lines,
  * float32 frequencies, float32 scales, nibbles; all little-endian.
  */
-function readTable(file: Buffer): Table {
-  if (file.toString("latin1", 0, 4) !== MAGIC) throw new Error(`${TABLE.pathname} is no table of word vectors.`);
+function readTable(file: Buffer, name: string): Table {
+  if (file.toString("latin1", 0, 4) !== MAGIC) throw new Error(`${name} is no table of word vectors.`);
   const headerEnd = 8 + file.readUInt32LE(4);
   const header: { dims: number; n: number; textBytes: number } = JSON.parse(file.toString("utf8", 8, headerEnd));
   const entriesEnd = headerEnd + header.textBytes;

@@ -2,6 +2,7 @@ import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
 import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { floats } from "../sqlite/vector-blob.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const DOCUMENTS = `SELECT row, id, passages FROM documents WHERE collection = ${THIS_COLLECTION} AND id > ? ORDER BY id LIMIT ?`;
@@ -120,6 +121,6 @@ function decode({ title, headings, text, vector }: PassageRow): StoredPassage {
     title,
     headings: JSON.parse(headings) as string[],
     text,
-    vector: vector && new Float32Array(vector.slice().buffer),
+    vector: vector && floats(vector),
   };
 }

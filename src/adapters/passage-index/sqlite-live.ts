@@ -5,7 +5,8 @@ import type { PassageParts } from "../../text/passage-text.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
-import { floats, StoredSegments } from "./sqlite-segments.ts";
+import { floats } from "../sqlite/vector-blob.ts";
+import { StoredSegments } from "./sqlite-segments.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
 const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ?

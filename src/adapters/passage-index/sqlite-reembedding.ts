@@ -2,6 +2,7 @@ import { RaglineError } from "../../errors.ts";
 import type { PendingPassage, Reembedding, ReembeddingState } from "../../ports/reembedding.ts";
 import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { type Space, spaceOf } from "./sqlite-live.ts";
 import { DELETE_ORPHANS, SEGMENT_TABLES } from "./sqlite-segments.ts";
@@ -104,8 +105,4 @@ export function createSqliteReembedding(
 
 function isSame(space: Space, { model, dimensions }: { readonly model: string; readonly dimensions: number }): boolean {
   return space.embedder === model && space.dimensions === dimensions;
-}
-
-function bytes(vector: Float32Array): Uint8Array {
-  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
 }

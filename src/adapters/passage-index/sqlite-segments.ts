@@ -5,6 +5,7 @@ import { decodeSegment, encodeSegment, STORED_FORMAT } from "../../resident/stor
 import { setVector } from "../../resident/vectors.ts";
 import type { Vocabulary } from "../../resident/vocabulary.ts";
 import type { Database } from "../sqlite/database.ts";
+import { floats } from "../sqlite/vector-blob.ts";
 
 /** Made when first needed: rebuilding a file leaves them out. */
 export const SEGMENT_TABLES = [
@@ -177,11 +178,4 @@ function isFilled(passages: Iterable<unknown>, { arrays }: Segment, start: numbe
     at++;
   }
   return at === end;
-}
-
-/** A BLOB may start at any address; floats need one divisible by four. */
-export function floats(blob: Uint8Array): Float32Array {
-  return blob.byteOffset % 4 === 0
-    ? new Float32Array(blob.buffer, blob.byteOffset, blob.length / 4)
-    : new Float32Array(blob.slice().buffer);
 }

@@ -6,6 +6,7 @@ import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
 import type { Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
@@ -256,10 +257,4 @@ function scored(hits: readonly RowHit[], passages: ReadonlyMap<number, Passage>)
     const passage = passages.get(row);
     return passage ? [{ passage, score }] : [];
   });
-}
-
-/** A copy where it is part of something larger, all of which would be posted to the writer. */
-function bytes(vector: Float32Array): Uint8Array {
-  const whole = vector.byteLength === vector.buffer.byteLength ? vector : vector.slice();
-  return new Uint8Array(whole.buffer);
 }

@@ -100,6 +100,10 @@ describe.each(REMOTE)("%s embedder over a real socket", (_name, open, works) => 
     expect(server.requests.at(-1)?.headers.authorization).toBeUndefined();
   });
 
+  test("says that texts leave the machine", () => {
+    expect(open(server.url).remote).toBe(true);
+  });
+
   test("keeps to the batch limit, in order", async () => {
     server.answer(works);
     const asked = server.requests.length;

@@ -37,6 +37,7 @@ export function createAiSdkEmbedder(options: AiSdkEmbedderOptions): Embedder {
   return {
     model: `${model.provider}/${model.modelId}/${dimensions}`,
     dimensions,
+    remote: true,
     embed(texts, kind, call) {
       const prefix = kind === "query" ? options.queryPrefix : options.passagePrefix;
       return exceptBlank(texts, dimensions, async (said) => {

@@ -30,6 +30,7 @@ export function createTeiEmbedder(options: TeiEmbedderOptions): Embedder {
   return {
     model: `${model}/${dimensions}`,
     dimensions,
+    remote: true,
     async embed(texts, kind, call) {
       const prefix = kind === "query" ? options.queryPrefix : options.passagePrefix;
       return exceptBlank(texts, dimensions, async (said) => {

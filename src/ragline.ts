@@ -40,8 +40,8 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { missingFor, statusOf } from "./status.ts";
+import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
-import { turnPage, withoutSource } from "./views.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
@@ -156,16 +156,12 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
     await watch(paths, await this.#ingestStages(), {
-      scope,
+      scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
       prune,
       chunk: this.#chunkOptions(),
       signal,
-      onReport: (report) => {
-        this.#noteChange(scope, report.passages + report.removed);
-        onReport?.(report);
-      },
+      ...(onReport && { onReport }),
       onFailure: (thrown) => this.log.error({ err: thrown }, "watching: could not be indexed, tried again"),
     });
   }
@@ -315,4 +311,9 @@ export class Ragline {
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
     return defined(parseRequest(schema, input));
   }
+}
+
+/** Where files lie on this machine is nobody's business. */
+function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
+  return entry;
 }

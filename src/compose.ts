@@ -26,6 +26,15 @@ import { createEncodingCounter } from "./adapters/token-counter/encoding.ts";
 import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
+import {
+  type Endpoints,
+  endpointsAt,
+  inProcess,
+  Spreads,
+  wrapEmbedder,
+  wrapModel,
+  wrapReranker,
+} from "./compose-models.ts";
 import type { Config } from "./config.ts";
 import { locateModel } from "./hub/cache.ts";
 import { pullModel } from "./hub/pull.ts";
@@ -37,13 +46,11 @@ import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
 import { createWords } from "./text/words.ts";
+import type { EndpointState } from "./types.ts";
 import { batchedEmbedder, batchedReranker } from "./wrap/batched.ts";
-import { cachedEmbedder } from "./wrap/cached.ts";
 import { corrected } from "./wrap/corrected.ts";
-import { limitedEmbedder, limitedModel, limitedReranker } from "./wrap/limited.ts";
-import { meteredEmbedder, meteredModel, meteredReranker } from "./wrap/metered.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedEmbedder, retriedModel, retriedReranker, retriedSearches } from "./wrap/retried.ts";
+import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -56,6 +63,8 @@ export interface Composition {
   readonly stages: Stages;
   /** What became of turns that could not be stored at once. */
   saveCounts(): Readonly<SaveCounts>;
+  /** Of all steps that are served at endpoints. */
+  endpoints(): readonly EndpointState[];
   close(): Promise<void>;
 }
 
@@ -72,9 +81,11 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = chooseEmbedder(config, counter);
-  const embedder = wrapEmbedder(chosen, config.embed, counter);
-  const model = wrapModel(await chooseModel(config.generate, chosen), config.generate);
+  const chosen = chooseEmbedders(config, counter);
+  const spreads = new Spreads();
+  const embedder = wrapEmbedder(chosen, config.embed, counter, spreads);
+  const rerankers = chooseRerankers(config, counter);
+  const model = wrapModel(await chooseModels(config.generate, chosen[0].port), config.generate, spreads);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -85,7 +96,7 @@ export async function compose(config: Config): Promise<Composition> {
     cache: chooseCache(config.cache, database),
     embedder,
     index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, spreads),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
@@ -96,6 +107,7 @@ export async function compose(config: Config): Promise<Composition> {
   return {
     stages,
     saveCounts: saves.counts,
+    endpoints: () => spreads.states(),
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -137,29 +149,21 @@ function onnxOptions<T extends { readonly threads: number }>(config: T, models: 
   return { ...config, threads, cacheFolder: cacheFolderOf(models) };
 }
 
-function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Embedder {
+function chooseEmbedders({ embed: config, models }: Config, counter: TokenCounter): Endpoints<Embedder> {
   switch (config.use) {
     case "static":
-      return createStaticEmbedder();
+      return inProcess(createStaticEmbedder());
     case "hashing":
-      return createHashingEmbedder(config);
+      return inProcess(createHashingEmbedder(config));
     case "openai":
-      return createOpenAiEmbedder({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiEmbedder({ ...config, baseUrl, counter }));
     case "tei":
-      return createTeiEmbedder(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
     case "ai-sdk":
-      return createAiSdkEmbedder({ ...config, counter });
+      return inProcess(createAiSdkEmbedder({ ...config, counter }));
     case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config));
   }
-}
-
-/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
-function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
-  if (!("cacheMb" in config)) return embedder;
-  const metered = meteredEmbedder(embedder, counter);
-  const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
-  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }
 
 async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
@@ -175,41 +179,35 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Reranker | null {
+function chooseRerankers({ rerank: config, models }: Config, counter: TokenCounter): Endpoints<Reranker> | null {
   switch (config.use) {
     case "lexical":
-      return createLexicalReranker();
+      return inProcess(createLexicalReranker());
     case "tei":
-      return createTeiReranker(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiReranker({ ...config, baseUrl }));
     case "cohere":
-      return createCohereReranker({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createCohereReranker({ ...config, baseUrl, counter }));
     case "ai-sdk":
-      return createAiSdkReranker(config);
+      return inProcess(createAiSdkReranker(config));
     case "onnx":
-      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+      return inProcess(batchedReranker(createOnnxReranker(onnxOptions(config, models)), config));
     case "none":
       return null;
   }
 }
 
-function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
-  if (!reranker || config.use === "lexical") return reranker;
-  const metered = meteredReranker(reranker, counter);
-  return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
-}
-
-async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
+async function chooseModels(config: Config["generate"], embedder: Embedder): Promise<Endpoints<LanguageModel>> {
   switch (config.use) {
     case "extractive":
-      return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
+      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) }));
     case "openai":
-      return createOpenAiLanguageModel(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiLanguageModel({ ...config, baseUrl }));
     case "llama": {
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-      return createLlamaLanguageModel({ ...config, threads });
+      return inProcess(await createLlamaLanguageModel({ ...config, threads }));
     }
     case "ai-sdk":
-      return createAiSdkLanguageModel(config);
+      return inProcess(createAiSdkLanguageModel(config));
   }
 }
 
@@ -236,12 +234,6 @@ function nameOf(model: string | { readonly modelId: string }): string {
 /** Quoting compares sentences, many a question: with the table in this process, never over a network. */
 function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
-}
-
-function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
-  if (config.use === "extractive") return model;
-  const metered = meteredModel(model);
-  return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
 }
 
 function settings(config: Config): Settings {

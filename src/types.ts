@@ -282,5 +282,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly step?: Step;
   readonly retryable: boolean;
+  /** Trying again sooner is in vain; absent: not known. */
+  readonly retryAfterMs?: number;
   readonly requestId?: string;
 }

@@ -239,4 +239,5 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 /** What a user may write: every key has a default. */
-export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K] };
+export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Block<Config[K]> : Config[K] };
+type Block<T> = { [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : T[K] };

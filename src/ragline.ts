@@ -50,6 +50,7 @@ const BACKGROUND_TIMEOUT_MS = 30_000;
 
 interface Composed {
   saveCounts(): Status["saves"];
+  endpoints(): Status["endpoints"];
   close(): Promise<void>;
 }
 
@@ -252,10 +253,8 @@ export class Ragline {
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    return {
-      ...(await statusOf(this.config, this.#stages, scope, this.#calls.run(caller))),
-      saves: this.#composed.saveCounts(),
-    };
+    const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
+    return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
 
   /**

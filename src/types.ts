@@ -183,6 +183,22 @@ export interface Degradation {
   readonly fallback: string;
 }
 
+/** One of the endpoints of a step, and what became of the calls to it since the start. */
+export interface EndpointState {
+  readonly step: Step;
+  readonly endpoint: string;
+  /** Open: no calls go there; half-open: one at a time, to see. */
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Whether it says of itself that it serves. */
+  readonly serving: boolean;
+  readonly inFlight: number;
+  readonly calls: number;
+  readonly failures: number;
+  /** Of the calls: made because another endpoint took long; and of these, those that were the faster ones. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+}
+
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
 export type Timings = Partial<Record<Step, number>>;
 
@@ -266,5 +282,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly step?: Step;
   readonly retryable: boolean;
+  /** Trying again sooner is in vain; absent: not known. */
+  readonly retryAfterMs?: number;
   readonly requestId?: string;
 }

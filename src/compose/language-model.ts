@@ -10,19 +10,21 @@ import type { LanguageModel } from "../ports/language-model.ts";
 import { limitedModel } from "../wrap/limited.ts";
 import { meteredModel } from "../wrap/metered.ts";
 import { retriedModel } from "../wrap/retried.ts";
+import { spreadModel } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 
-export async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
+export async function chooseModels(config: Config["generate"], embedder: Embedder): Promise<Endpoints<LanguageModel>> {
   switch (config.use) {
     case "extractive":
-      return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
+      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) }));
     case "openai":
-      return createOpenAiLanguageModel(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiLanguageModel({ ...config, baseUrl }));
     case "llama": {
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-      return createLlamaLanguageModel({ ...config, threads });
+      return inProcess(await createLlamaLanguageModel({ ...config, threads }));
     }
     case "ai-sdk":
-      return createAiSdkLanguageModel(config);
+      return inProcess(createAiSdkLanguageModel(config));
   }
 }
 
@@ -31,8 +33,14 @@ function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
 }
 
-export function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
-  if (config.use === "extractive") return model;
-  const metered = meteredModel(model);
-  return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
+export function wrapModel(
+  endpoints: Endpoints<LanguageModel>,
+  config: Config["generate"],
+  spreads: Spreads,
+): LanguageModel {
+  if (config.use === "extractive") return endpoints[0].port;
+  const metered = each(endpoints, meteredModel);
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadModel(metered, spreading("generate", config.firstTokenTimeoutMs, config)));
+  return retriedModel(limitedModel(spread, config), config);
 }

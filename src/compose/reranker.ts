@@ -10,31 +10,36 @@ import { batchedReranker } from "../wrap/batched.ts";
 import { limitedReranker } from "../wrap/limited.ts";
 import { meteredReranker } from "../wrap/metered.ts";
 import { retriedReranker } from "../wrap/retried.ts";
+import { spreadReranker } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Reranker | null {
+export function chooseRerankers({ rerank: config, models }: Config, counter: TokenCounter): Endpoints<Reranker> | null {
   switch (config.use) {
     case "lexical":
-      return createLexicalReranker();
+      return inProcess(createLexicalReranker());
     case "tei":
-      return createTeiReranker(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiReranker({ ...config, baseUrl }));
     case "cohere":
-      return createCohereReranker({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createCohereReranker({ ...config, baseUrl, counter }));
     case "ai-sdk":
-      return createAiSdkReranker(config);
+      return inProcess(createAiSdkReranker(config));
     case "onnx":
-      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+      return inProcess(batchedReranker(createOnnxReranker(onnxOptions(config, models)), config));
     case "none":
       return null;
   }
 }
 
 export function wrapReranker(
-  reranker: Reranker | null,
+  endpoints: Endpoints<Reranker>,
   config: Config["rerank"],
   counter: TokenCounter,
-): Reranker | null {
-  if (!reranker || config.use === "lexical") return reranker;
-  const metered = meteredReranker(reranker, counter);
-  return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
+  spreads: Spreads,
+): Reranker {
+  if (config.use === "lexical") return endpoints[0].port;
+  const metered = each(endpoints, (port) => meteredReranker(port, counter));
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadReranker(metered, spreading("rerank", config.timeoutMs, config)));
+  return retriedReranker(limitedReranker(spread, config), config);
 }

@@ -96,6 +96,7 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,

@@ -69,6 +69,14 @@ export class Run {
     }
   }
 
+  /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
+  ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
+    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall);
+    const pending = race.against(call(race)).finally(() => race.end());
+    pending.catch(() => undefined);
+    return pending;
+  }
+
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
@@ -137,8 +145,7 @@ export class Run {
     runDeadline: number,
   ): Promise<T> {
     const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
-    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
+    const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall);
     try {
       const pending = call(race);
       return pending instanceof Promise ? await race.against(pending) : pending;
@@ -148,6 +155,11 @@ export class Run {
       race.end();
       this.#time(step, startedAt);
     }
+  }
+
+  /** What is left for a step that begins now. */
+  #limitMs(step: Step, deadline = this.#deadline): number {
+    return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
   }
 
   #time(step: Step, startedAt: number): void {

@@ -44,7 +44,6 @@ export async function sendEvents(
     if (text) break;
   }
   let next = events.next();
-  // The pipeline's next call is on its way before the head is written.
   await meanwhile(next, nextTurn());
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
@@ -54,6 +53,8 @@ export async function sendEvents(
       const item = await next;
       if (item.done || raw.destroyed) break;
       next = events.next();
+      // The sources are long: the model's call goes out before them.
+      if (item.value.type === "source-list") await meanwhile(next, nextTurn());
       text = encode(item.value);
     }
     raw.end();

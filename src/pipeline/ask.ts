@@ -1,3 +1,4 @@
+import { setImmediate as untilItIsSent } from "node:timers/promises";
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
@@ -5,15 +6,14 @@ import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
-import { embedQuery } from "./embed.ts";
 import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { embedAhead, searchFor } from "./find.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
 import { needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
-import { search } from "./search.ts";
 import { beginTurn, keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -31,18 +31,17 @@ export async function* ask(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { settings } = stages;
   const answer: Answer = unfinished(question);
+  const ahead = embedAhead(stages, question, run);
+  if (ahead) await untilItIsSent();
   const begun = await run.must("session", (call) => beginTurn(stages, question, call));
   const { session, recorded } = begun;
   const endLease = keepLease(stages, question);
-  const find = async (query: string) => {
-    const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), FALLBACKS.embed);
-    const searched = (call: CallOptions) => search(stages, question, query, vector, call);
-    return { vector, found: await run.must("search", searched) };
-  };
+  const find = (query: string) =>
+    searchFor(stages, { ...question, query }, run, query === question.question ? ahead : null);
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
-    const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
+    const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
     const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
       fallback: "rewritten by rules",
       value: rewriteByRules(stages, question, session),
@@ -63,7 +62,7 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const early = await stillFits(ahead, question.question, asked.query, stages.words);
+      const early = await stillFits(unwritten, question.question, asked.query, stages.words);
       const { vector, found } = early ?? (await find(asked.query));
       const keep = question.top ?? settings.keep;
       const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);

@@ -3,6 +3,7 @@ import type { ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
 import { FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { rerank } from "./rerank.ts";
+import { isSettled } from "./rewrite.ts";
 import { search } from "./search.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -11,6 +12,24 @@ export interface Found {
   readonly hits: readonly ScoredPassage[];
   /** What search found, in its order. */
   readonly found: readonly ScoredPassage[];
+}
+
+/** The question's vector before its turn, while its conversation is loaded; null: the conversation may change what is searched for. */
+export function embedAhead(stages: Stages, question: Question, run: Run): Promise<Float32Array | null> | null {
+  if (!isSettled(stages, question)) return null;
+  return run.ahead("embed", (call) => embedQuery(stages, question.scope, question.question, call));
+}
+
+/** The steps 4 and 5. `ahead`: the query's vector, where it is under way. */
+export async function searchFor(
+  stages: Stages,
+  asked: Pick<Question, "scope" | "filter"> & { readonly query: string },
+  run: Run,
+  ahead: Promise<Float32Array | null> | null = null,
+): Promise<{ readonly vector: Float32Array | null; readonly found: ScoredPassage[] }> {
+  const { scope, query } = asked;
+  const vector = await run.may("embed", (call) => ahead ?? embedQuery(stages, scope, query, call), FALLBACKS.embed);
+  return { vector, found: await run.must("search", (call) => search(stages, asked, query, vector, call)) };
 }
 
 /** The steps 4 to 6 alone: passages for a query, without an answer. */
@@ -24,9 +43,7 @@ export async function find(
   run: Run,
 ): Promise<Found> {
   const { query, keep } = asked;
-  const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), FALLBACKS.embed);
-  const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
-  const found = await run.must("search", searched);
+  const { found } = await searchFor(stages, asked, run);
   const inOrder = searchOrder(found, keep);
   if (!stages.reranker || !asked.rerank) return { hits: inOrder.value, found };
   const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), inOrder);

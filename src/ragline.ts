@@ -122,8 +122,7 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
     return { ...found, timings: run.timings, degraded: run.degraded };
   }
 

@@ -99,6 +99,7 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,
@@ -124,8 +125,7 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
     return { ...found, timings: run.timings, degraded: run.degraded };
   }
 

@@ -30,6 +30,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** When the signal aborts at the latest, by `performance.now()`; absent: unknown. */
   readonly deadline?: number | undefined;
+  /** What was true at this time or later, by `performance.now()`, is recent enough to read; absent: only what is true now. */
+  readonly asOf?: number | undefined;
   /** Told of every call of a model, also of one that failed. */
   onModelCall?(call: ModelCall): void;
   /** Told by a model how many tokens it read, where it knows. */

@@ -9,12 +9,13 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { batchedEmbedder } from "../wrap/batched.ts";
 import { cachedEmbedder } from "../wrap/cached.ts";
+import { firstServing } from "../wrap/first-serving.ts";
 import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Embedder {
+export async function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Promise<Embedder> {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
@@ -28,13 +29,18 @@ export function chooseEmbedder({ embed: config, models }: Config, counter: Token
       return createAiSdkEmbedder({ ...config, counter });
     case "onnx":
       return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+    case "grpc": {
+      const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
+      return firstServing(await createGrpcEmbedders({ ...config, step: "embed" }), ["embed"]);
+    }
   }
 }
 
 /** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
 export function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
   if (!("cacheMb" in config)) return embedder;
-  const metered = meteredEmbedder(embedder, counter);
+  // A stage apart says itself which models it called.
+  const metered = config.use === "grpc" ? embedder : meteredEmbedder(embedder, counter);
   const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
   return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
 }

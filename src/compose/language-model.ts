@@ -7,14 +7,18 @@ import { createOpenAiLanguageModel } from "../adapters/language-model/openai.ts"
 import type { Config } from "../config.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
+import { firstServing } from "../wrap/first-serving.ts";
 import { limitedModel } from "../wrap/limited.ts";
 import { meteredModel } from "../wrap/metered.ts";
 import { retriedModel } from "../wrap/retried.ts";
 
-export async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
+export async function chooseModel({ generate: config, embed }: Config, embedder: Embedder): Promise<LanguageModel> {
   switch (config.use) {
-    case "extractive":
-      return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
+    case "extractive": {
+      // Quoting compares sentences, many a question: with the table in this process, never over a network.
+      const local = embed.use === "static" ? embedder : createStaticEmbedder();
+      return createExtractiveModel({ sentencesMax: config.sentences, embedder: local });
+    }
     case "openai":
       return createOpenAiLanguageModel(config);
     case "llama": {
@@ -23,16 +27,16 @@ export async function chooseModel(config: Config["generate"], embedder: Embedder
     }
     case "ai-sdk":
       return createAiSdkLanguageModel(config);
+    case "grpc": {
+      const { createGrpcLanguageModels } = await import("../adapters/language-model/grpc.ts");
+      return firstServing(await createGrpcLanguageModels({ ...config, step: "generate" }), ["stream"]);
+    }
   }
-}
-
-/** Quoting compares sentences, many a question: with the table in this process, never over a network. */
-function localEmbedder(embedder: Embedder): Embedder {
-  return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
 }
 
 export function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
   if (config.use === "extractive") return model;
-  const metered = meteredModel(model);
+  // A stage apart says itself which models it called.
+  const metered = config.use === "grpc" ? model : meteredModel(model);
   return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
 }

@@ -7,12 +7,16 @@ import type { Config } from "../config.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { batchedReranker } from "../wrap/batched.ts";
+import { firstServing } from "../wrap/first-serving.ts";
 import { limitedReranker } from "../wrap/limited.ts";
 import { meteredReranker } from "../wrap/metered.ts";
 import { retriedReranker } from "../wrap/retried.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Reranker | null {
+export async function chooseReranker(
+  { rerank: config, models }: Config,
+  counter: TokenCounter,
+): Promise<Reranker | null> {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
@@ -24,6 +28,10 @@ export function chooseReranker({ rerank: config, models }: Config, counter: Toke
       return createAiSdkReranker(config);
     case "onnx":
       return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+    case "grpc": {
+      const { createGrpcRerankers } = await import("../adapters/reranker/grpc.ts");
+      return firstServing(await createGrpcRerankers({ ...config, step: "rerank" }), ["rerank"]);
+    }
     case "none":
       return null;
   }
@@ -35,6 +43,7 @@ export function wrapReranker(
   counter: TokenCounter,
 ): Reranker | null {
   if (!reranker || config.use === "lexical") return reranker;
-  const metered = meteredReranker(reranker, counter);
+  // A stage apart says itself which models it called.
+  const metered = config.use === "grpc" ? reranker : meteredReranker(reranker, counter);
   return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
 }

@@ -36,6 +36,14 @@ export interface CallOptions {
   onModelCall?(call: ModelCall): void;
   /** Told by a model how many tokens it read, where it knows. */
   onTokens?(tokens: number): void;
+  /** Told by whoever made the call wait for its turn, and by whoever served it, where that is known. */
+  onServed?(served: Served): void;
+}
+
+/** Where a call's time went: waited for a turn, here or where it was served; worked on. What is left was on the way. */
+export interface Served {
+  readonly queueMs: number;
+  readonly serviceMs: number;
 }
 
 /** One call of a model. Tokens as the model reported them; counted by the prompt's counter where it reported none. */

@@ -70,6 +70,6 @@ export interface PassageIndex {
   /** Absent: the legs are fused by a prior. */
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */
-  readonly reembedding?: Reembedding;
+  readonly reembedding?: Reembedding | undefined;
   close?(): Promise<void>;
 }

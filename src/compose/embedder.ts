@@ -1,0 +1,54 @@
+import { createAiSdkEmbedder } from "../adapters/embedder/ai-sdk.ts";
+import { createHashingEmbedder } from "../adapters/embedder/hashing.ts";
+import { createOnnxEmbedder } from "../adapters/embedder/onnx.ts";
+import { createOpenAiEmbedder } from "../adapters/embedder/openai.ts";
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
+import { createTeiEmbedder } from "../adapters/embedder/tei.ts";
+import type { Config } from "../config.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import { batchedEmbedder } from "../wrap/batched.ts";
+import { cachedEmbedder } from "../wrap/cached.ts";
+import { limitedEmbedder } from "../wrap/limited.ts";
+import { meteredEmbedder } from "../wrap/metered.ts";
+import { retriedEmbedder } from "../wrap/retried.ts";
+import { spreadEmbedder } from "../wrap/spread.ts";
+import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { onnxOptions } from "./onnx.ts";
+
+export function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Endpoints<Embedder> {
+  switch (config.use) {
+    case "static":
+      return inProcess(createStaticEmbedder());
+    case "hashing":
+      return inProcess(createHashingEmbedder(config));
+    case "openai":
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiEmbedder({ ...config, baseUrl, counter }));
+    case "tei":
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
+    case "ai-sdk":
+      return inProcess(createAiSdkEmbedder({ ...config, counter }));
+    case "onnx":
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config));
+  }
+}
+
+/**
+ * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
+ * (hedged, to two); what is metered are calls.
+ */
+export function wrapEmbedder(
+  endpoints: Endpoints<Embedder>,
+  config: Config["embed"],
+  counter: TokenCounter,
+  spreads: Spreads,
+): Embedder {
+  if (!("cacheMb" in config)) return endpoints[0].port;
+  const metered = eachOf(endpoints, (port) => meteredEmbedder(port, counter));
+  const called = () => {
+    if (!("breaker" in config)) return metered[0].port;
+    const spread = spreads.add(spreadEmbedder(metered, spreading("embed", config.timeoutMs, config)));
+    return retriedEmbedder(limitedEmbedder(spread, config), config);
+  };
+  return config.cacheMb === 0 ? called() : cachedEmbedder(called(), { bytesMax: config.cacheMb * 1_048_576 });
+}

@@ -1,0 +1,46 @@
+import { availableParallelism } from "node:os";
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
+import { createAiSdkLanguageModel } from "../adapters/language-model/ai-sdk.ts";
+import { createExtractiveModel } from "../adapters/language-model/extractive.ts";
+import { createLlamaLanguageModel } from "../adapters/language-model/llama.ts";
+import { createOpenAiLanguageModel } from "../adapters/language-model/openai.ts";
+import type { Config } from "../config.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import { limitedModel } from "../wrap/limited.ts";
+import { meteredModel } from "../wrap/metered.ts";
+import { retriedModel } from "../wrap/retried.ts";
+import { spreadModel } from "../wrap/spread.ts";
+import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+
+export async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<Endpoints<LanguageModel>> {
+  switch (config.use) {
+    case "extractive":
+      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) }));
+    case "openai":
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiLanguageModel({ ...config, baseUrl }));
+    case "llama": {
+      const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
+      return inProcess(await createLlamaLanguageModel({ ...config, threads }));
+    }
+    case "ai-sdk":
+      return inProcess(createAiSdkLanguageModel(config));
+  }
+}
+
+/** Quoting compares sentences, many a question: with the table in this process, never over a network. */
+function localEmbedder(embedder: Embedder): Embedder {
+  return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
+}
+
+export function wrapModel(
+  endpoints: Endpoints<LanguageModel>,
+  config: Config["generate"],
+  spreads: Spreads,
+): LanguageModel {
+  if (config.use === "extractive") return endpoints[0].port;
+  const metered = eachOf(endpoints, meteredModel);
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadModel(metered, spreading("generate", config.firstTokenTimeoutMs, config)));
+  return retriedModel(limitedModel(spread, config), config);
+}

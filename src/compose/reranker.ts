@@ -1,0 +1,46 @@
+import { createAiSdkReranker } from "../adapters/reranker/ai-sdk.ts";
+import { createCohereReranker } from "../adapters/reranker/cohere.ts";
+import { createLexicalReranker } from "../adapters/reranker/lexical.ts";
+import { createOnnxReranker } from "../adapters/reranker/onnx.ts";
+import { createTeiReranker } from "../adapters/reranker/tei.ts";
+import type { Config } from "../config.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import { batchedReranker } from "../wrap/batched.ts";
+import { limitedReranker } from "../wrap/limited.ts";
+import { meteredReranker } from "../wrap/metered.ts";
+import { retriedReranker } from "../wrap/retried.ts";
+import { spreadReranker } from "../wrap/spread.ts";
+import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { onnxOptions } from "./onnx.ts";
+
+export function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Endpoints<Reranker> | null {
+  switch (config.use) {
+    case "lexical":
+      return inProcess(createLexicalReranker());
+    case "tei":
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiReranker({ ...config, baseUrl }));
+    case "cohere":
+      return endpointsAt(config.baseUrl, (baseUrl) => createCohereReranker({ ...config, baseUrl, counter }));
+    case "ai-sdk":
+      return inProcess(createAiSdkReranker(config));
+    case "onnx":
+      return inProcess(batchedReranker(createOnnxReranker(onnxOptions(config, models)), config));
+    case "none":
+      return null;
+  }
+}
+
+export function wrapReranker(
+  endpoints: Endpoints<Reranker> | null,
+  config: Config["rerank"],
+  counter: TokenCounter,
+  spreads: Spreads,
+): Reranker | null {
+  if (!endpoints) return null;
+  if (config.use === "lexical") return endpoints[0].port;
+  const metered = eachOf(endpoints, (port) => meteredReranker(port, counter));
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadReranker(metered, spreading("rerank", config.timeoutMs, config)));
+  return retriedReranker(limitedReranker(spread, config), config);
+}

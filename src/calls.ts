@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
 import type { Settings } from "./pipeline/stages.ts";
-import { Run } from "./run.ts";
+import { Run, type RunObserver } from "./run.ts";
 import type { CallOptions, Scope } from "./types.ts";
 
 /** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
@@ -10,11 +10,13 @@ export class Calls {
   readonly #config: Config;
   readonly #settings: Settings;
   readonly #log: Logger;
+  readonly #observer: RunObserver;
 
-  constructor(config: Config, settings: Settings, log: Logger) {
+  constructor(config: Config, settings: Settings, log: Logger, observer: RunObserver) {
     this.#config = config;
     this.#settings = settings;
     this.#log = log;
+    this.#observer = observer;
   }
 
   scope(collection: string | undefined, caller: CallerOptions): Scope {
@@ -25,8 +27,9 @@ export class Calls {
     };
   }
 
-  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs): Run {
+  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs, observer = this.#observer): Run {
     return new Run({
+      observer,
       signal: caller.signal ?? new AbortController().signal,
       timeoutMs,
       limitsMs: this.#settings.limitsMs,

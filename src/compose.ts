@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { createSqliteAnswerCache } from "./adapters/answer-cache/sqlite.ts";
 import { createAiSdkEmbedder } from "./adapters/embedder/ai-sdk.ts";
@@ -27,16 +26,19 @@ import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
+import { Counts } from "./counts.ts";
 import { locateModel } from "./hub/cache.ts";
 import { pullModel } from "./hub/pull.ts";
-import type { Settings, Stages } from "./pipeline/stages.ts";
+import type { Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { LanguageModel } from "./ports/language-model.ts";
 import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
+import { settingsOf } from "./settings.ts";
 import { createWords } from "./text/words.ts";
+import type { Step } from "./types.ts";
 import { batchedEmbedder, batchedReranker } from "./wrap/batched.ts";
 import { cachedEmbedder } from "./wrap/cached.ts";
 import { corrected } from "./wrap/corrected.ts";
@@ -54,8 +56,12 @@ const ROUND_TRIP_SHARE = 0.8;
 
 export interface Composition {
   readonly stages: Stages;
-  /** What became of turns that could not be stored at once. */
+  /** What became of turns. */
   saveCounts(): Readonly<SaveCounts>;
+  /** Calls that wait for their turn, by step. */
+  queues(): { readonly step: Step; readonly waiting: number }[];
+  /** Texts looked for among embedded ones. */
+  vectorCounts(): { readonly hits: number; readonly misses: number };
   close(): Promise<void>;
 }
 
@@ -72,9 +78,10 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = chooseEmbedder(config, counter);
-  const embedder = wrapEmbedder(chosen, config.embed, counter);
-  const model = wrapModel(await chooseModel(config.generate, chosen), config.generate);
+  const counts = new Counts();
+  const chosen = chooseEmbedder(config, counter, counts);
+  const embedder = wrapEmbedder(chosen, config.embed, counter, counts);
+  const model = wrapModel(await chooseModel(config.generate, chosen, counts), config.generate, counts);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -85,17 +92,19 @@ export async function compose(config: Config): Promise<Composition> {
     cache: chooseCache(config.cache, database),
     embedder,
     index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
+    reranker: wrapReranker(chooseReranker(config, counter, counts), config.rerank, counter, counts),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
     chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
-    settings: settings(config),
+    settings: settingsOf(config),
   };
   return {
     stages,
     saveCounts: saves.counts,
+    queues: () => counts.queues(),
+    vectorCounts: () => counts.vectors,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -137,7 +146,7 @@ function onnxOptions<T extends { readonly threads: number }>(config: T, models: 
   return { ...config, threads, cacheFolder: cacheFolderOf(models) };
 }
 
-function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Embedder {
+function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter, counts: Counts): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
@@ -150,16 +159,20 @@ function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter
     case "ai-sdk":
       return createAiSdkEmbedder({ ...config, counter });
     case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), counts.queued("embed", config));
   }
 }
 
 /** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
-function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
+function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter, counts: Counts): Embedder {
   if (!("cacheMb" in config)) return embedder;
   const metered = meteredEmbedder(embedder, counter);
-  const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
-  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
+  const called =
+    "concurrencyMax" in config
+      ? retriedEmbedder(limitedEmbedder(metered, counts.queued("embed", config)), config)
+      : metered;
+  const { onLookup } = counts;
+  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576, onLookup });
 }
 
 async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
@@ -175,7 +188,7 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Reranker | null {
+function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter, counts: Counts): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
@@ -186,19 +199,25 @@ function chooseReranker({ rerank: config, models }: Config, counter: TokenCounte
     case "ai-sdk":
       return createAiSdkReranker(config);
     case "onnx":
-      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), counts.queued("rerank", config));
     case "none":
       return null;
   }
 }
 
-function wrapReranker(reranker: Reranker | null, config: Config["rerank"], counter: TokenCounter): Reranker | null {
+function wrapReranker(
+  reranker: Reranker | null,
+  config: Config["rerank"],
+  counter: TokenCounter,
+  counts: Counts,
+): Reranker | null {
   if (!reranker || config.use === "lexical") return reranker;
   const metered = meteredReranker(reranker, counter);
-  return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
+  if (!("concurrencyMax" in config)) return metered;
+  return retriedReranker(limitedReranker(metered, counts.queued("rerank", config)), config);
 }
 
-async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<LanguageModel> {
+async function chooseModel(config: Config["generate"], embedder: Embedder, counts: Counts): Promise<LanguageModel> {
   switch (config.use) {
     case "extractive":
       return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
@@ -206,7 +225,7 @@ async function chooseModel(config: Config["generate"], embedder: Embedder): Prom
       return createOpenAiLanguageModel(config);
     case "llama": {
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-      return createLlamaLanguageModel({ ...config, threads });
+      return createLlamaLanguageModel(counts.queued("generate", { ...config, threads }));
     }
     case "ai-sdk":
       return createAiSdkLanguageModel(config);
@@ -238,57 +257,9 @@ function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
 }
 
-function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
+function wrapModel(model: LanguageModel, config: Config["generate"], counts: Counts): LanguageModel {
   if (config.use === "extractive") return model;
   const metered = meteredModel(model);
-  return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
-}
-
-function settings(config: Config): Settings {
-  const { session, rewrite, cache, embed, search, rerank, prompt, generate, save, compact, server } = config;
-  const limitsMs = {
-    session: session.timeoutMs,
-    embed: embed.timeoutMs,
-    search: search.timeoutMs,
-    save: save.timeoutMs,
-    compact: compact.timeoutMs,
-    ...(rewrite.use !== "none" && { rewrite: rewrite.timeoutMs }),
-    ...(rerank.use !== "none" && { rerank: rerank.timeoutMs }),
-    ...(cache.use !== "none" && { cache: cache.timeoutMs }),
-  };
-  return {
-    limitsMs,
-    timeoutMs: server.timeoutMs,
-    generateLimits: {
-      firstItemMs: generate.firstTokenTimeoutMs,
-      silenceMs: generate.silenceTimeoutMs,
-    },
-    rawTurns: session.turns,
-    leaseMs: session.leaseMs,
-    rewriteFollowUps: rewrite.use !== "none",
-    rewriteByModel: rewrite.use === "model",
-    cacheServes: cache.use !== "none" && cache.mode === "on",
-    top: search.top,
-    keep: rerank.keep,
-    fusion:
-      search.fusion === "learned" ? "learned" : { uncovered: search.vectorWeight, covered: search.vectorWeightCovered },
-    preRotTokens: prompt.preRotTokens,
-    expectedOutputTokens: prompt.expectedOutputTokens,
-    system: prompt.system ?? null,
-    summarizeByModel: compact.summary === "model",
-    compactStartRatio: compact.startRatio,
-    compactTargetRatio: compact.targetRatio,
-    fingerprint: fingerprint({ rewrite, embed, search, rerank, prompt, generate }),
-  };
-}
-
-function fingerprint(part: unknown): string {
-  return createHash("sha256").update(JSON.stringify(part, modelByName)).digest("hex");
-}
-
-/** A model object of the AI SDK, which may hold anything, by its name. */
-function modelByName(_: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || !("specificationVersion" in value)) return value;
-  const { provider, modelId } = value as { readonly provider?: unknown; readonly modelId?: unknown };
-  return [provider, modelId];
+  if (!("concurrencyMax" in config)) return metered;
+  return retriedModel(limitedModel(metered, counts.queued("generate", config)), config);
 }

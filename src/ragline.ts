@@ -39,7 +39,8 @@ import {
   type SearchRequest,
   type TurnsRequest,
 } from "./requests.ts";
-import { missingFor, statusOf } from "./status.ts";
+import { missingFor, statusOf, withoutSource } from "./status.ts";
+import { type MetricSources, Telemetry } from "./telemetry/telemetry.ts";
 import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
@@ -48,16 +49,14 @@ import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
-interface Composed {
-  saveCounts(): Status["saves"];
-  close(): Promise<void>;
-}
+type Composed = MetricSources & { close(): Promise<void> };
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
   readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly #stages: Stages;
   readonly #calls: Calls;
   readonly #composed: Composed;
@@ -72,7 +71,8 @@ export class Ragline {
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.#calls = new Calls(config, stages.settings, log);
+    this.telemetry = new Telemetry(composed, log, config);
+    this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
     this.#composed = composed;
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
@@ -102,8 +102,12 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
-    return ask(this.#stages, question, run, (task) => this.#background.later(task));
+    const answer = this.telemetry.answer(question, caller.route);
+    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    return answer.watch(
+      ask(this.#stages, question, run, (task) => this.#background.later(task)),
+      run,
+    );
   }
 
   /** Like `ask`, whole. @throws RaglineError what would be `answer-error`. */
@@ -311,9 +315,4 @@ export class Ragline {
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
     return defined(parseRequest(schema, input));
   }
-}
-
-/** Where files lie on this machine is nobody's business. */
-function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
-  return entry;
 }

@@ -1,6 +1,25 @@
 import { type RaglineError, toRaglineError } from "./errors.ts";
 import { Race } from "./race.ts";
-import type { CallOptions, Calls, Degradation, ModelCall, Step, Timings } from "./types.ts";
+import type {
+  AnswerEvent,
+  CallOptions,
+  Calls,
+  Degradation,
+  ModelCall,
+  Served,
+  Step,
+  StepSpan,
+  Timings,
+} from "./types.ts";
+
+/** Told of a run as it goes; never once a token. */
+export interface RunObserver {
+  onStep(span: StepSpan): void;
+  onModelCall(step: Step, call: ModelCall): void;
+  onDegraded(degradation: Degradation): void;
+  /** Told of an answer's last event before its reader sees it. */
+  onEnd?(event: AnswerEvent): void;
+}
 
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
@@ -11,6 +30,7 @@ export interface RunOptions {
   readonly limitsMs: Partial<Record<Step, number>>;
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
+  readonly observer?: RunObserver | undefined;
 }
 
 export interface StreamLimits {
@@ -33,12 +53,19 @@ export interface Otherwise<T> {
 export class Run {
   readonly startedAt = performance.now();
   readonly timings: Timings = {};
+  readonly spans: StepSpan[] = [];
   readonly calls: Calls = {};
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #onFailure: (error: RaglineError) => void;
+  readonly #observer: RunObserver | undefined;
+  #running = 0;
+  #idleSince = this.startedAt;
+  #lastSpan: (StepSpan & { readonly step: Step; ms: number }) | undefined;
+  #isOver = false;
+  #isStreaming = false;
   readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
 
   constructor(options: RunOptions) {
@@ -46,6 +73,7 @@ export class Run {
     this.#deadline = this.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
     this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#observer = options.observer;
   }
 
   elapsedMs(): number {
@@ -88,9 +116,11 @@ export class Run {
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
   ): AsyncGenerator<T, void, undefined> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
-    const race = new Race(step, this.signal, deadline - startedAt, this.#onCall);
+    const startedAt = this.#begin();
+    this.#isStreaming = true;
+    const now = performance.now();
+    const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
+    const race = new Race(step, this.signal, deadline - now, this.#onCall);
     let source: AsyncIterator<T> | undefined;
     let ended = false;
     try {
@@ -110,8 +140,35 @@ export class Run {
         // Not awaited: a source that hangs would hang its reader.
         source?.return?.().catch(() => undefined);
       }
-      this.#time(step, startedAt);
+      this.#time(step, startedAt, race.served);
     }
+  }
+
+  /** Milliseconds up to now, when all steps are over: what was done since the last one counts to it. */
+  totalMs(): number {
+    const now = performance.now();
+    this.#settle(now);
+    return now - this.startedAt;
+  }
+
+  /** Whether a stream has begun. */
+  get isStreaming(): boolean {
+    return this.#isStreaming;
+  }
+
+  /** Notes that the answer waited for its reader, between two steps. */
+  waitedForReader(since: number): void {
+    const now = performance.now();
+    this.#settle(since);
+    this.#idleSince = now;
+    this.spans.push({ step: "reader", startMs: rounded(since - this.startedAt), ms: rounded(now - since) });
+  }
+
+  /** Notes the answer's last event. */
+  end(event: AnswerEvent): AnswerEvent {
+    this.#isOver = true;
+    this.#observer?.onEnd?.(event);
+    return event;
   }
 
   /** Notes the failure that ends the request. */
@@ -126,7 +183,11 @@ export class Run {
     this.#onFailure(error);
     const { fallback, value } = otherwise;
     const known = this.degraded.some((one) => one.step === step && one.fallback === fallback);
-    if (!known) this.degraded.push({ step, reason: error.code, fallback });
+    if (!known) {
+      const degradation = { step, reason: error.code, fallback };
+      this.degraded.push(degradation);
+      this.#observer?.onDegraded(degradation);
+    }
     return value;
   }
 
@@ -136,9 +197,10 @@ export class Run {
     signal: AbortSignal,
     runDeadline: number,
   ): Promise<T> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
-    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
+    const startedAt = this.#begin();
+    const now = performance.now();
+    const deadline = Math.min(now + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
+    const race = new Race(step, signal, deadline - now, this.#onCall);
     try {
       const pending = call(race);
       return pending instanceof Promise ? await race.against(pending) : pending;
@@ -146,15 +208,48 @@ export class Run {
       throw toRaglineError(thrown, step);
     } finally {
       race.end();
-      this.#time(step, startedAt);
+      this.#time(step, startedAt, race.served);
     }
   }
 
-  #time(step: Step, startedAt: number): void {
-    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
+  /** @returns since when the step counts: what was done since the one before it ended was done for it. */
+  #begin(): number {
+    return this.#running++ > 0 || this.#isOver ? performance.now() : this.#idleSince;
   }
 
-  #count(step: Step, { inputTokens, outputTokens, ms }: ModelCall): void {
+  /** What was done between the last step's end and `until`, where none runs, was done for that step. */
+  #settle(until: number): void {
+    const span = this.#lastSpan;
+    if (this.#running > 0 || !span) return;
+    const ms = rounded(until - this.#idleSince);
+    this.#idleSince = until;
+    span.ms = rounded(span.ms + ms);
+    this.timings[span.step] = rounded((this.timings[span.step] ?? 0) + ms);
+  }
+
+  #time(step: Step, startedAt: number, { queueMs, serviceMs }: Served): void {
+    const now = performance.now();
+    if (--this.#running === 0) this.#idleSince = now;
+    const ms = rounded(now - startedAt);
+    this.timings[step] = rounded((this.timings[step] ?? 0) + ms);
+    const span = {
+      step,
+      startMs: rounded(startedAt - this.startedAt),
+      ms,
+      ...(queueMs > 0 && { queueMs: rounded(queueMs) }),
+      ...(serviceMs > 0 && {
+        serviceMs: rounded(serviceMs),
+        networkMs: rounded(Math.max(0, ms - queueMs - serviceMs)),
+      }),
+    };
+    this.#lastSpan = span;
+    this.spans.push(span);
+    this.#observer?.onStep(span);
+  }
+
+  #count(step: Step, call: ModelCall): void {
+    const { inputTokens, outputTokens, ms } = call;
+    this.#observer?.onModelCall(step, call);
     const before = this.calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
     this.calls[step] = {
       calls: before.calls + 1,

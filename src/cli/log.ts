@@ -4,7 +4,7 @@ import type { Config } from "../index.ts";
 /** What a command at a terminal has to say of a failure: one line, with its cause; `serve` logs JSON instead. */
 export function terminalLog(level: Config["log"]["level"]): Logger {
   return pino(
-    { level },
+    { level: level === "info" ? "warn" : level },
     {
       write(line) {
         const { step, msg, err } = JSON.parse(line) as LogLine;

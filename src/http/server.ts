@@ -8,6 +8,7 @@ import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
 import { registerHealth } from "./health.ts";
+import { registerMetrics } from "./metrics.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -57,6 +58,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return reply.code(error.status).send({ error: error.body(request.id) });
   });
 
+  registerMetrics(app, ragline);
   await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);

@@ -9,6 +9,8 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "adapters/http/post": ["undici"],
   "adapters/token-counter/o200k": ["gpt-tokenizer"],
   "ingest/pdf": ["unpdf"],
+  "telemetry/api": ["@opentelemetry/api"],
+  "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
   "ingest/docx": ["mammoth"],
   "ingest/markdown-lexer": ["marked"],
   "ingest/html": ["htmlparser2"],
@@ -47,7 +49,9 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     // What is written as CommonJS requires Node's own modules.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
-  for (const one of packages) await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one}.txt`);
+  for (const one of packages) {
+    await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
+  }
 }
 
 /** Removes the declarations that no user of the library sees: each takes a disk block or more. */

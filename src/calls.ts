@@ -2,8 +2,10 @@ import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
 import type { Settings } from "./pipeline/stages.ts";
-import { Run, type RunObserver } from "./run.ts";
+import { Run, type RunObserver, type RunOptions } from "./run.ts";
 import type { CallOptions, Scope } from "./types.ts";
+
+type Observed = Pick<RunOptions, "observer" | "tracer">;
 
 /** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
 export class Calls {
@@ -27,9 +29,13 @@ export class Calls {
     };
   }
 
-  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs, observer = this.#observer): Run {
+  run(
+    caller: CallerOptions,
+    timeoutMs = this.#settings.timeoutMs,
+    observed: Observed = { observer: this.#observer },
+  ): Run {
     return new Run({
-      observer,
+      ...observed,
       signal: caller.signal ?? new AbortController().signal,
       timeoutMs,
       limitsMs: this.#settings.limitsMs,

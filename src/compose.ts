@@ -26,9 +26,9 @@ import { createLlamaCounter } from "./adapters/token-counter/llama.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { createTokenizerJsonCounter } from "./adapters/token-counter/tokenizer-json.ts";
 import type { Config } from "./config.ts";
-import { Counts } from "./counts.ts";
 import { locateModel } from "./hub/cache.ts";
 import { pullModel } from "./hub/pull.ts";
+import { Instruments } from "./instruments.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { AnswerCache } from "./ports/answer-cache.ts";
 import type { Embedder } from "./ports/embedder.ts";
@@ -37,6 +37,7 @@ import type { Reranker } from "./ports/reranker.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import type { TokenCounter } from "./ports/token-counter.ts";
 import { settingsOf } from "./settings.ts";
+import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
 import type { Step } from "./types.ts";
 import { batchedEmbedder, batchedReranker } from "./wrap/batched.ts";
@@ -69,7 +70,7 @@ export interface Composition {
  * The one place that chooses implementations.
  * @throws RaglineError `config_invalid`: a file cannot be opened.
  */
-export async function compose(config: Config): Promise<Composition> {
+export async function compose(config: Config, tracer?: Tracer): Promise<Composition> {
   const databases = new Map<string, Database>();
   const database = (file: string): Database => {
     const opened = databases.get(file) ?? Database.open(file);
@@ -78,11 +79,11 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const counts = new Counts();
-  const chosen = chooseEmbedder(config, counter, counts);
-  const embedder = wrapEmbedder(chosen, config.embed, counter, counts);
-  const model = wrapModel(await chooseModel(config.generate, chosen, counts), config.generate, counts);
-  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
+  const instruments = new Instruments(tracer, config.telemetry.content);
+  const chosen = chooseEmbedder(config, counter, instruments);
+  const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
+  const model = wrapModel(await chooseModel(config.generate, chosen, instruments), config.generate, instruments);
+  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
@@ -92,7 +93,7 @@ export async function compose(config: Config): Promise<Composition> {
     cache: chooseCache(config.cache, database),
     embedder,
     index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter, counts), config.rerank, counter, counts),
+    reranker: wrapReranker(chooseReranker(config, counter, instruments), config.rerank, counter, instruments),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
     counter,
@@ -103,8 +104,8 @@ export async function compose(config: Config): Promise<Composition> {
   return {
     stages,
     saveCounts: saves.counts,
-    queues: () => counts.queues(),
-    vectorCounts: () => counts.vectors,
+    queues: () => instruments.queues(),
+    vectorCounts: () => instruments.vectors,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -146,7 +147,7 @@ function onnxOptions<T extends { readonly threads: number }>(config: T, models: 
   return { ...config, threads, cacheFolder: cacheFolderOf(models) };
 }
 
-function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter, counts: Counts): Embedder {
+function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter, instruments: Instruments): Embedder {
   switch (config.use) {
     case "static":
       return createStaticEmbedder();
@@ -159,28 +160,44 @@ function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter
     case "ai-sdk":
       return createAiSdkEmbedder({ ...config, counter });
     case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), counts.queued("embed", config));
+      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), instruments.queued("embed", config));
   }
 }
 
 /** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
-function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter, counts: Counts): Embedder {
+function wrapEmbedder(
+  embedder: Embedder,
+  config: Config["embed"],
+  counter: TokenCounter,
+  instruments: Instruments,
+): Embedder {
   if (!("cacheMb" in config)) return embedder;
-  const metered = meteredEmbedder(embedder, counter);
+  const metered = meteredEmbedder(instruments.embedder(embedder, config), counter);
   const called =
     "concurrencyMax" in config
-      ? retriedEmbedder(limitedEmbedder(metered, counts.queued("embed", config)), config)
+      ? retriedEmbedder(limitedEmbedder(metered, instruments.queued("embed", config)), config)
       : metered;
-  const { onLookup } = counts;
+  const { onLookup } = instruments;
   return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576, onLookup });
 }
 
-async function chooseSessions(config: Config["session"], database: (file: string) => Database): Promise<SessionStore> {
+/** What a question waits for. */
+const SESSION_CALLS = ["begin", "finish", "load", "turns", "recall", "replace"] as const;
+
+async function chooseSessions(
+  config: Config["session"],
+  database: (file: string) => Database,
+  instruments: Instruments,
+): Promise<SessionStore> {
   switch (config.use) {
     case "sqlite":
       return createSqliteSessionStore(database(config.file), config);
     case "redis":
-      return openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
+      return instruments.store(
+        await openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE }),
+        config,
+        SESSION_CALLS,
+      );
   }
 }
 
@@ -188,7 +205,11 @@ function chooseCache(config: Config["cache"], database: (file: string) => Databa
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter, counts: Counts): Reranker | null {
+function chooseReranker(
+  { rerank: config, models }: Config,
+  counter: TokenCounter,
+  instruments: Instruments,
+): Reranker | null {
   switch (config.use) {
     case "lexical":
       return createLexicalReranker();
@@ -199,7 +220,7 @@ function chooseReranker({ rerank: config, models }: Config, counter: TokenCounte
     case "ai-sdk":
       return createAiSdkReranker(config);
     case "onnx":
-      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), counts.queued("rerank", config));
+      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), instruments.queued("rerank", config));
     case "none":
       return null;
   }
@@ -209,15 +230,19 @@ function wrapReranker(
   reranker: Reranker | null,
   config: Config["rerank"],
   counter: TokenCounter,
-  counts: Counts,
+  instruments: Instruments,
 ): Reranker | null {
   if (!reranker || config.use === "lexical") return reranker;
-  const metered = meteredReranker(reranker, counter);
+  const metered = meteredReranker(instruments.reranker(reranker, config), counter);
   if (!("concurrencyMax" in config)) return metered;
-  return retriedReranker(limitedReranker(metered, counts.queued("rerank", config)), config);
+  return retriedReranker(limitedReranker(metered, instruments.queued("rerank", config)), config);
 }
 
-async function chooseModel(config: Config["generate"], embedder: Embedder, counts: Counts): Promise<LanguageModel> {
+async function chooseModel(
+  config: Config["generate"],
+  embedder: Embedder,
+  instruments: Instruments,
+): Promise<LanguageModel> {
   switch (config.use) {
     case "extractive":
       return createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) });
@@ -225,7 +250,7 @@ async function chooseModel(config: Config["generate"], embedder: Embedder, count
       return createOpenAiLanguageModel(config);
     case "llama": {
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-      return createLlamaLanguageModel(counts.queued("generate", { ...config, threads }));
+      return createLlamaLanguageModel(instruments.queued("generate", { ...config, threads }));
     }
     case "ai-sdk":
       return createAiSdkLanguageModel(config);
@@ -257,9 +282,9 @@ function localEmbedder(embedder: Embedder): Embedder {
   return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
 }
 
-function wrapModel(model: LanguageModel, config: Config["generate"], counts: Counts): LanguageModel {
+function wrapModel(model: LanguageModel, config: Config["generate"], instruments: Instruments): LanguageModel {
   if (config.use === "extractive") return model;
-  const metered = meteredModel(model);
+  const metered = meteredModel(instruments.model(model, config));
   if (!("concurrencyMax" in config)) return metered;
-  return retriedModel(limitedModel(metered, counts.queued("generate", config)), config);
+  return retriedModel(limitedModel(metered, instruments.queued("generate", config)), config);
 }

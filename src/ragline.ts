@@ -40,7 +40,7 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { missingFor, statusOf, withoutSource } from "./status.ts";
-import { type MetricSources, Telemetry } from "./telemetry/telemetry.ts";
+import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
@@ -66,12 +66,12 @@ export class Ragline {
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
-  constructor(config: Config, stages: Stages, composed: Composed, log: Logger) {
+  constructor(config: Config, stages: Stages, composed: Composed, log: Logger, traces: Traces | null = null) {
     this.config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.telemetry = new Telemetry(composed, log, config);
+    this.telemetry = new Telemetry(composed, log, config, traces);
     this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
     this.#composed = composed;
     this.#reader = createReader({
@@ -296,6 +296,7 @@ export class Ragline {
     await this.#background.close();
     this.#reader.close();
     await this.#composed.close();
+    await this.telemetry.traces?.close();
   }
 
   async #ingestStages() {

@@ -12,6 +12,17 @@ import type {
   Timings,
 } from "./types.ts";
 
+/** Makes what a step calls part of a trace. */
+export interface StepTracer {
+  begin(step: Step): StepTrace;
+}
+
+export interface StepTrace {
+  /** What `call` begins belongs to the step. */
+  within<T>(call: () => T): T;
+  end(span: StepSpan, error: RaglineError | undefined): void;
+}
+
 /** Told of a run as it goes; never once a token. */
 export interface RunObserver {
   onStep(span: StepSpan): void;
@@ -31,6 +42,7 @@ export interface RunOptions {
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
   readonly observer?: RunObserver | undefined;
+  readonly tracer?: StepTracer | undefined;
 }
 
 export interface StreamLimits {
@@ -61,6 +73,7 @@ export class Run {
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #onFailure: (error: RaglineError) => void;
   readonly #observer: RunObserver | undefined;
+  readonly #tracer: StepTracer | undefined;
   #running = 0;
   #idleSince = this.startedAt;
   #lastSpan: (StepSpan & { readonly step: Step; ms: number }) | undefined;
@@ -74,6 +87,7 @@ export class Run {
     this.#limitsMs = options.limitsMs;
     this.#onFailure = options.onFailure ?? (() => undefined);
     this.#observer = options.observer;
+    this.#tracer = options.tracer;
   }
 
   elapsedMs(): number {
@@ -121,18 +135,23 @@ export class Run {
     const now = performance.now();
     const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
     const race = new Race(step, this.signal, deadline - now, this.#onCall);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     let source: AsyncIterator<T> | undefined;
     let ended = false;
     try {
-      source = open(race)[Symbol.asyncIterator]();
-      for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
+      const opened = trace.within(() => open(race)[Symbol.asyncIterator]());
+      source = opened;
+      const first = trace.within(() => opened.next());
+      for (let next = await race.against(first); !next.done; next = await race.against(opened.next())) {
         race.pause();
         yield next.value;
         race.restart(limits.silenceMs);
       }
       ended = true;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       if (ended) race.end();
       else {
@@ -140,7 +159,7 @@ export class Run {
         // Not awaited: a source that hangs would hang its reader.
         source?.return?.().catch(() => undefined);
       }
-      this.#time(step, startedAt, race.served);
+      trace.end(this.#time(step, startedAt, race.served), error);
     }
   }
 
@@ -201,14 +220,17 @@ export class Run {
     const now = performance.now();
     const deadline = Math.min(now + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
     const race = new Race(step, signal, deadline - now, this.#onCall);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     try {
-      const pending = call(race);
+      const pending = trace.within(() => call(race));
       return pending instanceof Promise ? await race.against(pending) : pending;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       race.end();
-      this.#time(step, startedAt, race.served);
+      trace.end(this.#time(step, startedAt, race.served), error);
     }
   }
 
@@ -227,7 +249,7 @@ export class Run {
     this.timings[span.step] = rounded((this.timings[span.step] ?? 0) + ms);
   }
 
-  #time(step: Step, startedAt: number, { queueMs, serviceMs }: Served): void {
+  #time(step: Step, startedAt: number, { queueMs, serviceMs }: Served): StepSpan {
     const now = performance.now();
     if (--this.#running === 0) this.#idleSince = now;
     const ms = rounded(now - startedAt);
@@ -245,6 +267,7 @@ export class Run {
     this.#lastSpan = span;
     this.spans.push(span);
     this.#observer?.onStep(span);
+    return span;
   }
 
   #count(step: Step, call: ModelCall): void {
@@ -259,6 +282,8 @@ export class Run {
     };
   }
 }
+
+const UNTRACED: StepTrace = { within: (call) => call(), end: () => undefined };
 
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;

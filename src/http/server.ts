@@ -8,12 +8,12 @@ import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
 import { registerHealth } from "./health.ts";
-import { registerMetrics } from "./metrics.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
+import { registerTelemetry } from "./telemetry.ts";
 
 const DOCUMENT_ID_CHARACTERS_MAX = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -58,7 +58,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return reply.code(error.status).send({ error: error.body(request.id) });
   });
 
-  registerMetrics(app, ragline);
+  registerTelemetry(app, ragline);
   await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);

@@ -31,9 +31,9 @@ export class AnswerLog {
       ...asked,
       outcome,
       ...(last?.type === "answer-error" && { code: last.error.code, step: last.error.step }),
-      totalMs: Math.round(ms * 1000) / 1000,
+      totalMs: rounded(ms),
       ...(last?.type === "answer-end" && {
-        firstTextMs: last.firstTextMs,
+        firstTextMs: last.firstTextMs === null ? null : rounded(last.firstTextMs),
         finishReason: last.finishReason,
         tokens: last.usage,
         cached: last.cached,
@@ -45,4 +45,8 @@ export class AnswerLog {
     if (isFailure) this.#log.warn(line, "answer");
     else this.#log.info(line, "answer");
   }
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -3,6 +3,7 @@ import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../typ
 import type { AnswerLog } from "./answer-log.ts";
 import type { Metrics } from "./metrics.ts";
 import { outcomeOf } from "./outcome.ts";
+import type { TracedAnswer } from "./traces.ts";
 
 /** Who asks what, for metrics and the log. */
 export interface AskedAnswer {
@@ -21,13 +22,17 @@ export class ObservedAnswer implements RunObserver {
   readonly #asked: AskedAnswer;
   readonly #metrics: Metrics;
   readonly #log: AnswerLog;
+  /** Itself, as a run takes it. */
+  readonly observer = this;
+  readonly tracer: TracedAnswer | undefined;
   #last: AnswerEvent | undefined;
   #isUnderWay = false;
 
-  constructor(asked: AskedAnswer, metrics: Metrics, log: AnswerLog) {
+  constructor(asked: AskedAnswer, metrics: Metrics, log: AnswerLog, tracer: TracedAnswer | undefined) {
     this.#asked = asked;
     this.#metrics = metrics;
     this.#log = log;
+    this.tracer = tracer;
   }
 
   onStep(span: StepSpan): void {
@@ -67,6 +72,7 @@ export class ObservedAnswer implements RunObserver {
     const outcome = outcomeOf(last);
     const ms = run.elapsedMs();
     this.#metrics.end(last, { ...this.#asked, outcome, ms });
+    this.tracer?.end(last, outcome);
     this.#log.write(this.#asked, { last, outcome, ms, run, text });
   }
 }

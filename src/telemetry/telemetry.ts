@@ -5,8 +5,9 @@ import { AnswerLog } from "./answer-log.ts";
 import { type CountedRequest, Metrics } from "./metrics.ts";
 import { ObservedAnswer } from "./observed-answer.ts";
 import type { MetricSources } from "./sources.ts";
+import type { Traces } from "./traces.ts";
 
-export type { MetricSources };
+export type { MetricSources, Traces };
 
 /** The configuration's own words. */
 export interface TelemetryOptions {
@@ -24,14 +25,17 @@ interface AskedQuestion {
 /** What can be seen of Ragline from outside: metrics, the log's lines, traces. */
 export class Telemetry {
   readonly metrics: Metrics;
+  /** Null: nothing is traced. */
+  readonly traces: Traces | null;
   readonly #log: Logger;
   readonly #answers: AnswerLog;
   /** For what is no answer. */
   readonly runs: RunObserver;
 
-  constructor(sources: MetricSources, log: Logger, options: TelemetryOptions) {
+  constructor(sources: MetricSources, log: Logger, options: TelemetryOptions, traces: Traces | null) {
     const metrics = new Metrics(sources, options.telemetry.tenantsMax);
     this.metrics = metrics;
+    this.traces = traces;
     this.#log = log;
     this.#answers = new AnswerLog(log, options.log.content);
     this.runs = {
@@ -45,7 +49,13 @@ export class Telemetry {
   answer({ requestId, sessionId, scope, question }: AskedQuestion, route = "library"): ObservedAnswer {
     const { tenant, collection } = scope;
     const asked = { requestId, sessionId, tenant, collection, route, question };
-    return new ObservedAnswer(asked, this.metrics, this.#answers);
+    const traced = this.traces?.answer({
+      "gen_ai.conversation.id": sessionId,
+      "ragline.request_id": requestId,
+      "ragline.tenant": tenant,
+      "ragline.collection": collection,
+    });
+    return new ObservedAnswer(asked, this.metrics, this.#answers, traced);
   }
 
   /** A request that is over and was no answer; probes are logged for who debugs. */

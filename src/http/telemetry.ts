@@ -3,6 +3,7 @@ import type { Ragline } from "../index.ts";
 import { outcomeOfStatus } from "../telemetry/outcome.ts";
 import { createProcessMetrics } from "../telemetry/process.ts";
 import type { Registry } from "../telemetry/prometheus.ts";
+import { traceRequests } from "./tracing.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,9 +14,10 @@ declare module "fastify" {
 
 const PROBES = new Set(["/metrics", "/healthz", "/readyz"]);
 
-/** Counts and logs each request that is no answer, and serves `/metrics`. */
-export function registerMetrics(app: FastifyInstance, ragline: Ragline): void {
+/** Counts, logs and traces each request, but for answers, which count themselves, and serves `/metrics`. */
+export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void {
   const { config, telemetry } = ragline;
+  if (telemetry.traces) traceRequests(app, telemetry.traces, (route) => PROBES.has(route));
   app.decorateRequest("isAnswer", false);
   app.addHook("onResponse", (request, reply, done) => {
     if (!request.isAnswer) {

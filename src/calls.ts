@@ -3,6 +3,7 @@ import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
 import type { Settings } from "./pipeline/stages.ts";
 import { Run, type RunObserver, type RunOptions } from "./run.ts";
+import { loggable } from "./telemetry/loggable.ts";
 import type { CallOptions, Scope } from "./types.ts";
 
 type Observed = Pick<RunOptions, "observer" | "tracer">;
@@ -42,7 +43,8 @@ export class Calls {
       onFailure: (error) => {
         if (error.status < 500) return;
         const { code, step, message, cause } = error;
-        this.#log.warn({ requestId: caller.requestId, code, step, err: cause }, message);
+        const err = loggable(cause, this.#config.log.content);
+        this.#log.warn({ requestId: caller.requestId, code, step, err }, message);
       },
     });
   }

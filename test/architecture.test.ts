@@ -57,7 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ["fusion", "ingest", "ports"],
   "turn-page": ["api"],
   warm: ["pipeline"],
-  calls: ["api", "config", "pipeline", "run"],
+  calls: ["api", "config", "pipeline", "run", "telemetry"],
   status: ["api", "config", "fusion", "pipeline", "run"],
   ragline: [
     "api",
@@ -88,6 +88,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ingest",
     "pipeline",
     "run",
+    "telemetry",
     "text",
     "whole-answer",
   ],

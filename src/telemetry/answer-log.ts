@@ -14,7 +14,7 @@ export interface EndedAnswer {
   readonly text: string;
 }
 
-/** One line an answer; what was asked and said is in it only where `log.content` is set. */
+/** One line an answer, of level `info` however it ended, since failures have lines of their own; what was asked and said is in it only where `log.content` is set. */
 export class AnswerLog {
   readonly #log: Logger;
   readonly hasContent: boolean;
@@ -25,8 +25,7 @@ export class AnswerLog {
   }
 
   write({ question, ...asked }: AskedAnswer, { last, outcome, ms, run, text }: EndedAnswer): void {
-    const isFailure = outcome === "failed";
-    if (!this.#log.isLevelEnabled(isFailure ? "warn" : "info")) return;
+    if (!this.#log.isLevelEnabled("info")) return;
     const line = {
       ...asked,
       outcome,
@@ -42,8 +41,7 @@ export class AnswerLog {
       degraded: run.degraded.map(({ step, reason }) => `${step}: ${reason}`),
       ...(this.hasContent && { question, answer: text }),
     };
-    if (isFailure) this.#log.warn(line, "answer");
-    else this.#log.info(line, "answer");
+    this.#log.info(line, "answer");
   }
 }
 

@@ -62,8 +62,7 @@ export class Telemetry {
   request(request: HttpRequest): void {
     this.metrics.request(request);
     const { isProbe, ...line } = request;
-    const level = request.outcome === "failed" ? "warn" : isProbe ? "debug" : "info";
-    this.#log[level](line, "request");
+    this.#log[isProbe ? "debug" : "info"](line, "request");
   }
 }
 

@@ -48,7 +48,7 @@ describe("generate", () => {
   test("a model that falls silent ends after the silence, however long it had talked", async () => {
     const model = modelOf(async function* () {
       for (let i = 0; i < 6; i++) {
-        await sleep(60);
+        await sleep(30);
         yield { type: "text", text: ` ${i}` };
       }
       await hang();

@@ -1,10 +1,10 @@
-import type { Embedder } from "./ports/embedder.ts";
-import type { LanguageModel } from "./ports/language-model.ts";
-import type { Reranker } from "./ports/reranker.ts";
-import type { Tracer } from "./telemetry/api.ts";
-import type { Step } from "./types.ts";
-import { type TracedOptions, tracedEmbedder, tracedModel, tracedReranker } from "./wrap/traced.ts";
-import { tracedStore } from "./wrap/traced-store.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { Tracer } from "../telemetry/api.ts";
+import type { Step } from "../types.ts";
+import { type TracedOptions, tracedEmbedder, tracedModel, tracedReranker } from "../wrap/traced.ts";
+import { tracedStore } from "../wrap/traced-store.ts";
 
 /** What of a block of the configuration says who serves its step. */
 interface Served {

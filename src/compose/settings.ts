@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Config } from "./config.ts";
-import type { Settings } from "./pipeline/stages.ts";
+import type { Config } from "../config.ts";
+import type { Settings } from "../pipeline/stages.ts";
 
-/** How the steps are set. */
-export function settingsOf(config: Config): Settings {
+export function settings(config: Config): Settings {
   const { session, rewrite, cache, embed, search, rerank, prompt, generate, save, compact, server } = config;
   const limitsMs = {
     session: session.timeoutMs,

@@ -17,6 +17,8 @@ export interface CallerOptions {
   readonly groups?: readonly string[];
   /** Names the call in events, logs and the stored turn; made up where absent. */
   readonly requestId?: string;
+  /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */
+  readonly route?: string;
 }
 
 export interface SearchResponse {
@@ -50,8 +52,10 @@ export interface Status {
   readonly fusion: FusionStatus;
   /** The endpoints of the steps that are served at some, with their circuit breakers. */
   readonly endpoints: readonly EndpointState[];
-  /** What became of turns that could not be stored at once, since the start of the process. */
+  /** What became of turns, since the start of the process. */
   readonly saves: {
+    /** Stored at once. */
+    readonly saved: number;
     readonly failed: number;
     /** Of the failed: stored later, given up, still tried again. */
     readonly recovered: number;

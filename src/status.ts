@@ -4,7 +4,7 @@ import { RaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
-import type { Scope } from "./types.ts";
+import type { DocumentEntry, Scope } from "./types.ts";
 
 export const VERSION = "0.1.0";
 
@@ -67,4 +67,9 @@ export async function missingFor(
     missing.push(thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal");
   }
   return missing;
+}
+
+/** Where files lie on this machine is nobody's business. */
+export function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
+  return entry;
 }

@@ -7,7 +7,7 @@ import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import { retriedSearches } from "../wrap/retried.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
-import { Spreads } from "./endpoints.ts";
+import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
 import { pullMissing } from "./onnx.ts";
 import { chooseRerankers, wrapReranker } from "./reranker.ts";
@@ -36,25 +36,30 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
   if (stage === "search") return composeSearch(config);
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const spreads = new Spreads();
+  const instruments = new Instruments(undefined, false);
   const close = async (port: { close?(): Promise<void> }) => {
     await port.close?.();
     await counter.close?.();
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(await chooseEmbedders(config, counter), config.embed, counter, spreads);
+      const port = wrapEmbedder(
+        await chooseEmbedders(config, counter, instruments),
+        config.embed,
+        counter,
+        instruments,
+      );
       return { stage, port, close: () => close(port) };
     }
     case "rerank": {
-      const rerankers = await chooseRerankers(config, counter);
+      const rerankers = await chooseRerankers(config, counter, instruments);
       if (!rerankers) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
-      const port = wrapReranker(rerankers, config.rerank, counter, spreads);
+      const port = wrapReranker(rerankers, config.rerank, counter, instruments);
       return { stage, port, close: () => close(port) };
     }
     case "generate": {
-      const [{ port: embedder }] = await chooseEmbedders(config, counter);
-      const port = wrapModel(await chooseModels(config, embedder), config.generate, spreads);
+      const [{ port: embedder }] = await chooseEmbedders(config, counter, instruments);
+      const port = wrapModel(await chooseModels(config, embedder, instruments), config.generate, instruments);
       return {
         stage,
         port,
@@ -74,10 +79,10 @@ function composeSearch(config: Config): ComposedStage {
     databases.set(file, opened);
     return opened;
   };
-  const spreads = new Spreads();
+  const instruments = new Instruments(undefined, false);
   const indexes = new Map<string, Promise<PassageIndex>>();
   const open = async (space: Space) =>
-    retriedSearches(await chooseIndex(config.search, database, space, spreads), config.search);
+    retriedSearches(await chooseIndex(config.search, database, space, instruments), config.search);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;

@@ -109,7 +109,7 @@ export async function* ask(
     await run.afterwards("save", (call) => save(stages, question, answer, call), FALLBACKS.save);
   }
   try {
-    yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
+    yield run.end(error ? answerError(error, question, run) : answerEnd(answer, stages, run));
   } finally {
     if (hasGrown(stages, session, answer)) {
       later(() => run.afterwards("compact", (call) => compact(stages, question, call), FALLBACKS.compact));

@@ -1,5 +1,6 @@
 import { getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
+import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -61,6 +62,7 @@ async function send(
 ): Promise<ResponseBody> {
   const headers: Record<string, string> = body === null ? {} : { "content-type": "application/json" };
   if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  addTraceHeaders(headers);
   const response = new ResponseBody(signal);
   let status: number;
   try {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
+import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
 import { Run } from "./run.ts";
 import type { CallOptions, Scope } from "./types.ts";
@@ -10,6 +11,7 @@ export class Calls {
   readonly #config: Config;
   readonly #settings: Settings;
   readonly #log: Logger;
+  readonly #pace = new Pace();
 
   constructor(config: Config, settings: Settings, log: Logger) {
     this.#config = config;
@@ -25,10 +27,16 @@ export class Calls {
     };
   }
 
-  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs): Run {
+  /** For a question: what has no time left is not begun. */
+  ask(caller: CallerOptions, timeoutMs: number | undefined): Run {
+    return this.run(caller, timeoutMs, this.#pace);
+  }
+
+  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs, pace = new Pace()): Run {
     return new Run({
       signal: caller.signal ?? new AbortController().signal,
       timeoutMs,
+      pace,
       limitsMs: this.#settings.limitsMs,
       onFailure: (error) => {
         if (error.status < 500) return;

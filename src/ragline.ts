@@ -103,7 +103,7 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
+    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
     return ask(this.#stages, question, run, (task) => this.#background.later(task));
   }
 

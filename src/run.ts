@@ -1,4 +1,5 @@
-import { type RaglineError, toRaglineError } from "./errors.ts";
+import { RaglineError, toRaglineError } from "./errors.ts";
+import { Pace } from "./pace.ts";
 import { Race } from "./race.ts";
 import type { CallOptions, Calls, Degradation, ModelCall, Step, Timings } from "./types.ts";
 
@@ -9,6 +10,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Limits by step; a step without one has the run's. */
   readonly limitsMs: Partial<Record<Step, number>>;
+  /** How long the steps take; default: not known, so that everything is tried while there is time. */
+  readonly pace?: Pace;
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
 }
@@ -28,7 +31,8 @@ export interface Otherwise<T> {
 /**
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
  * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
- * is tried again here: that is `wrap/retried.ts`, within the same deadline.
+ * is tried again here: that is `wrap/retried.ts`, within the same deadline. A step that usually takes longer than there is time is
+ * refused at once; one that the answer can do without leaves what the steps after it usually take.
  */
 export class Run {
   readonly startedAt = performance.now();
@@ -38,6 +42,7 @@ export class Run {
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
+  readonly #pace: Pace;
   readonly #onFailure: (error: RaglineError) => void;
   readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
 
@@ -45,6 +50,7 @@ export class Run {
     this.signal = options.signal;
     this.#deadline = this.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
+    this.#pace = options.pace ?? new Pace();
     this.#onFailure = options.onFailure ?? (() => undefined);
   }
 
@@ -72,7 +78,7 @@ export class Run {
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.must(step, call);
+      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step));
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
       return this.#degrade(step, thrown, otherwise);
@@ -89,19 +95,24 @@ export class Run {
     limits: StreamLimits,
   ): AsyncGenerator<T, void, undefined> {
     const startedAt = performance.now();
+    this.#checkTime(step, startedAt, this.#deadline);
     const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
     const race = new Race(step, this.signal, deadline - startedAt, this.#onCall);
     let source: AsyncIterator<T> | undefined;
     let ended = false;
+    let begun = false;
     try {
       source = open(race)[Symbol.asyncIterator]();
       for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
         race.pause();
+        if (!begun) this.#pace.note(step, performance.now() - startedAt, false);
+        begun = true;
         yield next.value;
         race.restart(limits.silenceMs);
       }
       ended = true;
     } catch (thrown) {
+      if (!begun) this.#noteCut(step, startedAt, thrown);
       throw toRaglineError(thrown, step);
     } finally {
       if (ended) race.end();
@@ -137,17 +148,36 @@ export class Run {
     runDeadline: number,
   ): Promise<T> {
     const startedAt = performance.now();
+    this.#checkTime(step, startedAt, runDeadline);
     const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
     const race = new Race(step, signal, deadline - startedAt, this.#onCall);
     try {
       const pending = call(race);
-      return pending instanceof Promise ? await race.against(pending) : pending;
+      if (!(pending instanceof Promise)) return pending;
+      const value = await race.against(pending);
+      this.#pace.note(step, performance.now() - startedAt, false);
+      return value;
     } catch (thrown) {
+      this.#noteCut(step, startedAt, thrown);
       throw toRaglineError(thrown, step);
     } finally {
       race.end();
       this.#time(step, startedAt);
     }
+  }
+
+  /** @throws RaglineError `deadline_short`: it usually takes longer than there is time. */
+  #checkTime(step: Step, now: number, deadline: number): void {
+    const [left, expected] = [deadline - now, this.#pace.expect(step)];
+    if (left >= expected || this.signal.aborted) return;
+    const available = `${Math.max(0, Math.floor(left))} ms were left for it`;
+    const message = `Not begun: ${available}, and it usually takes ${Math.ceil(expected)} ms.`;
+    throw new RaglineError("deadline_short", message, { step });
+  }
+
+  #noteCut(step: Step, startedAt: number, thrown: unknown): void {
+    const isCut = thrown instanceof RaglineError && thrown.code === "dependency_timeout";
+    if (isCut) this.#pace.note(step, performance.now() - startedAt, true);
   }
 
   #time(step: Step, startedAt: number): void {

@@ -21,7 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resident: ["text"],
   latency: [],
   race: [],
-  run: ["race"],
+  pace: ["latency"],
+  run: ["pace", "race"],
   "ai-sdk-models": [],
   hub: [],
   adapters: ["ai-sdk-models", "hub", "ports", "resident", "text"],
@@ -42,7 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ["fusion", "ingest", "ports"],
   "turn-page": ["api"],
   warm: ["pipeline"],
-  calls: ["api", "config", "pipeline", "run"],
+  calls: ["api", "config", "pace", "pipeline", "run"],
   status: ["api", "config", "fusion", "pipeline", "run"],
   ragline: [
     "api",

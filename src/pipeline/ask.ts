@@ -6,7 +6,7 @@ import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
-import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
@@ -43,10 +43,9 @@ export async function* ask(
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
     const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
-    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
-      fallback: "rewritten by rules",
-      value: rewriteByRules(stages, question, session),
-    });
+    const ruled = byRules(rewriteByRules(stages, question, session));
+    const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);
+    const asked = ahead ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
 
     const cached =

@@ -1,15 +1,16 @@
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
-import { chooseEmbedder, wrapEmbedder } from "./compose/embedder.ts";
+import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
 import { Spreads } from "./compose/endpoints.ts";
-import { chooseModel, wrapModel } from "./compose/language-model.ts";
+import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
-import { chooseReranker, wrapReranker } from "./compose/reranker.ts";
+import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
 import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import { createWords } from "./text/words.ts";
 import type { EndpointState } from "./types.ts";
@@ -43,10 +44,11 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = chooseEmbedder(config, counter);
   const spreads = new Spreads();
+  const chosen = await chooseEmbedders(config, counter);
   const embedder = wrapEmbedder(chosen, config.embed, counter, spreads);
-  const model = wrapModel(await chooseModel(config.generate, chosen[0].port), config.generate, spreads);
+  const rerankers = await chooseRerankers(config, counter);
+  const model = wrapModel(await chooseModels(config, chosen[0].port), config.generate, spreads);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -56,10 +58,12 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(chooseIndex(config.search, database, embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter, spreads),
+    index: retriedSearches(await chooseIndex(config.search, database, embedder, spreads), config.search),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, spreads),
     model,
-    instructed: config.generate.use === "extractive" ? null : model,
+    get instructed() {
+      return model.quotesOnly ? null : model;
+    },
     counter,
     chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
@@ -78,9 +82,10 @@ export async function compose(config: Config): Promise<Composition> {
   };
 }
 
-/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
-export function rebuildIndex(config: Config): RebuildReport {
-  return rebuildDatabase(config.search.file);
+/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. @throws RaglineError */
+export function rebuildIndex({ search }: Config): RebuildReport & { readonly file: string } {
+  if (search.use === "sqlite") return { file: search.file, ...rebuildDatabase(search.file) };
+  throw new RaglineError("config_invalid", `search.use: ${search.use} has no file here that could be rebuilt`);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -22,6 +22,7 @@ import {
   temperature,
   vectorCache,
 } from "./config-fields.ts";
+import { grpcClient } from "./config-grpc.ts";
 import { onnx, onnxEmbedding } from "./config-onnx.ts";
 
 /** The blocks of the steps that models do. */
@@ -84,6 +85,14 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...vectorCache,
   }),
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage embed`."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    timeoutMs: embedLimit,
+    ...patience(256, 1024),
+    ...vectorCache,
+  }),
 ]);
 
 export const rerank = z.discriminatedUnion("use", [
@@ -130,6 +139,13 @@ export const rerank = z.discriminatedUnion("use", [
     ),
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+  }),
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage rerank`."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    ...reranking,
+    ...patience(256, 1024),
   }),
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),
@@ -204,5 +220,12 @@ export const generate = z.discriminatedUnion("use", [
       120_000,
       "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
     ),
+  }),
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage generate`."),
+    ...grpcClient,
+    ...endpoints,
+    ...silence,
+    ...generatePatience,
   }),
 ]);

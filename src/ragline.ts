@@ -39,8 +39,8 @@ import {
   type SearchRequest,
   type TurnsRequest,
 } from "./requests.ts";
+import { Sessions } from "./sessions.ts";
 import { missingFor, statusOf } from "./status.ts";
-import { turnPage } from "./turn-page.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
@@ -61,6 +61,7 @@ export class Ragline {
   readonly log: Logger;
   readonly #stages: Stages;
   readonly #calls: Calls;
+  readonly #sessions: Sessions;
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #reader: DocumentReader;
@@ -74,6 +75,7 @@ export class Ragline {
     this.log = log;
     this.#stages = stages;
     this.#calls = new Calls(config, stages.settings, log);
+    this.#sessions = new Sessions(this.schemas, stages.sessions, this.#calls);
     this.#composed = composed;
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
@@ -97,6 +99,7 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,
@@ -122,8 +125,7 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
     return { ...found, timings: run.timings, degraded: run.degraded };
   }
 
@@ -157,12 +159,16 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
     await watch(paths, await this.#ingestStages(), {
-      scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
+      scope,
       prune,
       chunk: this.#chunkOptions(),
       signal,
-      ...(onReport && { onReport }),
+      onReport: (report) => {
+        this.#noteChange(scope, report.passages + report.removed);
+        onReport?.(report);
+      },
       onFailure: (thrown) => this.log.error({ err: thrown }, "watching: could not be indexed, tried again"),
     });
   }
@@ -231,33 +237,18 @@ export class Ragline {
    * A conversation as the next prompt would see it, or null: its latest 100 turns after those that the summary stands for.
    * `readTurns` has the originals of all.
    */
-  async readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    const session = await this.#calls.store("session", caller, (call) =>
-      this.#stages.sessions.load(scope, sessionId, 100, call),
-    );
-    return session.version === 0 ? null : session;
+  readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
+    return this.#sessions.read(id, collection, caller);
   }
 
   /** Turns in their original form, oldest first: the first, or those after a number. Null: there is no such conversation. */
-  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
-    const { collection, limit, after } = this.#parse(this.schemas.turns, page);
-    const scope = this.#calls.scope(collection, caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
-    const found = await this.#calls.store("session", caller, (call) =>
-      this.#stages.sessions.turns(scope, sessionId, numbers, call),
-    );
-    if (found.length === 0 && (await this.readSession(id, collection, caller)) === null) return null;
-    return turnPage(found, limit);
+  readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
+    return this.#sessions.turns(id, page, caller);
   }
 
   /** Resolves to false where there was nothing to delete. */
-  async deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    return this.#calls.store("session", caller, (call) => this.#stages.sessions.delete(scope, sessionId, call));
+  deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
+    return this.#sessions.delete(id, collection, caller);
   }
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {

@@ -30,10 +30,20 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** When the signal aborts at the latest, by `performance.now()`; absent: unknown. */
   readonly deadline?: number | undefined;
+  /** What was true at this time or later, by `performance.now()`, is recent enough to read; absent: only what is true now. */
+  readonly asOf?: number | undefined;
   /** Told of every call of a model, also of one that failed. */
   onModelCall?(call: ModelCall): void;
   /** Told by a model how many tokens it read, where it knows. */
   onTokens?(tokens: number): void;
+  /** Told by whoever made the call wait for its turn, and by whoever served it, where that is known. */
+  onServed?(served: Served): void;
+}
+
+/** Where a call's time went: waited for a turn, here or where it was served; worked on. What is left was on the way. */
+export interface Served {
+  readonly queueMs: number;
+  readonly serviceMs: number;
 }
 
 /** One call of a model. Tokens as the model reported them; counted by the prompt's counter where it reported none. */

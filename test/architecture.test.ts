@@ -22,28 +22,31 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   latency: [],
   race: [],
   pace: ["latency"],
+  turns: [],
   run: ["pace", "race"],
   "ai-sdk-models": [],
   hub: [],
-  adapters: ["ai-sdk-models", "hub", "ports", "resident", "text"],
+  wire: ["ports"],
+  adapters: ["ai-sdk-models", "hub", "ports", "resident", "text", "wire"],
   wrap: ["latency", "ports", "resident", "text"],
   fusion: ["ports", "resident", "text"],
   ingest: ["ports", "race", "text"],
   eval: [],
-  pipeline: ["race", "run", "fusion", "ports", "text"],
+  pipeline: ["race", "run", "turns", "fusion", "ports", "text"],
   "config-fields": ["ai-sdk-models"],
   "config-onnx": ["config-fields", "hub"],
-  "config-models": ["ai-sdk-models", "config-fields", "config-onnx"],
-  "config-schema": ["config-fields", "config-models", "config-onnx"],
+  "config-grpc": ["config-fields"],
+  "config-models": ["ai-sdk-models", "config-fields", "config-grpc", "config-onnx"],
+  "config-schema": ["config-fields", "config-grpc", "config-models", "config-onnx"],
   config: ["config-schema"],
   requests: ["config", "ingest"],
   background: [],
   "whole-answer": [],
   compose: ["adapters", "config", "hub", "pipeline", "ports", "run", "text", "wrap"],
   api: ["fusion", "ingest", "ports"],
-  "turn-page": ["api"],
   warm: ["pipeline"],
   calls: ["api", "config", "pace", "pipeline", "run"],
+  sessions: ["api", "calls", "ports", "requests"],
   status: ["api", "config", "fusion", "pipeline", "run"],
   ragline: [
     "api",
@@ -55,18 +58,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "pipeline",
     "ports",
     "requests",
+    "sessions",
     "status",
-    "turn-page",
     "warm",
     "whole-answer",
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "whole-answer"],
-  http: ["index", "requests", "whole-answer"],
+  grpc: ["ports", "status", "wire"],
+  http: ["index", "requests", "turns", "whole-answer"],
   cli: [
     "compose",
     "config",
     "eval",
     "fusion",
+    "grpc",
     "http",
     "hub",
     "index",
@@ -130,7 +135,7 @@ describe("architecture", () => {
   });
 
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
-    const shared = ["sqlite", "http", "llama", "ai-sdk", "onnx"];
+    const shared = ["sqlite", "http", "llama", "ai-sdk", "onnx", "grpc"];
     const broken = imports.filter(({ from, to }) => {
       const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
       return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);

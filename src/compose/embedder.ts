@@ -13,10 +13,13 @@ import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
 import { spreadEmbedder } from "../wrap/spread.ts";
-import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Endpoints<Embedder> {
+export async function chooseEmbedders(
+  { embed: config, models }: Config,
+  counter: TokenCounter,
+): Promise<Endpoints<Embedder>> {
   switch (config.use) {
     case "static":
       return inProcess(createStaticEmbedder());
@@ -30,6 +33,10 @@ export function chooseEmbedder({ embed: config, models }: Config, counter: Token
       return inProcess(createAiSdkEmbedder({ ...config, counter }));
     case "onnx":
       return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config));
+    case "grpc": {
+      const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
+      return createGrpcEmbedders({ ...config, step: "embed" });
+    }
   }
 }
 
@@ -44,7 +51,7 @@ export function wrapEmbedder(
   spreads: Spreads,
 ): Embedder {
   if (!("cacheMb" in config)) return endpoints[0].port;
-  const metered = eachOf(endpoints, (port) => meteredEmbedder(port, counter));
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, (port) => meteredEmbedder(port, counter));
   const called = () => {
     if (!("breaker" in config)) return metered[0].port;
     const spread = spreads.add(spreadEmbedder(metered, spreading("embed", config.timeoutMs, config)));

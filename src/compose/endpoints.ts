@@ -21,11 +21,6 @@ export function endpointsAt<P>(baseUrl: string | readonly string[], open: (baseU
   return [at(first), ...others.map(at)];
 }
 
-export function eachOf<P>([first, ...others]: Endpoints<P>, wrap: (port: P) => P): Endpoints<P> {
-  const one = (endpoint: Endpoint<P>) => ({ ...endpoint, port: wrap(endpoint.port) });
-  return [one(first), ...others.map(one)];
-}
-
 /** What is known of all endpoints. */
 export class Spreads {
   readonly #all: Spread<unknown>[] = [];
@@ -38,6 +33,11 @@ export class Spreads {
   states(): readonly EndpointState[] {
     return this.#all.flatMap((spread) => spread.states());
   }
+}
+
+export function each<P>([first, ...others]: Endpoints<P>, wrap: (port: P) => P): Endpoints<P> {
+  const one = (endpoint: Endpoint<P>) => ({ ...endpoint, port: wrap(endpoint.port) });
+  return [one(first), ...others.map(one)];
 }
 
 interface SpreadConfig {

@@ -11,12 +11,18 @@ import { limitedModel } from "../wrap/limited.ts";
 import { meteredModel } from "../wrap/metered.ts";
 import { retriedModel } from "../wrap/retried.ts";
 import { spreadModel } from "../wrap/spread.ts";
-import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 
-export async function chooseModel(config: Config["generate"], embedder: Embedder): Promise<Endpoints<LanguageModel>> {
+export async function chooseModels(
+  { generate: config, embed }: Config,
+  embedder: Embedder,
+): Promise<Endpoints<LanguageModel>> {
   switch (config.use) {
-    case "extractive":
-      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: localEmbedder(embedder) }));
+    case "extractive": {
+      // Quoting compares sentences, many a question: with the table in this process, never over a network.
+      const local = embed.use === "static" ? embedder : createStaticEmbedder();
+      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: local }));
+    }
     case "openai":
       return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiLanguageModel({ ...config, baseUrl }));
     case "llama": {
@@ -25,21 +31,21 @@ export async function chooseModel(config: Config["generate"], embedder: Embedder
     }
     case "ai-sdk":
       return inProcess(createAiSdkLanguageModel(config));
+    case "grpc": {
+      const { createGrpcLanguageModels } = await import("../adapters/language-model/grpc.ts");
+      return createGrpcLanguageModels({ ...config, step: "generate" });
+    }
   }
 }
 
-/** Quoting compares sentences, many a question: with the table in this process, never over a network. */
-function localEmbedder(embedder: Embedder): Embedder {
-  return embedder.model.startsWith("static-ko-en") ? embedder : createStaticEmbedder();
-}
-
+/** A stage apart says itself which models it called. */
 export function wrapModel(
   endpoints: Endpoints<LanguageModel>,
   config: Config["generate"],
   spreads: Spreads,
 ): LanguageModel {
   if (config.use === "extractive") return endpoints[0].port;
-  const metered = eachOf(endpoints, meteredModel);
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, meteredModel);
   if (!("breaker" in config)) return metered[0].port;
   const spread = spreads.add(spreadModel(metered, spreading("generate", config.firstTokenTimeoutMs, config)));
   return retriedModel(limitedModel(spread, config), config);

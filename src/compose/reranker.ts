@@ -11,10 +11,13 @@ import { limitedReranker } from "../wrap/limited.ts";
 import { meteredReranker } from "../wrap/metered.ts";
 import { retriedReranker } from "../wrap/retried.ts";
 import { spreadReranker } from "../wrap/spread.ts";
-import { type Endpoints, eachOf, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseReranker({ rerank: config, models }: Config, counter: TokenCounter): Endpoints<Reranker> | null {
+export async function chooseRerankers(
+  { rerank: config, models }: Config,
+  counter: TokenCounter,
+): Promise<Endpoints<Reranker> | null> {
   switch (config.use) {
     case "lexical":
       return inProcess(createLexicalReranker());
@@ -26,20 +29,24 @@ export function chooseReranker({ rerank: config, models }: Config, counter: Toke
       return inProcess(createAiSdkReranker(config));
     case "onnx":
       return inProcess(batchedReranker(createOnnxReranker(onnxOptions(config, models)), config));
+    case "grpc": {
+      const { createGrpcRerankers } = await import("../adapters/reranker/grpc.ts");
+      return createGrpcRerankers({ ...config, step: "rerank" });
+    }
     case "none":
       return null;
   }
 }
 
 export function wrapReranker(
-  endpoints: Endpoints<Reranker> | null,
+  endpoints: Endpoints<Reranker>,
   config: Config["rerank"],
   counter: TokenCounter,
   spreads: Spreads,
-): Reranker | null {
-  if (!endpoints) return null;
+): Reranker {
   if (config.use === "lexical") return endpoints[0].port;
-  const metered = eachOf(endpoints, (port) => meteredReranker(port, counter));
+  // A stage apart says itself which models it called.
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, (port) => meteredReranker(port, counter));
   if (!("breaker" in config)) return metered[0].port;
   const spread = spreads.add(spreadReranker(metered, spreading("rerank", config.timeoutMs, config)));
   return retriedReranker(limitedReranker(spread, config), config);

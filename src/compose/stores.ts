@@ -8,6 +8,8 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { spreadSearches } from "../wrap/spread.ts";
+import { type Spreads, spreading } from "./endpoints.ts";
 
 /** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
@@ -28,10 +30,20 @@ export function chooseCache(config: Config["cache"], database: (file: string) =>
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-export function chooseIndex(
+/** `embedder` names the vector space that the caller works in. */
+export async function chooseIndex(
   config: Config["search"],
   database: (file: string) => Database,
-  embedder: Embedder,
-): PassageIndex {
-  return new SqlitePassageIndex(database(config.file), embedder);
+  embedder: Pick<Embedder, "model" | "dimensions">,
+  spreads: Spreads,
+): Promise<PassageIndex> {
+  switch (config.use) {
+    case "sqlite":
+      return new SqlitePassageIndex(database(config.file), embedder);
+    case "grpc": {
+      const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
+      const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
+      return spreads.add(spreadSearches(endpoints, spreading("search", config.timeoutMs, config)));
+    }
+  }
 }

@@ -6,7 +6,7 @@ import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
-import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { Finder } from "./find.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
@@ -41,8 +41,9 @@ export async function* ask(
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
     const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
-    const rules = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
-    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), rules);
+    const ruled = byRules(rewriteByRules(stages, question, session));
+    const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);
+    const asked = unwritten ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
 
     const cached =

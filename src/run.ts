@@ -1,6 +1,36 @@
 import { type RaglineError, toRaglineError } from "./errors.ts";
 import { Race } from "./race.ts";
-import type { CallOptions, Calls, Degradation, ModelCall, Step, Timings } from "./types.ts";
+import type {
+  AnswerEvent,
+  CallOptions,
+  Calls,
+  Degradation,
+  ModelCall,
+  Served,
+  Step,
+  StepSpan,
+  Timings,
+} from "./types.ts";
+
+/** Makes what a step calls part of a trace. */
+export interface StepTracer {
+  begin(step: Step): StepTrace;
+}
+
+export interface StepTrace {
+  /** What `call` begins belongs to the step. */
+  within<T>(call: () => T): T;
+  end(span: StepSpan, error: RaglineError | undefined): void;
+}
+
+/** Told of a run as it goes; never once a token. */
+export interface RunObserver {
+  onStep(span: StepSpan): void;
+  onModelCall(step: Step, call: ModelCall): void;
+  onDegraded(degradation: Degradation): void;
+  /** Told of an answer's last event before its reader sees it. */
+  onEnd?(event: AnswerEvent): void;
+}
 
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
@@ -11,6 +41,8 @@ export interface RunOptions {
   readonly limitsMs: Partial<Record<Step, number>>;
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
+  readonly observer?: RunObserver | undefined;
+  readonly tracer?: StepTracer | undefined;
 }
 
 export interface StreamLimits {
@@ -33,19 +65,49 @@ export interface Otherwise<T> {
 export class Run {
   readonly startedAt = performance.now();
   readonly timings: Timings = {};
-  readonly calls: Calls = {};
+  readonly spans: StepSpan[] = [];
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #onFailure: (error: RaglineError) => void;
-  readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
+  readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
+  readonly #observer: RunObserver | undefined;
+  readonly #tracer: StepTracer | undefined;
+  /** Calls that began ahead of their step. */
+  readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
+  #running = 0;
+  #idleSince = this.startedAt;
+  #lastSpan: (StepSpan & { readonly step: Step; ms: number }) | undefined;
+  #isOver = false;
+  #isStreaming = false;
+  readonly #onCall = (step: Step, call: ModelCall): void => {
+    this.#calls.push({ step, call });
+    this.#observer?.onModelCall(step, call);
+  };
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
     this.#deadline = this.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
     this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#observer = options.observer;
+    this.#tracer = options.tracer;
+  }
+
+  /** By step. Tokens that no model reported are counted now. */
+  get calls(): Calls {
+    const calls: Calls = {};
+    for (const { step, call } of this.#calls) {
+      const before = calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
+      calls[step] = {
+        calls: before.calls + 1,
+        inputTokens: before.inputTokens + call.inputTokens,
+        outputTokens: before.outputTokens + call.outputTokens,
+        ms: rounded(before.ms + call.ms),
+      };
+    }
+    return calls;
   }
 
   elapsedMs(): number {
@@ -54,7 +116,7 @@ export class Run {
 
   /** Runs a step that the answer cannot do without: its failure is the request's. */
   must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
-    return this.#timed(step, call, this.signal, this.#deadline);
+    return this.#timed(step, call, this.signal, this.#deadline, this.startedAt);
   }
 
   /**
@@ -67,6 +129,16 @@ export class Run {
     } catch (thrown) {
       return this.#degrade(step, thrown, otherwise);
     }
+  }
+
+  /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
+  ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
+    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.startedAt);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    this.#early.set(step, { race, trace });
+    const pending = race.against(trace.within(() => call(race))).finally(() => race.end());
+    pending.catch(() => undefined);
+    return pending;
   }
 
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
@@ -88,21 +160,28 @@ export class Run {
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
   ): AsyncGenerator<T, void, undefined> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
-    const race = new Race(step, this.signal, deadline - startedAt, this.#onCall);
+    const startedAt = this.#begin();
+    this.#isStreaming = true;
+    const now = performance.now();
+    const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
+    const race = new Race(step, this.signal, deadline - now, this.#onCall);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     let source: AsyncIterator<T> | undefined;
     let ended = false;
     try {
-      source = open(race)[Symbol.asyncIterator]();
-      for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
+      const opened = trace.within(() => open(race)[Symbol.asyncIterator]());
+      source = opened;
+      const first = trace.within(() => opened.next());
+      for (let next = await race.against(first); !next.done; next = await race.against(opened.next())) {
         race.pause();
         yield next.value;
         race.restart(limits.silenceMs);
       }
       ended = true;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       if (ended) race.end();
       else {
@@ -110,8 +189,38 @@ export class Run {
         // Not awaited: a source that hangs would hang its reader.
         source?.return?.().catch(() => undefined);
       }
-      this.#time(step, startedAt);
+      trace.end(this.#time(step, startedAt, race.served), error);
     }
+  }
+
+  /** Milliseconds up to now, when all steps are over: what was done since the last one counts to it. */
+  totalMs(): number {
+    const now = performance.now();
+    this.#settle(now);
+    return now - this.startedAt;
+  }
+
+  /** Whether a stream has begun. */
+  get isStreaming(): boolean {
+    return this.#isStreaming;
+  }
+
+  /** Notes that the answer waited for its reader, between two steps. */
+  waitedForReader(since: number): void {
+    const now = performance.now();
+    this.#settle(since);
+    this.#idleSince = now;
+    this.spans.push({ step: "reader", startMs: rounded(since - this.startedAt), ms: rounded(now - since) });
+  }
+
+  /** Notes the answer's last event. */
+  end(event: AnswerEvent): AnswerEvent {
+    this.#isOver = true;
+    // Begun, and never needed.
+    for (const [step, { race, trace }] of this.#early)
+      trace.end({ step, startMs: 0, ms: 0, ...race.served }, undefined);
+    this.#observer?.onEnd?.(event);
+    return event;
   }
 
   /** Notes the failure that ends the request. */
@@ -126,7 +235,11 @@ export class Run {
     this.#onFailure(error);
     const { fallback, value } = otherwise;
     const known = this.degraded.some((one) => one.step === step && one.fallback === fallback);
-    if (!known) this.degraded.push({ step, reason: error.code, fallback });
+    if (!known) {
+      const degradation = { step, reason: error.code, fallback };
+      this.degraded.push(degradation);
+      this.#observer?.onDegraded(degradation);
+    }
     return value;
   }
 
@@ -135,35 +248,71 @@ export class Run {
     call: (options: CallOptions) => Promise<T> | T,
     signal: AbortSignal,
     runDeadline: number,
+    asOf?: number,
   ): Promise<T> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
-    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
+    const startedAt = this.#begin();
+    const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall, asOf);
+    const early = this.#early.get(step);
+    this.#early.delete(step);
+    const trace = early?.trace ?? this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     try {
-      const pending = call(race);
+      const pending = trace.within(() => call(race));
       return pending instanceof Promise ? await race.against(pending) : pending;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       race.end();
-      this.#time(step, startedAt);
+      trace.end(this.#time(step, startedAt, race.served, early?.race.served), error);
     }
   }
 
-  #time(step: Step, startedAt: number): void {
-    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
+  /** What is left for a step that begins now. */
+  #limitMs(step: Step, deadline = this.#deadline): number {
+    return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
   }
 
-  #count(step: Step, { inputTokens, outputTokens, ms }: ModelCall): void {
-    const before = this.calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
-    this.calls[step] = {
-      calls: before.calls + 1,
-      inputTokens: before.inputTokens + inputTokens,
-      outputTokens: before.outputTokens + outputTokens,
-      ms: rounded(before.ms + ms),
+  /** @returns since when the step counts: what was done since the one before it ended was done for it. */
+  #begin(): number {
+    return this.#running++ > 0 || this.#isOver ? performance.now() : this.#idleSince;
+  }
+
+  /** What was done between the last step's end and `until`, where none runs, was done for that step. */
+  #settle(until: number): void {
+    const span = this.#lastSpan;
+    if (this.#running > 0 || !span) return;
+    const ms = rounded(until - this.#idleSince);
+    this.#idleSince = until;
+    span.ms = rounded(span.ms + ms);
+    this.timings[span.step] = rounded((this.timings[span.step] ?? 0) + ms);
+  }
+
+  #time(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {
+    const queueMs = served.queueMs + (early?.queueMs ?? 0);
+    const serviceMs = served.serviceMs + (early?.serviceMs ?? 0);
+    const now = performance.now();
+    if (--this.#running === 0) this.#idleSince = now;
+    const ms = rounded(now - startedAt);
+    this.timings[step] = rounded((this.timings[step] ?? 0) + ms);
+    const span = {
+      step,
+      startMs: rounded(startedAt - this.startedAt),
+      ms,
+      ...(queueMs > 0 && { queueMs: rounded(queueMs) }),
+      ...(serviceMs > 0 && {
+        serviceMs: rounded(serviceMs),
+        networkMs: rounded(Math.max(0, ms - queueMs - serviceMs)),
+      }),
     };
+    this.#lastSpan = span;
+    this.spans.push(span);
+    this.#observer?.onStep(span);
+    return span;
   }
 }
+
+const UNTRACED: StepTrace = { within: (call) => call(), end: () => undefined };
 
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;

@@ -15,6 +15,7 @@ import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
 import { evaluateConversations, printConversations } from "./eval-conversations.ts";
+import { searchOnFile } from "./search-on-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
@@ -75,7 +76,7 @@ function withFile(config: Config, file: string): Config {
   const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
-    search: { ...config.search, file },
+    search: searchOnFile(config.search, file),
     session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };

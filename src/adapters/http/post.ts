@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
+import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -76,7 +77,9 @@ export async function send(
   signal: AbortSignal,
 ): Promise<ResponseBody> {
   const { method, body } = call;
-  const headers = { ...call.headers, ...(apiKey && { authorization: `Bearer ${apiKey}` }) };
+  const headers: Record<string, string> = { ...call.headers };
+  if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  addTraceHeaders(headers);
   const response = new ResponseBody(signal);
   let status: number;
   try {

@@ -31,6 +31,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: "gateway",
+          include: ["test/slow/gateway.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "llama",
           include: ["test/slow/llama.test.ts"],
           testTimeout: 120_000,

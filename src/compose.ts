@@ -1,10 +1,11 @@
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
-import { chooseEmbedder, wrapEmbedder } from "./compose/embedder.ts";
-import { chooseModel, wrapModel } from "./compose/language-model.ts";
+import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
+import { Spreads } from "./compose/endpoints.ts";
+import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
-import { chooseReranker, wrapReranker } from "./compose/reranker.ts";
+import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
 import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
@@ -12,8 +13,8 @@ import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import { createWords } from "./text/words.ts";
+import type { EndpointState } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -24,6 +25,8 @@ export interface Composition {
   readonly stages: Stages;
   /** What became of turns that could not be stored at once. */
   saveCounts(): Readonly<SaveCounts>;
+  /** Of all steps that are served at endpoints. */
+  endpoints(): readonly EndpointState[];
   close(): Promise<void>;
 }
 
@@ -40,9 +43,11 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = await chooseEmbedder(config, counter);
-  const embedder = wrapEmbedder(chosen, config.embed, counter);
-  const model = wrapModel(await chooseModel(config, chosen), config.generate);
+  const chosen = await chooseEmbedders(config, counter);
+  const spreads = new Spreads();
+  const embedder = wrapEmbedder(chosen, config.embed, counter, spreads);
+  const rerankers = await chooseRerankers(config, counter);
+  const model = wrapModel(await chooseModels(config, chosen[0].port), config.generate, spreads);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -52,8 +57,8 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(await chooseIndex(config.search, database, embedder), config.search),
-    reranker: wrapReranker(await chooseReranker(config, counter), config.rerank, counter),
+    index: await chooseIndex(config.search, database, embedder, spreads),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, spreads),
     model,
     get instructed() {
       return model.quotesOnly ? null : model;
@@ -66,6 +71,7 @@ export async function compose(config: Config): Promise<Composition> {
   return {
     stages,
     saveCounts: saves.counts,
+    endpoints: () => spreads.states(),
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, milliseconds, ratio, retries } from "./config-fields.ts";
+import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
 import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
@@ -123,6 +123,7 @@ const search = z.discriminatedUnion("use", [
     use: z.literal("grpc").describe("`grpc`: processes of `ragline stage search`, over the same data."),
     ...grpcClient,
     ...searching,
+    ...hedgedEndpoints,
   }),
 ]);
 
@@ -253,4 +254,5 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 /** What a user may write: every key has a default. */
-export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K] };
+export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Block<Config[K]> : Config[K] };
+type Block<T> = { [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : T[K] };

@@ -66,6 +66,7 @@ export class RaglineError extends Error {
       message: this.message,
       ...(this.step && { step: this.step }),
       retryable: this.retryable,
+      ...(this.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(this.retryAfterMs) }),
       ...(requestId && { requestId }),
     };
   }

@@ -17,8 +17,16 @@ export class Race implements CallOptions {
   #reject: ((error: RaglineError) => void) | undefined;
   #lost: RaglineError | undefined;
   readonly #onCall: ((step: Step, call: ModelCall) => void) | undefined;
+  readonly asOf: number | undefined;
 
-  constructor(step: Step, parent: AbortSignal, limitMs: number, onCall?: (step: Step, call: ModelCall) => void) {
+  constructor(
+    step: Step,
+    parent: AbortSignal,
+    limitMs: number,
+    onCall?: (step: Step, call: ModelCall) => void,
+    asOf?: number,
+  ) {
+    this.asOf = asOf;
     this.#step = step;
     this.#parent = parent;
     this.#onCall = onCall;

@@ -50,6 +50,7 @@ const BACKGROUND_TIMEOUT_MS = 30_000;
 
 interface Composed {
   saveCounts(): Status["saves"];
+  endpoints(): Status["endpoints"];
   close(): Promise<void>;
 }
 
@@ -98,6 +99,7 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,
@@ -123,8 +125,7 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
     return { ...found, timings: run.timings, degraded: run.degraded };
   }
 
@@ -252,10 +253,8 @@ export class Ragline {
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    return {
-      ...(await statusOf(this.config, this.#stages, scope, this.#calls.run(caller))),
-      saves: this.#composed.saveCounts(),
-    };
+    const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
+    return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
 
   /**

@@ -33,13 +33,13 @@ export interface Otherwise<T> {
 export class Run {
   readonly startedAt = performance.now();
   readonly timings: Timings = {};
-  readonly calls: Calls = {};
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #onFailure: (error: RaglineError) => void;
-  readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
+  readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
+  readonly #onCall = (step: Step, call: ModelCall) => void this.#calls.push({ step, call });
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
@@ -48,13 +48,28 @@ export class Run {
     this.#onFailure = options.onFailure ?? (() => undefined);
   }
 
+  /** By step. Tokens that no model reported are counted now. */
+  get calls(): Calls {
+    const calls: Calls = {};
+    for (const { step, call } of this.#calls) {
+      const before = calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
+      calls[step] = {
+        calls: before.calls + 1,
+        inputTokens: before.inputTokens + call.inputTokens,
+        outputTokens: before.outputTokens + call.outputTokens,
+        ms: rounded(before.ms + call.ms),
+      };
+    }
+    return calls;
+  }
+
   elapsedMs(): number {
     return performance.now() - this.startedAt;
   }
 
   /** Runs a step that the answer cannot do without: its failure is the request's. */
   must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
-    return this.#timed(step, call, this.signal, this.#deadline);
+    return this.#timed(step, call, this.signal, this.#deadline, this.startedAt);
   }
 
   /**
@@ -67,6 +82,14 @@ export class Run {
     } catch (thrown) {
       return this.#degrade(step, thrown, otherwise);
     }
+  }
+
+  /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
+  ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
+    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.startedAt);
+    const pending = race.against(call(race)).finally(() => race.end());
+    pending.catch(() => undefined);
+    return pending;
   }
 
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
@@ -135,10 +158,10 @@ export class Run {
     call: (options: CallOptions) => Promise<T> | T,
     signal: AbortSignal,
     runDeadline: number,
+    asOf?: number,
   ): Promise<T> {
     const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
-    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
+    const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall, asOf);
     try {
       const pending = call(race);
       return pending instanceof Promise ? await race.against(pending) : pending;
@@ -150,18 +173,13 @@ export class Run {
     }
   }
 
-  #time(step: Step, startedAt: number): void {
-    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
+  /** What is left for a step that begins now. */
+  #limitMs(step: Step, deadline = this.#deadline): number {
+    return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
   }
 
-  #count(step: Step, { inputTokens, outputTokens, ms }: ModelCall): void {
-    const before = this.calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
-    this.calls[step] = {
-      calls: before.calls + 1,
-      inputTokens: before.inputTokens + inputTokens,
-      outputTokens: before.outputTokens + outputTokens,
-      ms: rounded(before.ms + ms),
-    };
+  #time(step: Step, startedAt: number): void {
+    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
   }
 }
 

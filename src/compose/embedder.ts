@@ -9,38 +9,54 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { batchedEmbedder } from "../wrap/batched.ts";
 import { cachedEmbedder } from "../wrap/cached.ts";
-import { firstServing } from "../wrap/first-serving.ts";
 import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
+import { spreadEmbedder } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export async function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Promise<Embedder> {
+export async function chooseEmbedders(
+  { embed: config, models }: Config,
+  counter: TokenCounter,
+): Promise<Endpoints<Embedder>> {
   switch (config.use) {
     case "static":
-      return createStaticEmbedder();
+      return inProcess(createStaticEmbedder());
     case "hashing":
-      return createHashingEmbedder(config);
+      return inProcess(createHashingEmbedder(config));
     case "openai":
-      return createOpenAiEmbedder({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiEmbedder({ ...config, baseUrl, counter }));
     case "tei":
-      return createTeiEmbedder(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
     case "ai-sdk":
-      return createAiSdkEmbedder({ ...config, counter });
+      return inProcess(createAiSdkEmbedder({ ...config, counter }));
     case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config));
     case "grpc": {
       const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
-      return firstServing(await createGrpcEmbedders({ ...config, step: "embed" }), ["embed"]);
+      return createGrpcEmbedders({ ...config, step: "embed" });
     }
   }
 }
 
-/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
-export function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
-  if (!("cacheMb" in config)) return embedder;
+/**
+ * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
+ * (hedged, to two); what is metered are calls.
+ */
+export function wrapEmbedder(
+  endpoints: Endpoints<Embedder>,
+  config: Config["embed"],
+  counter: TokenCounter,
+  spreads: Spreads,
+): Embedder {
+  if (!("cacheMb" in config)) return endpoints[0].port;
   // A stage apart says itself which models it called.
-  const metered = config.use === "grpc" ? embedder : meteredEmbedder(embedder, counter);
-  const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
-  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, (port) => meteredEmbedder(port, counter));
+  const called = () => {
+    if (!("breaker" in config)) return metered[0].port;
+    const spread = spreads.add(spreadEmbedder(metered, spreading("embed", config.timeoutMs, config)));
+    return retriedEmbedder(limitedEmbedder(spread, config), config);
+  };
+  return config.cacheMb === 0 ? called() : cachedEmbedder(called(), { bytesMax: config.cacheMb * 1_048_576 });
 }

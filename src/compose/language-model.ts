@@ -7,36 +7,46 @@ import { createOpenAiLanguageModel } from "../adapters/language-model/openai.ts"
 import type { Config } from "../config.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
-import { firstServing } from "../wrap/first-serving.ts";
 import { limitedModel } from "../wrap/limited.ts";
 import { meteredModel } from "../wrap/metered.ts";
 import { retriedModel } from "../wrap/retried.ts";
+import { spreadModel } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 
-export async function chooseModel({ generate: config, embed }: Config, embedder: Embedder): Promise<LanguageModel> {
+export async function chooseModels(
+  { generate: config, embed }: Config,
+  embedder: Embedder,
+): Promise<Endpoints<LanguageModel>> {
   switch (config.use) {
     case "extractive": {
       // Quoting compares sentences, many a question: with the table in this process, never over a network.
       const local = embed.use === "static" ? embedder : createStaticEmbedder();
-      return createExtractiveModel({ sentencesMax: config.sentences, embedder: local });
+      return inProcess(createExtractiveModel({ sentencesMax: config.sentences, embedder: local }));
     }
     case "openai":
-      return createOpenAiLanguageModel(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiLanguageModel({ ...config, baseUrl }));
     case "llama": {
       const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / 2));
-      return createLlamaLanguageModel({ ...config, threads });
+      return inProcess(await createLlamaLanguageModel({ ...config, threads }));
     }
     case "ai-sdk":
-      return createAiSdkLanguageModel(config);
+      return inProcess(createAiSdkLanguageModel(config));
     case "grpc": {
       const { createGrpcLanguageModels } = await import("../adapters/language-model/grpc.ts");
-      return firstServing(await createGrpcLanguageModels({ ...config, step: "generate" }), ["stream"]);
+      return createGrpcLanguageModels({ ...config, step: "generate" });
     }
   }
 }
 
-export function wrapModel(model: LanguageModel, config: Config["generate"]): LanguageModel {
-  if (config.use === "extractive") return model;
+export function wrapModel(
+  endpoints: Endpoints<LanguageModel>,
+  config: Config["generate"],
+  spreads: Spreads,
+): LanguageModel {
+  if (config.use === "extractive") return endpoints[0].port;
   // A stage apart says itself which models it called.
-  const metered = config.use === "grpc" ? model : meteredModel(model);
-  return "concurrencyMax" in config ? retriedModel(limitedModel(metered, config), config) : metered;
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, meteredModel);
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadModel(metered, spreading("generate", config.firstTokenTimeoutMs, config)));
+  return retriedModel(limitedModel(spread, config), config);
 }

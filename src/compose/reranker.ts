@@ -7,30 +7,31 @@ import type { Config } from "../config.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { batchedReranker } from "../wrap/batched.ts";
-import { firstServing } from "../wrap/first-serving.ts";
 import { limitedReranker } from "../wrap/limited.ts";
 import { meteredReranker } from "../wrap/metered.ts";
 import { retriedReranker } from "../wrap/retried.ts";
+import { spreadReranker } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export async function chooseReranker(
+export async function chooseRerankers(
   { rerank: config, models }: Config,
   counter: TokenCounter,
-): Promise<Reranker | null> {
+): Promise<Endpoints<Reranker> | null> {
   switch (config.use) {
     case "lexical":
-      return createLexicalReranker();
+      return inProcess(createLexicalReranker());
     case "tei":
-      return createTeiReranker(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiReranker({ ...config, baseUrl }));
     case "cohere":
-      return createCohereReranker({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createCohereReranker({ ...config, baseUrl, counter }));
     case "ai-sdk":
-      return createAiSdkReranker(config);
+      return inProcess(createAiSdkReranker(config));
     case "onnx":
-      return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+      return inProcess(batchedReranker(createOnnxReranker(onnxOptions(config, models)), config));
     case "grpc": {
       const { createGrpcRerankers } = await import("../adapters/reranker/grpc.ts");
-      return firstServing(await createGrpcRerankers({ ...config, step: "rerank" }), ["rerank"]);
+      return createGrpcRerankers({ ...config, step: "rerank" });
     }
     case "none":
       return null;
@@ -38,12 +39,15 @@ export async function chooseReranker(
 }
 
 export function wrapReranker(
-  reranker: Reranker | null,
+  endpoints: Endpoints<Reranker>,
   config: Config["rerank"],
   counter: TokenCounter,
-): Reranker | null {
-  if (!reranker || config.use === "lexical") return reranker;
+  spreads: Spreads,
+): Reranker {
+  if (config.use === "lexical") return endpoints[0].port;
   // A stage apart says itself which models it called.
-  const metered = config.use === "grpc" ? reranker : meteredReranker(reranker, counter);
-  return "concurrencyMax" in config ? retriedReranker(limitedReranker(metered, config), config) : metered;
+  const metered = config.use === "grpc" ? endpoints : each(endpoints, (port) => meteredReranker(port, counter));
+  if (!("breaker" in config)) return metered[0].port;
+  const spread = spreads.add(spreadReranker(metered, spreading("rerank", config.timeoutMs, config)));
+  return retriedReranker(limitedReranker(spread, config), config);
 }

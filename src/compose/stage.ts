@@ -1,3 +1,4 @@
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import { RaglineError } from "../errors.ts";
@@ -5,11 +6,11 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
-import { retriedSearches } from "../wrap/retried.ts";
-import { chooseEmbedder, wrapEmbedder } from "./embedder.ts";
-import { chooseModel, wrapModel } from "./language-model.ts";
+import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
+import { Spreads } from "./endpoints.ts";
+import { chooseModels, wrapModel } from "./language-model.ts";
 import { pullMissing } from "./onnx.ts";
-import { chooseReranker, wrapReranker } from "./reranker.ts";
+import { chooseRerankers, wrapReranker } from "./reranker.ts";
 import { chooseIndex } from "./stores.ts";
 import { chooseCounter } from "./token-counter.ts";
 
@@ -35,31 +36,27 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
   if (stage === "search") return composeSearch(config);
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
+  const spreads = new Spreads();
   const close = async (port: { close?(): Promise<void> }) => {
     await port.close?.();
     await counter.close?.();
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(await chooseEmbedder(config, counter), config.embed, counter);
+      const port = wrapEmbedder(await chooseEmbedders(config, counter), config.embed, counter, spreads);
       return { stage, port, close: () => close(port) };
     }
     case "rerank": {
-      const port = wrapReranker(await chooseReranker(config, counter), config.rerank, counter);
-      if (!port) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
+      const rerankers = await chooseRerankers(config, counter);
+      if (!rerankers) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
+      const port = wrapReranker(rerankers, config.rerank, counter, spreads);
       return { stage, port, close: () => close(port) };
     }
     case "generate": {
-      const embedder = await chooseEmbedder(config, counter);
-      const port = wrapModel(await chooseModel(config, embedder), config.generate);
-      return {
-        stage,
-        port,
-        async close() {
-          await close(port);
-          await embedder.close?.();
-        },
-      };
+      // Quoting compares sentences with the table that is here anyway.
+      const models = await chooseModels(config, createStaticEmbedder());
+      const port = wrapModel(models, config.generate, spreads);
+      return { stage, port, close: () => close(port) };
     }
   }
 }
@@ -72,8 +69,8 @@ function composeSearch(config: Config): ComposedStage {
     return opened;
   };
   const indexes = new Map<string, Promise<PassageIndex>>();
-  const open = async (space: Space) =>
-    retriedSearches(await chooseIndex(config.search, database, space), config.search);
+  const spreads = new Spreads();
+  const open = (space: Space) => chooseIndex(config.search, database, space, spreads);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;

@@ -8,7 +8,9 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
-import { firstServing } from "../wrap/first-serving.ts";
+import { retriedSearches } from "../wrap/retried.ts";
+import { spreadSearches } from "../wrap/spread.ts";
+import { type Spreads, spreading } from "./endpoints.ts";
 
 /** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
@@ -34,13 +36,16 @@ export async function chooseIndex(
   config: Config["search"],
   database: (file: string) => Database,
   embedder: Pick<Embedder, "model" | "dimensions">,
+  spreads: Spreads,
 ): Promise<PassageIndex> {
   switch (config.use) {
     case "sqlite":
-      return new SqlitePassageIndex(database(config.file), embedder);
+      return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
-      return firstServing(await createGrpcIndexes({ ...config, step: "search" }, embedder), ["search"]);
+      const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
+      const spread = spreadSearches(endpoints, spreading("search", config.timeoutMs, config));
+      return retriedSearches(spreads.add(spread), config);
     }
   }
 }

@@ -9,12 +9,26 @@ export interface Words {
   compared(passage: PassageParts): string;
 }
 
+/** Queries remembered: each is read several times while it is answered. */
+const QUERIES_MAX = 512;
+const QUERY_LENGTH_MAX = 500;
+
 export function createWords(): Words {
   const stem = memoizedStem();
   const passages = new WeakMap<PassageParts, ReadonlySet<string>>();
   const compared = new WeakMap<PassageParts, string>();
+  const queries = new Map<string, ReadonlySet<string>>();
   return {
-    ofQuery: (query) => new Set(queryTokens(query, stem)),
+    ofQuery(query) {
+      let tokens = queries.get(query);
+      if (!tokens) {
+        tokens = new Set(queryTokens(query, stem));
+        const [oldest] = queries.keys();
+        if (oldest !== undefined && queries.size >= QUERIES_MAX) queries.delete(oldest);
+        if (query.length <= QUERY_LENGTH_MAX) queries.set(query, tokens);
+      }
+      return tokens;
+    },
     ofPassage(passage) {
       let tokens = passages.get(passage);
       if (!tokens) {

@@ -4,12 +4,12 @@ import { methodOf, STAGE_SERVICES } from "../../wire/definitions.ts";
 import type { EmbedRequest, EmbedResponse } from "../../wire/messages.ts";
 import { unpacked } from "../../wire/vectors.ts";
 import type { GrpcOptions } from "../grpc/channel.ts";
-import { type OpenedEndpoint, openEndpoints } from "../grpc/open.ts";
+import { type OpenedEndpoints, openEndpoints } from "../grpc/open.ts";
 
 const EMBED = methodOf(STAGE_SERVICES.embed, "Embed");
 
 /** An embedder for each endpoint of `ragline stage embed`. Until one is reached the vector space is not known. */
-export function createGrpcEmbedders(options: GrpcOptions): Promise<readonly OpenedEndpoint<Embedder>[]> {
+export function createGrpcEmbedders(options: GrpcOptions): Promise<OpenedEndpoints<Embedder>> {
   return openEndpoints(options, true, ({ endpoint, siblings, ...shared }) => ({
     get model() {
       return siblings.agreed?.model ?? `${options.endpoints.join(", ")}, not reached`;

@@ -13,6 +13,9 @@ export interface OpenedEndpoint<P> {
   serving(): boolean;
 }
 
+/** At least one. */
+export type OpenedEndpoints<P> = readonly [OpenedEndpoint<P>, ...OpenedEndpoint<P>[]];
+
 interface Opened {
   readonly endpoint: GrpcEndpoint;
   readonly siblings: Siblings;
@@ -32,14 +35,14 @@ export async function openEndpoints<P>(
   options: GrpcOptions,
   isFixed: boolean,
   portOf: (opened: Opened) => P,
-): Promise<readonly OpenedEndpoint<P>[]> {
+): Promise<OpenedEndpoints<P>> {
   const siblings = new Siblings(isFixed);
   const endpoints = options.endpoints.map((name) => new GrpcEndpoint(name, options, siblings));
   const late = new AbortController();
   const tried = Promise.all(endpoints.map((endpoint) => endpoint.tried));
   await Promise.race([tried, sleep(FIRST_TRY_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
-  return endpoints.map((endpoint) => {
+  const open = (endpoint: GrpcEndpoint): OpenedEndpoint<P> => {
     const port = portOf({
       endpoint,
       siblings,
@@ -51,5 +54,8 @@ export async function openEndpoints<P>(
       close: async () => endpoint.close(),
     });
     return { name: endpoint.name, port, serving: () => endpoint.serving() };
-  });
+  };
+  const [first, ...others] = endpoints;
+  if (!first) throw new RangeError("a stage needs at least one endpoint");
+  return [open(first), ...others.map(open)];
 }

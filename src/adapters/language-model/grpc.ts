@@ -5,14 +5,14 @@ import { methodOf, STAGE_SERVICES } from "../../wire/definitions.ts";
 import { deltaFrom, type GenerateDeltaMessage, generateMessage } from "../../wire/generate.ts";
 import type { GrpcOptions } from "../grpc/channel.ts";
 import type { GrpcEndpoint } from "../grpc/endpoint.ts";
-import { type OpenedEndpoint, openEndpoints } from "../grpc/open.ts";
+import { type OpenedEndpoints, openEndpoints } from "../grpc/open.ts";
 
 const GENERATE = methodOf(STAGE_SERVICES.generate, "Generate");
 /** While no endpoint has said how much its model reads. */
 const CONTEXT_TOKENS = 8192;
 
 /** A language model for each endpoint of `ragline stage generate`. */
-export function createGrpcLanguageModels(options: GrpcOptions): Promise<readonly OpenedEndpoint<LanguageModel>[]> {
+export function createGrpcLanguageModels(options: GrpcOptions): Promise<OpenedEndpoints<LanguageModel>> {
   return openEndpoints(options, false, ({ endpoint, siblings, problem, ...shared }) => ({
     get model() {
       return siblings.agreed?.model ?? `${options.endpoints.join(", ")}, not reached`;

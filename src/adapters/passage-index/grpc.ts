@@ -13,7 +13,7 @@ import {
   withBytes,
 } from "../../wire/search.ts";
 import type { GrpcOptions } from "../grpc/channel.ts";
-import { type OpenedEndpoint, openEndpoints } from "../grpc/open.ts";
+import { type OpenedEndpoints, openEndpoints } from "../grpc/open.ts";
 import { remoteFusion } from "./grpc-fusion.ts";
 import { remoteReembedding } from "./grpc-reembedding.ts";
 
@@ -21,10 +21,7 @@ import { remoteReembedding } from "./grpc-reembedding.ts";
 export type Send = <R>(method: string, scope: Scope, fields: object, call: CallOptions) => Promise<R>;
 
 /** An index for each endpoint of `ragline stage search`, used in the vector space of `embedder`. */
-export function createGrpcIndexes(
-  options: GrpcOptions,
-  embedder: Space,
-): Promise<readonly OpenedEndpoint<PassageIndex>[]> {
+export function createGrpcIndexes(options: GrpcOptions, embedder: Space): Promise<OpenedEndpoints<PassageIndex>> {
   return openEndpoints(options, false, ({ endpoint, siblings, close, warm }) => {
     const send: Send = (method, scope, fields, call) => {
       const { model, dimensions } = embedder;

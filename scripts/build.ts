@@ -56,7 +56,8 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     // What is written as CommonJS requires Node's own modules.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
-  for (const one of packages) await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
+  for (const one of packages)
+    await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
 }
 
 /** Removes the declarations that no user of the library sees: each takes a disk block or more. */

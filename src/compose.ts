@@ -5,17 +5,20 @@ import { createAiSdkEmbedder } from "./adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "./adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "./adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "./adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "./adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "./adapters/embedder/static.ts";
 import { createTeiEmbedder } from "./adapters/embedder/tei.ts";
 import { createAiSdkLanguageModel } from "./adapters/language-model/ai-sdk.ts";
 import { createExtractiveModel } from "./adapters/language-model/extractive.ts";
 import { createLlamaLanguageModel } from "./adapters/language-model/llama.ts";
 import { createOpenAiLanguageModel } from "./adapters/language-model/openai.ts";
+import { createSimulatedModel } from "./adapters/language-model/simulated.ts";
 import { SqlitePassageIndex } from "./adapters/passage-index/sqlite.ts";
 import { createAiSdkReranker } from "./adapters/reranker/ai-sdk.ts";
 import { createCohereReranker } from "./adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "./adapters/reranker/lexical.ts";
 import { createOnnxReranker } from "./adapters/reranker/onnx.ts";
+import { createSimulatedReranker } from "./adapters/reranker/simulated.ts";
 import { createTeiReranker } from "./adapters/reranker/tei.ts";
 import { openRedisSessionStore } from "./adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "./adapters/session-store/sqlite.ts";
@@ -87,7 +90,7 @@ export async function compose(config: Config): Promise<Composition> {
     index: retriedSearches(new SqlitePassageIndex(database(config.search.file), embedder), config.search),
     reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
     model,
-    instructed: config.generate.use === "extractive" ? null : model,
+    instructed: followsInstructions(config.generate) ? model : null,
     counter,
     chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
@@ -151,6 +154,8 @@ function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter
       return createAiSdkEmbedder({ ...config, counter });
     case "onnx":
       return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+    case "simulated":
+      return createSimulatedEmbedder(config);
   }
 }
 
@@ -187,6 +192,8 @@ function chooseReranker({ rerank: config, models }: Config, counter: TokenCounte
       return createAiSdkReranker(config);
     case "onnx":
       return batchedReranker(createOnnxReranker(onnxOptions(config, models)), config);
+    case "simulated":
+      return createSimulatedReranker(config);
     case "none":
       return null;
   }
@@ -210,7 +217,16 @@ async function chooseModel(config: Config["generate"], embedder: Embedder): Prom
     }
     case "ai-sdk":
       return createAiSdkLanguageModel(config);
+    case "simulated":
+      return createSimulatedModel(config);
   }
+}
+
+/** Those that write what they are told to; the others quote passages, and count as OpenAI's models do. */
+function followsInstructions(
+  config: Config["generate"],
+): config is Exclude<Config["generate"], { use: "extractive" | "simulated" }> {
+  return config.use !== "extractive" && config.use !== "simulated";
 }
 
 /** OpenAI's models since GPT-4o. */
@@ -221,7 +237,7 @@ async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter
   if (prompt.tokenizerFile !== undefined) {
     return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
   }
-  const isO200k = generate.use === "extractive" || O200K_MODELS.test(nameOf(generate.model));
+  const isO200k = !followsInstructions(generate) || O200K_MODELS.test(nameOf(generate.model));
   const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
   if (name === "bytes") return corrected(createBytesCounter(), true);
   const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);

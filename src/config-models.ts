@@ -20,6 +20,7 @@ import {
   vectorCache,
 } from "./config-fields.ts";
 import { onnx, onnxEmbedding } from "./config-onnx.ts";
+import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./config-simulated.ts";
 
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [
@@ -78,6 +79,7 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...vectorCache,
   }),
+  simulatedEmbed,
 ]);
 
 export const rerank = z.discriminatedUnion("use", [
@@ -122,6 +124,7 @@ export const rerank = z.discriminatedUnion("use", [
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
   }),
+  simulatedRerank,
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),
     keep: reranking.keep,
@@ -194,4 +197,5 @@ export const generate = z.discriminatedUnion("use", [
       "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
     ),
   }),
+  simulatedGenerate,
 ]);

@@ -32,6 +32,8 @@ export interface CallOptions {
   readonly deadline?: number | undefined;
   /** Told of every call of a model, also of one that failed. */
   onModelCall?(call: ModelCall): void;
+  /** Told how long a call waited at the server that answered it, and how long that worked on it, where it is known. */
+  onServed?(served: { readonly queueMs: number; readonly serviceMs: number }): void;
   /** Told by a model how many tokens it read, where it knows. */
   onTokens?(tokens: number): void;
 }

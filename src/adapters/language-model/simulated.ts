@@ -1,8 +1,8 @@
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
+import { type Distribution, draw, type Random, seeded } from "../../random.ts";
 import { languageOf } from "../../text/language.ts";
 import type { CallOptions } from "../../types.ts";
 import { reach } from "../simulated/clock.ts";
-import { type Distribution, draw, type Random, seeded } from "../simulated/distribution.ts";
 import { Slots } from "../simulated/slots.ts";
 
 export interface SimulatedModelOptions {

@@ -1,6 +1,6 @@
+import { type Distribution, draw, seeded } from "../../random.ts";
 import type { CallOptions } from "../../types.ts";
 import { reach } from "./clock.ts";
-import { type Distribution, draw, seeded } from "./distribution.ts";
 import { SharedCapacity } from "./shared-capacity.ts";
 import { Slots } from "./slots.ts";
 

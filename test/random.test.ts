@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Distribution, draw, seeded } from "../../src/adapters/simulated/distribution.ts";
+import { type Distribution, draw, seeded } from "../src/random.ts";
 
 const DRAWS = 20_000;
 

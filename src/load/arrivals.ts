@@ -1,5 +1,5 @@
 import { draw, type Random, seeded } from "../random.ts";
-import { type Plan, type PlannedSession, type PlannedTurn, questionsInTurn } from "./plan.ts";
+import { type Plan, type PlannedSession, questionsInTurn, type ThoughtTurn } from "./plan.ts";
 
 export interface ArrivalOptions {
   /** Requests a second, all turns counted. */
@@ -29,10 +29,11 @@ export function planArrivals(questions: readonly string[], options: ArrivalOptio
   const sessions: PlannedSession[] = [];
   for (let at = gap(); at < ms; at += gap()) {
     const length = sessionLength(turns, random);
-    const later = Array.from({ length: length - 1 }, (): PlannedTurn => {
-      return { question: question(), at, thinkMs: draw({ distribution: "exponential", mean: thinkMs }, random) };
+    const first = { question: question(), at };
+    const later = Array.from({ length: length - 1 }, (): ThoughtTurn => {
+      return { question: question(), thinkMs: draw({ distribution: "exponential", mean: thinkMs }, random) };
     });
-    sessions.push([{ question: question(), at, thinkMs: 0 }, ...later]);
+    sessions.push([first, ...later]);
   }
   return { arrivals: describe(options), sessions, ms, dueMaxMs: ms };
 }

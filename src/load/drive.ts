@@ -99,8 +99,9 @@ class Driver {
   async converse(session: PlannedSession): Promise<void> {
     let sessionId: string | null = null;
     let endedAt = 0;
-    for (const [number, { question, at, thinkMs }] of session.entries()) {
-      const dueAt = Math.max(at, number === 0 ? 0 : endedAt + thinkMs);
+    for (const [number, turn] of session.entries()) {
+      const plannedAt = "at" in turn ? turn.at : endedAt + turn.thinkMs;
+      const dueAt = Math.max(plannedAt, endedAt);
       if (dueAt > this.#plan.dueMaxMs || this.#signal.aborted) {
         this.notAsked += session.length - number;
         return;
@@ -108,13 +109,16 @@ class Driver {
       await this.reach(dueAt);
       const followUp = sessionId !== null && { sessionId };
       this.#inFlight++;
-      const reply = await this.#client.ask({ ...this.#options.ask, question, ...followUp }, this.#signal);
+      const reply = await this.#client.ask(
+        { ...this.#options.ask, question: turn.question, ...followUp },
+        this.#signal,
+      );
       this.#inFlight--;
       const { firstTextAt, failure, end, textEvents } = reply;
       sessionId = reply.sessionId ?? sessionId;
       endedAt = reply.endedAt - this.#zero;
       const sample: Sample = {
-        plannedAt: at,
+        plannedAt,
         dueAt,
         sentAt: reply.sentAt - this.#zero,
         firstTextAt: firstTextAt === null ? null : firstTextAt - this.#zero,

@@ -1,14 +1,19 @@
 /** What is asked when. Times are milliseconds since the run's start. */
 export interface PlannedTurn {
   readonly question: string;
-  /** When it is due by the plan; of a later turn the earliest time, as it waits for the end of the one before it. */
+  /** A later turn that comes sooner than the end of the one before waits for that. */
   readonly at: number;
-  /** Time for reading and thinking since the end of the turn before; the turn is due no sooner. */
+}
+
+/** A later turn of a reader who reads and thinks first. */
+export interface ThoughtTurn {
+  readonly question: string;
+  /** Since the end of the turn before. */
   readonly thinkMs: number;
 }
 
 /** One reader's conversation: its turns are asked in order, each after the end of the one before. */
-export type PlannedSession = readonly [PlannedTurn, ...PlannedTurn[]];
+export type PlannedSession = readonly [PlannedTurn, ...(PlannedTurn | ThoughtTurn)[]];
 
 export interface Plan {
   /** How the arrivals came about, in words. */

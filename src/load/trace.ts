@@ -43,7 +43,7 @@ export async function planTrace(questions: readonly string[], options: TraceOpti
     lastMs = at;
     const key = one.session === undefined ? `row ${number}` : String(one.session);
     const turns = bySession.get(key) ?? [];
-    turns.push({ question: question(one.user_input?.join(" ")), at, thinkMs: 0 });
+    turns.push({ question: question(one.user_input?.join(" ")), at });
     bySession.set(key, turns);
   }
   const sessions = [...bySession.values()] as unknown as PlannedSession[];

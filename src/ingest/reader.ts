@@ -79,7 +79,11 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
     const slot = await take(signal);
     try {
       signal.throwIfAborted();
-      return await readElsewhere(slot, request, limits, signal);
+      const hasReadOthers = slot.child !== null;
+      let reply = await readElsewhere(slot, request, limits, signal);
+      // What others left behind counts as its memory too: only a process of its own tells.
+      if (reply === null && hasReadOthers) reply = await readElsewhere(slot, request, limits, signal);
+      return reply ?? { refused: `took more than ${megabytes(limits)} MB of memory to read, or broke its parser` };
     } finally {
       release(slot);
     }
@@ -115,6 +119,10 @@ function end(slot: Slot): void {
   slot.child = null;
 }
 
+function megabytes({ memoryBytesMax }: ReaderLimits): number {
+  return Math.round(memoryBytesMax / MB);
+}
+
 function start({ memoryBytesMax }: ReaderLimits, slot: Slot): ChildProcess {
   // Built code runs as .js, the source tree directly as .ts.
   const script = new URL(`./reader-process${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
@@ -130,23 +138,22 @@ function start({ memoryBytesMax }: ReaderLimits, slot: Slot): ChildProcess {
   return child.once("exit", gone).on("error", gone);
 }
 
+/** Null: the process ended before it replied. */
 async function readElsewhere(
   slot: Slot,
   request: ReadRequest | RowRequest,
   limits: ReaderLimits,
   signal: AbortSignal,
-): Promise<ReadReply> {
+): Promise<ReadReply | null> {
   if (slot.idle) clearTimeout(slot.idle);
   const child = slot.child ?? start(limits, slot);
   slot.child = child;
   child.ref();
   child.channel?.ref();
-  const answer = Promise.withResolvers<ReadReply>();
-  const onEnd = () => {
-    answer.resolve({
-      refused: `took more than ${Math.round(limits.memoryBytesMax / MB)} MB of memory to read, or broke its parser`,
-    });
-  };
+  const answer = Promise.withResolvers<ReadReply | null>();
+  const onEnd = () => answer.resolve(null);
+  // A process that never started has no pid; any other's error is that it can no longer be told anything.
+  const onError = (error: Error) => (child.pid === undefined ? answer.reject(error) : onEnd());
   const stop = (settle: () => void) => () => {
     child.off("exit", onEnd);
     end(slot);
@@ -157,7 +164,7 @@ async function readElsewhere(
   const timer = setTimeout(overdue, limits.timeoutMs);
   child.once("message", answer.resolve);
   child.once("exit", onEnd);
-  child.once("error", answer.reject);
+  child.once("error", onError);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     child.send(request);
@@ -165,6 +172,6 @@ async function readElsewhere(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
-    child.off("message", answer.resolve).off("exit", onEnd).off("error", answer.reject);
+    child.off("message", answer.resolve).off("exit", onEnd).off("error", onError);
   }
 }

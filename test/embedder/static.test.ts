@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { cpuMs } from "../support/cpu.ts";
 import reference from "./static-ko-en.reference.json" with { type: "json" };
 
 const { signal } = new AbortController();
@@ -34,9 +35,9 @@ describe("static embedder", () => {
   });
 
   test("a megabyte without a break is cut, not refused", async () => {
-    const started = performance.now();
+    const started = cpuMs();
     const [vector] = await embedder.embed(["가".repeat(1_000_000)], "passage", { signal });
     expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 5);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(cpuMs() - started).toBeLessThan(2_000);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
 import { type Chunk, chunk, HARD_LIMIT_FACTOR } from "../../src/ingest/chunk.ts";
 import { type Block, readDocument } from "../../src/ingest/load.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 const counter = await createO200kCounter();
 const options = { targetTokens: 64, overlapTokens: 16 };
@@ -196,9 +197,9 @@ describe("whatever the document", () => {
     ["dots and spaces", ". ".repeat(150_000)],
     ["one endless character", `e${"\u0301".repeat(100_000)}`],
   ])("a very long run of %s is cut in good time", (_, text) => {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const chunks = chunk([prose(text)], { targetTokens: 256, overlapTokens: 32 }, counter);
     for (const part of chunks) expect(part.tokens).toBeLessThanOrEqual(1_024);
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(cpuMs() - startedAt).toBeLessThan(4_000);
   });
 });

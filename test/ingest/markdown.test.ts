@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readDocument } from "../../src/ingest/load.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 const read = (text: string) => readDocument({ id: "doc.md", text, format: "markdown" });
 const blocks = (text: string) => read(text).blocks;
@@ -146,9 +147,9 @@ describe("hostile Markdown", () => {
     ["brackets", "[".repeat(9_900)],
     ["pictures in links", "[![a](b)](".repeat(990)],
   ])("1 MB of %s takes under 2 s", (_, paragraph) => {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const read = blocks(`${paragraph}\n\n`.repeat(100));
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(cpuMs() - startedAt).toBeLessThan(2_000);
     expect(read).toHaveLength(100);
   });
 

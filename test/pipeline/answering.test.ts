@@ -48,7 +48,7 @@ describe("generate", () => {
   test("a model that falls silent ends after the silence, however long it had talked", async () => {
     const model = modelOf(async function* () {
       for (let i = 0; i < 6; i++) {
-        await sleep(60);
+        await sleep(30);
         yield { type: "text", text: ` ${i}` };
       }
       await hang();
@@ -103,7 +103,7 @@ describe("save", () => {
   ])("a store that %s at the end: the reader has everything, and is told", async (_, finish) => {
     const { last, text } = await askAll(fakeStages(withSessions({ finish })));
     expect(text).toBe("연차는 15일입니다 [1].");
-    expect(endOf(last).degraded).toMatchObject([{ step: "save", instead: expect.stringContaining("not stored") }]);
+    expect(endOf(last).degraded).toMatchObject([{ step: "save", fallback: expect.stringContaining("not stored") }]);
   });
 
   test("a caller who leaves after the last word still has the turn stored as complete, and nothing throws", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { memoizedStem, queryTokens, searchTokens } from "../../src/text/tokens.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 describe("searchTokens", () => {
   test.each([
@@ -42,9 +43,9 @@ describe("searchTokens", () => {
     "takes linear time on a megabyte of %j",
     (piece) => {
       const text = piece.repeat(1_000_000 / piece.length);
-      const started = performance.now();
+      const started = cpuMs();
       searchTokens(text);
-      expect(performance.now() - started).toBeLessThan(2_000);
+      expect(cpuMs() - started).toBeLessThan(2_000);
     },
   );
 });

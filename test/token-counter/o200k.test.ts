@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 const counter = await createO200kCounter();
 const real = (text: string) => countTokens(text, { disallowedSpecial: new Set<string>() });
@@ -90,8 +91,8 @@ describe("o200k counter", () => {
     ["emoji", "👩‍👩‍👧‍👦".repeat(90_000)],
     ["halves of surrogate pairs", "\ud800".repeat(1_000_000)],
   ])("takes a megabyte of %s in linear time", (_, text) => {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     expect(counter.count(text)).toBeGreaterThan(1_000);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(cpuMs() - startedAt).toBeLessThan(2_000);
   });
 });

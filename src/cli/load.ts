@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly collection?: string;
   /** False: `--no-cache`. */
   readonly cache: boolean;
-  readonly header: readonly string[];
+  readonly header: readonly (readonly [string, string])[];
   readonly ttftObjective: number;
   readonly timeout: number;
   readonly drain: number;
@@ -41,7 +41,7 @@ const SECONDS_DEFAULT = 30;
 export async function loadCommand(options: LoadOptions): Promise<void> {
   const client = createClient({
     url: options.url,
-    headers: Object.fromEntries(options.header.map(headerOf)),
+    headers: Object.fromEntries(options.header),
     timeoutMs: options.timeout * 1000,
   });
   const stop = stopSignal();
@@ -102,12 +102,6 @@ async function planOf(questions: readonly string[], options: LoadOptions): Promi
     : planArrivals(questions, { rate, seconds: seconds ?? SECONDS_DEFAULT, process: arrivals, turns, thinkMs, seed });
   if (plan.sessions.length > 0) return plan;
   throw new RaglineError("request_invalid", "nothing arrives: raise --rate or --seconds");
-}
-
-function headerOf(text: string): readonly [string, string] {
-  const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(text) ?? [];
-  if (name && value !== undefined) return [name.toLowerCase(), value];
-  throw new RaglineError("request_invalid", `--header: ${text} is not of the form "name: value"`);
 }
 
 /** One line that says how it stands, on a terminal. */

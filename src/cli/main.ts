@@ -140,7 +140,7 @@ function program(): Command {
     .option("--json", "print one JSON object on the last line")
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
 
-  registerMeasuring(command);
+  registerMeasuring(command, configFile);
 
   return root;
 }

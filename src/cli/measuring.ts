@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type BottleneckOptions, bottleneckCommand } from "./bottleneck.ts";
 import { type LoadOptions, loadCommand } from "./load.ts";
+import { type ProfileOptions, profileCommand } from "./profile.ts";
 
 const LOAD_EXAMPLES = `
 Open loop: requests arrive when they are due, however slow the server is, and every time counts from when a request was due,
@@ -15,10 +17,46 @@ A trace is JSONL: t (seconds) or timestamp (ms), and session and user_input wher
 too: turns that would come before the answer to the one before are held back, and reported. Errors are no part of the
 percentiles; goodput counts them as missed.`;
 
+const PROFILE_HELP = `
+Each stage is driven through its configured adapter, in this process or wherever it runs: one caller with 1 to 32 texts a call,
+to which latency = fixed + n · per text is fitted; then 1 to 64 callers, each calling again as soon as it is answered. Nothing is
+written to the index. No text is sent twice, so that no cache answers. Endpoints that may send a bill (openai, cohere, ai-sdk)
+are left out unless named with --stages and agreed to with --yes.`;
+
+const BOTTLENECK_HELP = `
+Live: from the metrics of a server under load, by where calls wait in line (rate times mean wait), what is given up, and the mean
+times before the first text. From a profile: the stage that answers the fewest calls a second, and the longest service time.
+
+  $ ragline load --rate 10 --seconds 60 & sleep 20; ragline bottleneck --seconds 30
+  $ ragline profile --seconds 60 && ragline bottleneck --profile profile.json`;
+
 type Register = (usage: string, description: string) => Command;
 
 /** The commands that measure. */
-export function registerMeasuring(command: Register): void {
+export function registerMeasuring(command: Register, configFile: () => string | undefined): void {
+  registerLoad(command);
+  command("profile", "drive each stage alone and write what it can do")
+    .option("-o, --output <file>", "where the profile goes", "profile.json")
+    .option("--seconds <s>", "for all stages together, about", amount(1, 3600), 60)
+    .option("--stages <names>", "only these, comma-separated: embed, search, rerank, generate", names)
+    .option("--output-tokens <n>", "longest answer asked of generate", amount(1, 100_000), 128)
+    .option("--questions <file>", "JSONL with question or text, or one a line (default: about what is indexed)")
+    .option("--collection <name>", "collection to search")
+    .option("-y, --yes", "send to endpoints that may cost money, where --stages names them")
+    .option("--json", "print the profile as one JSON object, on the last line")
+    .addHelpText("after", PROFILE_HELP)
+    .action((options: ProfileOptions) => profileCommand(configFile(), options));
+  command("bottleneck", "say which stage bounds throughput, which the time to first text, and what to do")
+    .option("--url <url>", "a running server, or its /metrics", httpUrl, "http://127.0.0.1:8787")
+    .option("--profile <file>", "read a profile of `ragline profile` instead")
+    .option("--seconds <s>", "between two readings of the metrics; 0: since the server's start", amount(0, 3600), 10)
+    .option("-H, --header <header>", 'sent with every request, "name: value"; repeat for more', header, [])
+    .option("--json", "print the findings as one JSON object, on the last line")
+    .addHelpText("after", BOTTLENECK_HELP)
+    .action((options: BottleneckOptions) => bottleneckCommand(options));
+}
+
+function registerLoad(command: Register): void {
   command("load", "ask a running server open-loop, and say how fast it answered")
     .option("--url <url>", "the server", httpUrl, "http://127.0.0.1:8787")
     .option("--rate <n>", "requests a second", amount(0.001, 100_000), 5)
@@ -34,7 +72,7 @@ export function registerMeasuring(command: Register): void {
     .option("--questions <file>", "JSONL with question or text, or one a line (default: about what is indexed)")
     .option("--collection <name>", "collection to ask")
     .option("--no-cache", "ask for answers that are not cached")
-    .option("-H, --header <header>", 'sent with every request, "name: value"; repeat for more', collect, [])
+    .option("-H, --header <header>", 'sent with every request, "name: value"; repeat for more', header, [])
     .option("--ttft-objective <ms>", "what counts as good: first text within", amount(1, 3_600_000), 1000)
     .option("--timeout <s>", "after it a request is given up", amount(0.1, 3600), 120)
     .option("--drain <s>", "so long after the last arrival answers may go on", amount(0, 3600), 30)
@@ -58,6 +96,14 @@ function httpUrl(value: string): string {
   throw new InvalidArgumentError("must be an http or https URL.");
 }
 
-function collect(value: string, earlier: string[] = []): string[] {
-  return [...earlier, value];
+function names(value: string): string[] {
+  return value.split(",").map((name) => name.trim());
+}
+
+type Header = readonly [name: string, value: string];
+
+function header(text: string, earlier: readonly Header[]): Header[] {
+  const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(text) ?? [];
+  if (name && value !== undefined) return [...earlier, [name.toLowerCase(), value]];
+  throw new InvalidArgumentError('must be of the form "name: value".');
 }

@@ -1,5 +1,5 @@
+import type { Percentiles } from "../statistics.ts";
 import type { PartShare } from "./stages.ts";
-import type { Percentiles } from "./statistics.ts";
 import type { Summary } from "./summary.ts";
 
 /** A run's figures for a terminal. */

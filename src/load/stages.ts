@@ -1,6 +1,6 @@
+import { mean, rounded, sum } from "../statistics.ts";
 import { STEPS, type Step } from "../types.ts";
 import type { Sample } from "./drive.ts";
-import { mean, rounded, sum } from "./statistics.ts";
 
 /** Where a part of a reader's wait went. `generator`: the load generator sent late. `network`: connection, and reading. */
 export type Part = Step | "orchestrator" | "network" | "generator";

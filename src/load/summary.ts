@@ -1,7 +1,7 @@
+import { type Percentiles, percentiles, rounded } from "../statistics.ts";
 import type { Step } from "../types.ts";
 import type { DrivenRun, Sample } from "./drive.ts";
 import { firstTextShares, type PartShare, totalShares } from "./stages.ts";
-import { type Percentiles, percentiles, rounded } from "./statistics.ts";
 
 /** A run in figures; the object of `--json`. Times in milliseconds, rates per second, shares of 1. */
 export interface Summary {

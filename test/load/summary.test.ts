@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { summaryLines } from "../../src/load/print.ts";
-import { percentiles, quantile } from "../../src/load/statistics.ts";
 import { summarize } from "../../src/load/summary.ts";
+import { percentiles, quantile } from "../../src/statistics.ts";
 import { ANSWER_END, CONTEXT, drivenRun, sample } from "../support/load.ts";
 
 describe("a run in figures", () => {

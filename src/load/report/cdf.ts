@@ -1,4 +1,4 @@
-import { quantile } from "../statistics.ts";
+import { quantile } from "../../statistics.ts";
 import { svg, text } from "./over-time.ts";
 import { duration, line, linear, logarithmic, type Point } from "./scale.ts";
 

@@ -1,5 +1,5 @@
+import { percentiles, quantile } from "../../statistics.ts";
 import type { Sample } from "../drive.ts";
-import { percentiles, quantile } from "../statistics.ts";
 import { isWhole, totalOf, ttftOf } from "../summary.ts";
 import { duration, escapeHtml, line, linear, logarithmic, type Point, type Scale, type Span } from "./scale.ts";
 

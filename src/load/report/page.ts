@@ -1,9 +1,9 @@
 import { emulationNote } from "../../emulation.ts";
+import type { Percentiles } from "../../statistics.ts";
 import { STEPS } from "../../types.ts";
 import type { DrivenRun, Sample } from "../drive.ts";
 import { percent } from "../print.ts";
 import { firstTextShares } from "../stages.ts";
-import type { Percentiles } from "../statistics.ts";
 import { isWhole, measured, type Summary, type SummaryContext, totalOf, ttftOf } from "../summary.ts";
 import { distributions } from "./cdf.ts";
 import { inFlightOverTime, latencyOverTime } from "./over-time.ts";

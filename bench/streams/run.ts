@@ -49,7 +49,7 @@ async function main(count: number): Promise<void> {
     const url = await server.call("listen");
     // What comes with the first streams, and with as many at once, comes before what is measured.
     await clients.call("open", url, Math.min(200, count));
-    clients.call("close");
+    await clients.call("close");
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const before = await server.call("memory");
     await clients.call("open", url, count);

@@ -20,6 +20,9 @@ export async function statusCommand(
       if (indexedWith) console.log(`indexed with ${indexedWith}`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
       if (emulated.length > 0) console.log(emulationNote(emulated));
+      for (const { step, endpoint, breaker, calls, failures } of status.endpoints) {
+        console.log(`  ${step.padEnd(9)}${endpoint}: breaker ${breaker}, ${calls} calls, ${failures} failures`);
+      }
       console.log(
         `fusion ${fusion.from}: what vectors weigh where none of a question's words are found, and where all are`,
       );

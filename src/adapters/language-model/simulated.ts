@@ -37,6 +37,7 @@ export function createSimulatedModel(options: SimulatedModelOptions): LanguageMo
   const slots = new Slots(options.slots, options.queueMax);
   return {
     model: "simulated",
+    quotesOnly: true,
     contextTokensMax: options.contextTokensMax,
     async *stream(request, call) {
       const planned = plan(request, options, random);

@@ -27,8 +27,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   run: ["pace", "race", "timeline"],
   "ai-sdk-models": [],
   hub: [],
+  random: [],
   wire: ["ports"],
-  adapters: ["ai-sdk-models", "hub", "ports", "resident", "telemetry", "text", "wire"],
+  adapters: ["ai-sdk-models", "hub", "ports", "random", "resident", "telemetry", "text", "wire"],
+  statistics: [],
+  load: ["emulation", "random", "statistics"],
+  profile: ["pipeline", "ports", "statistics", "text"],
   wrap: ["latency", "ports", "resident", "telemetry", "text"],
   fusion: ["ports", "resident", "text"],
   ingest: ["ports", "race", "text"],
@@ -37,12 +41,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "config-fields": ["ai-sdk-models"],
   "config-onnx": ["config-fields", "hub"],
   "config-grpc": ["config-fields"],
+  "config-simulated": ["config-fields"],
   "config-telemetry": ["config-fields"],
-  "config-models": ["ai-sdk-models", "config-fields", "config-grpc", "config-onnx"],
+  "config-models": ["ai-sdk-models", "config-fields", "config-grpc", "config-onnx", "config-simulated"],
   "config-schema": ["config-fields", "config-grpc", "config-models", "config-onnx", "config-telemetry"],
   config: ["config-schema"],
   requests: ["config", "ingest"],
   background: [],
+  emulation: [],
   "whole-answer": [],
   telemetry: ["run", "timeline"],
   compose: ["adapters", "config", "hub", "pipeline", "ports", "run", "telemetry", "text", "wrap"],
@@ -73,6 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "compose",
     "config",
+    "emulation",
     "eval",
     "fusion",
     "grpc",
@@ -80,8 +87,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "hub",
     "index",
     "ingest",
+    "load",
     "pipeline",
+    "profile",
     "run",
+    "statistics",
+    "status",
     "telemetry",
     "text",
     "whole-answer",
@@ -140,7 +151,7 @@ describe("architecture", () => {
   });
 
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
-    const shared = ["sqlite", "http", "llama", "ai-sdk", "onnx", "grpc"];
+    const shared = ["sqlite", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
     const broken = imports.filter(({ from, to }) => {
       const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
       return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);

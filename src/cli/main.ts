@@ -6,6 +6,7 @@ import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { indexCommand } from "./index-sources.ts";
+import { registerMeasuring } from "./measuring.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
@@ -148,6 +149,8 @@ function program(): Command {
     .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
     .option("--json", "print one JSON object on the last line")
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
+
+  registerMeasuring(command, configFile);
 
   return root;
 }

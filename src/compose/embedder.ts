@@ -2,6 +2,7 @@ import { createAiSdkEmbedder } from "../adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "../adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "../adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../adapters/embedder/tei.ts";
 import type { Config } from "../config.ts";
@@ -41,6 +42,8 @@ export async function chooseEmbedders(
       const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
       return createGrpcEmbedders({ ...config, step: "embed" });
     }
+    case "simulated":
+      return inProcess(createSimulatedEmbedder(config));
   }
 }
 

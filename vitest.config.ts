@@ -31,6 +31,25 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: "engines",
+          include: ["test/slow/engines/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "gateway",
+          include: ["test/slow/gateway.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "llama",
           include: ["test/slow/llama.test.ts"],
           testTimeout: 120_000,

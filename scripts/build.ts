@@ -8,6 +8,15 @@ import { build, type Plugin } from "esbuild";
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "adapters/http/post": ["undici"],
   "adapters/token-counter/o200k": ["gpt-tokenizer"],
+  "wire/library": [
+    "@grpc/grpc-js",
+    "@grpc/proto-loader",
+    "@js-sdsl/ordered-map",
+    "lodash.camelcase",
+    "long",
+    "protobufjs",
+    "@protobufjs/float",
+  ],
   "ingest/pdf": ["unpdf"],
   "telemetry/api": ["@opentelemetry/api"],
   "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],

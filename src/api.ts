@@ -2,7 +2,7 @@ import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { TokenCorrection } from "./ports/token-counter.ts";
-import type { Degradation, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
+import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -50,6 +50,8 @@ export interface Status {
   readonly models: { readonly embed?: ModelCounts; readonly rerank?: ModelCounts };
   /** How text and vectors are fused in it. */
   readonly fusion: FusionStatus;
+  /** The endpoints of the steps that are served at some, with their circuit breakers. */
+  readonly endpoints: readonly EndpointState[];
   /** What became of turns, since the start of the process. */
   readonly saves: {
     /** Stored at once. */

@@ -1,21 +1,21 @@
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
-import { chooseEmbedder, wrapEmbedder } from "./compose/embedder.ts";
+import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
 import { Instruments } from "./compose/instruments.ts";
-import { chooseModel, wrapModel } from "./compose/language-model.ts";
+import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
-import { chooseReranker, wrapReranker } from "./compose/reranker.ts";
+import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
 import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
-import type { Step } from "./types.ts";
+import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -26,6 +26,8 @@ export interface Composition {
   readonly stages: Stages;
   /** What became of turns. */
   saveCounts(): Readonly<SaveCounts>;
+  /** Of all steps that are served at endpoints. */
+  endpoints(): readonly EndpointState[];
   /** Calls that wait for their turn, by step. */
   queues(): { readonly step: Step; readonly waiting: number }[];
   /** Texts looked for among embedded ones. */
@@ -47,9 +49,10 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
   const instruments = new Instruments(tracer, config.telemetry.content);
-  const chosen = chooseEmbedder(config, counter, instruments);
+  const chosen = await chooseEmbedders(config, counter, instruments);
   const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
-  const model = wrapModel(await chooseModel(config.generate, chosen, instruments), config.generate, instruments);
+  const rerankers = await chooseRerankers(config, counter, instruments);
+  const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
@@ -59,10 +62,12 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(chooseIndex(config.search, database, embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter, instruments), config.rerank, counter, instruments),
+    index: await chooseIndex(config.search, database, embedder, instruments),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
     model,
-    instructed: config.generate.use === "extractive" ? null : model,
+    get instructed() {
+      return model.quotesOnly ? null : model;
+    },
     counter,
     chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
@@ -71,6 +76,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
   return {
     stages,
     saveCounts: saves.counts,
+    endpoints: () => instruments.endpoints(),
     queues: () => instruments.queues(),
     vectorCounts: () => instruments.vectors,
     async close() {
@@ -82,9 +88,10 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
   };
 }
 
-/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
-export function rebuildIndex(config: Config): RebuildReport {
-  return rebuildDatabase(config.search.file);
+/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. @throws RaglineError */
+export function rebuildIndex({ search }: Config): RebuildReport & { readonly file: string } {
+  if (search.use === "sqlite") return { file: search.file, ...rebuildDatabase(search.file) };
+  throw new RaglineError("config_invalid", `search.use: ${search.use} has no file here that could be rebuilt`);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { count, milliseconds, ratio, retries } from "./config-fields.ts";
+import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
+import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { log, telemetry } from "./config-telemetry.ts";
@@ -102,9 +103,7 @@ const cache = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("none").describe("`none`: no answer is stored.") }),
 ]);
 
-const search = z.strictObject({
-  use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
-  file: sqliteFile,
+const searching = {
   top: count(20, 200, "Passages handed to the reranker."),
   fusion: z
     .enum(["learned", "fixed"])
@@ -114,7 +113,20 @@ const search = z.strictObject({
   vectorWeightCovered: ratio(0, "`fixed`: where every word is found; in between in between. Both 0: text alone."),
   retries,
   timeoutMs: milliseconds(2000, "Limit for all tries together."),
-});
+};
+const search = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
+    file: sqliteFile,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage search`, over the same data."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    ...searching,
+  }),
+]);
 
 const prompt = z.strictObject({
   counter: z
@@ -127,7 +139,9 @@ const prompt = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("The model's `tokenizer.json`, to count exactly. Needs `npm install @huggingface/tokenizers`."),
+    .describe(
+      "The model's `tokenizer.json`, to count exactly; needs `npm install @huggingface/tokenizers`. Or its `.gguf` file; needs `npm install node-llama-cpp@3`.",
+    ),
   preRotTokens: z
     .int()
     .min(256)
@@ -214,6 +228,7 @@ export const configSchema = z
       timeoutMs: milliseconds(20_000, "Limit; the next turn tries again."),
     }),
     server,
+    stage,
     ingest,
     models,
     telemetry,
@@ -236,4 +251,5 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 /** What a user may write: every key has a default. */
-export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K] };
+export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Block<Config[K]> : Config[K] };
+type Block<T> = { [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : T[K] };

@@ -17,10 +17,18 @@ export class Race implements CallOptions {
   #reject: ((error: RaglineError) => void) | undefined;
   #lost: RaglineError | undefined;
   readonly #onCall: ((step: Step, call: ModelCall) => void) | undefined;
+  readonly asOf: number | undefined;
   #queueMs = 0;
   #serviceMs = 0;
 
-  constructor(step: Step, parent: AbortSignal, limitMs: number, onCall?: (step: Step, call: ModelCall) => void) {
+  constructor(
+    step: Step,
+    parent: AbortSignal,
+    limitMs: number,
+    onCall?: (step: Step, call: ModelCall) => void,
+    asOf?: number,
+  ) {
+    this.asOf = asOf;
     this.#step = step;
     this.#parent = parent;
     this.#onCall = onCall;

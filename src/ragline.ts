@@ -49,7 +49,7 @@ import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
-type Composed = MetricSources & { close(): Promise<void> };
+type Composed = MetricSources & { endpoints(): Status["endpoints"]; close(): Promise<void> };
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
@@ -98,6 +98,7 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,
@@ -105,7 +106,7 @@ export class Ragline {
       useCache: parsed.cache ?? true,
     };
     const answer = this.telemetry.answer(question, caller.route);
-    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
     return answer.watch(
       ask(this.#stages, question, run, (task) => this.#background.later(task)),
       run,
@@ -127,9 +128,8 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
-    return { ...found, timings: run.timings, degraded: run.degraded };
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
+    return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
@@ -256,10 +256,8 @@ export class Ragline {
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    return {
-      ...(await statusOf(this.config, this.#stages, scope, this.#calls.run(caller))),
-      saves: this.#composed.saveCounts(),
-    };
+    const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
+    return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
 
   /**

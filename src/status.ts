@@ -9,7 +9,12 @@ import type { DocumentEntry, Scope } from "./types.ts";
 export const VERSION = "0.1.0";
 
 /** What a collection holds, and what every step is done with. */
-export async function statusOf(config: Config, stages: Stages, scope: Scope, run: Run): Promise<Omit<Status, "saves">> {
+export async function statusOf(
+  config: Config,
+  stages: Stages,
+  scope: Scope,
+  run: Run,
+): Promise<Omit<Status, "saves" | "endpoints">> {
   const { embedder, index, reranker, model, counter, settings } = stages;
   const { documents, passages, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
   const learned = await run.must("search", async (call) => index.fusion?.load(scope, call));

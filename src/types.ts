@@ -30,6 +30,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** When the signal aborts at the latest, by `performance.now()`; absent: unknown. */
   readonly deadline?: number | undefined;
+  /** What was true at this time or later, by `performance.now()`, is recent enough to read; absent: only what is true now. */
+  readonly asOf?: number | undefined;
   /** Told of every call of a model, also of one that failed. */
   onModelCall?(call: ModelCall): void;
   /** Told by a model how many tokens it read, where it knows. */
@@ -191,6 +193,22 @@ export interface Degradation {
   readonly fallback: string;
 }
 
+/** One of the endpoints of a step, and what became of the calls to it since the start. */
+export interface EndpointState {
+  readonly step: Step;
+  readonly endpoint: string;
+  /** Open: no calls go there; half-open: one at a time, to see. */
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Whether it says of itself that it serves. */
+  readonly serving: boolean;
+  readonly inFlight: number;
+  readonly calls: number;
+  readonly failures: number;
+  /** Of the calls: made because another endpoint took long; and of these, those that were the faster ones. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+}
+
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
 export type Timings = Partial<Record<Step, number>>;
 
@@ -293,5 +311,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly step?: Step;
   readonly retryable: boolean;
+  /** Trying again sooner is in vain; absent: not known. */
+  readonly retryAfterMs?: number;
   readonly requestId?: string;
 }

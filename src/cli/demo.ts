@@ -6,6 +6,7 @@ import { styleText } from "node:util";
 import type { Config } from "../index.ts";
 import { printAnswer } from "./ask.ts";
 import { indexWithProgress } from "./index-sources.ts";
+import { searchOnFile } from "./search-on-file.ts";
 import { addressOf, listen, serveUntil, withAddress } from "./serve.ts";
 import { withRagline } from "./session.ts";
 
@@ -49,7 +50,7 @@ function withFile(config: Config, file: string): Config {
   const { search, session, cache } = config;
   return {
     ...config,
-    search: { ...search, file },
+    search: searchOnFile(search, file),
     session: onFile(session, file),
     cache: cache.use === "sqlite" ? { ...cache, file } : cache,
   };

@@ -15,6 +15,7 @@ import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
 import { evaluateConversations, printConversations } from "./eval-conversations.ts";
+import { searchOnFile } from "./search-on-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
@@ -75,7 +76,7 @@ function withFile(config: Config, file: string): Config {
   const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
-    search: { ...config.search, file },
+    search: searchOnFile(config.search, file),
     session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };
@@ -121,7 +122,7 @@ async function retrieve(stages: Stages, query: string, signal: AbortSignal): Pro
   const ranked = await run.must("rerank", (call) => rerank(stages, query, found, found.length, call));
   const { byText } = await stages.index.search(SCOPE, { text: query, limit: stages.settings.top }, { signal });
   const ids = (hits: typeof found | typeof ranked) => hits.map(({ passage }) => passage.documentId);
-  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timings };
+  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timeline.timings };
 }
 
 function progress(total: number): (done: number) => void {

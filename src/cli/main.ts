@@ -9,6 +9,7 @@ import { indexCommand } from "./index-sources.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
+import { stageCommand } from "./stage.ts";
 import { statusCommand } from "./status.ts";
 
 const EXAMPLES = `
@@ -112,6 +113,15 @@ function program(): Command {
     .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
     .action((options) => serveCommand(configFile(), options));
 
+  command("stage <name>", "serve one stage over gRPC until stopped: embed, rerank, generate or search")
+    .option("-p, --port <port>", "port to listen on (default: stage.port, 50051)", wholeNumber(0, 65_535))
+    .option("--host <address>", "address to listen on (default: stage.host, 127.0.0.1)")
+    .addHelpText(
+      "after",
+      "\nWhat the configuration says of that step is served; another process uses it with `use: grpc`.",
+    )
+    .action((name: string, options) => stageCommand(configFile(), stageName(name), options));
+
   command("status", "show what is indexed and what each stage runs on")
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
@@ -140,6 +150,12 @@ function program(): Command {
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
 
   return root;
+}
+
+function stageName(name: string) {
+  const found = (["embed", "rerank", "generate", "search"] as const).find((one) => one === name);
+  if (found) return found;
+  throw new RaglineError("config_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
 }
 
 function wholeNumber(min: number, max: number): (value: string) => number {

@@ -18,6 +18,9 @@ export async function statusCommand(
       console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
       if (indexedWith) console.log(`indexed with ${indexedWith}`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      for (const { step, endpoint, breaker, calls, failures } of status.endpoints) {
+        console.log(`  ${step.padEnd(9)}${endpoint}: breaker ${breaker}, ${calls} calls, ${failures} failures`);
+      }
       console.log(
         `fusion ${fusion.from}: what vectors weigh where none of a question's words are found, and where all are`,
       );

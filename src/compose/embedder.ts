@@ -12,43 +12,61 @@ import { cachedEmbedder } from "../wrap/cached.ts";
 import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
+import { spreadEmbedder } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseEmbedder(
+export async function chooseEmbedders(
   { embed: config, models }: Config,
   counter: TokenCounter,
   instruments: Instruments,
-): Embedder {
+): Promise<Endpoints<Embedder>> {
   switch (config.use) {
     case "static":
-      return createStaticEmbedder();
+      return inProcess(createStaticEmbedder());
     case "hashing":
-      return createHashingEmbedder(config);
+      return inProcess(createHashingEmbedder(config));
     case "openai":
-      return createOpenAiEmbedder({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiEmbedder({ ...config, baseUrl, counter }));
     case "tei":
-      return createTeiEmbedder(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
     case "ai-sdk":
-      return createAiSdkEmbedder({ ...config, counter });
-    case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), instruments.queued("embed", config));
+      return inProcess(createAiSdkEmbedder({ ...config, counter }));
+    case "onnx": {
+      const options = instruments.queued("embed", config);
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), options));
+    }
+    case "grpc": {
+      const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
+      return createGrpcEmbedders({ ...config, step: "embed" });
+    }
   }
 }
 
-/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
+/**
+ * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
+ * (hedged, to two); what is metered and traced are calls.
+ */
 export function wrapEmbedder(
-  embedder: Embedder,
+  endpoints: Endpoints<Embedder>,
   config: Config["embed"],
   counter: TokenCounter,
   instruments: Instruments,
 ): Embedder {
-  if (!("cacheMb" in config)) return embedder;
-  const metered = meteredEmbedder(instruments.embedder(embedder, config), counter);
-  const called =
-    "concurrencyMax" in config
-      ? retriedEmbedder(limitedEmbedder(metered, instruments.queued("embed", config)), config)
-      : metered;
+  if (!("cacheMb" in config)) return endpoints[0].port;
+  const called = each(endpoints, ({ name, port }) => {
+    const traced = instruments.embedder(port, config, name);
+    // A stage apart says itself which models it called.
+    return config.use === "grpc" ? traced : meteredEmbedder(traced, counter);
+  });
+  const wrapped = () => {
+    if (!("breaker" in config)) return called[0].port;
+    const spread = instruments.spread(spreadEmbedder(called, spreading("embed", config.timeoutMs, config)));
+    return retriedEmbedder(limitedEmbedder(spread, instruments.queued("embed", config)), config);
+  };
   const { onLookup } = instruments;
-  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576, onLookup });
+  return config.cacheMb === 0
+    ? wrapped()
+    : cachedEmbedder(wrapped(), { bytesMax: config.cacheMb * 1_048_576, onLookup });
 }

@@ -2,14 +2,15 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { Tracer } from "../telemetry/api.ts";
-import type { Step } from "../types.ts";
+import type { EndpointState, Step } from "../types.ts";
+import type { Spread } from "../wrap/spread.ts";
 import { type TracedOptions, tracedEmbedder, tracedModel, tracedReranker } from "../wrap/traced.ts";
 import { tracedStore } from "../wrap/traced-store.ts";
 
 /** What of a block of the configuration says who serves its step. */
 interface Served {
   readonly use: string;
-  readonly baseUrl?: string;
+  readonly baseUrl?: string | readonly string[];
   readonly url?: string;
 }
 
@@ -17,6 +18,7 @@ interface Served {
 export class Instruments {
   readonly vectors = { hits: 0, misses: 0 };
   readonly #queues: { readonly step: Step; readonly waiting: () => number }[] = [];
+  readonly #spreads: Spread<unknown>[] = [];
   readonly #tracer: Tracer | undefined;
   readonly #content: boolean;
 
@@ -31,6 +33,16 @@ export class Instruments {
     return { ...options, watchQueue: (waiting) => void this.#queues.push({ step, waiting }) };
   }
 
+  /** The port of a step's endpoints, which are watched from now on. */
+  spread<P>(spread: Spread<P>): P {
+    this.#spreads.push(spread);
+    return spread.port;
+  }
+
+  endpoints(): readonly EndpointState[] {
+    return this.#spreads.flatMap((spread) => spread.states());
+  }
+
   /** How many calls wait, by step. */
   queues(): { readonly step: Step; readonly waiting: number }[] {
     const depths = new Map<Step, number>();
@@ -43,18 +55,18 @@ export class Instruments {
     this.vectors.misses += misses;
   };
 
-  embedder(embedder: Embedder, served: Served): Embedder {
-    const options = this.#traced(served);
+  embedder(embedder: Embedder, served: Served, endpoint: string): Embedder {
+    const options = this.#traced(served, endpoint);
     return options ? tracedEmbedder(embedder, options) : embedder;
   }
 
-  reranker(reranker: Reranker, served: Served): Reranker {
-    const options = this.#traced(served);
+  reranker(reranker: Reranker, served: Served, endpoint: string): Reranker {
+    const options = this.#traced(served, endpoint);
     return options ? tracedReranker(reranker, options) : reranker;
   }
 
-  model(model: LanguageModel, served: Served): LanguageModel {
-    const options = this.#traced(served);
+  model(model: LanguageModel, served: Served, endpoint: string): LanguageModel {
+    const options = this.#traced(served, endpoint);
     return options ? tracedModel(model, options) : model;
   }
 
@@ -64,7 +76,16 @@ export class Instruments {
     return options ? tracedStore(store, options, methods) : store;
   }
 
-  #traced({ use, baseUrl, url = baseUrl }: Served): TracedOptions | null {
-    return this.#tracer ? { tracer: this.#tracer, provider: use, url, content: this.#content } : null;
+  /** `endpoint`: its name, for what is not found by one URL. */
+  #traced({ use, baseUrl, url }: Served, endpoint?: string): TracedOptions | null {
+    if (!this.#tracer) return null;
+    const known =
+      url ?? (typeof baseUrl === "string" ? baseUrl : baseUrl?.find((one) => endpoint && one.includes(endpoint)));
+    return {
+      tracer: this.#tracer,
+      provider: use,
+      url: known ?? (use === "grpc" && endpoint ? `http://${endpoint}` : undefined),
+      content: this.#content,
+    };
   }
 }

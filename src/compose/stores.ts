@@ -8,6 +8,9 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { retriedSearches } from "../wrap/retried.ts";
+import { spreadSearches } from "../wrap/spread.ts";
+import { spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
 
 /** What a question waits for. */
@@ -34,10 +37,21 @@ export function chooseCache(config: Config["cache"], database: (file: string) =>
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-export function chooseIndex(
+/** `embedder` names the vector space that the caller works in. */
+export async function chooseIndex(
   config: Config["search"],
   database: (file: string) => Database,
-  embedder: Embedder,
-): PassageIndex {
-  return new SqlitePassageIndex(database(config.file), embedder);
+  embedder: Pick<Embedder, "model" | "dimensions">,
+  instruments: Instruments,
+): Promise<PassageIndex> {
+  switch (config.use) {
+    case "sqlite":
+      return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
+    case "grpc": {
+      const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
+      const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
+      const spread = spreadSearches(endpoints, spreading("search", config.timeoutMs, config));
+      return retriedSearches(instruments.spread(spread), config);
+    }
+  }
 }

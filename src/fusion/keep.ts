@@ -36,12 +36,14 @@ export function createFusionLearner(
   { index, embedder, settings }: LearningStages,
   breathe: () => Promise<void> | undefined,
 ): FusionLearner {
-  const store = settings.fusion === "learned" && !embedder.remote ? index.fusion : undefined;
+  // Asked each time: what a stage apart serves is known once it is reached.
+  const storeNow = () => (settings.fusion === "learned" && !embedder.remote ? index.fusion : undefined);
   const written = new Map<string, { since: number; size: number }>();
   const looking = new Map<string, Promise<unknown>>();
   const keyOf = ({ tenant, collection }: Scope) => JSON.stringify([tenant, collection]);
 
   async function learn(scope: Scope, call: CallOptions): Promise<boolean> {
+    const store = storeNow();
     if (!store) return false;
     call.signal.throwIfAborted();
     const passages = await store.passages(scope, call);
@@ -57,7 +59,7 @@ export function createFusionLearner(
 
   return {
     isDue(scope, passagesWritten) {
-      if (!store) return false;
+      if (!storeNow()) return false;
       const state = written.get(keyOf(scope)) ?? { since: 0, size: 0 };
       const since = state.since + passagesWritten;
       const isDue = since >= Math.max(LOOK_MIN, state.size * LOOK_SHARE);

@@ -13,18 +13,20 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
     description: "The answer: a stream of events, of which `answer-end` or `answer-error` is the last, or one object.",
     content: { "text/event-stream": { schema: eventSchema }, "application/json": { schema: answerSchema } },
   };
-  routes
-    .withTypeProvider<ZodRequests>()
-    .post(
-      "/v1/ask",
-      { schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } } },
-      async (request, reply) => {
-        const events = askFor(request, reply, ragline, request.body);
-        if (!wantsJson(request.headers.accept))
-          return sendEvents(reply, events, eventText, ragline.config.server.stallTimeoutMs);
-        return reply.send(await wholeAnswer(events));
-      },
-    );
+  routes.withTypeProvider<ZodRequests>().post(
+    "/v1/ask",
+    {
+      // The library checks what it is asked.
+      validatorCompiler: () => (value) => ({ value }),
+      schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } },
+    },
+    async (request, reply) => {
+      const events = askFor(request, reply, ragline, request.body);
+      if (!wantsJson(request.headers.accept))
+        return sendEvents(reply, events, eventText, ragline.config.server.stallTimeoutMs);
+      return reply.send(await wholeAnswer(events));
+    },
+  );
 }
 
 function wantsJson(accept = ""): boolean {

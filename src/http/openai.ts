@@ -5,7 +5,7 @@ import type { AskRequest, Ragline } from "../index.ts";
 import type { ErrorBody, FinishReason, Message, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { askFor } from "./asking.ts";
-import { toHttpError } from "./errors.ts";
+import { toHttpError, withStatus } from "./errors.ts";
 import { type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
@@ -46,7 +46,7 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
   const model = () => ragline.modelName;
   routes.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
-    return reply.code(error.status).send({ error: openAiError(error.body(request.id)) });
+    return withStatus(reply, error).send({ error: openAiError(error.body(request.id)) });
   });
 
   typed.post("/v1/chat/completions", { schema: { summary, body: requestSchema(ragline) } }, async (request, reply) => {

@@ -33,6 +33,7 @@ export const errorSchema = z.object({
     message: z.string(),
     step: step.optional(),
     retryable: z.boolean(),
+    retryAfterMs: z.int().optional().describe("Trying again sooner is in vain; absent: not known."),
     requestId: z.string().optional(),
   }),
 });
@@ -202,6 +203,19 @@ export const statusSchema = z.object({
     corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
   }),
   models: z.object({ embed: modelCountsSchema.optional(), rerank: modelCountsSchema.optional() }),
+  endpoints: z.array(
+    z.object({
+      step,
+      endpoint: z.string(),
+      breaker: z.enum(["closed", "open", "half-open"]),
+      serving: z.boolean(),
+      inFlight: z.int(),
+      calls: z.int(),
+      failures: z.int(),
+      hedges: z.int(),
+      hedgesWon: z.int(),
+    }),
+  ),
   saves: z.object({ saved: z.int(), failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

@@ -6,7 +6,7 @@ import { type Ragline, VERSION } from "../index.ts";
 import { parseRequest } from "../requests.ts";
 import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
-import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
+import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
@@ -45,7 +45,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   closeWhatBecomesIdle(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
-    return reply.code(error.status).send({ error: error.body(request.id) });
+    return withStatus(reply, error).send({ error: error.body(request.id) });
   });
   app.setNotFoundHandler((request, reply) => {
     const [path = ""] = request.url.split("?");

@@ -81,6 +81,11 @@ export class Partition {
     return this.#segments.reduce((sum, live) => sum + live.passages, 0);
   }
 
+  /** Another object after every change. */
+  get state(): object {
+    return this.#segments;
+  }
+
   get segments(): readonly Segment[] {
     return this.#segments.map(({ segment }) => segment);
   }

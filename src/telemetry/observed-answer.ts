@@ -25,6 +25,8 @@ export class ObservedAnswer implements RunObserver {
   /** Itself, as a run takes it. */
   readonly observer = this;
   readonly tracer: TracedAnswer | undefined;
+  /** Counted at the end: tokens that no model reported are counted when they are asked for. */
+  readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
   #last: AnswerEvent | undefined;
   #isUnderWay = false;
 
@@ -40,7 +42,7 @@ export class ObservedAnswer implements RunObserver {
   }
 
   onModelCall(step: Step, call: ModelCall): void {
-    this.#metrics.modelCall(step, call);
+    this.#calls.push({ step, call });
   }
 
   onDegraded(degradation: Degradation): void {
@@ -71,6 +73,7 @@ export class ObservedAnswer implements RunObserver {
     const last = this.#last;
     const outcome = outcomeOf(last);
     const ms = run.elapsedMs();
+    for (const { step, call } of this.#calls) this.#metrics.modelCall(step, call);
     this.#metrics.end(last, { ...this.#asked, outcome, ms });
     this.tracer?.end(last, outcome);
     this.#log.write(this.#asked, { last, outcome, ms, run, text });
@@ -103,7 +106,7 @@ class ObservedEvents implements Events {
   next(): Promise<IteratorResult<AnswerEvent, void>> {
     if (this.#run.isStreaming) {
       if (!this.#watcher.keepsText) return this.#events.next();
-    } else if (this.#handedAt !== null) this.#run.waitedForReader(this.#handedAt);
+    } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
     if (!this.#hasBegun) this.#watcher.onBegin();
     this.#hasBegun = true;
     return this.#events.next().then(this.#onResult, this.#onFailure);

@@ -1,5 +1,6 @@
+import type { EndpointState } from "../types.ts";
 import { Counter, Gauge, type Registry } from "./prometheus.ts";
-import type { EndpointState, MetricSources } from "./sources.ts";
+import type { MetricSources } from "./sources.ts";
 
 const BREAKER = { closed: 0, "half-open": 1, open: 2 } as const;
 

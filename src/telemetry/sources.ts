@@ -1,4 +1,4 @@
-import type { Step } from "../types.ts";
+import type { EndpointState, Step } from "../types.ts";
 
 /** What parts of Ragline count themselves, from the start of the process; read when somebody asks for the metrics. */
 export interface MetricSources {
@@ -13,18 +13,6 @@ export interface MetricSources {
   };
   /** Texts of questions and passages that were looked for among embedded ones. */
   vectorCounts(): { readonly hits: number; readonly misses: number };
+  /** Of all steps that are served at endpoints. */
   endpoints?(): readonly EndpointState[];
-}
-
-/** One of several endpoints of a step, as `ragline` balances them. */
-export interface EndpointState {
-  readonly step: Step;
-  readonly endpoint: string;
-  readonly breaker: "closed" | "open" | "half-open";
-  readonly serving: boolean;
-  readonly inFlight: number;
-  readonly calls: number;
-  readonly failures: number;
-  readonly hedges: number;
-  readonly hedgesWon: number;
 }

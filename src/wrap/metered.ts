@@ -28,10 +28,17 @@ class Metered implements CallOptions {
     this.#call.onServed?.(served);
   }
 
-  /** `counted`: the tokens it read, where the model did not say. */
+  /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */
   end(counted: () => number, outputTokens = 0): void {
-    const inputTokens = this.#tokens || counted();
-    this.#call.onModelCall?.({ inputTokens, outputTokens, ms: performance.now() - this.#startedAt });
+    let known = this.#tokens;
+    this.#call.onModelCall?.({
+      get inputTokens() {
+        known ||= counted();
+        return known;
+      },
+      outputTokens,
+      ms: performance.now() - this.#startedAt,
+    });
   }
 }
 

@@ -66,11 +66,11 @@ export class LiveCollection {
     this.#collection = collection;
   }
 
-  /** The index with every change in it that was committed before the call. */
-  async current(): Promise<Partition> {
+  /** The index with every change in it that was committed before the call; `asOf`: before that time. */
+  async current(asOf?: number): Promise<Partition> {
     // A catch-up that is under way may have begun before the commit that this caller waits for.
     while (this.#catchingUp) await this.#catchingUp;
-    const version = this.#database.dataVersion();
+    const version = this.#database.dataVersion(asOf);
     if (version !== this.#dataVersion) {
       this.#catchingUp = this.#catchUp(version).finally(() => {
         this.#catchingUp = null;

@@ -64,11 +64,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "whole-answer"],
   grpc: ["ports", "status", "wire"],
+  extract: ["compose", "config", "pipeline", "ports", "run", "wire", "wrap"],
   http: ["index", "requests", "turns", "whole-answer"],
   cli: [
     "compose",
     "config",
     "eval",
+    "extract",
     "fusion",
     "grpc",
     "http",

@@ -43,7 +43,7 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(
+      const port = await wrapEmbedder(
         await chooseEmbedders(config, counter, instruments),
         config.embed,
         counter,

@@ -1,10 +1,11 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { until } from "../support/calls.ts";
 import { postJson } from "../support/http.ts";
+import { debianProgram, found } from "../support/installed.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
 import { samplesOf } from "../support/scrape.ts";
 import { DIMENSIONS, embeddings } from "../support/stub-embeddings.ts";
@@ -153,16 +154,16 @@ describe("what is deployed beside the server asks for nothing that it does not h
   });
 });
 
-const promtool = spawnSync("promtool", ["--version"]).status === 0;
-if (!promtool) console.warn("promtool is not here (Debian: apt-get install prometheus): the alert rules are not run");
+const { there: promtool, missing } = found("promtool", () => debianProgram("promtool", "prometheus"));
+if (missing) console.warn(`the alert rules are not run: ${missing}`);
 
-describe.skipIf(!promtool)("the alert rules, by promtool", () => {
+describe.skipIf(promtool === null)("the alert rules, by promtool", () => {
   it("are valid", () => {
-    expect(execFileSync("promtool", ["check", "rules", ALERTS], { encoding: "utf8" })).toContain("SUCCESS");
+    expect(execFileSync(promtool ?? "", ["check", "rules", ALERTS], { encoding: "utf8" })).toContain("SUCCESS");
   });
 
   it("fire where they should, and only there", () => {
     const tests = at("deploy/prometheus/alerts.test.yaml");
-    expect(execFileSync("promtool", ["test", "rules", tests], { encoding: "utf8" })).toContain("SUCCESS");
+    expect(execFileSync(promtool ?? "", ["test", "rules", tests], { encoding: "utf8" })).toContain("SUCCESS");
   });
 });

@@ -75,7 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "whole-answer",
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "telemetry", "whole-answer"],
-  grpc: ["ports", "status", "wire"],
+  grpc: ["ports", "status", "telemetry", "wire"],
   http: ["index", "requests", "telemetry", "turns", "whole-answer"],
   extract: ["compose", "config", "pipeline", "ports", "run", "wire", "wrap"],
   cli: [

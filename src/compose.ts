@@ -16,7 +16,6 @@ import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
 import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -63,7 +62,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(await chooseIndex(config.search, database, embedder, instruments), config.search),
+    index: await chooseIndex(config.search, database, embedder, instruments),
     reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
     model,
     get instructed() {

@@ -76,11 +76,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "telemetry", "whole-answer"],
   grpc: ["ports", "status", "wire"],
   http: ["index", "requests", "telemetry", "turns", "whole-answer"],
+  extract: ["compose", "config", "pipeline", "ports", "run", "wire", "wrap"],
   cli: [
     "compose",
     "config",
     "emulation",
     "eval",
+    "extract",
     "fusion",
     "grpc",
     "http",

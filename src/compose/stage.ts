@@ -1,3 +1,4 @@
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import { RaglineError } from "../errors.ts";
@@ -5,7 +6,6 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
-import { retriedSearches } from "../wrap/retried.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
 import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
@@ -58,16 +58,10 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
       return { stage, port, close: () => close(port) };
     }
     case "generate": {
-      const [{ port: embedder }] = await chooseEmbedders(config, counter, instruments);
-      const port = wrapModel(await chooseModels(config, embedder, instruments), config.generate, instruments);
-      return {
-        stage,
-        port,
-        async close() {
-          await close(port);
-          await embedder.close?.();
-        },
-      };
+      // Quoting compares sentences with the table that is here anyway.
+      const models = await chooseModels(config, createStaticEmbedder(), instruments);
+      const port = wrapModel(models, config.generate, instruments);
+      return { stage, port, close: () => close(port) };
     }
   }
 }
@@ -81,8 +75,7 @@ function composeSearch(config: Config): ComposedStage {
   };
   const instruments = new Instruments(undefined, false);
   const indexes = new Map<string, Promise<PassageIndex>>();
-  const open = async (space: Space) =>
-    retriedSearches(await chooseIndex(config.search, database, space, instruments), config.search);
+  const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;

@@ -8,6 +8,7 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { retriedSearches } from "../wrap/retried.ts";
 import { spreadSearches } from "../wrap/spread.ts";
 import { spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
@@ -45,11 +46,12 @@ export async function chooseIndex(
 ): Promise<PassageIndex> {
   switch (config.use) {
     case "sqlite":
-      return new SqlitePassageIndex(database(config.file), embedder);
+      return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
       const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
-      return instruments.spread(spreadSearches(endpoints, spreading("search", config.timeoutMs, config)));
+      const spread = spreadSearches(endpoints, spreading("search", config.timeoutMs, config));
+      return retriedSearches(instruments.spread(spread), config);
     }
   }
 }

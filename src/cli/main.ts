@@ -135,8 +135,11 @@ function program(): Command {
     .option("--certificate <file>", "PEM file of the certificate to show (mutual TLS)")
     .option("--key <file>", "PEM file of its key")
     .option("--json", "print one JSON object on the last line")
-    .addHelpText("after", "\nEach question goes through the steps here once, to note what the stage is asked; then both are asked that, once each." +
-        "\nChanges nothing: it prints the change to make. Exit code 1 where outputs differ.")
+    .addHelpText(
+      "after",
+      "\nEach question goes through the steps here once, to note what the stage is asked; then both are asked that, once each." +
+        "\nChanges nothing: it prints the change to make. Exit code 1 where outputs differ.",
+    )
     .action((name: string, options) => extractCommand(configFile(), stageName(name), options));
 
   command("status", "show what is indexed and what each stage runs on")

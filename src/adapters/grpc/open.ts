@@ -42,6 +42,7 @@ export async function openEndpoints<P>(
   const tried = Promise.all(endpoints.map((endpoint) => endpoint.tried));
   await Promise.race([tried, sleep(FIRST_TRY_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
+  for (const endpoint of endpoints) endpoint.passOver();
   const open = (endpoint: GrpcEndpoint): OpenedEndpoint<P> => {
     const port = portOf({
       endpoint,

@@ -82,7 +82,7 @@ function questionIn(line: string, file: string): string {
 }
 
 async function recordedQuestions(config: Config, id: string): Promise<string[]> {
-  const ragline = await createRagline(config, { warm: false, log: terminalLog(config.log.level) });
+  const ragline = await createRagline(config, { warm: false, log: terminalLog(config) });
   try {
     const page = await ragline.readTurns(id);
     if (page) return page.turns.map(({ question }) => question);

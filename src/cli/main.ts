@@ -7,6 +7,7 @@ import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { extractCommand } from "./extract.ts";
 import { indexCommand } from "./index-sources.ts";
+import { registerMeasuring } from "./measuring.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
@@ -168,6 +169,8 @@ function program(): Command {
     .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
     .option("--json", "print one JSON object on the last line")
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
+
+  registerMeasuring(command, configFile);
 
   return root;
 }

@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           ...common,
           name: "failures",
-          include: ["test/slow/failures.test.ts"],
+          include: ["test/slow/failures*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -71,3 +71,40 @@ export async function serve(folder: string, name: string, config: object) {
     },
   };
 }
+
+/** `ragline stage` in a process of its own, which can be killed and started again at its address. */
+export class StageProcess {
+  readonly address: string;
+  readonly #folder: string;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(folder: string, args: readonly string[], port: number) {
+    this.#folder = folder;
+    this.#args = args;
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  static async start(folder: string, stage: string, config: object): Promise<StageProcess> {
+    const port = await freePort();
+    const file = `${stage}-${port}.yaml`;
+    writeFileSync(`${folder}/${file}`, JSON.stringify({ ...config, log: { level: "silent" } }));
+    const one = new StageProcess(folder, ["stage", stage, "-c", file, "--port", `${port}`], port);
+    await one.restart();
+    return one;
+  }
+
+  async restart(): Promise<void> {
+    this.#child = start(this.#folder, this.#args);
+    this.#child.stderr?.resume();
+    await printed(this.#child, /^serving|\nserving/);
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.signalCode !== null) return;
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGKILL");
+    await closed;
+  }
+}

@@ -52,7 +52,11 @@ describe.skipIf(redisMissing)("services apart", () => {
       rerank: await started("rerank", 2),
       generate: await started("generate", 2),
     };
-    const at = (step: keyof typeof stages) => ({ use: "grpc", endpoints: stages[step].map(({ address }) => address) });
+    const at = (step: keyof typeof stages) => ({
+      use: "grpc",
+      endpoints: stages[step].map(({ address }) => address),
+      reconnectMaxMs: 500,
+    });
     overHttp = await serve(folder.path, "http", config("http", models()));
     overGrpc = await serve(
       folder.path,

@@ -154,8 +154,12 @@ describe.skipIf(redisMissing)("services apart", () => {
     expect(counts.answered).toBeGreaterThan(asked / 4);
     const mixed: string[] = [];
     for (let id = 0; id < CONCURRENT; id++) {
-      const response = await fetch(`${overGrpc.url}/v1/sessions/reader-${id}`);
-      if (response.status === 404) continue;
+      let response: Response | undefined;
+      await until("the conversation is read, or was never kept", async () => {
+        response = await fetch(`${overGrpc.url}/v1/sessions/reader-${id}`);
+        return response.status === 200 || response.status === 404;
+      });
+      if (response?.status !== 200) continue;
       const session = (await response.json()) as { turns: { question: string }[] };
       mixed.push(...session.turns.map((one) => one.question).filter((one) => !one.startsWith(`${id}번 독자의 `)));
     }

@@ -18,6 +18,8 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
     "@protobufjs/float",
   ],
   "ingest/pdf": ["unpdf"],
+  "telemetry/api": ["@opentelemetry/api"],
+  "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
   "ingest/docx": ["mammoth"],
   "ingest/markdown-lexer": ["marked"],
   "ingest/html": ["htmlparser2"],
@@ -56,8 +58,9 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     // What is written as CommonJS requires Node's own modules.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
-  for (const one of packages)
+  for (const one of packages) {
     await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
+  }
 }
 
 /** Removes the declarations that no user of the library sees: each takes a disk block or more. */

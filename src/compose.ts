@@ -2,7 +2,7 @@ import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
-import { Spreads } from "./compose/endpoints.ts";
+import { Instruments } from "./compose/instruments.ts";
 import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
 import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
@@ -12,10 +12,10 @@ import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
+import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
-import type { EndpointState } from "./types.ts";
+import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -24,18 +24,22 @@ const WAITING_CHARS_MAX = 64_000_000;
 
 export interface Composition {
   readonly stages: Stages;
-  /** What became of turns that could not be stored at once. */
+  /** What became of turns. */
   saveCounts(): Readonly<SaveCounts>;
   /** Of all steps that are served at endpoints. */
   endpoints(): readonly EndpointState[];
+  /** Calls that wait for their turn, by step. */
+  queues(): { readonly step: Step; readonly waiting: number }[];
+  /** Texts looked for among embedded ones. */
+  vectorCounts(): { readonly hits: number; readonly misses: number };
   close(): Promise<void>;
 }
 
 /**
- * The one place that chooses implementations.
+ * The one place that chooses implementations. `tracer`: for spans of the calls that leave this process.
  * @throws RaglineError `config_invalid`: a file cannot be opened.
  */
-export async function compose(config: Config): Promise<Composition> {
+export async function compose(config: Config, tracer?: Tracer): Promise<Composition> {
   const databases = new Map<string, Database>();
   const database = (file: string): Database => {
     const opened = databases.get(file) ?? Database.open(file);
@@ -44,12 +48,12 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const spreads = new Spreads();
-  const chosen = await chooseEmbedders(config, counter);
-  const embedder = wrapEmbedder(chosen, config.embed, counter, spreads);
-  const rerankers = await chooseRerankers(config, counter);
-  const model = wrapModel(await chooseModels(config, chosen[0].port), config.generate, spreads);
-  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
+  const instruments = new Instruments(tracer, config.telemetry.content);
+  const chosen = await chooseEmbedders(config, counter, instruments);
+  const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
+  const rerankers = await chooseRerankers(config, counter, instruments);
+  const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
+  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
@@ -58,8 +62,8 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(await chooseIndex(config.search, database, embedder, spreads), config.search),
-    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, spreads),
+    index: await chooseIndex(config.search, database, embedder, instruments),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
     model,
     get instructed() {
       return model.quotesOnly ? null : model;
@@ -72,7 +76,9 @@ export async function compose(config: Config): Promise<Composition> {
   return {
     stages,
     saveCounts: saves.counts,
-    endpoints: () => spreads.states(),
+    endpoints: () => instruments.endpoints(),
+    queues: () => instruments.queues(),
+    vectorCounts: () => instruments.vectors,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();

@@ -3,6 +3,7 @@ import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-f
 import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
+import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -230,12 +231,8 @@ export const configSchema = z
     stage,
     ingest,
     models,
-    log: z.strictObject({
-      level: z
-        .enum(["silent", "error", "warn", "info", "debug"])
-        .default("warn")
-        .describe("Least important line to write."),
-    }),
+    telemetry,
+    log,
   })
   .superRefine(({ ingest, compact, rerank, search, server }, context) => {
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });

@@ -40,7 +40,8 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
-import { missingFor, statusOf } from "./status.ts";
+import { missingFor, statusOf, withoutSource } from "./status.ts";
+import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
@@ -48,17 +49,14 @@ import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
-interface Composed {
-  saveCounts(): Status["saves"];
-  endpoints(): Status["endpoints"];
-  close(): Promise<void>;
-}
+type Composed = MetricSources & { endpoints(): Status["endpoints"]; close(): Promise<void> };
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
   readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly #stages: Stages;
   readonly #calls: Calls;
   readonly #sessions: Sessions;
@@ -69,12 +67,13 @@ export class Ragline {
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
-  constructor(config: Config, stages: Stages, composed: Composed, log: Logger) {
+  constructor(config: Config, stages: Stages, composed: Composed, log: Logger, traces: Traces | null = null) {
     this.config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.#calls = new Calls(config, stages.settings, log);
+    this.telemetry = new Telemetry(composed, log, config, traces);
+    this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
     this.#sessions = new Sessions(this.schemas, stages.sessions, this.#calls);
     this.#composed = composed;
     this.#reader = createReader({
@@ -106,8 +105,12 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
-    return ask(this.#stages, question, run, (task) => this.#background.later(task));
+    const answer = this.telemetry.answer(question, caller.route);
+    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    return answer.watch(
+      ask(this.#stages, question, run, (task) => this.#background.later(task)),
+      run,
+    );
   }
 
   /** Like `ask`, whole. @throws RaglineError what would be `answer-error`. */
@@ -126,7 +129,7 @@ export class Ragline {
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
     const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
-    return { ...found, timings: run.timings, degraded: run.degraded };
+    return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
@@ -282,6 +285,7 @@ export class Ragline {
     await this.#background.close();
     this.#reader.close();
     await this.#composed.close();
+    await this.telemetry.traces?.close();
   }
 
   async #ingestStages() {
@@ -301,9 +305,4 @@ export class Ragline {
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
     return defined(parseRequest(schema, input));
   }
-}
-
-/** Where files lie on this machine is nobody's business. */
-function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
-  return entry;
 }

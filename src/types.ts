@@ -212,6 +212,22 @@ export interface EndpointState {
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
 export type Timings = Partial<Record<Step, number>>;
 
+/**
+ * When a step ran, from the request's start; a step that ran twice has two, and steps may overlap. `reader`: the answer waited
+ * until its reader took an event.
+ */
+export interface StepSpan {
+  readonly step: Step | "reader";
+  readonly startMs: number;
+  readonly ms: number;
+  /** Of `ms`, waited for a turn; absent: did not wait, or not known. Calls at the same time count each. */
+  readonly queueMs?: number;
+  /** Of `ms`, worked on by whoever served the step, where it said so. */
+  readonly serviceMs?: number;
+  /** What is left of `ms` where `serviceMs` is known: on the way there and back. */
+  readonly networkMs?: number;
+}
+
 /** Calls of models by step, further tries included; a step that called none is absent. */
 export type Calls = Partial<Record<Step, ModelCalls>>;
 
@@ -270,6 +286,7 @@ export type AnswerEvent =
       /** As the model reported it; counted by `ledger.counter` where it reported nothing. */
       readonly usage: Usage;
       readonly timings: Timings;
+      readonly spans: readonly StepSpan[];
       readonly calls: Calls;
       /** Milliseconds from the request's start to the first text. */
       readonly firstTextMs: number | null;
@@ -282,7 +299,9 @@ export type AnswerEvent =
       readonly type: "answer-error";
       readonly error: ErrorBody;
       readonly timings: Timings;
+      readonly spans: readonly StepSpan[];
       readonly calls: Calls;
+      readonly totalMs: number;
       readonly degraded: readonly Degradation[];
     };
 

@@ -2,6 +2,7 @@ import { createAiSdkEmbedder } from "../adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "../adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "../adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../adapters/embedder/tei.ts";
 import type { Config } from "../config.ts";
@@ -13,12 +14,14 @@ import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
 import { spreadEmbedder } from "../wrap/spread.ts";
-import { type Endpoints, each, endpointsAt, inProcess, type Spreads, spreading } from "./endpoints.ts";
+import { type Endpoints, each, endpointsAt, inProcess, spreading } from "./endpoints.ts";
+import type { Instruments } from "./instruments.ts";
 import { onnxOptions } from "./onnx.ts";
 
 export async function chooseEmbedders(
   { embed: config, models }: Config,
   counter: TokenCounter,
+  instruments: Instruments,
 ): Promise<Endpoints<Embedder>> {
   switch (config.use) {
     case "static":
@@ -31,31 +34,42 @@ export async function chooseEmbedders(
       return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
     case "ai-sdk":
       return inProcess(createAiSdkEmbedder({ ...config, counter }));
-    case "onnx":
-      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config));
+    case "onnx": {
+      const options = instruments.queued("embed", config);
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), options));
+    }
     case "grpc": {
       const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
       return createGrpcEmbedders({ ...config, step: "embed" });
     }
+    case "simulated":
+      return inProcess(createSimulatedEmbedder(config));
   }
 }
 
 /**
  * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
- * (hedged, to two); what is metered are calls.
+ * (hedged, to two); what is metered and traced are calls.
  */
 export function wrapEmbedder(
   endpoints: Endpoints<Embedder>,
   config: Config["embed"],
   counter: TokenCounter,
-  spreads: Spreads,
+  instruments: Instruments,
 ): Embedder {
   if (!("cacheMb" in config)) return endpoints[0].port;
-  const metered = config.use === "grpc" ? endpoints : each(endpoints, (port) => meteredEmbedder(port, counter));
-  const called = () => {
-    if (!("breaker" in config)) return metered[0].port;
-    const spread = spreads.add(spreadEmbedder(metered, spreading("embed", config.timeoutMs, config)));
-    return retriedEmbedder(limitedEmbedder(spread, config), config);
+  const called = each(endpoints, ({ name, port }) => {
+    const traced = instruments.embedder(port, config, name);
+    // A stage apart says itself which models it called.
+    return config.use === "grpc" ? traced : meteredEmbedder(traced, counter);
+  });
+  const wrapped = () => {
+    if (!("breaker" in config)) return called[0].port;
+    const spread = instruments.spread(spreadEmbedder(called, spreading("embed", config.timeoutMs, config)));
+    return retriedEmbedder(limitedEmbedder(spread, instruments.queued("embed", config)), config);
   };
-  return config.cacheMb === 0 ? called() : cachedEmbedder(called(), { bytesMax: config.cacheMb * 1_048_576 });
+  const { onLookup } = instruments;
+  return config.cacheMb === 0
+    ? wrapped()
+    : cachedEmbedder(wrapped(), { bytesMax: config.cacheMb * 1_048_576, onLookup });
 }

@@ -1,5 +1,5 @@
-import type { EndpointState, Step } from "../types.ts";
-import type { Endpoint, Spread, SpreadOptions } from "../wrap/spread.ts";
+import type { Step } from "../types.ts";
+import type { Endpoint, SpreadOptions } from "../wrap/spread.ts";
 
 /** Of a limit: what takes longer is slow, where the configuration does not say. */
 const SLOW_SHARE = 0.9;
@@ -21,22 +21,8 @@ export function endpointsAt<P>(baseUrl: string | readonly string[], open: (baseU
   return [at(first), ...others.map(at)];
 }
 
-/** What is known of all endpoints. */
-export class Spreads {
-  readonly #all: Spread<unknown>[] = [];
-
-  add<P>(spread: Spread<P>): P {
-    this.#all.push(spread);
-    return spread.port;
-  }
-
-  states(): readonly EndpointState[] {
-    return this.#all.flatMap((spread) => spread.states());
-  }
-}
-
-export function each<P>([first, ...others]: Endpoints<P>, wrap: (port: P) => P): Endpoints<P> {
-  const one = (endpoint: Endpoint<P>) => ({ ...endpoint, port: wrap(endpoint.port) });
+export function each<P>([first, ...others]: Endpoints<P>, wrap: (endpoint: Endpoint<P>) => P): Endpoints<P> {
+  const one = (endpoint: Endpoint<P>) => ({ ...endpoint, port: wrap(endpoint) });
   return [one(first), ...others.map(one)];
 }
 

@@ -1,3 +1,4 @@
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import { RaglineError } from "../errors.ts";
@@ -5,9 +6,8 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
-import { retriedSearches } from "../wrap/retried.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
-import { Spreads } from "./endpoints.ts";
+import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
 import { pullMissing } from "./onnx.ts";
 import { chooseRerankers, wrapReranker } from "./reranker.ts";
@@ -36,33 +36,32 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
   if (stage === "search") return composeSearch(config);
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const spreads = new Spreads();
+  const instruments = new Instruments(undefined, false);
   const close = async (port: { close?(): Promise<void> }) => {
     await port.close?.();
     await counter.close?.();
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(await chooseEmbedders(config, counter), config.embed, counter, spreads);
+      const port = wrapEmbedder(
+        await chooseEmbedders(config, counter, instruments),
+        config.embed,
+        counter,
+        instruments,
+      );
       return { stage, port, close: () => close(port) };
     }
     case "rerank": {
-      const rerankers = await chooseRerankers(config, counter);
+      const rerankers = await chooseRerankers(config, counter, instruments);
       if (!rerankers) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
-      const port = wrapReranker(rerankers, config.rerank, counter, spreads);
+      const port = wrapReranker(rerankers, config.rerank, counter, instruments);
       return { stage, port, close: () => close(port) };
     }
     case "generate": {
-      const [{ port: embedder }] = await chooseEmbedders(config, counter);
-      const port = wrapModel(await chooseModels(config, embedder), config.generate, spreads);
-      return {
-        stage,
-        port,
-        async close() {
-          await close(port);
-          await embedder.close?.();
-        },
-      };
+      // Quoting compares sentences with the table that is here anyway.
+      const models = await chooseModels(config, createStaticEmbedder(), instruments);
+      const port = wrapModel(models, config.generate, instruments);
+      return { stage, port, close: () => close(port) };
     }
   }
 }
@@ -74,10 +73,9 @@ function composeSearch(config: Config): ComposedStage {
     databases.set(file, opened);
     return opened;
   };
-  const spreads = new Spreads();
+  const instruments = new Instruments(undefined, false);
   const indexes = new Map<string, Promise<PassageIndex>>();
-  const open = async (space: Space) =>
-    retriedSearches(await chooseIndex(config.search, database, space, spreads), config.search);
+  const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;

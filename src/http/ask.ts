@@ -2,8 +2,9 @@ import type { FastifyInstance } from "fastify";
 import type { Ragline } from "../index.ts";
 import type { AnswerEvent } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
+import { askFor } from "./asking.ts";
 import { answerSchema, errorResponses, eventSchema } from "./responses.ts";
-import { clientSignal, sendEvents } from "./sse.ts";
+import { sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
 /** `POST /v1/ask`: server-sent events, or one JSON object where the client accepts only that. */
@@ -20,8 +21,7 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
       schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } },
     },
     async (request, reply) => {
-      const signal = clientSignal(request, reply);
-      const events = ragline.ask(request.body, { signal, requestId: request.id });
+      const events = askFor(request, reply, ragline, request.body);
       if (!wantsJson(request.headers.accept))
         return sendEvents(reply, events, eventText, ragline.config.server.stallTimeoutMs);
       return reply.send(await wholeAnswer(events));

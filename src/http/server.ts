@@ -13,6 +13,7 @@ import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
+import { registerTelemetry } from "./telemetry.ts";
 
 const DOCUMENT_ID_CHARACTERS_MAX = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -57,6 +58,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return reply.code(error.status).send({ error: error.body(request.id) });
   });
 
+  registerTelemetry(app, ragline);
   await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);

@@ -2,7 +2,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, Served } from "../types.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -22,6 +22,10 @@ class Metered implements CallOptions {
 
   onTokens(tokens: number): void {
     this.#tokens += tokens;
+  }
+
+  onServed(served: Served): void {
+    this.#call.onServed?.(served);
   }
 
   /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */

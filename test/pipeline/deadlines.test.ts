@@ -35,7 +35,7 @@ describe("a stage that cannot finish in the time left", () => {
     );
     expect(error).toMatchObject({ code: "deadline_short", step: "search", status: 504, retryable: true });
     expect(error?.message).toMatch(/^Not begun: (29\d|300) ms were left for it, and it usually takes 500 ms\.$/);
-    expect([begun, run.timings, run.elapsedMs() < 100]).toEqual([false, {}, true]);
+    expect([begun, run.timeline.timings, run.elapsedMs() < 100]).toEqual([false, {}, true]);
   });
 
   test("holds for a stream too, whose first item is what takes long", async () => {

@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where servers that tests start are kept from one run to the next. */
-export const SERVERS = process.env.RAGLINE_SERVERS ?? join(homedir(), ".cache/ragline/servers");
+/** Where servers that tests start are kept from one run to the next; root's are for users whom its home is closed to. */
+const SERVERS =
+  process.env.RAGLINE_SERVERS ??
+  (process.getuid?.() === 0 ? "/var/cache/ragline/servers" : join(homedir(), ".cache/ragline/servers"));
 
 /** Something to test against, or why it is not here. */
 export type Found<T> =

@@ -73,7 +73,7 @@ export class GrpcEndpoint {
 
   /** One call with one answer, once it is known what is called. */
   async unary<R>(method: Method, request: object, call: CallOptions): Promise<R> {
-    if (!this.#description || !this.#siblings.isSettled) await this.described(call);
+    if (!this.#description || this.#siblings.dissent(this) !== null) await this.described(call);
     return (await unary(this.#client, this.name, method, request, call)) as R;
   }
 

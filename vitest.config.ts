@@ -52,6 +52,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: "failures",
+          include: ["test/slow/failures*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "gateway",
           include: ["test/slow/gateway.test.ts"],
           testTimeout: 60_000,

@@ -3,9 +3,9 @@ import type { ScanPart, ScanPlan } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
 
 /** BM25's saturation and length normalisation, and how often a word of the title or a heading counts. */
-const K1 = 0.9;
-const B = 0.6;
-const HEADING_WEIGHT = 2;
+export const K1 = 0.9;
+export const B = 0.6;
+export const HEADING_WEIGHT = 2;
 /** Postings still to be read. */
 const LEFT_MIN = 16_384;
 

@@ -18,6 +18,13 @@ export interface StreamLimits {
   readonly silenceMs: number;
 }
 
+/** What stands in for a step that failed. */
+export interface Otherwise<T> {
+  /** As readers see it in `degraded`. */
+  readonly fallback: string;
+  readonly value: T;
+}
+
 /**
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
  * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
@@ -54,29 +61,21 @@ export class Run {
    * Runs a step after the answer, like `may`, under its own limit alone: what was said is kept though the caller has left
    * or the run's time is up.
    */
-  async afterwards<T>(
-    step: Step,
-    call: (options: CallOptions) => Promise<T> | T,
-    fallback: { readonly instead: string; readonly value: T },
-  ): Promise<T> {
+  async afterwards<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
       return await this.#timed(step, call, new AbortController().signal, Number.POSITIVE_INFINITY);
     } catch (thrown) {
-      return this.#degrade(step, thrown, fallback);
+      return this.#degrade(step, thrown, otherwise);
     }
   }
 
-  /** Runs a step that the answer can do without: its failure is noted in `degraded` and `fallback` is used. */
-  async may<T>(
-    step: Step,
-    call: (options: CallOptions) => Promise<T> | T,
-    fallback: { readonly instead: string; readonly value: T },
-  ): Promise<T> {
+  /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
+  async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
       return await this.must(step, call);
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
-      return this.#degrade(step, thrown, fallback);
+      return this.#degrade(step, thrown, otherwise);
     }
   }
 
@@ -122,12 +121,13 @@ export class Run {
     return error;
   }
 
-  #degrade<T>(step: Step, thrown: unknown, fallback: { readonly instead: string; readonly value: T }): T {
+  #degrade<T>(step: Step, thrown: unknown, otherwise: Otherwise<T>): T {
     const error = toRaglineError(thrown, step);
     this.#onFailure(error);
-    const known = this.degraded.some((one) => one.step === step && one.instead === fallback.instead);
-    if (!known) this.degraded.push({ step, reason: error.code, instead: fallback.instead });
-    return fallback.value;
+    const { fallback, value } = otherwise;
+    const known = this.degraded.some((one) => one.step === step && one.fallback === fallback);
+    if (!known) this.degraded.push({ step, reason: error.code, fallback });
+    return value;
   }
 
   async #timed<T>(

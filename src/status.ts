@@ -24,7 +24,8 @@ export async function statusOf(config: Config, stages: Stages, scope: Scope, run
     fusion: fusionStatus(settings.fusion, learned ?? null),
     stages: {
       session: config.session.use,
-      rewrite: config.rewrite.use,
+      // A model that follows no instructions rewrites nothing.
+      rewrite: config.rewrite.use === "model" && !stages.instructed ? "rules" : config.rewrite.use,
       cache: config.cache.use === "none" ? "none" : `${config.cache.use}, ${config.cache.mode}`,
       embed: embedder.model,
       search: config.search.use,

@@ -180,7 +180,7 @@ export interface Degradation {
   /** A code of the error table. */
   readonly reason: string;
   /** What was done instead. */
-  readonly instead: string;
+  readonly fallback: string;
 }
 
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */

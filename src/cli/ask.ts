@@ -88,8 +88,8 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, timin
       for (const place of alsoIn) dim(`    also in ${placeOf(place)}`);
     }
   }
-  for (const { step, reason, instead } of end.degraded)
-    console.log(styleText("yellow", `${step}: ${reason}, ${instead}`));
+  for (const { step, reason, fallback } of end.degraded)
+    console.log(styleText("yellow", `${step}: ${reason}, ${fallback}`));
   const first = end.firstTextMs === null ? "" : `first text after ${end.firstTextMs.toFixed(1)} ms, `;
   dim(
     `${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; go on with --session ${sessionId}`,

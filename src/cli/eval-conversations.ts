@@ -25,8 +25,8 @@ export async function evaluateConversations(
     const run = new Run({ signal, timeoutMs: stages.settings.timeoutMs, limitsMs: stages.settings.limitsMs });
     const question = { ...ASKED, requestId: id, sessionId: id, scope, question: text, history };
     const { session } = await beginTurn(stages, question, { signal });
-    const fallback = { instead: "rewritten by rules", value: rewriteByRules(stages, question, session) };
-    const { query } = await run.may("rewrite", (call) => rewrite(stages, question, session, call), fallback);
+    const otherwise = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
+    const { query } = await run.may("rewrite", (call) => rewrite(stages, question, session, call), otherwise);
     degraded += run.degraded.length;
     const [asked, rewritten, byAuthors] = [
       await retrieve(stages, scope, text, signal),

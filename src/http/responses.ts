@@ -10,7 +10,7 @@ const calls = z
   .partialRecord(step, z.object({ calls: z.int(), inputTokens: z.int(), outputTokens: z.int(), ms: z.number() }))
   .describe("Calls of models by step, further tries included; a step that called none is absent.");
 const degraded = z
-  .array(z.object({ step, reason: z.string(), instead: z.string() }))
+  .array(z.object({ step, reason: z.string(), fallback: z.string() }))
   .describe("Which steps fell back, and on what.");
 
 export const errorSchema = z.object({

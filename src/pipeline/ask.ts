@@ -6,8 +6,8 @@ import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { embedQuery } from "./embed.ts";
+import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
-import { bare, INSTEAD, searchOrder } from "./instead.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
@@ -35,7 +35,7 @@ export async function* ask(
   const { session, recorded } = begun;
   const endLease = keepLease(stages, question);
   const find = async (query: string) => {
-    const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), INSTEAD.embed);
+    const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), FALLBACKS.embed);
     const searched = (call: CallOptions) => search(stages, question, query, vector, call);
     return { vector, found: await run.must("search", searched) };
   };
@@ -44,21 +44,21 @@ export async function* ask(
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
     const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
     const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
-      instead: "rewritten by rules",
+      fallback: "rewritten by rules",
       value: rewriteByRules(stages, question, session),
     });
     answer.query = asked.query;
 
     const cached =
       stages.cache && question.useCache
-        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), INSTEAD.cache)
+        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), FALLBACKS.cache)
         : null;
     const hit = cached?.hit;
     if (hit) {
       answer.cached = true;
       answer.sources = hit.sources;
       yield { type: "source-list", query: answer.query, sources: hit.sources };
-      await run.may("save", () => recorded, INSTEAD.record);
+      await run.may("save", () => recorded, FALLBACKS.record);
       answer.firstTextMs = run.elapsedMs();
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
@@ -81,7 +81,7 @@ export async function* ask(
       for await (const delta of run.stream("generate", open, settings.generateLimits)) {
         const text = checked.take(delta);
         if (text) {
-          if (answer.text === "") await run.may("save", () => recorded, INSTEAD.record);
+          if (answer.text === "") await run.may("save", () => recorded, FALLBACKS.record);
           answer.firstTextMs ??= run.elapsedMs();
           answer.text += text;
           yield { type: "text-delta", text };
@@ -108,13 +108,13 @@ export async function* ask(
   }
 
   if (answer.status !== "interrupted") {
-    await run.afterwards("save", (call) => save(stages, question, answer, call), INSTEAD.save);
+    await run.afterwards("save", (call) => save(stages, question, answer, call), FALLBACKS.save);
   }
   try {
     yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
   } finally {
     if (hasGrown(stages, session, answer)) {
-      later(() => run.afterwards("compact", (call) => compact(stages, question, call), INSTEAD.compact));
+      later(() => run.afterwards("compact", (call) => compact(stages, question, call), FALLBACKS.compact));
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Run } from "../run.ts";
 import type { ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
-import { INSTEAD, searchOrder } from "./instead.ts";
+import { FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { rerank } from "./rerank.ts";
 import { search } from "./search.ts";
 import type { Question, Stages } from "./stages.ts";
@@ -24,7 +24,7 @@ export async function find(
   run: Run,
 ): Promise<Found> {
   const { query, keep } = asked;
-  const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), INSTEAD.embed);
+  const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), FALLBACKS.embed);
   const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
   const found = await run.must("search", searched);
   const inOrder = searchOrder(found, keep);

@@ -180,7 +180,7 @@ describe("usage and configuration", () => {
     const { stdout } = await finish(
       start(cwd, ["status", "--json"], { OPENAI_BASE_URL: "http://127.0.0.1:9/v1", OPENAI_MODEL: "m" }),
     );
-    expect(JSON.parse(stdout)).toMatchObject({ stages: { generate: "m" } });
+    expect(JSON.parse(stdout)).toMatchObject({ stages: { rewrite: "model", generate: "m" } });
   });
 
   it.each([["nonsense"], ["ask"], ["ask", "q", "--top", "zero"], ["index"], ["serve", "--port", "70000"], ["--nope"]])(

@@ -103,7 +103,7 @@ describe("save", () => {
   ])("a store that %s at the end: the reader has everything, and is told", async (_, finish) => {
     const { last, text } = await askAll(fakeStages(withSessions({ finish })));
     expect(text).toBe("연차는 15일입니다 [1].");
-    expect(endOf(last).degraded).toMatchObject([{ step: "save", instead: expect.stringContaining("not stored") }]);
+    expect(endOf(last).degraded).toMatchObject([{ step: "save", fallback: expect.stringContaining("not stored") }]);
   });
 
   test("a caller who leaves after the last word still has the turn stored as complete, and nothing throws", async () => {

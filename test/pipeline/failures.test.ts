@@ -67,7 +67,7 @@ describe("embed and search", () => {
     expect(queries).toHaveLength(1);
     expect(queries[0]).toMatchObject({ text: "연차 휴가는 며칠인가요?" });
     expect(queries[0]).not.toHaveProperty("vector");
-    expect(endOf(last).degraded).toMatchObject([{ step: "embed", instead: expect.stringContaining("text") }]);
+    expect(endOf(last).degraded).toMatchObject([{ step: "embed", fallback: expect.stringContaining("text") }]);
   });
 
   test("search that fails once is tried again, and nothing is degraded", async () => {
@@ -127,7 +127,7 @@ describe("rerank", () => {
       const [, list] = events;
       expect(list?.type === "source-list" && list.sources.map(({ documentId }) => documentId)).toEqual(["a", "b", "c"]);
       expect(endOf(last).degraded).toMatchObject([
-        { step: "rerank", reason, instead: expect.stringContaining("search") },
+        { step: "rerank", reason, fallback: expect.stringContaining("search") },
       ]);
       expect(run.timings.rerank).toBeLessThan(150);
     },

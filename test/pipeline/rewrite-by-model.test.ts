@@ -104,7 +104,7 @@ describe("rewriting by the language model", () => {
     const { events, last } = await askAll(stages, questionOf({ question: FOLLOW_UP }));
     expect(queryOf(events)).toMatch(/육아휴직.* 나눠 쓸 수 있어요\?$/);
     expect(endOf(last).degraded).toEqual([
-      { step: "rewrite", reason: "dependency_failed", instead: "rewritten by rules" },
+      { step: "rewrite", reason: "dependency_failed", fallback: "rewritten by rules" },
     ]);
   });
 

@@ -108,7 +108,7 @@ describe("must", () => {
 });
 
 describe("may", () => {
-  const fallback = { instead: "less", value: "less" };
+  const fallback = { fallback: "less", value: "less" };
 
   test("uses the fallback, says so, and tells the log", async () => {
     const onFailure = vi.fn();
@@ -117,8 +117,8 @@ describe("may", () => {
     expect(await run.may("search", hang, fallback)).toBe("less");
     expect(await run.may("embed", async () => "more", fallback)).toBe("more");
     expect(run.degraded).toEqual([
-      { step: "rerank", reason: "dependency_failed", instead: "less" },
-      { step: "search", reason: "dependency_timeout", instead: "less" },
+      { step: "rerank", reason: "dependency_failed", fallback: "less" },
+      { step: "search", reason: "dependency_timeout", fallback: "less" },
     ]);
     expect(onFailure).toHaveBeenCalledTimes(2);
   });
@@ -194,7 +194,7 @@ test("no timer and no listener is left, whatever happened", async () => {
   }
   await run.must("embed", async () => 1);
   await rejection(run.must("search", hang));
-  await run.may("rerank", retryable, { instead: "x", value: null });
+  await run.may("rerank", retryable, { fallback: "x", value: null });
   await collect(run.stream("generate", three, limits));
   for await (const _ of run.stream("generate", three, limits)) break;
   await rejection(collect(run.stream("generate", broken, limits)));

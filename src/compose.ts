@@ -1,3 +1,4 @@
+import { dropPostgresSchema } from "./adapters/passage-index/postgres.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
@@ -9,6 +10,7 @@ import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import { createWords } from "./text/words.ts";
 import { remembered } from "./wrap/remembered.ts";
@@ -51,7 +53,7 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(chooseIndex(config.search, database, embedder), config.search),
+    index: retriedSearches(await chooseIndex(config.search, database, embedder), config.search),
     reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
     model,
     instructed: config.generate.use === "extractive" ? null : model,
@@ -72,9 +74,21 @@ export async function compose(config: Config): Promise<Composition> {
   };
 }
 
-/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. */
-export function rebuildIndex(config: Config): RebuildReport {
-  return rebuildDatabase(config.search.file);
+/**
+ * Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`.
+ * @throws RaglineError `config_invalid`: the index is in no file
+ */
+export function rebuildIndex({ search }: Config): { readonly file: string; readonly report: RebuildReport } {
+  if (search.use !== "sqlite") {
+    const message = `search.use: ${search.use}: only the file of sqlite is rebuilt; restore this index from its server's backup, or index again`;
+    throw new RaglineError("config_invalid", message);
+  }
+  return { file: search.file, report: rebuildDatabase(search.file) };
+}
+
+/** Deletes what an index on a server left there that was opened for a while; files are their owner's. */
+export async function discardIndex({ search }: Config): Promise<void> {
+  if (search.use === "postgres") await dropPostgresSchema(search);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

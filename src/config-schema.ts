@@ -2,6 +2,7 @@ import { z } from "zod";
 import { count, milliseconds, ratio, retries } from "./config-fields.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
+import { postgresIndex, postgresServer } from "./config-postgres.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -101,9 +102,7 @@ const cache = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("none").describe("`none`: no answer is stored.") }),
 ]);
 
-const search = z.strictObject({
-  use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
-  file: sqliteFile,
+const searching = {
   top: count(20, 200, "Passages handed to the reranker."),
   fusion: z
     .enum(["learned", "fixed"])
@@ -113,7 +112,24 @@ const search = z.strictObject({
   vectorWeightCovered: ratio(0, "`fixed`: where every word is found; in between in between. Both 0: text alone."),
   retries,
   timeoutMs: milliseconds(2000, "Limit for all tries together."),
-});
+};
+const search = z.discriminatedUnion("use", [
+  z.strictObject({
+    use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
+    file: sqliteFile,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("postgres")
+      .describe(
+        "`postgres`: PostgreSQL 16 or later with pgvector 0.8, for several instances. Needs `npm install pg@8`.",
+      ),
+    ...postgresServer,
+    ...postgresIndex,
+    ...searching,
+  }),
+]);
 
 const prompt = z.strictObject({
   counter: z

@@ -49,7 +49,7 @@ function withFile(config: Config, file: string): Config {
   const { search, session, cache } = config;
   return {
     ...config,
-    search: { ...search, file },
+    search: searchOnFile(search, file),
     session: onFile(session, file),
     cache: cache.use === "sqlite" ? { ...cache, file } : cache,
   };
@@ -68,4 +68,9 @@ Your own files: npx ragline index <path>, then npx ragline serve.`;
 
 function onFile({ ttlMs, turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
   return { use: "sqlite", file, ttlMs, turns, timeoutMs, leaseMs, pendingMax };
+}
+
+function searchOnFile(search: Config["search"], file: string): Config["search"] {
+  const { top, fusion, vectorWeight, vectorWeightCovered, retries, timeoutMs } = search;
+  return { use: "sqlite", file, top, fusion, vectorWeight, vectorWeightCovered, retries, timeoutMs };
 }

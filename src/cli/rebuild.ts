@@ -7,10 +7,9 @@ const NAMED_MAX = 20;
 /** `ragline index --rebuild`: says what was kept and what was not; exit code 1 where something is lost. */
 export function rebuildCommand(configFile: string | undefined): void {
   const config = loadConfig(configFile);
-  const { documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } = rebuildIndex(config);
-  console.log(
-    `${config.search.file}: rebuilt with ${documents} documents, ${passages} passages and ${sessions} conversations`,
-  );
+  const { file, report } = rebuildIndex(config);
+  const { documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } = report;
+  console.log(`${file}: rebuilt with ${documents} documents, ${passages} passages and ${sessions} conversations`);
   if (kept) console.log(`the file as it was is kept as ${kept}`);
   const losses: string[] = [];
   if (unreadable > 0) losses.push(`${unreadable} places of the file could not be read`);

@@ -1,4 +1,5 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
+import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
 import { openRedisSessionStore } from "../adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../adapters/session-store/sqlite.ts";
@@ -28,10 +29,15 @@ export function chooseCache(config: Config["cache"], database: (file: string) =>
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
-export function chooseIndex(
+export async function chooseIndex(
   config: Config["search"],
   database: (file: string) => Database,
   embedder: Embedder,
-): PassageIndex {
-  return new SqlitePassageIndex(database(config.file), embedder);
+): Promise<PassageIndex> {
+  switch (config.use) {
+    case "sqlite":
+      return new SqlitePassageIndex(database(config.file), embedder);
+    case "postgres":
+      return PostgresPassageIndex.open(config, embedder);
+  }
 }

@@ -183,5 +183,6 @@ function start(args: readonly string[]) {
 }
 
 export function indexOptions(url: string): PostgresIndexOptions {
-  return { url, tls: false, schema: "ragline", connectionsMax: 8, timeoutMs: 10_000, efSearch: 100, rowSecurity: true };
+  const limits = { connectionsMax: 8, timeoutMs: 10_000, writeTimeoutMs: 60_000 };
+  return { url, tls: false, schema: "ragline", efSearch: 100, rowSecurity: true, ...limits };
 }

@@ -1,6 +1,6 @@
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
 import type { CallOptions, Scope } from "../../types.ts";
-import type { PostgresDatabase } from "../postgres/database.ts";
+import type { PostgresDatabase, Query } from "../postgres/database.ts";
 import { vectorsOf } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
@@ -36,11 +36,14 @@ interface SampleRow {
 /** What was learned about a collection, beside it in its row. */
 export class PostgresFusionStore implements FusionStore {
   readonly #database: PostgresDatabase;
+  /** Of everything but `load`. */
+  readonly #timeoutMs: number;
   /** By its JSON, so that it is parsed once. */
   readonly #parsed = new Map<string, { readonly json: string; readonly fusion: Fusion }>();
 
-  constructor(database: PostgresDatabase) {
+  constructor(database: PostgresDatabase, timeoutMs: number) {
     this.#database = database;
+    this.#timeoutMs = timeoutMs;
   }
 
   async passages(scope: Scope, call: CallOptions): Promise<number> {
@@ -71,17 +74,13 @@ export class PostgresFusionStore implements FusionStore {
 
   async save(scope: Scope, fusion: Fusion, call: CallOptions): Promise<void> {
     const begin = (limitMs: number) => beginWriting(scope, limitMs);
-    await this.#database.transaction(call, begin, (query) =>
-      query(SAVE, [scope.tenant, scope.collection, JSON.stringify(fusion)]),
-    );
+    const values = [scope.tenant, scope.collection, JSON.stringify(fusion)];
+    await this.#database.transaction(call, begin, (query) => query(SAVE, values), this.#timeoutMs);
   }
 
-  #reading<T>(scope: Scope, call: CallOptions, work: Parameters<PostgresDatabase["transaction"]>[2]): Promise<T> {
-    return this.#database.transaction(
-      call,
-      (limitMs) => beginReading(scope, "collection", limitMs),
-      work,
-    ) as Promise<T>;
+  #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
+    const begin = (limitMs: number) => beginReading(scope, "collection", limitMs);
+    return this.#database.transaction(call, begin, work, this.#timeoutMs);
   }
 }
 

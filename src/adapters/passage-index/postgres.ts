@@ -15,6 +15,8 @@ import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-wr
 export interface PostgresIndexOptions extends PostgresOptions {
   /** Neighbours that a step through the vectors' graph keeps in sight: more find more, and take longer. */
   readonly efSearch: number;
+  /** Limit for a call that writes, where the call has no earlier deadline. */
+  readonly writeTimeoutMs: number;
   /** False: also a role that row-level security does not hold for. */
   readonly rowSecurity: boolean;
 }
@@ -24,11 +26,12 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly fusion: PostgresFusionStore;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
+  readonly #writeTimeoutMs: number;
   readonly #stem = memoizedStem();
 
   /** @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says. */
   static async open(options: PostgresIndexOptions, embedder: Space): Promise<PostgresPassageIndex> {
-    const { schema, efSearch, rowSecurity, timeoutMs } = options;
+    const { schema, efSearch, rowSecurity, timeoutMs, writeTimeoutMs } = options;
     const settings = {
       statement_timeout: timeoutMs,
       work_mem: "64MB",
@@ -37,13 +40,14 @@ export class PostgresPassageIndex implements PassageIndex {
     };
     const ensure = (query: Query) => ensureSchema(query, { schema, dimensions: embedder.dimensions, rowSecurity });
     const database = await PostgresDatabase.open({ key: "search", settings, ensure }, options);
-    return new PostgresPassageIndex(database, { model: embedder.model, dimensions: embedder.dimensions });
+    return new PostgresPassageIndex(database, embedder, writeTimeoutMs);
   }
 
-  private constructor(database: PostgresDatabase, embedder: Space) {
+  private constructor(database: PostgresDatabase, { model, dimensions }: Space, writeTimeoutMs: number) {
     this.#database = database;
-    this.#embedder = embedder;
-    this.fusion = new PostgresFusionStore(database);
+    this.#embedder = { model, dimensions };
+    this.#writeTimeoutMs = writeTimeoutMs;
+    this.fusion = new PostgresFusionStore(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
@@ -106,6 +110,11 @@ export class PostgresPassageIndex implements PassageIndex {
     return { documents, passages, embedder: documents > 0 ? embedder : null };
   }
 
+  /** Makes the tables where there are none, and a connection. */
+  async warm(scope: Scope, call: CallOptions): Promise<void> {
+    await this.version(scope, call);
+  }
+
   async close(): Promise<void> {
     await this.#database.close();
   }
@@ -115,6 +124,19 @@ export class PostgresPassageIndex implements PassageIndex {
   }
 
   #writing<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#database.transaction(call, (limitMs) => beginWriting(scope, limitMs), work);
+    const begin = (limitMs: number) => beginWriting(scope, limitMs);
+    return this.#database.transaction(call, begin, work, this.#writeTimeoutMs);
+  }
+}
+
+/** Deletes the schema with everything in it, where it is. */
+export async function dropPostgresSchema(options: PostgresOptions): Promise<void> {
+  const ensure = async () => undefined;
+  const database = await PostgresDatabase.open({ key: "search", settings: {}, ensure }, options);
+  try {
+    const { signal } = new AbortController();
+    await database.query({ signal }, `DROP SCHEMA IF EXISTS ${options.schema} CASCADE`);
+  } finally {
+    await database.close();
   }
 }

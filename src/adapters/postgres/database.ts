@@ -16,6 +16,8 @@ export interface PostgresUse {
   ensure(query: Query): Promise<void>;
 }
 
+type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
+
 /** What a server that was told to stop, or is late, is left to say so in. */
 const GRACE_MS = 250;
 
@@ -68,14 +70,15 @@ export class PostgresDatabase {
 
   /**
    * One transaction. `begin`: the statements that it begins with, for the milliseconds that a statement may take; one round
-   * trip for all, their values escaped. What `work` throws undoes everything.
+   * trip for all, their values escaped. What `work` throws undoes everything. `timeoutMs`: another limit than the pool's.
    */
   transaction<T>(
     call: CallOptions,
     begin: (limitMs: number) => string,
     work: (query: Query) => Promise<T>,
+    timeoutMs = this.#timeoutMs,
   ): Promise<T> {
-    return this.#run(call, async (client, limitMs) => {
+    const transact = async (client: PoolClient, limitMs: number) => {
       await client.query(begin(Math.ceil(limitMs))).catch((error) => {
         throw isDisconnected(error) ? new Stale("", { cause: error }) : error;
       });
@@ -87,16 +90,17 @@ export class PostgresDatabase {
         if (!isDisconnected(error)) await client.query("ROLLBACK");
         throw error;
       }
-    });
+    };
+    return this.#run(call, transact, timeoutMs);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#pool.end(), this.#canceller.end()]);
   }
 
-  async #run<T>(call: CallOptions, work: (client: PoolClient, limitMs: number) => Promise<T>): Promise<T> {
+  async #run<T>(call: CallOptions, work: Work<T>, timeoutMs = this.#timeoutMs): Promise<T> {
     const { signal, deadline = Number.POSITIVE_INFINITY } = call;
-    const until = Math.min(deadline, performance.now() + this.#timeoutMs);
+    const until = Math.min(deadline, performance.now() + timeoutMs);
     try {
       this.#ensured ??= this.#makeTables();
       await before(this.#ensured, signal, until);
@@ -119,11 +123,7 @@ export class PostgresDatabase {
     }
   }
 
-  async #worked<T>(
-    signal: AbortSignal,
-    until: number,
-    work: (client: PoolClient, limitMs: number) => Promise<T>,
-  ): Promise<T> {
+  async #worked<T>(signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     for (let tries = this.#pool.totalCount; ; tries--) {
       const client = await this.#connect(signal, until);
       try {
@@ -150,12 +150,7 @@ export class PostgresDatabase {
   }
 
   /** The connection goes back once its work has ended; one whose work does not end though it was cancelled is destroyed. */
-  async #workWith<T>(
-    client: PoolClient,
-    signal: AbortSignal,
-    until: number,
-    work: (client: PoolClient, limitMs: number) => Promise<T>,
-  ): Promise<T> {
+  async #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     let released = false;
     const release = (isBroken: boolean) => {
       if (!released) client.release(isBroken);

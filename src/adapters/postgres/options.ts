@@ -13,7 +13,7 @@ export interface PostgresOptions {
   /** Where the tables are; letters, digits and `_`, in lower case. */
   readonly schema: string;
   readonly connectionsMax: number;
-  /** Limit for a call that has no earlier deadline. */
+  /** Limit for a call that has no earlier deadline, and for connecting. */
   readonly timeoutMs: number;
 }
 

@@ -23,7 +23,8 @@ export interface PostgresServer {
   readonly url: string;
   /** Of the superuser, for whom it does not. */
   readonly superuserUrl: string;
-  signal(signal: NodeJS.Signals): void;
+  /** To the server and every process of its own. */
+  signalAll(signal: NodeJS.Signals): void;
   /** Ends it with SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again on the same port and files. */
@@ -157,7 +158,12 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     port,
     url: url("ragline"),
     superuserUrl: url("postgres"),
-    signal: (signal) => void running.child.kill(signal),
+    signalAll(signal) {
+      const children = execFileSync("pgrep", ["-P", `${running.child.pid}`], { encoding: "utf8" })
+        .trim()
+        .split("\n");
+      for (const pid of [running.child.pid, ...children.map(Number)]) if (pid) process.kill(pid, signal);
+    },
     kill,
     async restart() {
       running = start(args);

@@ -186,13 +186,13 @@ function queryOf(client: PoolClient): Query {
 async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number): Promise<T> {
   pending.catch(() => undefined);
   signal.throwIfAborted();
+  if (performance.now() >= until) throw tooLate();
   let timer: NodeJS.Timeout | undefined;
   let abort = () => {};
   const late = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const expire = () => reject(new RaglineError("dependency_timeout", "PostgreSQL took too long."));
-    timer = setTimeout(expire, Math.max(0, until - performance.now()));
+    timer = setTimeout(() => reject(tooLate()), until - performance.now());
   });
   try {
     return await Promise.race([pending, late]);
@@ -200,4 +200,8 @@ async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
+}
+
+function tooLate(): RaglineError {
+  return new RaglineError("dependency_timeout", "PostgreSQL took too long.");
 }

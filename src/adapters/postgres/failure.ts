@@ -23,6 +23,8 @@ const REFUSED_LOGIN = /^28/;
 const FULL = /^53/;
 /** Serialisation failure and deadlock. */
 const COLLISION = /^40/;
+/** As the pool says it. */
+const NO_CONNECTION = /^timeout exceeded when trying to connect/;
 const TLS = /SSL|TLS|certificate|CERT/i;
 
 /** What is worth telling clients, never what the server said. */
@@ -39,6 +41,7 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
   if (code === "42P01" || code === "3F000") return failed(`Ragline's tables are gone from ${key}.url.`);
   if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");
+  if (cause instanceof Error && NO_CONNECTION.test(cause.message)) return failed("PostgreSQL has no free connection.");
   if (cause instanceof Error && TLS.test(`${code} ${cause.message}`)) {
     return failed(`No TLS connection to PostgreSQL: see ${key}.url and ${key}.caFile.`, false);
   }

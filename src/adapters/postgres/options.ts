@@ -13,11 +13,13 @@ export interface PostgresOptions {
   /** Where the tables are; letters, digits and `_`, in lower case. */
   readonly schema: string;
   readonly connectionsMax: number;
-  /** Limit for a call that has no earlier deadline, and for connecting. */
+  /** Limit for a call that has no earlier deadline. */
   readonly timeoutMs: number;
 }
 
 const IDLE_MS = 60_000;
+/** For a connection, new or free again; callers who are in a hurry leave earlier. */
+const WAIT_MAX_MS = 60_000;
 /** After so long without a word a connection is tried by the system, so that one that was cut is noticed. */
 const KEEP_ALIVE_MS = 30_000;
 
@@ -30,7 +32,7 @@ export function poolConfig(
   options: PostgresOptions,
   settings: Readonly<Record<string, string | number>>,
 ): PoolConfig {
-  const { url, tls, caFile, schema, connectionsMax, timeoutMs } = options;
+  const { url, tls, caFile, schema, connectionsMax } = options;
   const all = { search_path: `${schema},public`, jit: "off", ...settings };
   return {
     ...readUrl(key, url),
@@ -40,7 +42,7 @@ export function poolConfig(
       .join(" "),
     application_name: "ragline",
     max: connectionsMax,
-    connectionTimeoutMillis: timeoutMs,
+    connectionTimeoutMillis: WAIT_MAX_MS,
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,

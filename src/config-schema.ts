@@ -64,6 +64,13 @@ const session = z.discriminatedUnion("use", [
       .describe("Begins every key."),
     ...conversation,
   }),
+  z.strictObject({
+    use: z
+      .literal("postgres")
+      .describe("`postgres`: conversations in PostgreSQL, for several instances. Needs `npm install pg@8`."),
+    ...postgresServer,
+    ...conversation,
+  }),
 ]);
 
 const rewrite = z.discriminatedUnion("use", [

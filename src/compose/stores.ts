@@ -1,6 +1,7 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
 import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
+import { openPostgresSessionStore } from "../adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../adapters/session-store/sqlite.ts";
 import type { Database } from "../adapters/sqlite/database.ts";
@@ -10,7 +11,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
 
-/** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
+/** A server's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
 
 export async function chooseSessions(
@@ -22,6 +23,8 @@ export async function chooseSessions(
       return createSqliteSessionStore(database(config.file), config);
     case "redis":
       return openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
+    case "postgres":
+      return openPostgresSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
   }
 }
 

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { PostgresIndexOptions } from "../../src/adapters/passage-index/postgres.ts";
+import type { PostgresSessionOptions } from "../../src/adapters/session-store/postgres.ts";
 import { sleep, until } from "./calls.ts";
 import { temporaryFolder } from "./folder.ts";
 import { freePort } from "./redis.ts";
@@ -191,4 +192,9 @@ function start(args: readonly string[]) {
 export function indexOptions(url: string): PostgresIndexOptions {
   const limits = { connectionsMax: 8, timeoutMs: 10_000, writeTimeoutMs: 60_000 };
   return { url, tls: false, schema: "ragline", efSearch: 100, rowSecurity: true, ...limits };
+}
+
+export function sessionOptions(url: string): PostgresSessionOptions {
+  const limits = { connectionsMax: 8, timeoutMs: 5000, ttlMs: 600_000, leaseMs: 60_000, pendingMax: 64 };
+  return { url, tls: false, schema: "ragline", ...limits };
 }

@@ -1,27 +1,7 @@
-import { HEADING_COUNT_BITS, HEADING_COUNT_MAX } from "../../resident/postings.ts";
-import { B, HEADING_WEIGHT, K1 } from "../../resident/text-leg.ts";
 import type { Metadata, Passage, ScoredPassage } from "../../types.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
-
-export interface WeighedTerm {
-  readonly term: number;
-  readonly weight: number;
-  readonly frequency: number;
-}
-
-/** As `resident/text-leg.ts`: heaviest first, that is rarest, equal ones in the question's order. */
-export function weigh(terms: ReadonlyMap<number, number>, { passages, frequencies }: Readable): WeighedTerm[] {
-  const weighed: WeighedTerm[] = [];
-  for (const [term, count] of terms) {
-    const frequency = frequencies[term] ?? 0;
-    if (frequency === 0) continue;
-    const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
-    weighed.push({ term, weight, frequency });
-  }
-  return weighed.sort((a, b) => b.weight - a.weight);
-}
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
@@ -36,36 +16,13 @@ export interface LegScope {
   /** Names of values. */
   readonly readers: string;
   readonly limit: string;
+  /** So many of the best are looked at, of which as many as `limit` are expected to match. */
+  readonly depth: number;
   /**
-   * Null: everything is searched. `few`: a statement's part gives the documents that match, as `matching (row)`. `many`: whether
-   * one does is found out one by one, by the condition that is made of a document's row.
+   * Null: everything is searched. `few`: how many documents match; a statement's part gives them as `matching (row)`. `many`:
+   * whether one matches is found out one by one, by the condition that is made of a document's row.
    */
-  readonly filter: { readonly few: true } | { readonly many: (document: string) => string } | null;
-}
-
-/** Of a term `t` in a passage `p`: see `resident/text-leg.ts` for the formula. `perLength`: b / average length. */
-function contribution(perLength: string): string {
-  const headings = `${HEADING_WEIGHT} * (p.count & ${HEADING_COUNT_MAX})`;
-  const text = `(p.count >> ${HEADING_COUNT_BITS}) / (${1 - B} + ${perLength} * p.length)`;
-  return `t.weight * (1 - ${K1} / (${K1} + ${headings} + ${text}))`;
-}
-
-/**
- * BM25F over all passages that hold one of the terms. Sums are rounded, since the order that they are added up in differs from one
- * execution to the next.
- */
-export function textLeg(terms: readonly WeighedTerm[], { passages, tokens }: Readable, scope: LegScope): string {
-  const { values, readers, limit, filter } = scope;
-  const words = values.bind(numbers(terms.map(({ term }) => term)), "int[]");
-  const weights = values.bind(numbers(terms.map(({ weight }) => weight)), "float8[]");
-  const perLength = values.bind((B * passages) / tokens, "float8");
-  const few = filter && "few" in filter ? `JOIN matching m ON m.row = p.passage >> ${ORDINAL_BITS}` : "";
-  const scored = `SELECT p.passage, sum(${contribution(perLength)})::real AS score
-    FROM unnest(${words}, ${weights}) t (term, weight) JOIN postings p ON p.readers = ANY (${readers}) AND p.term = t.term ${few}
-    GROUP BY p.passage ORDER BY score DESC, p.passage`;
-  if (!filter || "few" in filter) return `${scored} LIMIT ${limit}`;
-  const condition = filter.many(`(s.passage >> ${ORDINAL_BITS})`);
-  return `SELECT s.passage, s.score FROM (${scored} OFFSET 0) s WHERE ${condition} LIMIT ${limit}`;
+  readonly filter: { readonly few: number } | { readonly many: (document: string) => string } | null;
 }
 
 /** Cosine with every vector: what is sorted by is no index's order. */
@@ -89,14 +46,12 @@ function ofTenant({ readers }: LegScope): string {
   return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers})`;
 }
 
-function numbers(values: readonly number[]): string {
-  return `{${values.join(",")}}`;
-}
-
 /** A passage of the legs' hits, with its score in each. */
 export interface HitRow {
-  readonly row: string;
+  readonly passage: string;
   readonly byText: number | null;
+  /** See `textLeg`; null where every term was essential. */
+  readonly floor: number | null;
   readonly byVector: number | null;
   readonly ordinal: number;
   readonly headings: string;
@@ -110,16 +65,18 @@ export interface HitRow {
   readonly metadata: string;
 }
 
-const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score WHERE false";
+const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
 
 /** The passages of both legs; null: there is no such leg. `matching`: see `LegScope`. */
 export function hitsOf(text: string | null, vector: string | null, matching: string | null): string {
   return `WITH ${matching === null ? "" : `matching AS MATERIALIZED (${matching}),`}
-    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE})
-  SELECT p.row, t.score AS "byText", v.score AS "byVector", (p.row & ${(1 << ORDINAL_BITS) - 1})::int AS ordinal, p.headings, p.text,
-    p.tokens, p.page, p.page_end AS "pageEnd", d.id, d.title, d.url, d.metadata
-  FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage
-    JOIN passages p ON p.row = coalesce(t.passage, v.passage) JOIN documents d ON d.row = p.row >> ${ORDINAL_BITS}`;
+    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE}), hits AS MATERIALIZED (
+      SELECT coalesce(t.passage, v.passage) AS passage, t.score AS "byText", t.floor, v.score AS "byVector"
+      FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage)
+  SELECT h.*, p.ordinal, p.headings, p.text, p.tokens, p.page, p.page_end AS "pageEnd", d.id, d.title, d.url, d.metadata
+  FROM hits h
+    CROSS JOIN LATERAL (SELECT *, (row & ${(1 << ORDINAL_BITS) - 1})::int AS ordinal FROM passages WHERE row = h.passage LIMIT 1) p
+    CROSS JOIN LATERAL (SELECT * FROM documents WHERE row = h.passage >> ${ORDINAL_BITS} LIMIT 1) d`;
 }
 
 /** The hits that have this score, best first. */
@@ -128,7 +85,7 @@ export function leg(rows: readonly HitRow[], of: "byText" | "byVector"): ScoredP
     const score = row[of];
     return score === null ? [] : [{ row, score }];
   });
-  scored.sort((a, b) => b.score - a.score || Number(a.row.row) - Number(b.row.row));
+  scored.sort((a, b) => b.score - a.score || Number(a.row.passage) - Number(b.row.passage));
   return scored.map(({ row, score }) => ({ passage: passageOf(row), score }));
 }
 

@@ -4,66 +4,89 @@ import type { Stem } from "../../text/tokens.ts";
 import type { Filter, Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
-import {
-  exactVectorLeg,
-  type HitRow,
-  hitsOf,
-  type LegScope,
-  leg,
-  nearVectorLeg,
-  textLeg,
-  Values,
-  weigh,
-} from "./postgres-legs.ts";
+import { exactVectorLeg, type HitRow, hitsOf, type LegScope, leg, nearVectorLeg, Values } from "./postgres-legs.ts";
 import { checkSpace, type Space } from "./postgres-limits.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
 import { hashedQuery } from "./postgres-terms.ts";
+import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
 
-/** So many passages are compared one by one: that takes a few milliseconds, and misses nothing. */
-const EXACT_MAX = 5000;
+/** Of the best by text, how many are looked at for one that matches a filter that most do. */
+const DEEPER = 8;
 /** How many known fields an error names. */
 const FIELDS_NAMED_MAX = 20;
 const EMPTY: SearchResult = { byText: [], byVector: [] };
+
+/** Where a search goes another way; for tests to lower. */
+export interface SearchTuning {
+  /** So many passages are compared one by one: that takes a few milliseconds, and misses nothing. */
+  readonly exactMax: number;
+  /** Postings that are read without looking for what may be left out. */
+  readonly postingsMin: number;
+}
+
+export const TUNING: SearchTuning = { exactMax: 5000, postingsMin: 8000 };
 
 /** One search, in a transaction of its own. */
 export async function searchCollection(
   query: Query,
   scope: Scope,
-  { vector, text, limit, filter }: SearchQuery,
+  { vector, text, limit, filter: wanted }: SearchQuery,
   embedder: Space,
   stem: Stem,
+  tuning: SearchTuning,
 ): Promise<SearchResult> {
+  const filter = wanted ?? null;
   const fields = filter ? checkedFields(filter) : [];
-  const terms = text === undefined ? new Map<number, number>() : hashedQuery(text, stem);
-  const found = await readable(query, scope, terms.keys(), fields.length > 0);
+  const asked = text === undefined ? new Map<number, number>() : hashedQuery(text, stem);
+  const found = await readable(query, scope, asked.keys(), fields.length > 0);
   checkFields(fields, found?.fields ?? []);
   if (!found || found.documents === 0) return EMPTY;
   if (vector) checkSpace(scope, found, embedder);
-  const isFew = filter ? await isFewMatching(query, filter, found) : found.passages <= EXACT_MAX;
-  const wanted = { weighed: weigh(terms, found), vector: vector?.some((value) => value !== 0) ? vector : null, limit };
-  const isNear = !isFew && wanted.vector !== null && found.dimensions <= INDEXED_DIMENSIONS_MAX;
-  const rows = await hits(query, found, wanted, filter ?? null, isFew, isNear);
-  const result = { byText: leg(rows, "byText"), byVector: leg(rows, "byVector") };
-  if (!isNear || result.byVector.length >= Math.min(limit, found.passages)) return result;
-  // The graph was left before enough was found: they are compared one by one.
-  const exact = await hits(query, found, { ...wanted, weighed: [] }, filter ?? null, true, false);
-  return { ...result, byVector: leg(exact, "byVector") };
+  const few = filter ? await fewMatching(query, filter, found, tuning.exactMax) : null;
+  const matched = filter ? few !== null : found.passages <= tuning.exactMax;
+  const search = { query, found, filter, few, limit };
+  const terms = weigh(asked, found);
+  const plan = firstPlan(terms, tuning.postingsMin);
+  const searched = vector?.some((value) => value !== 0) ? vector : null;
+  const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
+  const rows = await hits(search, plan, searched && { vector: searched, isNear });
+  const byVector = leg(rows, "byVector");
+  return {
+    byText: leg(await wholeText(search, plan, rows), "byText"),
+    // The graph may be left before enough was found: they are compared one by one.
+    byVector:
+      searched && isNear && byVector.length < Math.min(limit, found.passages)
+        ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
+        : byVector,
+  };
 }
 
-interface Wanted {
-  readonly weighed: ReturnType<typeof weigh>;
-  readonly vector: Float32Array | null;
+/** The rows of a plan, or of another one where its are not what all terms give. */
+async function wholeText(search: Search, plan: TextPlan, rows: readonly HitRow[]): Promise<readonly HitRow[]> {
+  const isAll = ({ essential, terms }: TextPlan) => essential === terms.length;
+  const isShort = (some: readonly HitRow[]) => search.filter !== null && leg(some, "byText").length < search.limit;
+  const floor = Math.max(0, ...rows.map((row) => row.floor ?? 0));
+  if (isAll(plan) || (isWhole(plan, floor) && !isShort(rows))) return rows;
+  const whole = wholePlan(plan.terms, isShort(rows) ? 0 : floor);
+  const again = await hits(search, whole, null);
+  // Where a filter leaves too few of the best, all are looked at.
+  return isAll(whole) || !isShort(again) ? again : hits(search, wholePlan(plan.terms, 0), null);
+}
+
+interface Search {
+  readonly query: Query;
+  readonly found: Readable;
+  readonly filter: Filter | null;
+  /** How many documents match the filter; null: many, or there is none. */
+  readonly few: number | null;
   readonly limit: number;
 }
 
 async function hits(
-  query: Query,
-  found: Readable,
-  { weighed, vector, limit }: Wanted,
-  filter: Filter | null,
-  isFew: boolean,
-  isNear: boolean,
+  { query, found, filter, few, limit }: Search,
+  text: TextPlan | null,
+  near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
 ): Promise<HitRow[]> {
   const values = new Values();
   const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
@@ -73,28 +96,30 @@ async function hits(
     values,
     readers,
     limit: values.bind(limit, "int"),
-    filter: filter && (isFew ? { few: true } : { many }),
+    depth: filter && few === null ? limit * DEEPER : limit,
+    filter: filter && (few === null ? { many } : { few }),
   };
-  const text = weighed.length > 0 ? textLeg(weighed, found, scope) : null;
-  const near = vector && values.bind(binary(vector), "vector");
-  const byVector = near && (isNear ? nearVectorLeg(near, found, scope) : exactVectorLeg(near, found, scope));
-  if (!text && !byVector) return [];
-  const matching = filter && isFew ? matchingDocuments(filter, values, readers) : null;
-  return query<HitRow>(hitsOf(text, byVector, matching), values.all);
+  const byText = text && text.terms.length > 0 ? textLeg(text, found, scope) : null;
+  const vector = near && values.bind(binary(near.vector), "vector");
+  const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, scope) : exactVectorLeg(vector, found, scope));
+  if (!byText && !byVector) return [];
+  const matching = filter && few !== null ? matchingDocuments(filter, values, readers) : null;
+  return query<HitRow>(hitsOf(byText, byVector, matching), values.all);
 }
 
-/** Whether the documents that match have so few passages that those can be compared one by one. */
-async function isFewMatching(
+/** How many documents match, where they have so few passages that those can be compared one by one; else null. */
+async function fewMatching(
   query: Query,
   filter: Filter,
   { readers, documents, passages }: Readable,
-): Promise<boolean> {
+  passagesMax: number,
+): Promise<number | null> {
   const values = new Values();
   const matching = matchingDocuments(filter, values, values.bind(`{${readers.join(",")}}`, "int[]"));
-  const most = Math.ceil((EXACT_MAX * documents) / Math.max(1, passages));
+  const most = Math.ceil((passagesMax * documents) / Math.max(1, passages));
   const sql = `SELECT count(*)::int AS n FROM (${matching} LIMIT ${values.bind(most + 1, "int")}) m`;
-  const [counted] = await query<{ n: number }>(sql, values.all);
-  return (counted?.n ?? 0) <= most;
+  const [{ n } = { n: 0 }] = await query<{ n: number }>(sql, values.all);
+  return n <= most ? n : null;
 }
 
 function matchingDocuments(filter: Filter, values: Values, readers: string): string {

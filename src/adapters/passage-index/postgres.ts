@@ -8,7 +8,7 @@ import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
-import { searchCollection } from "./postgres-search.ts";
+import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { hashedTerms } from "./postgres-terms.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 
@@ -27,10 +27,15 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
+  readonly #tuning: SearchTuning;
   readonly #stem = memoizedStem();
 
   /** @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says. */
-  static async open(options: PostgresIndexOptions, embedder: Space): Promise<PostgresPassageIndex> {
+  static async open(
+    options: PostgresIndexOptions,
+    embedder: Space,
+    tuning: Partial<SearchTuning> = {},
+  ): Promise<PostgresPassageIndex> {
     const { schema, efSearch, rowSecurity, timeoutMs, writeTimeoutMs } = options;
     const settings = {
       statement_timeout: timeoutMs,
@@ -40,20 +45,28 @@ export class PostgresPassageIndex implements PassageIndex {
     };
     const ensure = (query: Query) => ensureSchema(query, { schema, dimensions: embedder.dimensions, rowSecurity });
     const database = await PostgresDatabase.open({ key: "search", settings, ensure }, options);
-    return new PostgresPassageIndex(database, embedder, writeTimeoutMs);
+    return new PostgresPassageIndex(database, embedder, writeTimeoutMs, { ...TUNING, ...tuning });
   }
 
-  private constructor(database: PostgresDatabase, { model, dimensions }: Space, writeTimeoutMs: number) {
+  private constructor(
+    database: PostgresDatabase,
+    { model, dimensions }: Space,
+    writeTimeoutMs: number,
+    tuning: SearchTuning,
+  ) {
     this.#database = database;
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
+    this.#tuning = tuning;
     this.fusion = new PostgresFusionStore(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
     if (wanted.filter) checkFilter(wanted.filter);
-    return this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#embedder, this.#stem));
+    return this.#reading(scope, call, (query) =>
+      searchCollection(query, scope, wanted, this.#embedder, this.#stem, this.#tuning),
+    );
   }
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {

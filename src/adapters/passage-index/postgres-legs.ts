@@ -25,25 +25,23 @@ export interface LegScope {
   readonly filter: { readonly few: number } | { readonly many: (document: string) => string } | null;
 }
 
-/** Cosine with every vector: what is sorted by is no index's order. */
+/** Cosine with every vector that matches: what is sorted by is no index's order. */
 export function exactVectorLeg(vector: string, { dimensions }: Readable, scope: LegScope): string {
   const few = scope.filter && "few" in scope.filter ? "JOIN matching m ON m.row = v.document" : "";
   return `SELECT v.passage, -(v.vector <#> ${vector}) AS score FROM ${vectorsOf(dimensions)} v ${few}
-    WHERE ${ofTenant(scope)} ORDER BY score DESC, v.passage LIMIT ${scope.limit}`;
+    WHERE ${searchedBy(scope)} ORDER BY score DESC, v.passage LIMIT ${scope.limit}`;
 }
 
 /** Cosine with the nearest by the graph. It may find fewer than there are. */
 export function nearVectorLeg(vector: string, { dimensions }: Readable, scope: LegScope): string {
-  const { filter, limit } = scope;
-  const condition = filter && "many" in filter ? `AND ${filter.many("v.document")}` : "";
-  const distance = indexedDistance("v.vector", vector, dimensions);
   return `SELECT n.passage, n.score FROM (
-    SELECT v.passage, -(v.vector <#> ${vector}) AS score FROM ${vectorsOf(dimensions)} v
-    WHERE ${ofTenant(scope)} ${condition} ORDER BY ${distance} LIMIT ${limit}) n ORDER BY n.score DESC, n.passage`;
+    SELECT v.passage, -(v.vector <#> ${vector}) AS score FROM ${vectorsOf(dimensions)} v WHERE ${searchedBy(scope)}
+    ORDER BY ${indexedDistance("v.vector", vector, dimensions)} LIMIT ${scope.limit}) n ORDER BY n.score DESC, n.passage`;
 }
 
-function ofTenant({ readers }: LegScope): string {
-  return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers})`;
+function searchedBy({ readers, filter }: LegScope): string {
+  const condition = filter && "many" in filter ? `AND ${filter.many("v.document")}` : "";
+  return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers}) ${condition}`;
 }
 
 /** A passage of the legs' hits, with its score in each. */

@@ -28,6 +28,7 @@ export default defineConfig({
       { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "postgres", include: ["test/slow/postgres.test.ts"], testTimeout: 120_000 } },
       {
         test: {
           ...common,

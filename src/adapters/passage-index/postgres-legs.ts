@@ -25,11 +25,17 @@ export interface LegScope {
   readonly filter: { readonly few: number } | { readonly many: (document: string) => string } | null;
 }
 
-/** Cosine with every vector that matches: what is sorted by is no index's order. */
+/**
+ * Cosine with every vector that matches: what is sorted by is no index's order. Few documents are gone through one by one, which the
+ * planner would not do while it knows nothing of new tables.
+ */
 export function exactVectorLeg(vector: string, { dimensions }: Readable, scope: LegScope): string {
-  const few = scope.filter && "few" in scope.filter ? "JOIN matching m ON m.row = v.document" : "";
-  return `SELECT v.passage, -(v.vector <#> ${vector}) AS score FROM ${vectorsOf(dimensions)} v ${few}
-    WHERE ${searchedBy(scope)} ORDER BY score DESC, v.passage LIMIT ${scope.limit}`;
+  const vectors = `${vectorsOf(dimensions)} v`;
+  const isFew = scope.filter && "few" in scope.filter;
+  const from = isFew
+    ? `matching m CROSS JOIN LATERAL (SELECT * FROM ${vectors} WHERE v.document = m.row AND ${searchedBy(scope)} OFFSET 0) v`
+    : `${vectors} WHERE ${searchedBy(scope)}`;
+  return `SELECT v.passage, -(v.vector <#> ${vector}) AS score FROM ${from} ORDER BY score DESC, v.passage LIMIT ${scope.limit}`;
 }
 
 /** Cosine with the nearest by the graph. It may find fewer than there are. */

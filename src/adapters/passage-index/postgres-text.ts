@@ -98,12 +98,15 @@ export function textLeg({ terms, essential }: TextPlan, { passages, tokens }: Re
   return `SELECT s.* FROM (${ordered} OFFSET 0) s WHERE ${condition} LIMIT ${scope.limit}`;
 }
 
-/** Those `p` of a term `t`; of few documents, where they are fewer than the term's, document by document. */
+/**
+ * Those `p` of a term `t`; of few documents, where they are fewer than the term's, document by document. The condition in `coalesce`
+ * is looked up in a table that is made once, whatever the planner expects.
+ */
 function postingsOfTerm(readers: string, perTerm: number, filter: LegScope["filter"]): string {
   const postings = `postings p ON p.readers = ANY (${readers}) AND p.term = t.term`;
   if (!filter || "many" in filter) return `JOIN ${postings}`;
   if (filter.few * LOOKUP_COST >= perTerm)
-    return `JOIN ${postings} JOIN matching m ON m.row = p.passage >> ${ORDINAL_BITS}`;
+    return `JOIN ${postings} WHERE coalesce(p.passage >> ${ORDINAL_BITS} IN (SELECT row FROM matching), false)`;
   return `CROSS JOIN matching m CROSS JOIN LATERAL (SELECT * FROM postings p WHERE p.readers = ANY (${readers}) AND p.term = t.term
     AND p.passage >= m.row << ${ORDINAL_BITS} AND p.passage < (m.row + 1) << ${ORDINAL_BITS} OFFSET 0) p`;
 }

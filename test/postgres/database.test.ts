@@ -41,7 +41,9 @@ describe("what a connection is made with", () => {
 
   test("every connection has the schema and the settings", () => {
     const { options } = poolConfig("search", OPTIONS, { "hnsw.ef_search": 80 });
-    expect(options).toBe("-c search_path=ragline,public -c jit=off -c hnsw.ef_search=80");
+    expect(options).toBe(
+      "-c search_path=ragline,public -c jit=off -c plan_cache_mode=force_custom_plan -c hnsw.ef_search=80",
+    );
   });
 
   test.each([

@@ -17,10 +17,9 @@ export function beginWriting(scope: Scope, limitMs: number): string {
 }
 
 function settings({ tenant, collection, groups }: Scope, sight: Sight, limitMs: number): string {
-  const set = (name: string, value: string) => `set_config('ragline.${name}', ${literal(value)}, true)`;
+  const set = (name: string, value: string) => `SET LOCAL ragline.${name} = ${literal(value)}`;
   const seen = sight === "collection" ? "*" : textArray(groups);
-  return `SET LOCAL statement_timeout = ${limitMs};
-    SELECT ${set("tenant", tenant)}, ${set("collection", collection)}, ${set("groups", seen)}`;
+  return `SET LOCAL statement_timeout = ${limitMs}; ${set("tenant", tenant)}; ${set("collection", collection)}; ${set("groups", seen)}`;
 }
 
 /** As `quote_literal`. */

@@ -18,6 +18,8 @@ export interface PostgresUse {
 
 type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
 
+/** Statements that are prepared: filters make ever new ones. */
+const NAMES_MAX = 100;
 /** What a server that was told to stop, or is late, is left to say so in. */
 const GRACE_MS = 250;
 
@@ -34,6 +36,7 @@ export class PostgresDatabase {
   readonly #pool: Pool;
   /** Cancels what runs in the pool's connections, which may all be busy. */
   readonly #canceller: Pool;
+  readonly #names = new Map<string, string>();
   #ensured: Promise<void> | null = null;
 
   /**
@@ -65,7 +68,7 @@ export class PostgresDatabase {
 
   /** One statement, one round trip. */
   query<Row extends object>(call: CallOptions, sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#run(call, (client) => queryOf(client)<Row>(sql, values));
+    return this.#run(call, (client) => this.#queryOf(client)<Row>(sql, values));
   }
 
   /**
@@ -83,7 +86,7 @@ export class PostgresDatabase {
         throw isDisconnected(error) ? new Stale("", { cause: error }) : error;
       });
       try {
-        const result = await work(queryOf(client));
+        const result = await work(this.#queryOf(client));
         await client.query("COMMIT");
         return result;
       } catch (error) {
@@ -116,7 +119,7 @@ export class PostgresDatabase {
   async #makeTables(): Promise<void> {
     try {
       const client = await this.#pool.connect();
-      await this.#use.ensure(queryOf(client)).finally(() => client.release(true));
+      await this.#use.ensure(this.#queryOf(client)).finally(() => client.release(true));
     } catch (error) {
       this.#ensured = null;
       throw error;
@@ -170,16 +173,25 @@ export class PostgresDatabase {
     }
   }
 
+  /** A statement with values is prepared under a name, once a connection, so that its text is neither sent nor read again. */
+  #queryOf(client: PoolClient): Query {
+    return async <Row extends object>(text: string, values: readonly unknown[] = []) => {
+      if (values.length === 0) return (await client.query(text)).rows as Row[];
+      let name = this.#names.get(text);
+      if (name === undefined && this.#names.size < NAMES_MAX) {
+        name = `ragline_${this.#names.size}`;
+        this.#names.set(text, name);
+      }
+      const config = { text, values: [...values], ...(name !== undefined && { name }) };
+      return (await client.query(config)).rows as Row[];
+    };
+  }
+
   #cancel(client: PoolClient, destroy: () => void): void {
     setTimeout(destroy, GRACE_MS).unref();
     const { processID } = client as PoolClient & { readonly processID?: number };
     this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
   }
-}
-
-function queryOf(client: PoolClient): Query {
-  return async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
-    (await client.query(sql, [...values])).rows as Row[];
 }
 
 /** @throws RaglineError `dependency_timeout`; or why the signal aborted */

@@ -33,7 +33,7 @@ export function poolConfig(
   settings: Readonly<Record<string, string | number>>,
 ): PoolConfig {
   const { url, tls, caFile, schema, connectionsMax } = options;
-  const all = { search_path: `${schema},public`, jit: "off", ...settings };
+  const all = { search_path: `${schema},public`, jit: "off", plan_cache_mode: "force_custom_plan", ...settings };
   return {
     ...readUrl(key, url),
     ssl: tls && { rejectUnauthorized: true, ...(caFile && { ca: readCa(key, caFile) }) },

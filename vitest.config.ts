@@ -29,6 +29,26 @@ export default defineConfig({
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "postgres", include: ["test/slow/postgres.test.ts"], testTimeout: 120_000 } },
+      { test: { ...common, name: "load", include: ["test/slow/load.test.ts"], testTimeout: 180_000 } },
+      {
+        test: {
+          ...common,
+          name: "engines",
+          include: ["test/slow/engines/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "gateway",
+          include: ["test/slow/gateway.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         test: {
           ...common,

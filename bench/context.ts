@@ -180,6 +180,7 @@ function questionOf(question: string, requestId: string): Question {
     sessionId: "facts",
     question,
     history: null,
+    isFirst: false,
     filter: null,
     top: null,
     useCache: false,

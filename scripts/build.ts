@@ -8,7 +8,18 @@ import { build, type Plugin } from "esbuild";
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "adapters/http/post": ["undici"],
   "adapters/token-counter/o200k": ["gpt-tokenizer"],
+  "wire/library": [
+    "@grpc/grpc-js",
+    "@grpc/proto-loader",
+    "@js-sdsl/ordered-map",
+    "lodash.camelcase",
+    "long",
+    "protobufjs",
+    "@protobufjs/float",
+  ],
   "ingest/pdf": ["unpdf"],
+  "telemetry/api": ["@opentelemetry/api"],
+  "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
   "ingest/docx": ["mammoth"],
   "ingest/markdown-lexer": ["marked"],
   "ingest/html": ["htmlparser2"],
@@ -47,7 +58,9 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     // What is written as CommonJS requires Node's own modules.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
-  for (const one of packages) await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one}.txt`);
+  for (const one of packages) {
+    await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
+  }
 }
 
 /** Removes the declarations that no user of the library sees: each takes a disk block or more. */

@@ -39,14 +39,24 @@ server:   { port: 8787, timeoutMs: 30000 }
 /** The configuration's reference as Markdown. */
 export function configurationPage(): string {
   const schema = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }) as Schema;
-  const sections = Object.entries(schema.properties ?? {}).map(([key, block]) => section(key, block));
+  const blocks = Object.entries(schema.properties ?? {});
+  const inner = new Map(blocks.flatMap(([, block]) => [block, ...variantsOf(block)]).flatMap(blocksWithin));
+  const sections = [...blocks, ...inner].map(([key, block]) => section(key, block));
   return `${INTRODUCTION}\n${sections.join("\n")}`;
 }
 
+function variantsOf(block: Schema): readonly Schema[] {
+  return block.oneOf ?? block.anyOf ?? [block];
+}
+
+/** Blocks within a block have a section of their own, once. */
+function blocksWithin({ properties = {} }: Schema): (readonly [string, Schema])[] {
+  return Object.entries(properties).filter(([, schema]) => schema.properties);
+}
+
 function section(key: string, block: Schema): string {
-  const variants = block.oneOf ?? block.anyOf ?? [block];
   if (!block.oneOf && !block.anyOf && !block.properties) return `## ${key}\n\n${table([[key, block]])}`;
-  return `## ${key}\n\n${variants.map(variant).join("\n")}`;
+  return `## ${key}\n\n${variantsOf(block).map(variant).join("\n")}`;
 }
 
 function variant(schema: Schema): string {
@@ -58,6 +68,7 @@ function variant(schema: Schema): string {
 
 function table(rows: readonly (readonly [string, Schema])[]): string {
   const lines = rows.map(([key, schema]) => {
+    if (schema.properties) return `| \`${key}\` | block | | ${schema.description ?? ""} See [${key}](#${key}). |`;
     const value = schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``;
     return `| \`${key}\` | ${limits(schema)} | ${value} | ${schema.description ?? ""} |`;
   });
@@ -67,13 +78,21 @@ function table(rows: readonly (readonly [string, Schema])[]): string {
 function limits(schema: Schema): string {
   const choices = schema.enum ?? (schema.const === undefined ? null : [schema.const]);
   if (choices) return choices.map((choice) => `\`${choice}\``).join(", ");
+  if (schema.anyOf?.some((one) => one.format === "uri")) return "http(s) URL, or a list of them";
+  if (schema.anyOf && !schema.type) return choicesOf(schema.anyOf);
   const { type, minimum, maximum, maxLength, multipleOf, format } = schema;
   if (type === "integer" || type === "number") {
     const high = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? "" : ` to ${maximum}`;
     const step = multipleOf ? `, a multiple of ${multipleOf}` : "";
     return `${type === "number" ? "number" : "whole number"}, ${minimum ?? 0}${high || " or more"}${step}`;
   }
-  if (type === undefined && !schema.anyOf) return "object";
+  if (type === "null") return "`null`";
+  if (type === undefined || type === "object") return "object";
+  if (type === "boolean") return "`true`, `false`";
   if (format === "uri") return "http(s) URL";
   return maxLength ? `text, up to ${maxLength} characters` : "text";
+}
+
+function choicesOf(schemas: readonly Schema[]): string {
+  return [...new Set(schemas.map(limits))].join(" or ");
 }

@@ -2,7 +2,7 @@ import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { TokenCorrection } from "./ports/token-counter.ts";
-import type { Degradation, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
+import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Step, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -17,6 +17,8 @@ export interface CallerOptions {
   readonly groups?: readonly string[];
   /** Names the call in events, logs and the stored turn; made up where absent. */
   readonly requestId?: string;
+  /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */
+  readonly route?: string;
 }
 
 export interface SearchResponse {
@@ -36,6 +38,8 @@ export interface Status {
   readonly passages: number;
   /** What each stage runs on, by step; the embedded defaults are named for what they are. */
   readonly stages: Readonly<Record<string, string>>;
+  /** Steps that an emulated server does (`use: simulated`): their figures are no model's. */
+  readonly emulated: readonly Step[];
   /** How prompts are counted, and by what the endpoint's own counts have corrected that, by script. */
   readonly tokens: {
     readonly model: string;
@@ -48,8 +52,12 @@ export interface Status {
   readonly models: { readonly embed?: ModelCounts; readonly rerank?: ModelCounts };
   /** How text and vectors are fused in it. */
   readonly fusion: FusionStatus;
-  /** What became of turns that could not be stored at once, since the start of the process. */
+  /** The endpoints of the steps that are served at some, with their circuit breakers. */
+  readonly endpoints: readonly EndpointState[];
+  /** What became of turns, since the start of the process. */
   readonly saves: {
+    /** Stored at once. */
+    readonly saved: number;
     readonly failed: number;
     /** Of the failed: stored later, given up, still tried again. */
     readonly recovered: number;

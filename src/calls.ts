@@ -1,20 +1,27 @@
 import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
+import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
-import { Run } from "./run.ts";
+import { Run, type RunObserver, type RunOptions } from "./run.ts";
+import { loggable } from "./telemetry/loggable.ts";
 import type { CallOptions, Scope } from "./types.ts";
+
+type Observed = Pick<RunOptions, "observer" | "tracer">;
 
 /** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
 export class Calls {
   readonly #config: Config;
   readonly #settings: Settings;
   readonly #log: Logger;
+  readonly #observer: RunObserver;
+  readonly #pace = new Pace();
 
-  constructor(config: Config, settings: Settings, log: Logger) {
+  constructor(config: Config, settings: Settings, log: Logger, observer: RunObserver) {
     this.#config = config;
     this.#settings = settings;
     this.#log = log;
+    this.#observer = observer;
   }
 
   scope(collection: string | undefined, caller: CallerOptions): Scope {
@@ -25,15 +32,28 @@ export class Calls {
     };
   }
 
-  run(caller: CallerOptions, timeoutMs = this.#settings.timeoutMs): Run {
+  /** For a question: what has no time left is not begun. */
+  ask(caller: CallerOptions, timeoutMs: number | undefined, observed: Observed): Run {
+    return this.run(caller, timeoutMs, observed, this.#pace);
+  }
+
+  run(
+    caller: CallerOptions,
+    timeoutMs = this.#settings.timeoutMs,
+    observed: Observed = { observer: this.#observer },
+    pace = new Pace(),
+  ): Run {
     return new Run({
+      ...observed,
       signal: caller.signal ?? new AbortController().signal,
       timeoutMs,
+      pace,
       limitsMs: this.#settings.limitsMs,
       onFailure: (error) => {
         if (error.status < 500) return;
         const { code, step, message, cause } = error;
-        this.#log.warn({ requestId: caller.requestId, code, step, err: cause }, message);
+        const err = loggable(cause, this.#config.log.content);
+        this.#log.warn({ requestId: caller.requestId, code, step, err }, message);
       },
     });
   }

@@ -2,19 +2,21 @@ import { dropPostgresSchema } from "./adapters/passage-index/postgres.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
-import { chooseEmbedder, wrapEmbedder } from "./compose/embedder.ts";
-import { chooseModel, wrapModel } from "./compose/language-model.ts";
+import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
+import { Instruments } from "./compose/instruments.ts";
+import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
-import { chooseReranker, wrapReranker } from "./compose/reranker.ts";
+import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
 import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
+import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
+import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -23,16 +25,22 @@ const WAITING_CHARS_MAX = 64_000_000;
 
 export interface Composition {
   readonly stages: Stages;
-  /** What became of turns that could not be stored at once. */
+  /** What became of turns. */
   saveCounts(): Readonly<SaveCounts>;
+  /** Of all steps that are served at endpoints. */
+  endpoints(): readonly EndpointState[];
+  /** Calls that wait for their turn, by step. */
+  queues(): { readonly step: Step; readonly waiting: number }[];
+  /** Texts looked for among embedded ones. */
+  vectorCounts(): { readonly hits: number; readonly misses: number };
   close(): Promise<void>;
 }
 
 /**
- * The one place that chooses implementations.
+ * The one place that chooses implementations. `tracer`: for spans of the calls that leave this process.
  * @throws RaglineError `config_invalid`: a file cannot be opened.
  */
-export async function compose(config: Config): Promise<Composition> {
+export async function compose(config: Config, tracer?: Tracer): Promise<Composition> {
   const databases = new Map<string, Database>();
   const database = (file: string): Database => {
     const opened = databases.get(file) ?? Database.open(file);
@@ -41,10 +49,12 @@ export async function compose(config: Config): Promise<Composition> {
   };
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const chosen = chooseEmbedder(config, counter);
-  const embedder = wrapEmbedder(chosen, config.embed, counter);
-  const model = wrapModel(await chooseModel(config.generate, chosen), config.generate);
-  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database)), {
+  const instruments = new Instruments(tracer, config.telemetry.content);
+  const chosen = await chooseEmbedders(config, counter, instruments);
+  const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
+  const rerankers = await chooseRerankers(config, counter, instruments);
+  const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
+  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
@@ -53,10 +63,12 @@ export async function compose(config: Config): Promise<Composition> {
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(await chooseIndex(config.search, database, embedder), config.search),
-    reranker: wrapReranker(chooseReranker(config, counter), config.rerank, counter),
+    index: await chooseIndex(config.search, database, embedder, instruments),
+    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
     model,
-    instructed: config.generate.use === "extractive" ? null : model,
+    get instructed() {
+      return model.quotesOnly ? null : model;
+    },
     counter,
     chunkCounter: once(async () => remembered(await createO200kCounter())),
     words: createWords(),
@@ -65,6 +77,9 @@ export async function compose(config: Config): Promise<Composition> {
   return {
     stages,
     saveCounts: saves.counts,
+    endpoints: () => instruments.endpoints(),
+    queues: () => instruments.queues(),
+    vectorCounts: () => instruments.vectors,
     async close() {
       const { sessions, cache, embedder, index, reranker, model } = stages;
       for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
@@ -74,16 +89,10 @@ export async function compose(config: Config): Promise<Composition> {
   };
 }
 
-/**
- * Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`.
- * @throws RaglineError `config_invalid`: the index is in no file
- */
-export function rebuildIndex({ search }: Config): { readonly file: string; readonly report: RebuildReport } {
-  if (search.use !== "sqlite") {
-    const message = `search.use: ${search.use}: only the file of sqlite is rebuilt; restore this index from its server's backup, or index again`;
-    throw new RaglineError("config_invalid", message);
-  }
-  return { file: search.file, report: rebuildDatabase(search.file) };
+/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. @throws RaglineError */
+export function rebuildIndex({ search }: Config): RebuildReport & { readonly file: string } {
+  if (search.use === "sqlite") return { file: search.file, ...rebuildDatabase(search.file) };
+  throw new RaglineError("config_invalid", `search.use: ${search.use} has no file here that could be rebuilt`);
 }
 
 /** Deletes what an index on a server left there that was opened for a while; files are their owner's. */

@@ -7,7 +7,52 @@ export const milliseconds = (fallback: number, what: string) =>
 export const count = (fallback: number, max: number, what: string) =>
   z.int().min(1).max(max).default(fallback).describe(what);
 export const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
+const share = (fallback: number, what: string) => z.number().min(0.01).max(1).default(fallback).describe(what);
 export const httpUrl = z.url({ protocol: /^https?$/ });
+
+/** One server, or several that serve the same. */
+export const httpUrls = z.union([httpUrl, z.array(httpUrl).min(1).max(64)]);
+
+const breaker = z
+  .strictObject({
+    failureRatio: share(
+      0.5,
+      "Opens where this share of the window's calls failed. Refusals of the request itself count as answers.",
+    ),
+    slowRatio: share(0.8, "Opens where this share of them was slow."),
+    slowMs: z
+      .int()
+      .min(1)
+      .max(3_600_000)
+      .optional()
+      .describe("A call (an answer's first token) that takes so long is slow. Absent: nine tenths of the limit."),
+    callsMin: count(10, 1_000_000, "Fewer calls in the window never open it."),
+    windowMs: milliseconds(10_000, "Length of the sliding window."),
+    openMs: milliseconds(
+      5000,
+      "How long calls fail at once, until one at a time is let through; two good ones close it.",
+    ),
+  })
+  .prefault({})
+  .describe("The circuit breaker of each endpoint.");
+const balance = z
+  .enum(["least_outstanding", "round_robin"])
+  .default("least_outstanding")
+  .describe("Which of several endpoints is asked: the one with the fewest calls under way, or each in turn.");
+/** What every model behind endpoints has. */
+export const endpoints = { balance, breaker };
+/** Where asking twice does no harm. */
+export const hedgedEndpoints = {
+  ...endpoints,
+  hedge: z
+    .boolean()
+    .default(true)
+    .describe(
+      "With two endpoints or more: asks a second one where the first takes longer than 19 of 20 calls did, for at most a twentieth of all calls.",
+    ),
+};
+/** One provider, in the library. */
+export const oneEndpoint = { breaker };
 
 export const apiKey = z
   .string()

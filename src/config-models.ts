@@ -8,10 +8,13 @@ import {
   count,
   dimensions,
   embedLimit,
+  endpoints,
   generatePatience,
-  httpUrl,
+  hedgedEndpoints,
+  httpUrls,
   inputTokensMax,
   milliseconds,
+  oneEndpoint,
   patience,
   prefixes,
   reranking,
@@ -19,7 +22,9 @@ import {
   temperature,
   vectorCache,
 } from "./config-fields.ts";
+import { grpcClient } from "./config-grpc.ts";
 import { onnx, onnxEmbedding } from "./config-onnx.ts";
+import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./config-simulated.ts";
 
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [
@@ -34,7 +39,7 @@ export const embed = z.discriminatedUnion("use", [
   }),
   z.strictObject({
     use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
-    baseUrl: httpUrl.describe("Up to and with `/v1`."),
+    baseUrl: httpUrls.describe("Up to and with `/v1`."),
     model: z.string().min(1).describe("The model's name at the endpoint."),
     dimensions,
     apiKey,
@@ -44,10 +49,11 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...patience(32, 1024),
     ...vectorCache,
+    ...hedgedEndpoints,
   }),
   z.strictObject({
     use: z.literal("tei").describe("`tei`: the `/embed` endpoint of text-embeddings-inference."),
-    baseUrl: httpUrl.describe("The server, without `/embed`."),
+    baseUrl: httpUrls.describe("The server, without `/embed`."),
     model: z.string().min(1).describe("The model that the server must serve, e.g. `BAAI/bge-m3`."),
     dimensions,
     apiKey,
@@ -55,6 +61,7 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...patience(32, 1024),
     ...vectorCache,
+    ...hedgedEndpoints,
   }),
   z.strictObject({
     use: z.literal("ai-sdk").describe("`ai-sdk`: an embedding model of any AI SDK provider; in library use."),
@@ -66,6 +73,7 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...patience(32, 1024),
     ...vectorCache,
+    ...oneEndpoint,
   }),
   z.strictObject({
     use: z
@@ -78,6 +86,15 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...vectorCache,
   }),
+  simulatedEmbed,
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage embed`."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    timeoutMs: embedLimit,
+    ...patience(256, 1024),
+    ...vectorCache,
+  }),
 ]);
 
 export const rerank = z.discriminatedUnion("use", [
@@ -87,25 +104,28 @@ export const rerank = z.discriminatedUnion("use", [
   }),
   z.strictObject({
     use: z.literal("tei").describe("`tei`: a `/rerank` endpoint of text-embeddings-inference."),
-    baseUrl: httpUrl.describe("The server, without `/rerank`."),
+    baseUrl: httpUrls.describe("The server, without `/rerank`."),
     apiKey,
     ...reranking,
     ...patience(32, 1024),
+    ...hedgedEndpoints,
   }),
   z.strictObject({
     use: z.literal("cohere").describe("`cohere`: a `/rerank` endpoint as Cohere, Jina, vLLM and LiteLLM serve it."),
-    baseUrl: httpUrl.describe("Up to and with `/v1` or `/v2`."),
+    baseUrl: httpUrls.describe("Up to and with `/v1` or `/v2`."),
     model: z.string().min(1).describe("The model's name at the endpoint."),
     apiKey,
     inputTokensMax: count(4096, 1_000_000, "Longer passages are cut; tokens by `prompt.counter`."),
     ...reranking,
     ...patience(32, 1024),
+    ...hedgedEndpoints,
   }),
   z.strictObject({
     use: z.literal("ai-sdk").describe("`ai-sdk`: a reranking model of any AI SDK provider; in library use."),
     model: aiSdkModel<AiSdkRerankingModel>("doRerank"),
     ...reranking,
     ...patience(32, 1024),
+    ...oneEndpoint,
   }),
   z.strictObject({
     use: z
@@ -122,6 +142,14 @@ export const rerank = z.discriminatedUnion("use", [
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
   }),
+  simulatedRerank,
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage rerank`."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    ...reranking,
+    ...patience(256, 1024),
+  }),
   z.strictObject({
     use: z.literal("none").describe("`none`: the order of search is kept."),
     keep: reranking.keep,
@@ -136,13 +164,14 @@ export const generate = z.discriminatedUnion("use", [
   }),
   z.strictObject({
     use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/chat/completions` endpoint."),
-    baseUrl: httpUrl.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
+    baseUrl: httpUrls.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
     model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
     apiKey,
     contextTokensMax,
     temperature,
     ...silence,
     ...generatePatience,
+    ...endpoints,
   }),
   z.strictObject({
     use: z.literal("ai-sdk").describe("`ai-sdk`: a language model of any AI SDK provider; in library use."),
@@ -151,6 +180,7 @@ export const generate = z.discriminatedUnion("use", [
     temperature,
     ...silence,
     ...generatePatience,
+    ...oneEndpoint,
   }),
   z.strictObject({
     use: z
@@ -193,5 +223,13 @@ export const generate = z.discriminatedUnion("use", [
       120_000,
       "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
     ),
+  }),
+  simulatedGenerate,
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage generate`."),
+    ...grpcClient,
+    ...endpoints,
+    ...silence,
+    ...generatePatience,
   }),
 ]);

@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { count, milliseconds, ratio, retries } from "./config-fields.ts";
+import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
+import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { postgresIndex, postgresServer } from "./config-postgres.ts";
+import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
@@ -136,6 +138,12 @@ const search = z.discriminatedUnion("use", [
     ...postgresIndex,
     ...searching,
   }),
+  z.strictObject({
+    use: z.literal("grpc").describe("`grpc`: processes of `ragline stage search`, over the same data."),
+    ...grpcClient,
+    ...hedgedEndpoints,
+    ...searching,
+  }),
 ]);
 
 const prompt = z.strictObject({
@@ -149,7 +157,9 @@ const prompt = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("The model's `tokenizer.json`, to count exactly. Needs `npm install @huggingface/tokenizers`."),
+    .describe(
+      "The model's `tokenizer.json`, to count exactly; needs `npm install @huggingface/tokenizers`. Or its `.gguf` file; needs `npm install node-llama-cpp@3`.",
+    ),
   preRotTokens: z
     .int()
     .min(256)
@@ -236,14 +246,11 @@ export const configSchema = z
       timeoutMs: milliseconds(20_000, "Limit; the next turn tries again."),
     }),
     server,
+    stage,
     ingest,
     models,
-    log: z.strictObject({
-      level: z
-        .enum(["silent", "error", "warn", "info", "debug"])
-        .default("warn")
-        .describe("Least important line to write."),
-    }),
+    telemetry,
+    log,
   })
   .superRefine(({ ingest, compact, rerank, search, server }, context) => {
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
@@ -262,4 +269,5 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 /** What a user may write: every key has a default. */
-export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K] };
+export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Block<Config[K]> : Config[K] };
+type Block<T> = { [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : T[K] };

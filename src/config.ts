@@ -81,6 +81,7 @@ function withDefaults(raw: Record<string, unknown>, environment: Environment): R
   }
   filled.generate = withGenerateDefaults(filled.generate, environment);
   filled.models = withHubDefaults(filled.models, environment);
+  filled.telemetry = withCollectorDefaults(filled.telemetry, environment);
   return filled;
 }
 
@@ -91,6 +92,20 @@ function withHubDefaults(block: unknown, environment: Environment): unknown {
   const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
   const cacheFolder = HF_HUB_CACHE || join(home, "hub");
   return { cacheFolder, ...(endpoint && { endpoint }), ...(token && { token }), ...block };
+}
+
+/** As OpenTelemetry's exporters read the environment. */
+function withCollectorDefaults(block: unknown, environment: Environment): unknown {
+  if (typeof block !== "object" || block === null) return block;
+  const endpoint = environment.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const protocol = environment.OTEL_EXPORTER_OTLP_PROTOCOL;
+  const serviceName = environment.OTEL_SERVICE_NAME;
+  return {
+    ...(endpoint && { endpoint }),
+    ...(protocol && { protocol }),
+    ...(serviceName && { serviceName }),
+    ...block,
+  };
 }
 
 function withGenerateDefaults(block: unknown, environment: Environment): unknown {

@@ -1,7 +1,11 @@
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { compose } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import { Ragline } from "./ragline.ts";
+import { VERSION } from "./status.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { openTracing } from "./telemetry/open-tracing.ts";
+import { createRedaction } from "./telemetry/redaction.ts";
 
 export type * from "./api.ts";
 export { type Config, type ConfigInput, loadConfig, parseConfig } from "./config.ts";
@@ -34,9 +38,11 @@ export interface CreateOptions {
  */
 export async function createRagline(input: ConfigInput | Config = {}, options: CreateOptions = {}): Promise<Ragline> {
   const config = parseConfig(input);
-  const { stages, ...composed } = await compose(config);
-  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
-  const ragline = new Ragline(config, stages, composed, log);
+  const log = options.log ?? createLogger(config.log.level, createRedaction(config));
+  const onUnsent = (err: unknown) => log.warn({ err }, "spans cannot be sent to telemetry.endpoint; they are dropped");
+  const tracing = await openTracing(config.telemetry, VERSION, onUnsent);
+  const { stages, ...composed } = await compose(config, tracing?.tracer);
+  const ragline = new Ragline(config, stages, composed, log, tracing);
   try {
     if (options.warm ?? true) await ragline.warm();
     return ragline;

@@ -1,5 +1,5 @@
 import { RaglineError } from "./errors.ts";
-import type { CallOptions, ModelCall, Step } from "./types.ts";
+import type { CallOptions, ModelCall, Served, Step } from "./types.ts";
 
 /**
  * A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. It is itself the
@@ -17,8 +17,18 @@ export class Race implements CallOptions {
   #reject: ((error: RaglineError) => void) | undefined;
   #lost: RaglineError | undefined;
   readonly #onCall: ((step: Step, call: ModelCall) => void) | undefined;
+  readonly asOf: number | undefined;
+  #queueMs = 0;
+  #serviceMs = 0;
 
-  constructor(step: Step, parent: AbortSignal, limitMs: number, onCall?: (step: Step, call: ModelCall) => void) {
+  constructor(
+    step: Step,
+    parent: AbortSignal,
+    limitMs: number,
+    onCall?: (step: Step, call: ModelCall) => void,
+    asOf?: number,
+  ) {
+    this.asOf = asOf;
     this.#step = step;
     this.#parent = parent;
     this.#onCall = onCall;
@@ -44,6 +54,15 @@ export class Race implements CallOptions {
 
   onModelCall(call: ModelCall): void {
     this.#onCall?.(this.#step, call);
+  }
+
+  onServed({ queueMs, serviceMs }: Served): void {
+    this.#queueMs += queueMs;
+    this.#serviceMs += serviceMs;
+  }
+
+  get served(): Served {
+    return { queueMs: this.#queueMs, serviceMs: this.#serviceMs };
   }
 
   against<T>(pending: Promise<T>): Promise<T> {

@@ -39,8 +39,9 @@ import {
   type SearchRequest,
   type TurnsRequest,
 } from "./requests.ts";
-import { missingFor, statusOf } from "./status.ts";
-import { turnPage } from "./turn-page.ts";
+import { Sessions } from "./sessions.ts";
+import { missingFor, statusOf, withoutSource } from "./status.ts";
+import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
@@ -48,18 +49,17 @@ import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
 
-interface Composed {
-  saveCounts(): Status["saves"];
-  close(): Promise<void>;
-}
+type Composed = MetricSources & { endpoints(): Status["endpoints"]; close(): Promise<void> };
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
   readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly #stages: Stages;
   readonly #calls: Calls;
+  readonly #sessions: Sessions;
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #reader: DocumentReader;
@@ -67,12 +67,14 @@ export class Ragline {
   #closed = false;
 
   /** Use `createRagline` of `index.ts`. */
-  constructor(config: Config, stages: Stages, composed: Composed, log: Logger) {
+  constructor(config: Config, stages: Stages, composed: Composed, log: Logger, traces: Traces | null = null) {
     this.config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
-    this.#calls = new Calls(config, stages.settings, log);
+    this.telemetry = new Telemetry(composed, log, config, traces);
+    this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
+    this.#sessions = new Sessions(this.schemas, stages.sessions, this.#calls);
     this.#composed = composed;
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
@@ -96,14 +98,19 @@ export class Ragline {
       requestId: caller.requestId ?? randomUUID(),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
+      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,
       filter: (parsed.filter as Filter | undefined) ?? null,
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs);
-    return ask(this.#stages, question, run, (task) => this.#background.later(task));
+    const answer = this.telemetry.answer(question, caller.route);
+    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    return answer.watch(
+      ask(this.#stages, question, run, (task) => this.#background.later(task)),
+      run,
+    );
   }
 
   /** Like `ask`, whole. @throws RaglineError what would be `answer-error`. */
@@ -121,9 +128,8 @@ export class Ragline {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
-    const keep = top ?? this.#stages.settings.keep;
-    const found = await find(this.#stages, { ...asked, query, keep, rerank }, run);
-    return { ...found, timings: run.timings, degraded: run.degraded };
+    const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
+    return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
@@ -156,12 +162,16 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
     await watch(paths, await this.#ingestStages(), {
-      scope: this.#calls.scope(this.#parse(this.schemas.collection, collection), options),
+      scope,
       prune,
       chunk: this.#chunkOptions(),
       signal,
-      ...(onReport && { onReport }),
+      onReport: (report) => {
+        this.#noteChange(scope, report.passages + report.removed);
+        onReport?.(report);
+      },
       onFailure: (thrown) => this.log.error({ err: thrown }, "watching: could not be indexed, tried again"),
     });
   }
@@ -230,41 +240,24 @@ export class Ragline {
    * A conversation as the next prompt would see it, or null: its latest 100 turns after those that the summary stands for.
    * `readTurns` has the originals of all.
    */
-  async readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    const session = await this.#calls.store("session", caller, (call) =>
-      this.#stages.sessions.load(scope, sessionId, 100, call),
-    );
-    return session.version === 0 ? null : session;
+  readSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<Session | null> {
+    return this.#sessions.read(id, collection, caller);
   }
 
   /** Turns in their original form, oldest first: the first, or those after a number. Null: there is no such conversation. */
-  async readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
-    const { collection, limit, after } = this.#parse(this.schemas.turns, page);
-    const scope = this.#calls.scope(collection, caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
-    const found = await this.#calls.store("session", caller, (call) =>
-      this.#stages.sessions.turns(scope, sessionId, numbers, call),
-    );
-    if (found.length === 0 && (await this.readSession(id, collection, caller)) === null) return null;
-    return turnPage(found, limit);
+  readTurns(id: string, page: TurnsRequest = {}, caller: CallerOptions = {}): Promise<TurnPage | null> {
+    return this.#sessions.turns(id, page, caller);
   }
 
   /** Resolves to false where there was nothing to delete. */
-  async deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const sessionId = this.#parse(this.schemas.sessionId, id);
-    return this.#calls.store("session", caller, (call) => this.#stages.sessions.delete(scope, sessionId, call));
+  deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
+    return this.#sessions.delete(id, collection, caller);
   }
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    return {
-      ...(await statusOf(this.config, this.#stages, scope, this.#calls.run(caller))),
-      saves: this.#composed.saveCounts(),
-    };
+    const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
+    return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
 
   /**
@@ -292,6 +285,7 @@ export class Ragline {
     await this.#background.close();
     this.#reader.close();
     await this.#composed.close();
+    await this.telemetry.traces?.close();
   }
 
   async #ingestStages() {
@@ -311,9 +305,4 @@ export class Ragline {
   #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
     return defined(parseRequest(schema, input));
   }
-}
-
-/** Where files lie on this machine is nobody's business. */
-function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
-  return entry;
 }

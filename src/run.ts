@@ -1,6 +1,28 @@
-import { type RaglineError, toRaglineError } from "./errors.ts";
+import { RaglineError, toRaglineError } from "./errors.ts";
+import { Pace } from "./pace.ts";
 import { Race } from "./race.ts";
-import type { CallOptions, Calls, Degradation, ModelCall, Step, Timings } from "./types.ts";
+import { rounded, Timeline } from "./timeline.ts";
+import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
+
+/** Makes what a step calls part of a trace. */
+export interface StepTracer {
+  begin(step: Step): StepTrace;
+}
+
+export interface StepTrace {
+  /** What `call` begins belongs to the step. */
+  within<T>(call: () => T): T;
+  end(span: StepSpan, error: RaglineError | undefined): void;
+}
+
+/** Told of a run as it goes; never once a token. */
+export interface RunObserver {
+  onStep(span: StepSpan): void;
+  onModelCall(step: Step, call: ModelCall): void;
+  onDegraded(degradation: Degradation): void;
+  /** Told of an answer's last event before its reader sees it. */
+  onEnd?(event: AnswerEvent): void;
+}
 
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
@@ -9,8 +31,12 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Limits by step; a step without one has the run's. */
   readonly limitsMs: Partial<Record<Step, number>>;
+  /** How long the steps take; default: not known, so that everything is tried while there is time. */
+  readonly pace?: Pace;
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
+  readonly observer?: RunObserver | undefined;
+  readonly tracer?: StepTracer | undefined;
 }
 
 export interface StreamLimits {
@@ -28,33 +54,60 @@ export interface Otherwise<T> {
 /**
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
  * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
- * is tried again here: that is `wrap/retried.ts`, within the same deadline.
+ * is tried again here: that is `wrap/retried.ts`, within the same deadline. A step that usually takes longer than there is time is
+ * refused at once; one that the answer can do without leaves what the steps after it usually take.
  */
 export class Run {
-  readonly startedAt = performance.now();
-  readonly timings: Timings = {};
-  readonly calls: Calls = {};
+  readonly timeline = new Timeline();
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
+  readonly #pace: Pace;
   readonly #onFailure: (error: RaglineError) => void;
-  readonly #onCall = (step: Step, call: ModelCall) => this.#count(step, call);
+  readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
+  readonly #observer: RunObserver | undefined;
+  readonly #tracer: StepTracer | undefined;
+  /** Calls that began ahead of their step. */
+  readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
+  #isStreaming = false;
+  readonly #onCall = (step: Step, call: ModelCall): void => {
+    this.#calls.push({ step, call });
+    this.#observer?.onModelCall(step, call);
+  };
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
-    this.#deadline = this.startedAt + options.timeoutMs;
+    this.#deadline = this.timeline.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
+    this.#pace = options.pace ?? new Pace();
     this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#observer = options.observer;
+    this.#tracer = options.tracer;
+  }
+
+  /** By step. Tokens that no model reported are counted now. */
+  get calls(): Calls {
+    const calls: Calls = {};
+    for (const { step, call } of this.#calls) {
+      const before = calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
+      calls[step] = {
+        calls: before.calls + 1,
+        inputTokens: before.inputTokens + call.inputTokens,
+        outputTokens: before.outputTokens + call.outputTokens,
+        ms: rounded(before.ms + call.ms),
+      };
+    }
+    return calls;
   }
 
   elapsedMs(): number {
-    return performance.now() - this.startedAt;
+    return performance.now() - this.timeline.startedAt;
   }
 
   /** Runs a step that the answer cannot do without: its failure is the request's. */
   must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
-    return this.#timed(step, call, this.signal, this.#deadline);
+    return this.#timed(step, call, this.signal, this.#deadline, this.timeline.startedAt);
   }
 
   /**
@@ -69,10 +122,20 @@ export class Run {
     }
   }
 
+  /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
+  ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
+    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.timeline.startedAt);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    this.#early.set(step, { race, trace });
+    const pending = race.against(trace.within(() => call(race))).finally(() => race.end());
+    pending.catch(() => undefined);
+    return pending;
+  }
+
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.must(step, call);
+      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step));
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
       return this.#degrade(step, thrown, otherwise);
@@ -88,21 +151,33 @@ export class Run {
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
   ): AsyncGenerator<T, void, undefined> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + limits.firstItemMs, this.#deadline);
-    const race = new Race(step, this.signal, deadline - startedAt, this.#onCall);
+    const now = performance.now();
+    this.#checkTime(step, now, this.#deadline);
+    const startedAt = this.timeline.begin();
+    this.#isStreaming = true;
+    const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
+    const race = new Race(step, this.signal, deadline - now, this.#onCall);
+    const trace = this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     let source: AsyncIterator<T> | undefined;
     let ended = false;
+    let begun = false;
     try {
-      source = open(race)[Symbol.asyncIterator]();
-      for (let next = await race.against(source.next()); !next.done; next = await race.against(source.next())) {
+      const opened = trace.within(() => open(race)[Symbol.asyncIterator]());
+      source = opened;
+      const first = trace.within(() => opened.next());
+      for (let next = await race.against(first); !next.done; next = await race.against(opened.next())) {
         race.pause();
+        if (!begun) this.#pace.note(step, performance.now() - now, false);
+        begun = true;
         yield next.value;
         race.restart(limits.silenceMs);
       }
       ended = true;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      if (!begun) this.#noteCut(step, now, thrown);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       if (ended) race.end();
       else {
@@ -110,8 +185,23 @@ export class Run {
         // Not awaited: a source that hangs would hang its reader.
         source?.return?.().catch(() => undefined);
       }
-      this.#time(step, startedAt);
+      trace.end(this.#ended(step, startedAt, race.served), error);
     }
+  }
+
+  /** Whether a stream has begun. */
+  get isStreaming(): boolean {
+    return this.#isStreaming;
+  }
+
+  /** Notes the answer's last event. */
+  end(event: AnswerEvent): AnswerEvent {
+    this.timeline.close();
+    // Begun, and never needed.
+    for (const [step, { race, trace }] of this.#early)
+      trace.end({ step, startMs: 0, ms: 0, ...race.served }, undefined);
+    this.#observer?.onEnd?.(event);
+    return event;
   }
 
   /** Notes the failure that ends the request. */
@@ -126,7 +216,11 @@ export class Run {
     this.#onFailure(error);
     const { fallback, value } = otherwise;
     const known = this.degraded.some((one) => one.step === step && one.fallback === fallback);
-    if (!known) this.degraded.push({ step, reason: error.code, fallback });
+    if (!known) {
+      const degradation = { step, reason: error.code, fallback };
+      this.degraded.push(degradation);
+      this.#observer?.onDegraded(degradation);
+    }
     return value;
   }
 
@@ -135,36 +229,56 @@ export class Run {
     call: (options: CallOptions) => Promise<T> | T,
     signal: AbortSignal,
     runDeadline: number,
+    asOf?: number,
   ): Promise<T> {
-    const startedAt = performance.now();
-    const deadline = Math.min(startedAt + (this.#limitsMs[step] ?? Number.POSITIVE_INFINITY), runDeadline);
-    const race = new Race(step, signal, deadline - startedAt, this.#onCall);
+    const now = performance.now();
+    this.#checkTime(step, now, runDeadline);
+    const startedAt = this.timeline.begin();
+    const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall, asOf);
+    const early = this.#early.get(step);
+    this.#early.delete(step);
+    const trace = early?.trace ?? this.#tracer?.begin(step) ?? UNTRACED;
+    let error: RaglineError | undefined;
     try {
-      const pending = call(race);
-      return pending instanceof Promise ? await race.against(pending) : pending;
+      const pending = trace.within(() => call(race));
+      if (!(pending instanceof Promise)) return pending;
+      const value = await race.against(pending);
+      this.#pace.note(step, performance.now() - now, false);
+      return value;
     } catch (thrown) {
-      throw toRaglineError(thrown, step);
+      this.#noteCut(step, now, thrown);
+      error = toRaglineError(thrown, step);
+      throw error;
     } finally {
       race.end();
-      this.#time(step, startedAt);
+      trace.end(this.#ended(step, startedAt, race.served, early?.race.served), error);
     }
   }
 
-  #time(step: Step, startedAt: number): void {
-    this.timings[step] = rounded((this.timings[step] ?? 0) + performance.now() - startedAt);
+  /** @throws RaglineError `deadline_short`: it usually takes longer than there is time. */
+  #checkTime(step: Step, now: number, deadline: number): void {
+    const [left, expected] = [deadline - now, this.#pace.expect(step)];
+    if (left >= expected || this.signal.aborted) return;
+    const available = `${Math.max(0, Math.floor(left))} ms were left for it`;
+    const message = `Not begun: ${available}, and it usually takes ${Math.ceil(expected)} ms.`;
+    throw new RaglineError("deadline_short", message, { step });
   }
 
-  #count(step: Step, { inputTokens, outputTokens, ms }: ModelCall): void {
-    const before = this.calls[step] ?? { calls: 0, inputTokens: 0, outputTokens: 0, ms: 0 };
-    this.calls[step] = {
-      calls: before.calls + 1,
-      inputTokens: before.inputTokens + inputTokens,
-      outputTokens: before.outputTokens + outputTokens,
-      ms: rounded(before.ms + ms),
-    };
+  #noteCut(step: Step, startedAt: number, thrown: unknown): void {
+    const isCut = thrown instanceof RaglineError && thrown.code === "dependency_timeout";
+    if (isCut) this.#pace.note(step, performance.now() - startedAt, true);
+  }
+
+  /** What is left for a step that begins now. */
+  #limitMs(step: Step, deadline = this.#deadline): number {
+    return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
+  }
+
+  #ended(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {
+    const span = this.timeline.end(step, startedAt, served, early);
+    this.#observer?.onStep(span);
+    return span;
   }
 }
 
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}
+const UNTRACED: StepTrace = { within: (call) => call(), end: () => undefined };

@@ -4,12 +4,17 @@ import { RaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
-import type { Scope } from "./types.ts";
+import type { DocumentEntry, Scope, Step } from "./types.ts";
 
 export const VERSION = "0.1.0";
 
 /** What a collection holds, and what every step is done with. */
-export async function statusOf(config: Config, stages: Stages, scope: Scope, run: Run): Promise<Omit<Status, "saves">> {
+export async function statusOf(
+  config: Config,
+  stages: Stages,
+  scope: Scope,
+  run: Run,
+): Promise<Omit<Status, "saves" | "endpoints">> {
   const { embedder, index, reranker, model, counter, settings } = stages;
   const { documents, passages, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
   const learned = await run.must("search", async (call) => index.fusion?.load(scope, call));
@@ -33,12 +38,19 @@ export async function statusOf(config: Config, stages: Stages, scope: Scope, run
       prompt: `counted by ${counter.name}`,
       generate: model.model,
     },
+    emulated: emulatedSteps(stages),
     tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
     models: {
       ...(embedder.counts && { embed: embedder.counts() }),
       ...(reranker?.counts && { rerank: reranker.counts() }),
     },
   };
+}
+
+/** Steps whose times are drawn by `use: simulated`, here or behind a remote stage: models say so by their names. */
+export function emulatedSteps({ embedder, reranker, model }: Stages): Step[] {
+  const names = { embed: embedder.model, rerank: reranker?.model ?? "", generate: model.model };
+  return (["embed", "rerank", "generate"] as const).filter((step) => names[step].startsWith("simulated"));
 }
 
 /** What keeps questions of this scope from being answered; empty: nothing. */
@@ -62,4 +74,9 @@ export async function missingFor(
     missing.push(thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal");
   }
   return missing;
+}
+
+/** Where files lie on this machine is nobody's business. */
+export function withoutSource({ source: _, ...entry }: DocumentEntry): DocumentEntry {
+  return entry;
 }

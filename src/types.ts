@@ -30,10 +30,20 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** When the signal aborts at the latest, by `performance.now()`; absent: unknown. */
   readonly deadline?: number | undefined;
+  /** What was true at this time or later, by `performance.now()`, is recent enough to read; absent: only what is true now. */
+  readonly asOf?: number | undefined;
   /** Told of every call of a model, also of one that failed. */
   onModelCall?(call: ModelCall): void;
   /** Told by a model how many tokens it read, where it knows. */
   onTokens?(tokens: number): void;
+  /** Told by whoever made the call wait for its turn, and by whoever served it, where that is known. */
+  onServed?(served: Served): void;
+}
+
+/** Where a call's time went: waited for a turn, here or where it was served; worked on. What is left was on the way. */
+export interface Served {
+  readonly queueMs: number;
+  readonly serviceMs: number;
 }
 
 /** One call of a model. Tokens as the model reported them; counted by the prompt's counter where it reported none. */
@@ -183,8 +193,40 @@ export interface Degradation {
   readonly fallback: string;
 }
 
+/** One of the endpoints of a step, and what became of the calls to it since the start. */
+export interface EndpointState {
+  readonly step: Step;
+  readonly endpoint: string;
+  /** Open: no calls go there; half-open: one at a time, to see. */
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Whether it says of itself that it serves. */
+  readonly serving: boolean;
+  readonly inFlight: number;
+  readonly calls: number;
+  readonly failures: number;
+  /** Of the calls: made because another endpoint took long; and of these, those that were the faster ones. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+}
+
 /** Milliseconds by step, in the order in which they ended; a step that did not run is absent. */
 export type Timings = Partial<Record<Step, number>>;
+
+/**
+ * When a step ran, from the request's start; a step that ran twice has two, and steps may overlap. `reader`: the answer waited
+ * until its reader took an event.
+ */
+export interface StepSpan {
+  readonly step: Step | "reader";
+  readonly startMs: number;
+  readonly ms: number;
+  /** Of `ms`, waited for a turn; absent: did not wait, or not known. Calls at the same time count each. */
+  readonly queueMs?: number;
+  /** Of `ms`, worked on by whoever served the step, where it said so. */
+  readonly serviceMs?: number;
+  /** What is left of `ms` where `serviceMs` is known: on the way there and back. */
+  readonly networkMs?: number;
+}
 
 /** Calls of models by step, further tries included; a step that called none is absent. */
 export type Calls = Partial<Record<Step, ModelCalls>>;
@@ -244,6 +286,7 @@ export type AnswerEvent =
       /** As the model reported it; counted by `ledger.counter` where it reported nothing. */
       readonly usage: Usage;
       readonly timings: Timings;
+      readonly spans: readonly StepSpan[];
       readonly calls: Calls;
       /** Milliseconds from the request's start to the first text. */
       readonly firstTextMs: number | null;
@@ -256,7 +299,9 @@ export type AnswerEvent =
       readonly type: "answer-error";
       readonly error: ErrorBody;
       readonly timings: Timings;
+      readonly spans: readonly StepSpan[];
       readonly calls: Calls;
+      readonly totalMs: number;
       readonly degraded: readonly Degradation[];
     };
 
@@ -266,5 +311,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly step?: Step;
   readonly retryable: boolean;
+  /** Trying again sooner is in vain; absent: not known. */
+  readonly retryAfterMs?: number;
   readonly requestId?: string;
 }

@@ -18,8 +18,8 @@ export async function wholeAnswer(events: AsyncIterable<AnswerEvent>): Promise<W
     else if (type === "text-delta") text += (fields as Fields<"text-delta">).text;
     else if (type === "answer-end") return { ...start, ...list, text, ...(fields as Fields<"answer-end">) };
     else {
-      const { code, message, step, retryable } = (fields as Fields<"answer-error">).error;
-      throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable });
+      const { code, message, step, retryable, retryAfterMs } = (fields as Fields<"answer-error">).error;
+      throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable, retryAfterMs });
     }
   }
   throw new RaglineError("internal", "The answer ended without an end.");

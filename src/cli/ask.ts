@@ -8,10 +8,10 @@ import {
   type Source,
 } from "../index.ts";
 import { pageLabel } from "../text/page-label.ts";
-import { STEPS } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
 import { withRagline } from "./session.ts";
+import { waterfall } from "./waterfall.ts";
 
 export interface AskCommandOptions {
   readonly session?: string;
@@ -68,6 +68,7 @@ export async function printAnswer(
     else {
       const { code, message, step, retryable } = event.error;
       process.stdout.write("\n");
+      if (timings) printTimings(event);
       throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable });
     }
   }
@@ -94,11 +95,11 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, timin
   dim(
     `${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; go on with --session ${sessionId}`,
   );
-  if (!timings) return;
-  for (const step of STEPS) {
-    const ms = end.timings[step];
-    const made = end.calls[step];
-    const calls = made ? `  ${made.calls} calls, ${made.inputTokens} + ${made.outputTokens} tokens` : "";
-    if (ms !== undefined) dim(`${step.padEnd(9)}${ms.toFixed(2).padStart(9)} ms${calls}`);
-  }
+  if (timings) printTimings(end);
+}
+
+/** As wide as the terminal; in a file or a pipe as wide as most. */
+function printTimings({ spans, totalMs, calls }: Pick<End, "spans" | "totalMs" | "calls">): void {
+  const columns = process.stdout.columns ?? 80;
+  for (const line of waterfall(spans, totalMs, calls, { columns, paint: styleText })) console.log(line);
 }

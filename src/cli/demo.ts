@@ -6,6 +6,7 @@ import { styleText } from "node:util";
 import type { Config } from "../index.ts";
 import { printAnswer } from "./ask.ts";
 import { indexWithProgress } from "./index-sources.ts";
+import { searchOnFile } from "./search-on-file.ts";
 import { addressOf, listen, serveUntil, withAddress } from "./serve.ts";
 import { withRagline } from "./session.ts";
 
@@ -68,9 +69,4 @@ Your own files: npx ragline index <path>, then npx ragline serve.`;
 
 function onFile({ ttlMs, turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
   return { use: "sqlite", file, ttlMs, turns, timeoutMs, leaseMs, pendingMax };
-}
-
-function searchOnFile(search: Config["search"], file: string): Config["search"] {
-  const { top, fusion, vectorWeight, vectorWeightCovered, retries, timeoutMs } = search;
-  return { use: "sqlite", file, top, fusion, vectorWeight, vectorWeightCovered, retries, timeoutMs };
 }

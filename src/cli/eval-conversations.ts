@@ -42,7 +42,12 @@ export async function evaluateConversations(
   return { ...report(outcomes), degraded };
 }
 
-const ASKED: Pick<Question, "filter" | "top" | "useCache"> = { filter: null, top: null, useCache: false };
+const ASKED: Pick<Question, "isFirst" | "filter" | "top" | "useCache"> = {
+  isFirst: false,
+  filter: null,
+  top: null,
+  useCache: false,
+};
 
 interface Found {
   readonly text: readonly ScoredPassage[];

@@ -16,6 +16,7 @@ import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
 import { evaluateConversations, printConversations } from "./eval-conversations.ts";
+import { searchOnFile } from "./search-on-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
@@ -80,7 +81,8 @@ function onItsOwn(config: Config, file: string): Config {
   const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
-    search: config.search.use === "sqlite" ? { ...config.search, file } : { ...config.search, schema: EVAL_SCHEMA },
+    search:
+      config.search.use === "postgres" ? { ...config.search, schema: EVAL_SCHEMA } : searchOnFile(config.search, file),
     session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };
@@ -126,7 +128,7 @@ async function retrieve(stages: Stages, query: string, signal: AbortSignal): Pro
   const ranked = await run.must("rerank", (call) => rerank(stages, query, found, found.length, call));
   const { byText } = await stages.index.search(SCOPE, { text: query, limit: stages.settings.top }, { signal });
   const ids = (hits: typeof found | typeof ranked) => hits.map(({ passage }) => passage.documentId);
-  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timings };
+  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timeline.timings };
 }
 
 function progress(total: number): (done: number) => void {

@@ -7,8 +7,8 @@ const NAMED_MAX = 20;
 /** `ragline index --rebuild`: says what was kept and what was not; exit code 1 where something is lost. */
 export function rebuildCommand(configFile: string | undefined): void {
   const config = loadConfig(configFile);
-  const { file, report } = rebuildIndex(config);
-  const { documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } = report;
+  const { file, documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } =
+    rebuildIndex(config);
   console.log(`${file}: rebuilt with ${documents} documents, ${passages} passages and ${sessions} conversations`);
   if (kept) console.log(`the file as it was is kept as ${kept}`);
   const losses: string[] = [];

@@ -18,7 +18,9 @@ export async function withRagline<T>(
 ): Promise<T> {
   const { change = (config) => config, warm = true, logsJson = false } = options;
   const config = change(loadConfig(configFile));
-  const ragline = await createRagline(config, { warm, ...(!logsJson && { log: terminalLog(config.log.level) }) });
+  // Who asks at a terminal may read there what an upstream says of the question.
+  const opened = logsJson ? config : { ...config, log: { ...config.log, content: true } };
+  const ragline = await createRagline(opened, { warm, ...(!logsJson && { log: terminalLog(config) }) });
   const stop = stopSignal();
   try {
     return await use(ragline, stop.signal);

@@ -2,6 +2,7 @@ import { createAiSdkEmbedder } from "../adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "../adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "../adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../adapters/embedder/tei.ts";
 import type { Config } from "../config.ts";
@@ -12,29 +13,63 @@ import { cachedEmbedder } from "../wrap/cached.ts";
 import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
+import { spreadEmbedder } from "../wrap/spread.ts";
+import { type Endpoints, each, endpointsAt, inProcess, spreading } from "./endpoints.ts";
+import type { Instruments } from "./instruments.ts";
 import { onnxOptions } from "./onnx.ts";
 
-export function chooseEmbedder({ embed: config, models }: Config, counter: TokenCounter): Embedder {
+export async function chooseEmbedders(
+  { embed: config, models }: Config,
+  counter: TokenCounter,
+  instruments: Instruments,
+): Promise<Endpoints<Embedder>> {
   switch (config.use) {
     case "static":
-      return createStaticEmbedder();
+      return inProcess(createStaticEmbedder());
     case "hashing":
-      return createHashingEmbedder(config);
+      return inProcess(createHashingEmbedder(config));
     case "openai":
-      return createOpenAiEmbedder({ ...config, counter });
+      return endpointsAt(config.baseUrl, (baseUrl) => createOpenAiEmbedder({ ...config, baseUrl, counter }));
     case "tei":
-      return createTeiEmbedder(config);
+      return endpointsAt(config.baseUrl, (baseUrl) => createTeiEmbedder({ ...config, baseUrl }));
     case "ai-sdk":
-      return createAiSdkEmbedder({ ...config, counter });
-    case "onnx":
-      return batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), config);
+      return inProcess(createAiSdkEmbedder({ ...config, counter }));
+    case "onnx": {
+      const options = instruments.queued("embed", config);
+      return inProcess(batchedEmbedder(createOnnxEmbedder(onnxOptions(config, models)), options));
+    }
+    case "grpc": {
+      const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
+      return createGrpcEmbedders({ ...config, step: "embed" });
+    }
+    case "simulated":
+      return inProcess(createSimulatedEmbedder(config));
   }
 }
 
-/** A cache outside, so that a hit costs no turn; each try takes a turn, and none while it waits; only calls are metered. */
-export function wrapEmbedder(embedder: Embedder, config: Config["embed"], counter: TokenCounter): Embedder {
-  if (!("cacheMb" in config)) return embedder;
-  const metered = meteredEmbedder(embedder, counter);
-  const called = "concurrencyMax" in config ? retriedEmbedder(limitedEmbedder(metered, config), config) : metered;
-  return config.cacheMb === 0 ? called : cachedEmbedder(called, { bytesMax: config.cacheMb * 1_048_576 });
+/**
+ * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
+ * (hedged, to two); what is metered and traced are calls.
+ */
+export function wrapEmbedder(
+  endpoints: Endpoints<Embedder>,
+  config: Config["embed"],
+  counter: TokenCounter,
+  instruments: Instruments,
+): Embedder {
+  if (!("cacheMb" in config)) return endpoints[0].port;
+  const called = each(endpoints, ({ name, port }) => {
+    const traced = instruments.embedder(port, config, name);
+    // A stage apart says itself which models it called.
+    return config.use === "grpc" ? traced : meteredEmbedder(traced, counter);
+  });
+  const wrapped = () => {
+    if (!("breaker" in config)) return called[0].port;
+    const spread = instruments.spread(spreadEmbedder(called, spreading("embed", config.timeoutMs, config)));
+    return retriedEmbedder(limitedEmbedder(spread, instruments.queued("embed", config)), config);
+  };
+  const { onLookup } = instruments;
+  return config.cacheMb === 0
+    ? wrapped()
+    : cachedEmbedder(wrapped(), { bytesMax: config.cacheMb * 1_048_576, onLookup });
 }

@@ -10,21 +10,32 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { retriedSearches } from "../wrap/retried.ts";
+import { spreadSearches } from "../wrap/spread.ts";
+import { spreading } from "./endpoints.ts";
+import type { Instruments } from "./instruments.ts";
 
+/** What a question waits for. */
+const SESSION_CALLS = ["begin", "finish", "load", "turns", "recall", "replace"] as const;
 /** A server's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
 
 export async function chooseSessions(
   config: Config["session"],
   database: (file: string) => Database,
+  instruments: Instruments,
 ): Promise<SessionStore> {
   switch (config.use) {
     case "sqlite":
       return createSqliteSessionStore(database(config.file), config);
-    case "redis":
-      return openRedisSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
-    case "postgres":
-      return openPostgresSessionStore({ ...config, timeoutMs: config.timeoutMs * ROUND_TRIP_SHARE });
+    case "redis": {
+      const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
+      return instruments.store(await openRedisSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
+    }
+    case "postgres": {
+      const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
+      return instruments.store(await openPostgresSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
+    }
   }
 }
 
@@ -32,15 +43,23 @@ export function chooseCache(config: Config["cache"], database: (file: string) =>
   return config.use === "none" ? null : createSqliteAnswerCache(database(config.file), config);
 }
 
+/** `embedder` names the vector space that the caller works in. */
 export async function chooseIndex(
   config: Config["search"],
   database: (file: string) => Database,
-  embedder: Embedder,
+  embedder: Pick<Embedder, "model" | "dimensions">,
+  instruments: Instruments,
 ): Promise<PassageIndex> {
   switch (config.use) {
     case "sqlite":
-      return new SqlitePassageIndex(database(config.file), embedder);
+      return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
     case "postgres":
-      return PostgresPassageIndex.open(config, embedder);
+      return retriedSearches(await PostgresPassageIndex.open(config, embedder), config);
+    case "grpc": {
+      const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
+      const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
+      const spread = spreadSearches(endpoints, spreading("search", config.timeoutMs, config));
+      return retriedSearches(instruments.spread(spread), config);
+    }
   }
 }

@@ -13,10 +13,12 @@ const O200K_MODELS = /^(?:chatgpt-4o|gpt-4o|gpt-4\.|gpt-5|gpt-oss|o[1-9])/;
 
 export async function chooseCounter({ prompt, generate }: Config): Promise<TokenCounter> {
   if (generate.use === "llama") return remembered(await createLlamaCounter(generate.model));
+  if (prompt.tokenizerFile?.endsWith(".gguf")) return remembered(await createLlamaCounter(prompt.tokenizerFile));
   if (prompt.tokenizerFile !== undefined) {
     return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
   }
-  const isO200k = generate.use === "extractive" || O200K_MODELS.test(nameOf(generate.model));
+  const quotes = generate.use === "extractive" || generate.use === "simulated";
+  const isO200k = quotes || ("model" in generate && O200K_MODELS.test(nameOf(generate.model)));
   const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
   if (name === "bytes") return corrected(createBytesCounter(), true);
   const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);

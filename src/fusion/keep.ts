@@ -22,7 +22,8 @@ export interface FusionLearner {
   isDue(scope: Scope, passagesWritten: number): boolean;
   /**
    * Learns how to fuse the collection's legs where that was never done, or its passages have become half as many again, or
-   * fewer by a third, since, or the embedder or the way of learning is another. Resolves to whether it learned.
+   * fewer by a third, since, or the embedder or the way of learning is another. Resolves to whether it learned. Where another
+   * call is learning from the collection, it looks again after that: what was written meanwhile may not have been seen.
    */
   learn(scope: Scope, call: CallOptions): Promise<boolean>;
 }
@@ -35,13 +36,16 @@ export function createFusionLearner(
   { index, embedder, settings }: LearningStages,
   breathe: () => Promise<void> | undefined,
 ): FusionLearner {
-  const store = settings.fusion === "learned" && !embedder.remote ? index.fusion : undefined;
+  // Asked each time: what a stage apart serves is known once it is reached.
+  const storeNow = () => (settings.fusion === "learned" && !embedder.remote ? index.fusion : undefined);
   const written = new Map<string, { since: number; size: number }>();
-  const learning = new Map<string, Promise<boolean>>();
+  const looking = new Map<string, Promise<unknown>>();
   const keyOf = ({ tenant, collection }: Scope) => JSON.stringify([tenant, collection]);
 
   async function learn(scope: Scope, call: CallOptions): Promise<boolean> {
+    const store = storeNow();
     if (!store) return false;
+    call.signal.throwIfAborted();
     const passages = await store.passages(scope, call);
     written.set(keyOf(scope), { since: 0, size: passages });
     const { embedder: indexedWith } = await index.status(scope, call);
@@ -55,18 +59,24 @@ export function createFusionLearner(
 
   return {
     isDue(scope, passagesWritten) {
-      if (!store) return false;
+      if (!storeNow()) return false;
       const state = written.get(keyOf(scope)) ?? { since: 0, size: 0 };
       const since = state.since + passagesWritten;
       const isDue = since >= Math.max(LOOK_MIN, state.size * LOOK_SHARE);
       written.set(keyOf(scope), { ...state, since: isDue ? 0 : since });
       return isDue;
     },
-    learn(scope, call) {
+    async learn(scope, call) {
       const key = keyOf(scope);
-      const running = learning.get(key) ?? learn(scope, call).finally(() => learning.delete(key));
-      learning.set(key, running);
-      return running;
+      const before = looking.get(key) ?? Promise.resolve();
+      const mine = before.then(() => learn(scope, call));
+      const over = mine.catch(() => undefined);
+      looking.set(key, over);
+      try {
+        return await mine;
+      } finally {
+        if (looking.get(key) === over) looking.delete(key);
+      }
     },
   };
 }

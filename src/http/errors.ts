@@ -9,6 +9,12 @@ export function toHttpError(thrown: FastifyError, request: FastifyRequest): Ragl
   return error;
 }
 
+/** A failure's status, and when to come back where that is known (RFC 9110, 10.2.3: whole seconds). */
+export function withStatus(reply: FastifyReply, { status, retryAfterMs }: RaglineError): FastifyReply {
+  if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
+  return reply.code(status);
+}
+
 /** Answers a request that reached no route: its address cannot be decoded, or a part of it is too long. */
 export function refuseAddress(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const tooLong = thrown.code === "FST_ERR_MAX_PARAM_LENGTH";

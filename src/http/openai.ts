@@ -4,8 +4,9 @@ import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
 import type { ErrorBody, FinishReason, Message, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
-import { toHttpError } from "./errors.ts";
-import { clientSignal, type Encode, sendEvents } from "./sse.ts";
+import { askFor } from "./asking.ts";
+import { toHttpError, withStatus } from "./errors.ts";
+import { type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
 const MESSAGES_MAX = 1000;
@@ -45,12 +46,11 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
   const model = () => ragline.modelName;
   routes.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
-    return reply.code(error.status).send({ error: openAiError(error.body(request.id)) });
+    return withStatus(reply, error).send({ error: openAiError(error.body(request.id)) });
   });
 
   typed.post("/v1/chat/completions", { schema: { summary, body: requestSchema(ragline) } }, async (request, reply) => {
-    const signal = clientSignal(request, reply);
-    const events = ragline.ask(toAsk(request.body), { signal, requestId: request.id });
+    const events = askFor(request, reply, ragline, toAsk(request.body));
     const head: Reply = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: model() };
     if (!request.body.stream) {
       const { text, finishReason, usage, ...rest } = await wholeAnswer(events);

@@ -6,6 +6,20 @@ import { STEPS } from "../types.ts";
 const step = z.enum(STEPS);
 const metadata = z.record(z.string(), z.unknown());
 const timings = z.partialRecord(step, z.number()).describe("Milliseconds by step.");
+const spans = z
+  .array(
+    z.object({
+      step: z.enum([...STEPS, "reader"]),
+      startMs: z.number(),
+      ms: z.number(),
+      queueMs: z.number().optional(),
+      serviceMs: z.number().optional(),
+      networkMs: z.number().optional(),
+    }),
+  )
+  .describe(
+    "When each step ran, in milliseconds from the request's start; they may overlap. Where it is known: waited for a turn, worked on, and the rest, on the way. `reader`: waited until an event was taken.",
+  );
 const calls = z
   .partialRecord(step, z.object({ calls: z.int(), inputTokens: z.int(), outputTokens: z.int(), ms: z.number() }))
   .describe("Calls of models by step, further tries included; a step that called none is absent.");
@@ -19,6 +33,7 @@ export const errorSchema = z.object({
     message: z.string(),
     step: step.optional(),
     retryable: z.boolean(),
+    retryAfterMs: z.int().optional().describe("Trying again sooner is in vain; absent: not known."),
     requestId: z.string().optional(),
   }),
 });
@@ -63,6 +78,7 @@ const end = z.object({
   finishReason: z.enum(["stop", "length", "content_filter", "no_answer"]),
   usage: z.object({ promptTokens: z.int(), completionTokens: z.int() }),
   timings,
+  spans,
   calls,
   firstTextMs: z.number().nullable(),
   totalMs: z.number(),
@@ -96,7 +112,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   sourceList.extend({ type: z.literal("source-list") }),
   z.object({ type: z.literal("text-delta"), text: z.string() }),
   end.extend({ type: z.literal("answer-end") }),
-  errorSchema.extend({ type: z.literal("answer-error"), timings, calls, degraded }),
+  errorSchema.extend({ type: z.literal("answer-error"), timings, spans, calls, totalMs: z.number(), degraded }),
 ]);
 
 const hit = z.object({
@@ -181,12 +197,26 @@ export const statusSchema = z.object({
     weights: z.record(z.string(), z.object({ uncovered: z.number(), covered: z.number(), questions: z.int() })),
   }),
   stages: z.record(z.string(), z.string()),
+  emulated: z.array(step),
   tokens: z.object({
     model: z.string(),
     counter: z.string(),
     corrections: z.array(z.object({ script: z.string(), factor: z.number(), reports: z.int() })),
   }),
   models: z.object({ embed: modelCountsSchema.optional(), rerank: modelCountsSchema.optional() }),
-  saves: z.object({ failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
+  endpoints: z.array(
+    z.object({
+      step,
+      endpoint: z.string(),
+      breaker: z.enum(["closed", "open", "half-open"]),
+      serving: z.boolean(),
+      inFlight: z.int(),
+      calls: z.int(),
+      failures: z.int(),
+      hedges: z.int(),
+      hedgesWon: z.int(),
+    }),
+  ),
+  saves: z.object({ saved: z.int(), failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
 export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });

@@ -6,13 +6,14 @@ import { type Ragline, VERSION } from "../index.ts";
 import { parseRequest } from "../requests.ts";
 import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
-import { refuseAddress, refuseConnection, toHttpError } from "./errors.ts";
+import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
+import { registerTelemetry } from "./telemetry.ts";
 
 const DOCUMENT_ID_CHARACTERS_MAX = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -44,7 +45,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   closeWhatBecomesIdle(app);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
-    return reply.code(error.status).send({ error: error.body(request.id) });
+    return withStatus(reply, error).send({ error: error.body(request.id) });
   });
   app.setNotFoundHandler((request, reply) => {
     const [path = ""] = request.url.split("?");
@@ -57,6 +58,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return reply.code(error.status).send({ error: error.body(request.id) });
   });
 
+  registerTelemetry(app, ragline);
   await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);

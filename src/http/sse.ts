@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { callsSent } from "../turns.ts";
 import type { AnswerEvent } from "../types.ts";
 
 /** Aborts when the client hangs up before the response is complete, and when the server stops answering. */
@@ -44,8 +44,7 @@ export async function sendEvents(
     if (text) break;
   }
   let next = events.next();
-  // The pipeline's next call is on its way before the head is written.
-  await meanwhile(next, nextTurn());
+  await meanwhile(next, callsSent());
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
   try {
@@ -54,6 +53,8 @@ export async function sendEvents(
       const item = await next;
       if (item.done || raw.destroyed) break;
       next = events.next();
+      // The sources are long: the model's call goes out before them.
+      if (item.value.type === "source-list") await meanwhile(next, callsSent());
       text = encode(item.value);
     }
     raw.end();

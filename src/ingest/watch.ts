@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, relative, resolve, sep } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { watch as watchFiles } from "chokidar";
 import { RaglineError } from "../errors.ts";
 import { findFiles, isIgnored, type SourceFile } from "./files.ts";
@@ -17,6 +17,8 @@ const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
 /** Network drives and some containers tell nothing of changes: files' times are looked at so often. */
 const RESCAN_MS = 180_000;
+/** chokidar reads a new folder before it watches it: what is written in between is found by a look after so long. */
+const NEW_FOLDER_MS = 1_000;
 
 export interface WatchOptions extends Omit<IngestOptions, "onProgress"> {
   /** After the first run, and after every one that changed something or failed. */
@@ -52,18 +54,24 @@ export async function watch(
       ignored: (path) => !roots.some((root) => root.path === path) && isIgnored(basename(path)),
     },
   );
+  let isRescanDue = false;
+  const rescan = () => {
+    isRescanDue = true;
+    wake();
+  };
+  const rescans = setInterval(rescan, options.rescanMs ?? RESCAN_MS);
+  let newFolder: NodeJS.Timeout | undefined;
   watcher.on("all", (event, path) => {
+    if (event === "addDir") {
+      clearTimeout(newFolder);
+      newFolder = setTimeout(rescan, NEW_FOLDER_MS);
+    }
     if (event === "addDir" || event === "unlinkDir") return;
     changed.add(resolve(path));
     changedAt = performance.now();
     wake();
   });
   watcher.on("error", (thrown) => options.onFailure?.(thrown));
-  let isRescanDue = false;
-  const rescans = setInterval(() => {
-    isRescanDue = true;
-    wake();
-  }, options.rescanMs ?? RESCAN_MS);
   const stop = () => wake();
   signal.addEventListener("abort", stop, { once: true });
 
@@ -143,6 +151,7 @@ export async function watch(
     }
   } finally {
     clearInterval(rescans);
+    clearTimeout(newFolder);
     signal.removeEventListener("abort", stop);
     await watcher.close();
   }
@@ -193,5 +202,5 @@ async function* loadChanged(
 
 /** Ends early, without failing, when the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

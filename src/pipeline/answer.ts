@@ -1,6 +1,6 @@
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
-import type { AnswerEvent, FinishReason, Source, TokenLedger, TurnStatus, Usage } from "../types.ts";
+import type { AnswerEvent, FinishReason, Source, StepSpan, TokenLedger, TurnStatus, Usage } from "../types.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** What is known of an answer so far; it is stored however the request ends. */
@@ -36,14 +36,16 @@ export function unfinished(question: Question): Answer {
 }
 
 export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent {
+  const totalMs = run.timeline.totalMs();
   return {
     type: "answer-end",
     finishReason: answer.finishReason,
     usage: answer.usage ?? counted(answer, stages),
-    timings: run.timings,
+    timings: run.timeline.timings,
+    spans: inOrder(run.timeline.spans),
     calls: run.calls,
     firstTextMs: answer.firstTextMs,
-    totalMs: run.elapsedMs(),
+    totalMs,
     ledger: answer.ledger,
     degraded: run.degraded,
     cached: answer.cached,
@@ -51,8 +53,15 @@ export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent
 }
 
 export function answerError(error: RaglineError, question: Question, run: Run): AnswerEvent {
-  const { timings, calls, degraded } = run;
-  return { type: "answer-error", error: error.body(question.requestId), timings, calls, degraded };
+  const totalMs = run.timeline.totalMs();
+  const { calls, degraded } = run;
+  const { timings, spans } = run.timeline;
+  const body = error.body(question.requestId);
+  return { type: "answer-error", error: body, timings, spans: inOrder(spans), calls, totalMs, degraded };
+}
+
+function inOrder(spans: readonly StepSpan[]): StepSpan[] {
+  return spans.toSorted((a, b) => a.startMs - b.startMs);
 }
 
 /** For models that report no usage; a cached answer used no model. */

@@ -1,19 +1,19 @@
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
+import { callsSent } from "../turns.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
 import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
-import { embedQuery } from "./embed.ts";
-import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { Finder } from "./find.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
-import { needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
+import { isSettled, needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
-import { search } from "./search.ts";
 import { beginTurn, keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -29,26 +29,22 @@ export async function* ask(
   run: Run,
   later: (task: (call: CallOptions) => Promise<unknown>) => void,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
-  const { settings } = stages;
   const answer: Answer = unfinished(question);
+  const asIs = new Finder(stages, { ...question, query: question.question }, run);
+  if (isSettled(stages, question)) await asIs.embedAhead();
   const begun = await run.must("session", (call) => beginTurn(stages, question, call));
-  const { session, recorded } = begun;
+  const { session, recorded, isRecorded } = begun;
   const endLease = keepLease(stages, question);
-  const find = async (query: string) => {
-    const vector = await run.may("embed", (call) => embedQuery(stages, question.scope, query, call), FALLBACKS.embed);
-    const searched = (call: CallOptions) => search(stages, question, query, vector, call);
-    return { vector, found: await run.must("search", searched) };
-  };
+  const find = (query: string) =>
+    (query === asIs.query ? asIs : new Finder(stages, { ...question, query }, run)).find();
   let error: RaglineError | null = null;
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
-    const ahead = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
-    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), {
-      fallback: "rewritten by rules",
-      value: rewriteByRules(stages, question, session),
-    });
+    const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
+    const ruled = byRules(rewriteByRules(stages, question, session));
+    const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);
+    const asked = unwritten ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
-
     const cached =
       stages.cache && question.useCache
         ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), FALLBACKS.cache)
@@ -63,25 +59,29 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const early = await stillFits(ahead, question.question, asked.query, stages.words);
-      const { vector, found } = early ?? (await find(asked.query));
-      const keep = question.top ?? settings.keep;
-      const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
-      const inOrder = searchOrder(found, keep);
-      const best = stages.reranker ? await run.may("rerank", ranked, inOrder) : inOrder.value;
-      const wanted = { query: asked.query, vector };
-      const past = await run.may("prompt", (call) => recall(stages, question, begun, wanted, call), bare(session));
-      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, past, best));
+      // What was found is let go here: an answer may be written for minutes, beside thousands of others.
+      const prompt = await (async () => {
+        const early = await stillFits(unwritten, question.question, asked.query, stages.words);
+        const { vector, found } = early ?? (await find(asked.query));
+        const keep = question.top ?? stages.settings.keep;
+        const inOrder = searchOrder(found, keep);
+        const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
+        const past = (call: CallOptions) => recall(stages, question, begun, { query: asked.query, vector }, call);
+        const [best, recalled] = await Promise.all([
+          stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
+          callsSent().then(() => run.may("prompt", past, bare(session))),
+        ]);
+        return run.must("prompt", () => assemblePrompt(stages, question, asked.query, recalled, best));
+      })();
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
-
       const checked = new CheckedText(prompt.request);
       const open = (call: CallOptions) => stages.model.stream(prompt.request, call);
-      for await (const delta of run.stream("generate", open, settings.generateLimits)) {
+      for await (const delta of run.stream("generate", open, stages.settings.generateLimits)) {
         const text = checked.take(delta);
         if (text) {
-          if (answer.text === "") await run.may("save", () => recorded, FALLBACKS.record);
+          if (answer.text === "" && !isRecorded()) await run.may("save", () => recorded, FALLBACKS.record);
           answer.firstTextMs ??= run.elapsedMs();
           answer.text += text;
           yield { type: "text-delta", text };
@@ -111,7 +111,7 @@ export async function* ask(
     await run.afterwards("save", (call) => save(stages, question, answer, call), FALLBACKS.save);
   }
   try {
-    yield error ? answerError(error, question, run) : answerEnd(answer, stages, run);
+    yield run.end(error ? answerError(error, question, run) : answerEnd(answer, stages, run));
   } finally {
     if (hasGrown(stages, session, answer)) {
       later(() => run.afterwards("compact", (call) => compact(stages, question, call), FALLBACKS.compact));

@@ -16,7 +16,7 @@ export interface Looked {
  * quoted to the model.
  */
 export async function lookUp(
-  { cache, index, settings }: Stages,
+  { cache, index, settings, embedder, reranker, model }: Stages,
   question: Question,
   session: Session,
   asked: Rewritten,
@@ -33,6 +33,8 @@ export async function lookUp(
     question.filter,
     question.top,
     settings.fingerprint,
+    // A stage apart may be given another model while this process runs.
+    [embedder.model, reranker?.model, model.model],
     session.summary,
     session.turns.map((turn) => [turn.question, turn.answer]),
     // Older turns may be quoted too: they are those of this conversation alone.

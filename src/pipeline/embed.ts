@@ -9,8 +9,9 @@ export async function embedQuery(
   scope: Scope,
   query: string,
   call: CallOptions,
+  weights = fusionWeights(stages, scope, query, call),
 ): Promise<Float32Array | null> {
-  if (!isUsed(await fusionWeights(stages, scope, query, call)).vector) return null;
+  if (!isUsed(await weights).vector) return null;
   const [vector] = await stages.embedder.embed([query], "query", call);
   return vector?.some((value) => value !== 0) ? vector : null;
 }

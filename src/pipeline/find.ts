@@ -1,9 +1,13 @@
+import { isUsed } from "../fusion/weights.ts";
+import type { VectorWeights } from "../ports/fusion-store.ts";
 import type { Run } from "../run.ts";
-import type { ScoredPassage } from "../types.ts";
+import { callsSent } from "../turns.ts";
+import type { CallOptions, ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
 import { FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { fusionWeights } from "./fusion-weights.ts";
 import { rerank } from "./rerank.ts";
-import { search } from "./search.ts";
+import { expectSearch, search } from "./search.ts";
 import type { Question, Stages } from "./stages.ts";
 
 export interface Found {
@@ -13,20 +17,73 @@ export interface Found {
   readonly found: readonly ScoredPassage[];
 }
 
+type Asked = Pick<Question, "scope" | "filter"> & { readonly query: string };
+
+/** The steps 4 and 5 for one query. How the legs weigh is looked up once. */
+export class Finder {
+  readonly #stages: Stages;
+  readonly #asked: Asked;
+  readonly #run: Run;
+  #weights: Promise<VectorWeights> | null = null;
+  #ahead: Promise<Float32Array | null> | null = null;
+
+  constructor(stages: Stages, asked: Asked, run: Run) {
+    this.#stages = stages;
+    this.#asked = asked;
+    this.#run = run;
+  }
+
+  /** Embeds the query before its turn, if vectors weighed anything when that was last looked up. Resolves when the call is out. */
+  embedAhead(): Promise<void> {
+    const { scope, query } = this.#asked;
+    this.#ahead = this.#run.ahead("embed", (call) => {
+      const last = { signal: call.signal, asOf: Number.NEGATIVE_INFINITY };
+      return embedQuery(this.#stages, scope, query, call, fusionWeights(this.#stages, scope, query, last));
+    });
+    return callsSent();
+  }
+
+  get query(): string {
+    return this.#asked.query;
+  }
+
+  async find(): Promise<{ readonly vector: Float32Array | null; readonly found: ScoredPassage[] }> {
+    const { query } = this.#asked;
+    const vector = await this.#run.may("embed", (call) => this.#embed(call), FALLBACKS.embed);
+    const found = await this.#run.must("search", (call) =>
+      search(this.#stages, this.#asked, query, vector, call, this.#weigh(call)),
+    );
+    return { vector, found };
+  }
+
+  async #embed(call: CallOptions): Promise<Float32Array | null> {
+    const { scope, query } = this.#asked;
+    const weights = await this.#weigh(call);
+    if (!isUsed(weights).vector) return null;
+    const embed = () => embedQuery(this.#stages, scope, query, call, this.#weigh(call));
+    const vector = this.#ahead ?? embed();
+    expectSearch(this.#stages, this.#asked, query, weights, call);
+    return (await vector) ?? (this.#ahead && embed());
+  }
+
+  #weigh(call: CallOptions): Promise<VectorWeights> {
+    const { scope, query } = this.#asked;
+    this.#weights ??= fusionWeights(this.#stages, scope, query, call);
+    this.#weights.catch(() => {
+      this.#weights = null;
+    });
+    return this.#weights;
+  }
+}
+
 /** The steps 4 to 6 alone: passages for a query, without an answer. */
 export async function find(
   stages: Stages,
-  asked: Pick<Question, "scope" | "filter"> & {
-    readonly query: string;
-    readonly keep: number;
-    readonly rerank: boolean;
-  },
+  asked: Asked & { readonly keep: number; readonly rerank: boolean },
   run: Run,
 ): Promise<Found> {
   const { query, keep } = asked;
-  const vector = await run.may("embed", (call) => embedQuery(stages, asked.scope, query, call), FALLBACKS.embed);
-  const searched = (call: Parameters<typeof search>[4]) => search(stages, asked, query, vector, call);
-  const found = await run.must("search", searched);
+  const { found } = await new Finder(stages, asked, run).find();
   const inOrder = searchOrder(found, keep);
   if (!stages.reranker || !asked.rerank) return { hits: inOrder.value, found };
   const hits = await run.may("rerank", (call) => rerank(stages, query, found, keep, call), inOrder);

@@ -5,6 +5,8 @@ import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
 import { shortForm } from "./short-form.ts";
 
 export interface Conversation extends Begun {
+  /** Whether `recorded` has resolved. */
+  readonly isRecorded: () => boolean;
   /** Of a history that the client keeps: the turns before those of `session`. A stored conversation's are in the store. */
   readonly older: readonly Turn[];
 }

@@ -7,6 +7,9 @@ import { budgetOf, historyClaim, MESSAGE_TOKENS, messageTokens } from "./budget.
 import { fitHistory, historyTokens, type Past } from "./history.ts";
 import type { Question, Stages } from "./stages.ts";
 
+const PASSAGES = "Passages:\n\n";
+const NO_PASSAGES = "Passages: none were found.\n\n";
+
 /** Other places of a passage that the model is told: they may name the year or the department that was asked for. */
 const OTHER_PLACES_MAX = 3;
 
@@ -32,7 +35,9 @@ export function assemblePrompt(
 ): Prompt {
   const { counter } = stages;
   const { system, systemTokens, windowTokens, expectedOutput, available } = budgetOf(stages);
-  const questionTokens = countAll(withPassages([], question.question), counter) + MESSAGE_TOKENS;
+  const line = `Question: ${question.question}`;
+  const lineTokens = counter.count(line) + MESSAGE_TOKENS;
+  const questionTokens = counter.count(NO_PASSAGES) + lineTokens;
   if (questionTokens > available) {
     throw new RaglineError(
       "prompt_too_large",
@@ -49,14 +54,14 @@ export function assemblePrompt(
     const context = fitPassages(best, room - claim, counter, leftOut);
     const history = fitHistory(past, room - context.tokens, counter);
     leftOut.push(...history.leftOut);
-    const asked = withPassages(context.sources, question.question);
+    const opening = context.sources.length === 0 ? NO_PASSAGES : PASSAGES;
     const messages: Message[] = [
       { role: "system", content: system },
       ...history.messages,
-      { role: "user", content: asked.join("") },
+      { role: "user", content: opening + context.text + line },
     ];
     const historyTotal = sum(history.messages, ({ content }) => messageTokens(content, counter));
-    const total = systemTokens + historyTotal + countAll(asked, counter) + MESSAGE_TOKENS;
+    const total = systemTokens + historyTotal + counter.count(opening) + context.tokens + lineTokens;
     const excess = total + expectedOutput - windowTokens;
     if (excess > 0 && room > 0) {
       room = Math.max(0, room - excess - MESSAGE_TOKENS);
@@ -85,13 +90,7 @@ export function assemblePrompt(
   }
 }
 
-/** The last message, in parts: each ends with its line, where tokenizers part words, so that the parts' counts add up. */
-function withPassages(sources: readonly Source[], question: string): string[] {
-  const passages =
-    sources.length === 0 ? ["Passages: none were found.\n\n"] : ["Passages:\n\n", ...sources.flatMap(quote)];
-  return [...passages, `Question: ${question}`];
-}
-
+/** A part of the last message: each ends with its line, where tokenizers part words, so that the parts' counts add up. */
 function quote({ n, text, alsoIn = [], ...place }: Source): [place: string, text: string] {
   const places = [place, ...alsoIn.slice(0, OTHER_PLACES_MAX)].map(nameOf);
   return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text}\n\n`];
@@ -109,20 +108,30 @@ function sum<T>(items: readonly T[], value: (item: T) => number): number {
   return items.reduce((total, item) => total + value(item), 0);
 }
 
+interface Context {
+  readonly sources: Source[];
+  readonly tokens: number;
+  /** As it stands in the prompt. */
+  readonly text: string;
+}
+
 function fitPassages(
   best: readonly ScoredPassage[],
   budget: number,
   counter: TokenCounter,
   leftOut: LeftOut[],
-): { sources: Source[]; tokens: number } {
+): Context {
   const sources: Source[] = [];
   let tokens = 0;
+  let text = "";
   for (const scored of best) {
     const source = toSource(scored, sources.length + 1);
-    const needed = countAll(quote(source), counter);
+    const parts = quote(source);
+    const needed = countAll(parts, counter);
     if (tokens + needed <= budget) {
       sources.push(source);
       tokens += needed;
+      text += parts.join("");
       continue;
     }
     leftOut.push({ part: "context", what: source.passageId, tokens: needed });
@@ -130,9 +139,9 @@ function fitPassages(
   const [first] = best;
   if (sources.length === 0 && first) {
     const cut = cutToFit(first, budget, counter);
-    if (cut) return { sources: [cut], tokens: countAll(quote(cut), counter) };
+    if (cut) return { sources: [cut], tokens: countAll(quote(cut), counter), text: quote(cut).join("") };
   }
-  return { sources, tokens };
+  return { sources, tokens, text };
 }
 
 /** The best passage's beginning, where not even it fits whole. */

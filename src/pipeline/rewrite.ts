@@ -20,6 +20,11 @@ function isFollowUp({ settings }: Stages, { question }: Question, session: Sessi
   return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(question);
 }
 
+/** Whether a question is searched for as it is, whatever was said before it: known before the conversation is loaded. */
+export function isSettled({ settings }: Stages, { question, isFirst }: Question): boolean {
+  return isFirst || !settings.rewriteFollowUps || standsAlone(question);
+}
+
 /** Whether the language model will be asked: only then is there something to wait for. */
 export function needsModel(stages: Stages, question: Question, session: Session): boolean {
   return stages.settings.rewriteByModel && stages.instructed !== null && isFollowUp(stages, question, session);

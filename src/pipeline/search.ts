@@ -1,4 +1,5 @@
 import { isUsed } from "../fusion/weights.ts";
+import type { VectorWeights } from "../ports/fusion-store.ts";
 import type { CallOptions, Filter, Scope, ScoredPassage } from "../types.ts";
 import { collapseDuplicates } from "./duplicates.ts";
 import { fuse } from "./fuse.ts";
@@ -8,23 +9,42 @@ import type { Stages } from "./stages.ts";
 /** Where duplicates leave too few passages: how many more hits are looked at, once. */
 const DEEPER = 5;
 
+interface Asked {
+  readonly scope: Scope;
+  readonly filter: Filter | null;
+}
+
+/** While the query's vector is on its way: lets the index and the fusion do what can be done without it. */
+export function expectSearch(
+  { index, settings, words }: Stages,
+  { scope, filter }: Asked,
+  query: string,
+  weights: VectorWeights,
+  call: CallOptions,
+): void {
+  if (!isUsed(weights).text) return;
+  index.expect?.(scope, { text: query, limit: settings.top, ...(filter && { filter }) }, call).catch(() => undefined);
+  words.ofQuery(query);
+}
+
 /** Step 5: the legs of the index that weigh something, fused into one list of the `top` best, passages that say the same as one. */
 export async function search(
   stages: Stages,
-  question: { readonly scope: Scope; readonly filter: Filter | null },
+  { scope, filter }: Asked,
   query: string,
   vector: Float32Array | null,
   call: CallOptions,
+  weighing = fusionWeights(stages, scope, query, call),
 ): Promise<ScoredPassage[]> {
+  const weights = await weighing;
   const { top, keep } = stages.settings;
-  const weights = await fusionWeights(stages, question.scope, query, call);
   const wanted = {
     ...((isUsed(weights).text || !vector) && { text: query }),
     ...(vector && { vector }),
-    ...(question.filter && { filter: question.filter }),
+    ...(filter && { filter }),
   };
   const find = async (limit: number) => {
-    const result = await stages.index.search(question.scope, { ...wanted, limit }, call);
+    const result = await stages.index.search(scope, { ...wanted, limit }, call);
     const fused = fuse(result, query, limit, weights, stages.words);
     return { isFull: fused.length === limit, distinct: collapseDuplicates(fused, stages.words) };
   };

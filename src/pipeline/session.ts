@@ -14,14 +14,22 @@ const OUTLINED_MAX = 6;
  */
 export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Conversation> {
   if (question.history) {
-    return { ...fromHistory(stages, question.sessionId, question.history), recorded: Promise.resolve() };
+    const conversation = fromHistory(stages, question.sessionId, question.history);
+    return { ...conversation, recorded: Promise.resolve(), isRecorded: () => true };
   }
   const { requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
   const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, call);
+  let isRecorded = false;
   // Awaited later: until then nobody else may be told of its failure.
-  begun.recorded.catch(() => undefined);
-  return { ...begun, session: withUnanswered(begun.session, requestId, stages), older: [] };
+  begun.recorded.then(
+    () => {
+      isRecorded = true;
+    },
+    () => undefined,
+  );
+  const session = withUnanswered(begun.session, requestId, stages);
+  return { ...begun, session, isRecorded: () => isRecorded, older: [] };
 }
 
 function withUnanswered(session: Session, requestId: string, { counter }: Stages): Session {

@@ -59,6 +59,8 @@ export interface Question {
   readonly requestId: string;
   readonly scope: Scope;
   readonly sessionId: string;
+  /** The session was made up for it: there is no conversation before it. */
+  readonly isFirst: boolean;
   readonly question: string;
   /** History that the client sent; used instead of the stored one, and nothing is saved. */
   readonly history: readonly Message[] | null;

@@ -20,7 +20,7 @@ export interface Embedder {
   /** Of a longer text the rest is cut; absent: unknown. */
   readonly textTokensMax?: number | undefined;
   /** Set where texts leave this machine: nothing is embedded but what is indexed and asked. */
-  readonly remote?: true;
+  readonly remote?: true | undefined;
   embed(texts: readonly string[], kind: EmbedKind, options: CallOptions): Promise<Float32Array[]>;
   /** What keeps it from answering now, and how to mend it; null: nothing. */
   problem?(): string | null;

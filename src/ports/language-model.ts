@@ -30,6 +30,8 @@ export interface LanguageModel {
   readonly model: string;
   /** Prompt and answer together. */
   readonly contextTokensMax: number;
+  /** It quotes the request's sources and follows no instructions. */
+  readonly quotesOnly?: true | undefined;
   stream(request: GenerateRequest, options: CallOptions): AsyncIterable<GenerateDelta>;
   /** Loads what answering needs; otherwise the first `stream` does. */
   warm?(options: CallOptions): Promise<void>;

@@ -12,6 +12,8 @@ export interface SearchQuery {
   readonly filter?: Filter;
 }
 
+export type TextQuery = Omit<SearchQuery, "vector"> & { readonly text: string };
+
 /** Both legs, best first, each on its own scale: `byText` BM25 (above 0), `byVector` cosine (−1 to 1). */
 export interface SearchResult {
   readonly byVector: readonly ScoredPassage[];
@@ -45,6 +47,8 @@ export interface IndexStatus {
  */
 export interface PassageIndex {
   search(scope: Scope, query: SearchQuery, options: CallOptions): Promise<SearchResult>;
+  /** A search of this text, with a vector that is not there yet, follows soon: what of it can be done now. Its failures are that search's. */
+  expect?(scope: Scope, query: TextQuery, options: CallOptions): Promise<void>;
   replace(scope: Scope, document: Document, passages: readonly PassageInput[], options: CallOptions): Promise<void>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
@@ -66,6 +70,6 @@ export interface PassageIndex {
   /** Absent: the legs are fused by a prior. */
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */
-  readonly reembedding?: Reembedding;
+  readonly reembedding?: Reembedding | undefined;
   close?(): Promise<void>;
 }

@@ -10,6 +10,8 @@ export interface BatchQueueOptions<Item, Result> {
   readonly batchTokensMax: number;
   /** Items that may wait; a call that would exceed it is refused. */
   readonly waitingMax: { readonly urgent: number; readonly patient: number };
+  /** Given a look at how many items wait. */
+  readonly watchQueue?: ((waiting: () => number) => void) | undefined;
 }
 
 export interface BatchQueue<Item, Result> {
@@ -22,6 +24,8 @@ interface Call<Result> {
   readonly results: Result[];
   missing: number;
   hasLeft: boolean;
+  /** When the first of its items began; null: all wait. */
+  begunAt: number | null;
   readonly done: PromiseWithResolvers<Result[]>;
 }
 
@@ -48,6 +52,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   let running: { readonly calls: ReadonlySet<Call<Result>>; readonly controller: AbortController } | null = null;
   let isScheduled = false;
   let urgentInARow = 0;
+  options.watchQueue?.(() => queues.urgent.length + queues.patient.length);
 
   function take(): Waiting<Item, Result>[] {
     const isPatientsTurn = queues.urgent.length === 0 || (urgentInARow >= URGENT_IN_A_ROW && queues.patient.length > 0);
@@ -69,6 +74,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     const calls = new Set(batch.map(({ call }) => call));
     const controller = new AbortController();
     running = { calls, controller };
+    for (const call of calls) call.begunAt ??= performance.now();
     try {
       const items = batch.map(({ item }) => item);
       const results = await options.run(items, controller);
@@ -101,7 +107,8 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   }
 
   return {
-    async submit(items, urgency, { signal }) {
+    async submit(items, urgency, asked) {
+      const { signal } = asked;
       if (items.length === 0) return [];
       signal.throwIfAborted();
       const waiting = queues[urgency];
@@ -116,9 +123,11 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
         results: [],
         missing: items.length,
         hasLeft: false,
+        begunAt: null,
         done: Promise.withResolvers<Result[]>(),
       };
       for (const [at, item] of items.entries()) waiting.push({ item, size: options.sizeOf(item), at, call });
+      const since = performance.now();
       const onAbort = () => leave(call, signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
       if (!isScheduled) {
@@ -130,6 +139,9 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
         return await call.done.promise;
       } finally {
         signal.removeEventListener("abort", onAbort);
+        const now = performance.now();
+        const begunAt = call.begunAt ?? now;
+        asked.onServed?.({ queueMs: begunAt - since, serviceMs: now - begunAt });
       }
     },
   };

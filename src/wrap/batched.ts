@@ -7,6 +7,8 @@ export interface BatchedOptions {
   readonly batchTokensMax: number;
   /** Texts of questions that may wait; a further call is refused with `overloaded`. */
   readonly queueMax: number;
+  /** Given a look at how many texts wait. */
+  readonly watchQueue?: (waiting: () => number) => void;
 }
 
 /** Passages of documents that may wait, for each text of questions that may. */
@@ -15,7 +17,8 @@ const PATIENT_SHARE = 16;
 const TEXT_TOKENS_MAX = 8192;
 
 /** The same embedder, one batch at a time, of what concurrent calls ask for. Questions go before passages. */
-export function batchedEmbedder(inner: Embedder, { batchTokensMax, queueMax }: BatchedOptions): Embedder {
+export function batchedEmbedder(inner: Embedder, options: BatchedOptions): Embedder {
+  const { batchTokensMax, queueMax, watchQueue } = options;
   const queue = createBatchQueue<{ readonly text: string; readonly kind: EmbedKind }, Float32Array>({
     run: (items, call) => {
       // Questions and passages never share a batch.
@@ -26,6 +29,7 @@ export function batchedEmbedder(inner: Embedder, { batchTokensMax, queueMax }: B
     sizeOf: ({ text }) => estimatedTokens(text, inner.textTokensMax),
     batchTokensMax,
     waitingMax: { urgent: queueMax, patient: queueMax * PATIENT_SHARE },
+    watchQueue,
   });
   return {
     ...sameModel(inner),
@@ -49,7 +53,8 @@ export function batchedEmbedder(inner: Embedder, { batchTokensMax, queueMax }: B
 }
 
 /** The same reranker, one batch at a time, of the pairs of concurrent calls; where it scores none, one call at a time. */
-export function batchedReranker(inner: Reranker, { batchTokensMax, queueMax }: BatchedOptions): Reranker {
+export function batchedReranker(inner: Reranker, options: BatchedOptions): Reranker {
+  const { batchTokensMax, queueMax, watchQueue } = options;
   const { score } = inner;
   if (!score) return inner;
   const queue = createBatchQueue<readonly [query: string, text: string], number>({
@@ -57,6 +62,7 @@ export function batchedReranker(inner: Reranker, { batchTokensMax, queueMax }: B
     sizeOf: ([query, text]) => estimatedTokens(query + text, inner.textTokensMax),
     batchTokensMax,
     waitingMax: { urgent: queueMax, patient: 0 },
+    watchQueue,
   });
   const queued: NonNullable<Reranker["score"]> = (pairs, call) => queue.submit(pairs, "urgent", call);
   return {

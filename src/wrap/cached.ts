@@ -12,6 +12,8 @@ export interface CachedOptions {
   readonly bytesMax: number;
   /** Shared by several processes; asked for what memory does not have. */
   readonly shared?: VectorCache | undefined;
+  /** Told of every call: texts that were found, and that were not. */
+  readonly onLookup?: (hits: number, misses: number) => void;
 }
 
 /** After a failure the shared cache is left alone for so long. */
@@ -22,7 +24,7 @@ const OUTAGE_MS = 1000;
  * without blanks around them, in questions with runs of blanks as one; that form is what is embedded. Equal texts asked for at
  * the same time are one call, which goes on as long as anybody waits for it.
  */
-export function cachedEmbedder(embedder: Embedder, { bytesMax, shared }: CachedOptions): Embedder {
+export function cachedEmbedder(embedder: Embedder, { bytesMax, shared, onLookup }: CachedOptions): Embedder {
   const memory = { query: new BoundedVectors(bytesMax / 2), passage: new BoundedVectors(bytesMax / 2) };
   const flights = { query: new Map<string, Flight>(), passage: new Map<string, Flight>() };
   const remote = shared && new SharedVectors(shared, embedder);
@@ -50,6 +52,8 @@ export function cachedEmbedder(embedder: Embedder, { bytesMax, shared }: CachedO
     async embed(texts, kind, call) {
       const same = texts.map((text) => normalized(text, kind));
       const found = same.map((text) => memory[kind].find(text));
+      const hits = found.reduce((count, vector) => (vector ? count + 1 : count), 0);
+      onLookup?.(hits, found.length - hits);
       if (found.every((vector) => vector !== null)) return found;
       const missing = [...new Set(same.filter((_, i) => !found[i]))];
       const unasked = missing.filter((text) => !flights[kind].has(text));

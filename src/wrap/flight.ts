@@ -18,6 +18,7 @@ export class Flight {
         return deadline();
       },
       ...(call.onModelCall && { onModelCall: (made) => call.onModelCall?.(made) }),
+      ...(call.onServed && { onServed: (served) => call.onServed?.(served) }),
     };
     // Its callers join before it starts.
     this.#landed = Promise.resolve().then(() => fly(options));

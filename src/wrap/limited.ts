@@ -2,6 +2,7 @@ import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
+import type { CallOptions } from "../types.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -10,6 +11,8 @@ export interface LimitOptions {
   readonly concurrencyMax: number;
   /** Calls that may wait for their turn; a further one is refused at once. */
   readonly queueMax: number;
+  /** Given a look at how many wait. */
+  readonly watchQueue?: (waiting: () => number) => void;
 }
 
 interface Waiting {
@@ -25,6 +28,7 @@ export class Turns {
 
   constructor(options: LimitOptions) {
     this.#options = options;
+    options.watchQueue?.(() => this.waiting);
   }
 
   get running(): number {
@@ -35,8 +39,9 @@ export class Turns {
     return this.#queues[0].size + this.#queues[1].size;
   }
 
-  /** Resolves with what gives the turn back. @throws RaglineError `overloaded`: the queue is full; or the signal's reason. */
-  take(signal: AbortSignal, isBackground = false): Promise<() => void> {
+  /** Resolves with what gives the turn back, and tells the call how long it waited. @throws RaglineError `overloaded`: the queue is full; or the signal's reason. */
+  take(call: Pick<CallOptions, "signal" | "onServed">, isBackground = false): Promise<() => void> {
+    const { signal } = call;
     signal.throwIfAborted();
     const { concurrencyMax, queueMax } = this.#options;
     if (this.#running < concurrencyMax) {
@@ -47,19 +52,24 @@ export class Turns {
       const message = `${concurrencyMax} calls are under way and ${queueMax} wait.`;
       return Promise.reject(new RaglineError("overloaded", message));
     }
-    return this.#wait(signal, this.#queues[isBackground ? 1 : 0]);
+    return this.#wait(call, this.#queues[isBackground ? 1 : 0]);
   }
 
-  #wait(signal: AbortSignal, queue: Set<Waiting>): Promise<() => void> {
+  #wait(call: Pick<CallOptions, "signal" | "onServed">, queue: Set<Waiting>): Promise<() => void> {
+    const { signal } = call;
+    const since = performance.now();
+    const over = () => call.onServed?.({ queueMs: performance.now() - since, serviceMs: 0 });
     return new Promise((resolve, reject) => {
       const waiting = {
         start: () => {
           signal.removeEventListener("abort", leave);
+          over();
           resolve(() => this.#next());
         },
       };
       const leave = () => {
         queue.delete(waiting);
+        over();
         reject(signal.reason);
       };
       signal.addEventListener("abort", leave, { once: true });
@@ -84,7 +94,7 @@ export function limitedEmbedder(embedder: Embedder, options: LimitOptions): Embe
   const turns = new Turns(options);
   return withMethods(embedder, {
     async embed(texts, kind, call) {
-      const done = await turns.take(call.signal, kind === "passage");
+      const done = await turns.take(call, kind === "passage");
       try {
         return await embedder.embed(texts, kind, call);
       } finally {
@@ -98,7 +108,7 @@ export function limitedReranker(reranker: Reranker, options: LimitOptions): Rera
   const turns = new Turns(options);
   return withMethods(reranker, {
     async rerank(query, texts, call) {
-      const done = await turns.take(call.signal);
+      const done = await turns.take(call);
       try {
         return await reranker.rerank(query, texts, call);
       } finally {
@@ -114,7 +124,7 @@ export function limitedModel(model: LanguageModel, options: LimitOptions): Langu
   return withMethods(model, {
     stream(request, call) {
       return new WatchedStream(async () => {
-        const onEnd = await turns.take(call.signal);
+        const onEnd = await turns.take(call);
         return { source: model.stream(request, call), onEnd };
       });
     },

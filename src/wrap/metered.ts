@@ -2,7 +2,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, Served } from "../types.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -24,10 +24,21 @@ class Metered implements CallOptions {
     this.#tokens += tokens;
   }
 
-  /** `counted`: the tokens it read, where the model did not say. */
+  onServed(served: Served): void {
+    this.#call.onServed?.(served);
+  }
+
+  /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */
   end(counted: () => number, outputTokens = 0): void {
-    const inputTokens = this.#tokens || counted();
-    this.#call.onModelCall?.({ inputTokens, outputTokens, ms: performance.now() - this.#startedAt });
+    let known = this.#tokens;
+    this.#call.onModelCall?.({
+      get inputTokens() {
+        known ||= counted();
+        return known;
+      },
+      outputTokens,
+      ms: performance.now() - this.#startedAt,
+    });
   }
 }
 

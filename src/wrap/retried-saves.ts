@@ -16,6 +16,8 @@ export interface RetriedSavesOptions {
 
 /** Counted since the start of the process. */
 export interface SaveCounts {
+  /** At once. */
+  saved: number;
   failed: number;
   /** Of the failed, stored later. */
   recovered: number;
@@ -47,7 +49,7 @@ const CLOSING_MS = 1000;
  * caller tells the reader. A conversation that is gone on with in this process gets its waiting turns first.
  */
 export function retriedSaves(store: SessionStore, options: RetriedSavesOptions): RetriedSaves {
-  const counts: SaveCounts = { failed: 0, recovered: 0, lost: 0, waiting: 0 };
+  const counts: SaveCounts = { saved: 0, failed: 0, recovered: 0, lost: 0, waiting: 0 };
   const waiting = new Set<Waiting>();
   let characters = 0;
   let running: Promise<void> | null = null;
@@ -120,6 +122,7 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     async finish(scope, id, turn, call) {
       try {
         await store.finish(scope, id, turn, call);
+        counts.saved++;
       } catch (thrown) {
         counts.failed++;
         const unhurried = { signal: new AbortController().signal };

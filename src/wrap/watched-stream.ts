@@ -1,6 +1,8 @@
 export interface Watch<T> {
   readonly source: AsyncIterable<T>;
   onItem?(item: T): void;
+  /** Called before `onEnd`, with what the source failed with. Gives what the reader shall see. */
+  onFailure?(thrown: unknown): unknown;
   /** Called once, when the source has ended, failed or is left. */
   onEnd(): void;
 }
@@ -57,8 +59,9 @@ export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
   };
 
   readonly #onFailure = (thrown: unknown): never => {
+    const shown = this.#hasEnded ? thrown : (this.#watch?.onFailure?.(thrown) ?? thrown);
     this.#end();
-    throw thrown;
+    throw shown;
   };
 
   #end(): void {

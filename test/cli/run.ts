@@ -42,3 +42,8 @@ export function printed(child: ChildProcess, pattern: RegExp): Promise<string> {
     });
   });
 }
+
+/** Whether it ended with 0, and its log has nothing worse than requests. */
+export function endedWell({ code, stderr }: Finished): boolean {
+  return code === 0 && stderr.split("\n").every((line) => line === "" || JSON.parse(line).level <= 30);
+}

@@ -51,10 +51,35 @@ test("documents of groups are learned from too; callers at once learn once", asy
   const { index, add } = await indexOf(0);
   await add(0, 26, ["hr"]);
   const learner = createFusionLearner({ index, embedder, settings }, breathe);
-  const [first, second] = [learner.learn(SCOPE, CALL), learner.learn(SCOPE, CALL)];
-  expect(second).toBe(first);
-  await first;
+  const learned = await Promise.all([1, 2, 3].map(() => learner.learn(SCOPE, CALL)));
+  expect(learned).toEqual([true, false, false]);
   expect((await index.fusion.load(SCOPE))?.passages).toBe(26);
+});
+
+test("what is written while it learns is looked at afterwards, for a caller of that time", async () => {
+  const { index, add } = await indexOf(20);
+  const isUnderWay = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  const learner = createFusionLearner({ index, embedder, settings }, async () => {
+    isUnderWay.resolve();
+    await mayGoOn.promise;
+  });
+  const first = learner.learn(SCOPE, CALL);
+  await isUnderWay.promise;
+  await add(20, 40);
+  const second = learner.learn(SCOPE, CALL);
+  mayGoOn.resolve();
+  expect([await first, await second]).toEqual([true, true]);
+  expect((await index.fusion.load(SCOPE))?.passages).toBe(40);
+});
+
+test("a learning that fails, or whose caller left, is no other caller's failure", async () => {
+  const { index } = await indexOf(20);
+  const learner = createFusionLearner({ index, embedder, settings }, breathe);
+  const gone = learner.learn(SCOPE, call(AbortSignal.abort()));
+  const stays = learner.learn(SCOPE, CALL);
+  await expect(gone).rejects.toThrow();
+  expect(await stays).toBe(true);
 });
 
 test("nothing is learned where fusion is fixed, or where texts would leave the machine", async () => {

@@ -54,7 +54,12 @@ describe("with documents", () => {
       collection: "default",
       indexedWith: "hashing/384",
     });
-    expect(status.stages).toMatchObject({ embed: "hashing/384", rerank: "lexical", rewrite: "rules", generate: "extractive" });
+    expect(status.stages).toMatchObject({
+      embed: "hashing/384",
+      rerank: "lexical",
+      rewrite: "rules",
+      generate: "extractive",
+    });
     expect(statusSchema.parse(await json("/v1/status?collection=other"))).toMatchObject({ documents: 0 });
   });
 

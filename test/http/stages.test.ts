@@ -32,7 +32,15 @@ function apart(): ConfigInput {
   return {
     embed: { use: "openai", baseUrl: `${embedder.url}/v1`, model: "e5", dimensions: DIMENSIONS, timeoutMs: 150 },
     rerank: { use: "tei", baseUrl: reranker.url, timeoutMs: 150 },
-    generate: { use: "openai", baseUrl: model.url, model: "m", retries: 1, silenceTimeoutMs: 200 },
+    generate: {
+      use: "openai",
+      baseUrl: model.url,
+      model: "m",
+      retries: 1,
+      silenceTimeoutMs: 200,
+      // Each test fails it anew.
+      breaker: { callsMin: 1000 },
+    },
     cache: { use: "none" },
     server: { timeoutMs: 1000 },
   } as ConfigInput;

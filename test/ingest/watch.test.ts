@@ -90,6 +90,7 @@ test("a folder of 300 files comes and goes", async () => {
     Array.from({ length: 300 }, (_, i) => writeFile(join(folder.file("많은"), `${i}.txt`), `문서 ${i}`)),
   );
   await until(async () => (await idsOf()).filter((id) => id.startsWith("많은/")).length === 300, 20_000);
+  await until(async () => (await opened.ragline.status()).fusion.from === "learned", 20_000);
   await rm(folder.file("많은"), { recursive: true });
   await until(async () => !(await idsOf()).some((id) => id.startsWith("많은/")), 20_000);
 });

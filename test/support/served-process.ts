@@ -7,9 +7,11 @@ export interface ServedProcess {
   kill(): Promise<void>;
 }
 
-/** A Ragline in a process of its own, behind a real socket. */
-export async function serveProcess(config: object): Promise<ServedProcess> {
-  const child = spawn(process.execPath, [CHILD, JSON.stringify(config)], { stdio: ["ignore", "pipe", "inherit"] });
+/** A Ragline in a process of its own, behind a real socket. `port` 0: a free one. */
+export async function serveProcess(config: object, port = 0): Promise<ServedProcess> {
+  const child = spawn(process.execPath, [CHILD, JSON.stringify(config), `${port}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding("utf8").once("data", (line: string) => resolve(line.trim()));

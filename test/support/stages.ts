@@ -127,6 +127,7 @@ export function questionOf(change: Partial<Question> = {}): Question {
     requestId: `request-${++asked}`,
     scope: SCOPE,
     sessionId: "session",
+    isFirst: false,
     question: "연차 휴가는 며칠인가요?",
     history: null,
     filter: null,

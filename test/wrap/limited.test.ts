@@ -13,10 +13,10 @@ const never = new AbortController().signal;
 describe("turns", () => {
   test("so many at once, so many wait, a further one is refused at once", async () => {
     const turns = new Turns({ concurrencyMax: 2, queueMax: 1 });
-    const done = await turns.take(never);
-    await turns.take(never);
-    const waiting = turns.take(never);
-    const refused = turns.take(never);
+    const done = await turns.take(call());
+    await turns.take(call());
+    const waiting = turns.take(call());
+    const refused = turns.take(call());
     await expect(refused).rejects.toMatchObject({ code: "overloaded", message: "2 calls are under way and 1 wait." });
     done();
     await waiting;
@@ -26,9 +26,9 @@ describe("turns", () => {
   test("readers go before background work, each in the order they came", async () => {
     const turns = new Turns({ concurrencyMax: 1, queueMax: 10 });
     const order: string[] = [];
-    const first = await turns.take(never);
+    const first = await turns.take(call());
     const later = ["b1", "q1", "b2", "q2"].map(async (name) => {
-      const done = await turns.take(never, name.startsWith("b"));
+      const done = await turns.take(call(), name.startsWith("b"));
       order.push(name);
       done();
     });
@@ -39,12 +39,12 @@ describe("turns", () => {
 
   test("who leaves the queue takes no turn and gives its place free", async () => {
     const turns = new Turns({ concurrencyMax: 1, queueMax: 1 });
-    const done = await turns.take(never);
+    const done = await turns.take(call());
     const controller = new AbortController();
-    const leaving = turns.take(controller.signal);
+    const leaving = turns.take(call(controller.signal));
     controller.abort(new RaglineError("cancelled", "left"));
     await expect(leaving).rejects.toMatchObject({ code: "cancelled" });
-    const waiting = turns.take(never);
+    const waiting = turns.take(call());
     done();
     (await waiting)();
     expect([turns.running, turns.waiting]).toEqual([0, 0]);
@@ -61,7 +61,7 @@ describe("turns", () => {
         await Promise.allSettled(
           all.map(async ({ ms, leaveAfterMs, fails }) => {
             const signal = leaveAfterMs === null ? never : AbortSignal.timeout(leaveAfterMs);
-            const done = await turns.take(signal, fails);
+            const done = await turns.take(call(signal), fails);
             most = Math.max(most, turns.running);
             expect(turns.waiting).toBeLessThanOrEqual(queueMax);
             try {

@@ -37,11 +37,11 @@ function retried(bounds: { turnsMax?: number; charsMax?: number; retryMs?: numbe
 test("turns are stored once the store is back, in order", async () => {
   const { saves, state, save, lost } = retried();
   for (const id of ["a", "b", "c"]) await save(id);
-  expect(saves.counts()).toEqual({ failed: 3, recovered: 0, lost: 0, waiting: 3 });
+  expect(saves.counts()).toEqual({ saved: 0, failed: 3, recovered: 0, lost: 0, waiting: 3 });
   state.fails = null;
   await until("all are stored", () => state.stored.length === 3);
   expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a", "b", "c"]);
-  expect(saves.counts()).toEqual({ failed: 3, recovered: 3, lost: 0, waiting: 0 });
+  expect(saves.counts()).toEqual({ saved: 0, failed: 3, recovered: 3, lost: 0, waiting: 0 });
   expect(lost).toEqual([]);
 });
 
@@ -49,7 +49,7 @@ test("more turns than may wait: the newest is lost, and said so; those before it
   const { saves, state, save, lost } = retried({ turnsMax: 2 });
   for (const id of ["a", "b", "c"]) await save(id);
   expect(lost).toEqual(["c"]);
-  expect(saves.counts()).toEqual({ failed: 3, recovered: 0, lost: 1, waiting: 2 });
+  expect(saves.counts()).toEqual({ saved: 0, failed: 3, recovered: 0, lost: 1, waiting: 2 });
   state.fails = null;
   await until("the others are stored", () => state.stored.length === 2);
   // There is room again.
@@ -71,7 +71,7 @@ test("a turn is given up after its time, and the store is left alone then", asyn
   const { saves, state, save, lost } = retried({ retryMs: 50 });
   await save("a");
   await until("it is given up", () => lost.length === 1);
-  expect(saves.counts()).toEqual({ failed: 1, recovered: 0, lost: 1, waiting: 0 });
+  expect(saves.counts()).toEqual({ saved: 0, failed: 1, recovered: 0, lost: 1, waiting: 0 });
   const { tries } = state;
   await sleep(300);
   expect(state.tries).toBe(tries);
@@ -81,7 +81,7 @@ test("what no retry mends is lost at once", async () => {
   const { saves, state, save } = retried();
   state.fails = () => new RaglineError("not_found", "deleted meanwhile");
   await save("a");
-  expect(saves.counts()).toEqual({ failed: 1, recovered: 0, lost: 1, waiting: 0 });
+  expect(saves.counts()).toEqual({ saved: 0, failed: 1, recovered: 0, lost: 1, waiting: 0 });
   state.fails = away;
   await save("b");
   state.fails = () => new RaglineError("not_found", "deleted meanwhile");

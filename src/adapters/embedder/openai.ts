@@ -6,6 +6,7 @@ import { inBatches } from "../http/batches.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
 import { postJson } from "../http/post.ts";
+import { reportServed } from "../http/served.ts";
 import { exceptBlank, unitVector, unusable } from "../http/vectors.ts";
 
 export interface OpenAiEmbedderOptions {
@@ -42,7 +43,9 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const encoding = new OptionalFields({ encoding_format: "base64" });
 
   async function send(input: readonly string[], call: CallOptions): Promise<Float32Array[]> {
-    const { value } = await encoding.send((fields) => postJson(endpoint, { model, input, ...fields }, call.signal));
+    const sent = (fields: object) => postJson(endpoint, { model, input, ...fields }, call.signal);
+    const { value, headers } = await encoding.send(sent);
+    reportServed(headers, call);
     const answer = responseSchema.safeParse(value);
     if (!answer.success) throw unusable(`not an embeddings response: ${answer.error.message}`);
     const { data, usage } = answer.data;

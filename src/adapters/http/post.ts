@@ -1,15 +1,32 @@
-import { getGlobalDispatcher } from "undici";
+import { Agent, type Dispatcher, getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
+import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 export interface Endpoint {
   readonly url: string;
   readonly apiKey?: string | undefined;
+  /** The connections to use; absent: those of the process. */
+  readonly dispatcher?: Dispatcher;
+}
+
+/** A call that is no plain post of JSON. */
+export interface HttpCall {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+/** Connections of one's own, e.g. to servers whose certificate an authority of one's own has signed. */
+export function ownConnections(connect: { readonly timeoutMs: number; readonly ca?: string | undefined }): Agent {
+  const { timeoutMs, ca } = connect;
+  return new Agent({ connect: { timeout: timeoutMs, ...(ca !== undefined && { ca }) } });
 }
 
 /** Of an upstream's error text, what goes into the log. */
 export const REASON_CHARACTERS_MAX = 2000;
+const JSON_BODY = { "content-type": "application/json" } as const;
 const RESPONSE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /** What an upstream said when it refused; the cause of its `RaglineError`, for the log and for adapters alone. */
@@ -35,7 +52,7 @@ export function refusalOf(thrown: unknown): Refusal | null {
  * @throws RaglineError `dependency_failed`; `retryable` unless the upstream refused the request itself (4xx but 408, 425, 429).
  */
 export function post(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<ResponseBody> {
-  return send("POST", endpoint, JSON.stringify(body), signal);
+  return send(endpoint, { method: "POST", headers: JSON_BODY, body: JSON.stringify(body) }, signal);
 }
 
 /** Posts JSON and reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
@@ -50,24 +67,26 @@ export async function postJson(
 
 /** Reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
 export async function getJson(endpoint: Endpoint, signal: AbortSignal): Promise<unknown> {
-  return readJson(await send("GET", endpoint, null, signal), signal);
+  return readJson(await send(endpoint, { method: "GET", headers: {}, body: null }, signal), signal);
 }
 
-async function send(
-  method: "GET" | "POST",
-  { url, apiKey }: Endpoint,
-  body: string | null,
+/** As `post`, for any call. @throws RaglineError `dependency_failed` */
+export async function send(
+  { url, apiKey, dispatcher = getGlobalDispatcher() }: Endpoint,
+  call: HttpCall,
   signal: AbortSignal,
 ): Promise<ResponseBody> {
-  const headers: Record<string, string> = body === null ? {} : { "content-type": "application/json" };
+  const { method, body } = call;
+  const headers: Record<string, string> = { ...call.headers };
   if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  addTraceHeaders(headers);
   const response = new ResponseBody(signal);
   let status: number;
   try {
     const { origin, pathname, search } = new URL(url);
     // Deadlines are the caller's, through `signal`.
     const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-    getGlobalDispatcher().dispatch({ origin, path: pathname + search, method, headers, body, ...timeouts }, response);
+    dispatcher.dispatch({ origin, path: pathname + search, method, headers, body, ...timeouts }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);
@@ -82,7 +101,7 @@ async function send(
   });
 }
 
-async function readJson(response: ResponseBody, signal: AbortSignal): Promise<unknown> {
+export async function readJson(response: ResponseBody, signal: AbortSignal): Promise<unknown> {
   try {
     const text = await readText(response, RESPONSE_CHARACTERS_MAX + 1);
     if (text.length > RESPONSE_CHARACTERS_MAX) throw new Error(`more than ${RESPONSE_CHARACTERS_MAX} characters`);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Endpoint, getJson, postJson, refusalOf } from "./post.ts";
+import { reportServed } from "./served.ts";
 
 /** What text-embeddings-inference serves, from `/info`. */
 export interface TeiInfo {
@@ -21,7 +22,7 @@ const infoSchema = z.object({
 export interface Tei {
   /** Asked once; again where the server could not be reached. @throws RaglineError `dependency_failed` */
   info(call: CallOptions): Promise<TeiInfo>;
-  /** Posts JSON, reads JSON, and passes on how many tokens the server says it read. @throws RaglineError `dependency_failed` */
+  /** Posts JSON, reads JSON, and passes on how many tokens the server says it read, and how long it took. @throws RaglineError `dependency_failed` */
   post(path: string, body: unknown, call: CallOptions): Promise<unknown>;
 }
 
@@ -63,6 +64,7 @@ export function createTei(options: {
       const { value, headers } = await postJson(at(path), body, call.signal);
       const tokens = Number(headers["x-compute-tokens"]);
       if (Number.isSafeInteger(tokens) && tokens > 0) call.onTokens?.(tokens);
+      reportServed(headers, call);
       return value;
     },
   };

@@ -50,6 +50,7 @@ export function createExtractiveModel(options: ExtractiveOptions): LanguageModel
   return {
     model: "extractive",
     contextTokensMax: 32_768,
+    quotesOnly: true,
     async *stream(request, call) {
       const supported = await isSupported(request, options.embedder, call);
       const quotes = supported ? await choose(request, options, call) : [];

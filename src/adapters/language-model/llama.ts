@@ -11,6 +11,8 @@ export interface LlamaOptions extends Omit<LlamaSettings, "file"> {
   readonly model: string;
   /** Callers who may wait for a sequence. */
   readonly waitingMax: number;
+  /** Given a look at how many wait. */
+  readonly watchQueue?: (waiting: () => number) => void;
 }
 
 export const LLAMA_LIMITS: WorkerLimits = { startMs: 120_000, cancelMs: 10_000 };
@@ -29,7 +31,7 @@ export interface LlamaLanguageModel extends LanguageModel {
  * @throws RaglineError `config_invalid`: no such file, no GGUF, a window that the model has not.
  */
 export async function createLlamaLanguageModel(
-  { model: path, waitingMax, ...options }: LlamaOptions,
+  { model: path, waitingMax, watchQueue, ...options }: LlamaOptions,
   limits: WorkerLimits = LLAMA_LIMITS,
 ): Promise<LlamaLanguageModel> {
   const file = resolve(path);
@@ -40,6 +42,7 @@ export async function createLlamaLanguageModel(
     throw new RaglineError("config_invalid", message);
   }
   const slots = createSlots(sequences, waitingMax);
+  watchQueue?.(() => slots.waiting);
   const process = restarting(() => new LlamaWorker({ file, ...options }, limits));
   return {
     model: basename(file, ".gguf"),
@@ -49,8 +52,9 @@ export async function createLlamaLanguageModel(
     },
     missing: () => (process.isReady() ? null : "the model is not loaded (yet)"),
     pid: process.pid,
-    async *stream(request, { signal }) {
-      const release = await slots.take(signal);
+    async *stream(request, options) {
+      const { signal } = options;
+      const release = await slots.take(options);
       let over: Promise<void> | null = null;
       try {
         const worker = await abortable(process.worker(), signal);

@@ -49,11 +49,12 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
     model: options.model,
     contextTokensMax: options.contextTokensMax,
     async *stream(request, { signal }: CallOptions): AsyncGenerator<GenerateDelta, void, undefined> {
-      const body = await open(request, signal);
+      const opening = open(request, signal);
+      const reading = new ChatStream();
+      const body = await opening;
       if (String(body.headers["content-type"]).startsWith("application/json")) {
         throw notStreamed(await readText(body, WHOLE_CHARACTERS_MAX).catch(() => ""));
       }
-      const reading = new ChatStream();
       try {
         // No `for await`, which would end the connection at [DONE] along with the loop.
         for (let next = await body.next(); !next.done; next = await body.next()) {

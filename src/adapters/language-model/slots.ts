@@ -1,11 +1,13 @@
 import { RaglineError } from "../../errors.ts";
+import type { CallOptions } from "../../types.ts";
 
 export interface Slots {
   /**
-   * Waits for a slot, first come, first served; the function returned frees it.
+   * Waits for a slot, first come, first served, and tells the call how long; the function returned frees it.
    * @throws RaglineError `overloaded` where too many wait already.
    */
-  take(signal: AbortSignal): Promise<() => void>;
+  take(call: Pick<CallOptions, "signal" | "onServed">): Promise<() => void>;
+  readonly waiting: number;
 }
 
 /** At most `count` at once and at most `waitingMax` who wait. */
@@ -28,7 +30,11 @@ export function createSlots(count: number, waitingMax: number): Slots {
   }
 
   return {
-    async take(signal) {
+    get waiting() {
+      return waiting.size;
+    },
+    async take(call) {
+      const { signal } = call;
       signal.throwIfAborted();
       if (free > 0) {
         free--;
@@ -43,6 +49,7 @@ export function createSlots(count: number, waitingMax: number): Slots {
         waiting.delete(resolve);
         reject(signal.reason);
       };
+      const since = performance.now();
       waiting.add(resolve);
       signal.addEventListener("abort", leave, { once: true });
       try {
@@ -50,6 +57,7 @@ export function createSlots(count: number, waitingMax: number): Slots {
       } finally {
         signal.removeEventListener("abort", leave);
         waiting.delete(resolve);
+        call.onServed?.({ queueMs: performance.now() - since, serviceMs: 0 });
       }
       return held();
     },

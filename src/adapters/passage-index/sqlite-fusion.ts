@@ -1,6 +1,6 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
-import type { Scope } from "../../types.ts";
+import type { CallOptions, Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { floats } from "../sqlite/vector-blob.ts";
 
@@ -50,8 +50,8 @@ export class SqliteFusionStore implements FusionStore {
     return sample;
   }
 
-  async load({ tenant, collection }: Scope): Promise<Fusion | null> {
-    return this.#load(tenant, collection).fusion;
+  async load({ tenant, collection }: Scope, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<Fusion | null> {
+    return this.#load(tenant, collection, asOf).fusion;
   }
 
   async save({ tenant, collection }: Scope, fusion: Fusion): Promise<void> {
@@ -59,15 +59,16 @@ export class SqliteFusionStore implements FusionStore {
   }
 
   /** Another one whenever something else was learned; empty before. */
-  stamp({ tenant, collection }: Scope): string {
-    return this.#load(tenant, collection).json ?? "";
+  stamp({ tenant, collection }: Scope, { asOf }: Pick<CallOptions, "asOf">): string {
+    return this.#load(tenant, collection, asOf).json ?? "";
   }
 
   /** Read again only where the file has changed, and parsed only where this has. */
-  #load(tenant: string, collection: string) {
+  #load(tenant: string, collection: string, asOf?: number) {
     const key = JSON.stringify([tenant, collection]);
-    const dataVersion = this.#database.dataVersion();
     const before = this.#loaded.get(key);
+    if (before && asOf === Number.NEGATIVE_INFINITY) return before;
+    const dataVersion = this.#database.dataVersion(asOf);
     if (before?.dataVersion === dataVersion) return before;
     const json = this.#database.get<{ learned: string }>(LOAD, tenant, collection)?.learned ?? null;
     const fusion = json === null ? null : before?.json === json ? before.fusion : (JSON.parse(json) as Fusion);

@@ -16,7 +16,7 @@ const CHANGES = `SELECT seq, document FROM changes
 const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
   FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
 /** How long terms are looked for before others get the event loop. */
-const PREPARE_SLICE_MS = 1;
+const PREPARE_SLICE_MS = 0.25;
 /** Passages taken over at once; between two batches others get the event loop. */
 const BATCH_PASSAGES = 256;
 
@@ -66,11 +66,11 @@ export class LiveCollection {
     this.#collection = collection;
   }
 
-  /** The index with every change in it that was committed before the call. */
-  async current(): Promise<Partition> {
+  /** The index with every change in it that was committed before the call; `asOf`: before that time. */
+  async current(asOf?: number): Promise<Partition> {
     // A catch-up that is under way may have begun before the commit that this caller waits for.
     while (this.#catchingUp) await this.#catchingUp;
-    const version = this.#database.dataVersion();
+    const version = this.#database.dataVersion(asOf);
     if (version !== this.#dataVersion) {
       this.#catchingUp = this.#catchUp(version).finally(() => {
         this.#catchingUp = null;

@@ -1,10 +1,17 @@
 import { RaglineError } from "../../errors.ts";
-import type { DocumentPage, IndexStatus, PassageIndex, SearchResult } from "../../ports/passage-index.ts";
+import type {
+  DocumentPage,
+  IndexStatus,
+  PassageIndex,
+  SearchQuery,
+  SearchResult,
+  TextQuery,
+} from "../../ports/passage-index.ts";
 import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
-import type { Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
@@ -12,6 +19,7 @@ import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 import { type DocumentRow, decode, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
+import { TextsAhead } from "./texts-ahead.ts";
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
 const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
@@ -56,6 +64,7 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
   readonly #passages = new Map<number, Passage>();
+  readonly #ahead = new TextsAhead();
   readonly #scanner = new Scanner(0);
   readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
@@ -66,12 +75,22 @@ export class SqlitePassageIndex implements PassageIndex {
     this.reembedding = createSqliteReembedding(database, embedder);
   }
 
-  async search(scope: Scope, query: Parameters<PassageIndex["search"]>[1]): Promise<SearchResult> {
+  async expect(scope: Scope, query: TextQuery, { asOf }: Pick<CallOptions, "asOf">): Promise<void> {
+    const partition = await this.#liveCollection(scope).current(asOf);
+    const { byText } = await this.#scan(partition, { ...query, groups: scope.groups });
+    this.#ahead.put(scope, query, partition.state, byText);
+  }
+
+  async search(scope: Scope, query: SearchQuery, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<SearchResult> {
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-      const partition = await live.current();
+      const partition = await live.current(attempt === 0 ? asOf : undefined);
       if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
-      const { byText, byVector } = await this.#scan(partition, { ...query, groups: scope.groups });
+      const ahead = this.#ahead.take(scope, query, partition.state);
+      const { text, ...rest } = query;
+      const left = ahead || text === undefined ? rest : query;
+      const scanned = await this.#scan(partition, { ...left, groups: scope.groups });
+      const { byVector, byText } = ahead ? { ...scanned, byText: ahead } : scanned;
       const passages = this.#read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
     }
@@ -136,10 +155,10 @@ export class SqlitePassageIndex implements PassageIndex {
     return rows.length > limit && last ? { documents, next: last.id } : { documents };
   }
 
-  async version(scope: Scope): Promise<string> {
+  async version(scope: Scope, call: Pick<CallOptions, "asOf"> = {}): Promise<string> {
     const live = this.#liveCollection(scope);
-    await live.current();
-    return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope)}`;
+    await live.current(call.asOf);
+    return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope, call)}`;
   }
 
   async status(scope: Scope): Promise<IndexStatus> {

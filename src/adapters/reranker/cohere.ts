@@ -5,6 +5,7 @@ import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
 import { postJson } from "../http/post.ts";
 import { allScores, unfit } from "../http/scores.ts";
+import { reportServed } from "../http/served.ts";
 
 export interface CohereRerankerOptions {
   /** Up to and with `/v1` or `/v2`. */
@@ -40,7 +41,9 @@ export function createCohereReranker(options: CohereRerankerOptions): Reranker {
       if (texts.length === 0) return [];
       const documents = texts.map((text) => cutTo(text, inputTokensMax, counter));
       const body = { model, query, documents, top_n: documents.length };
-      const { value } = await echo.send((fields) => postJson(endpoint, { ...body, ...fields }, call.signal));
+      const sent = (fields: object) => postJson(endpoint, { ...body, ...fields }, call.signal);
+      const { value, headers } = await echo.send(sent);
+      reportServed(headers, call);
       const answer = responseSchema.safeParse(value);
       if (!answer.success) throw unfit(answer.error);
       const { results, usage, meta } = answer.data;

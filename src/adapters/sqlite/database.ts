@@ -9,6 +9,9 @@ type Row = Readonly<Record<string, SqlValue>>;
 
 /** A file that was deleted is noticed so long after it at the latest, when it is read. */
 const CHECKED_EVERY_MS = 100;
+/** How long a request may go on with what it has looked up: others' commits are seen within 200 ms. */
+const LOOKED_UP_MS_MAX = 50;
+
 /** One SQLite file: reads on this thread, writes on another. */
 export class Database {
   readonly file: string;
@@ -16,6 +19,8 @@ export class Database {
   readonly #writer: Writer;
   #id: string | undefined;
   #checkedAt = performance.now();
+  #dataVersion = 0;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #prepared = new Map<string, StatementSync>();
 
   private constructor(file: string, opened: OpenedDatabase) {
@@ -55,9 +60,17 @@ export class Database {
     return this.#writer.write(statements);
   }
 
-  /** Changes whenever another connection, this process's writer included, has committed. */
-  dataVersion(): number {
-    return this.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
+  /**
+   * Changes whenever another connection, this process's writer included, has committed. Looking takes a lock on the file; `asOf`:
+   * a look at that time or later will do.
+   */
+  dataVersion(asOf = Number.POSITIVE_INFINITY): number {
+    const now = performance.now();
+    if (this.#lookedAt < Math.max(asOf, now - LOOKED_UP_MS_MAX)) {
+      this.#dataVersion = this.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
+      this.#lookedAt = now;
+    }
+    return this.#dataVersion;
   }
 
   /** A second connection for long reads, whose snapshot does not hold back the others. */

@@ -1,0 +1,108 @@
+import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
+import type { CallOptions, Scope } from "../../types.ts";
+import type { OpenSearchClient } from "./opensearch-client.ts";
+import { documentSearch } from "./opensearch-queries.ts";
+import { type DocumentRecord, type PassageRecord, recordId } from "./opensearch-records.ts";
+import { fusionsOf, plainIndex, statesOf } from "./opensearch-schema.ts";
+import { type CollectionStates, createdOnce, orNull } from "./opensearch-states.ts";
+
+const DOCUMENTS_PAGE = 2000;
+const PASSAGES_BATCH = 128;
+
+interface Place {
+  readonly document: DocumentRecord;
+  readonly ordinal: number;
+}
+
+/** What was learned about collections, in an index of its own. */
+export class OpenSearchFusionStore implements FusionStore {
+  readonly #client: OpenSearchClient;
+  readonly #states: CollectionStates;
+
+  constructor(client: OpenSearchClient, states: CollectionStates) {
+    this.#client = client;
+    this.#states = states;
+  }
+
+  async passages(scope: Scope, call: CallOptions): Promise<number> {
+    return (await this.#states.find(scope, call))?.passages ?? 0;
+  }
+
+  async sample(scope: Scope, limit: number, call: CallOptions): Promise<StoredPassage[]> {
+    const places = await this.#places(scope, limit, call);
+    const sample: StoredPassage[] = [];
+    for (let i = 0; i < places.length; i += PASSAGES_BATCH) {
+      const ids = places.slice(i, i + PASSAGES_BATCH).map(idOf);
+      const path = `/${this.#states.names(scope).read}/_search?allow_partial_search_results=false`;
+      const body = { size: ids.length, _source: ["passage", "vector"], query: { ids: { values: ids } } };
+      const found = (await this.#client.request({ method: "POST", path, body }, call)) as Hits<PassageRecord>;
+      const byId = new Map(found.hits.hits.map(({ _id, _source }) => [_id, _source]));
+      sample.push(...ids.flatMap((id) => toStored(byId.get(id))));
+    }
+    return sample;
+  }
+
+  async load(scope: Scope, call: CallOptions): Promise<Fusion | null> {
+    const path = `/${fusionsOf(this.#states.layout)}/_doc/${this.#states.names(scope).key}?_source_includes=learned`;
+    const found = await orNull(this.#client.request({ method: "GET", path }, call));
+    return found ? (found as { readonly _source: { readonly learned: Fusion } })._source.learned : null;
+  }
+
+  async save(scope: Scope, learned: Fusion, call: CallOptions): Promise<void> {
+    if (!(await this.#states.find(scope, call))) return;
+    const { tenant, collection } = scope;
+    const index = fusionsOf(this.#states.layout);
+    const path = `/${index}/_doc/${this.#states.names(scope).key}`;
+    await createdOnce(this.#client, index, plainIndex(this.#states.layout), call);
+    await this.#client.request({ method: "PUT", path, body: { tenant, collection, learned } }, call);
+    await this.#states.change(scope, call);
+  }
+
+  /** Evenly spread over all passages, in the order of document ids. */
+  async #places(scope: Scope, limit: number, call: CallOptions): Promise<Place[]> {
+    const documents: DocumentRecord[] = [];
+    const { key, read } = this.#states.names(scope);
+    const seen = { states: statesOf(this.#states.layout), key, groups: null };
+    const path = `/${read}/_search?allow_partial_search_results=false`;
+    for (let after: string | undefined; ; ) {
+      const body = { ...documentSearch(seen, DOCUMENTS_PAGE), ...(after !== undefined && { search_after: [after] }) };
+      const page = await orNull(this.#client.request({ method: "POST", path, body }, call));
+      const found = page ? (page as Hits<DocumentRecord>).hits.hits.map(({ _source }) => _source) : [];
+      documents.push(...found);
+      after = found.at(-1)?.document;
+      if (found.length < DOCUMENTS_PAGE) break;
+    }
+    const total = documents.reduce((sum, { passages }) => sum + passages, 0);
+    const wanted = Math.min(limit, total);
+    const places: Place[] = [];
+    let start = 0;
+    for (const document of documents) {
+      const end = start + document.passages;
+      for (let next = placeOf(places.length, wanted, total); places.length < wanted && next < end; ) {
+        places.push({ document, ordinal: next - start });
+        next = placeOf(places.length, wanted, total);
+      }
+      start = end;
+    }
+    return places;
+  }
+}
+
+interface Hits<T> {
+  readonly hits: { readonly hits: readonly { readonly _id: string; readonly _source: T }[] };
+}
+
+/** The passage, counted through the collection, that is the nth of the sample. */
+function placeOf(n: number, wanted: number, total: number): number {
+  return Math.floor(((n + 0.5) * total) / wanted);
+}
+
+function idOf({ document: { key, generation }, ordinal }: Place): string {
+  return recordId(key, generation, ordinal);
+}
+
+function toStored(record: PassageRecord | undefined): StoredPassage[] {
+  if (!record) return [];
+  const { title, headings, text } = record.passage;
+  return [{ title, headings, text, vector: record.vector ? Float32Array.from(record.vector) : null }];
+}

@@ -1,0 +1,100 @@
+import type { SearchQuery } from "../../ports/passage-index.ts";
+import type { Stem } from "../../text/tokens.ts";
+import { filterQuery } from "./opensearch-filter.ts";
+import { readableBy } from "./opensearch-records.ts";
+import { termClauses } from "./opensearch-terms.ts";
+
+/** Clauses of one query, at most: Lucene's own limit is 1,024 (`indices.query.bool.max_clause_count`). */
+const CLAUSES_MAX = 1000;
+/** Tokens of a question that are searched for in any case. */
+const TOKENS_MIN = 100;
+/** Candidates that the graph is walked for, at least: with few it is walked too short a way, and ties at the end move. */
+const CANDIDATES_MIN = 100;
+const CANDIDATES_MAX = 10_000;
+
+const PASSAGE_FIELDS = ["generation", "document", "ordinal", "passage"] as const;
+/** Known fields that an error names, and one more, which tells whether there are others. */
+export const FIELDS_NAMED_MAX = 20;
+
+/** What of a collection a caller may see: its state's index and id tell which generations are hidden, at the time of the search. */
+export interface Visible {
+  readonly states: string;
+  readonly key: string;
+  /** Null: whatever its readers. */
+  readonly groups: readonly string[] | null;
+}
+
+function visible({ states, key, groups }: Visible, ...more: readonly object[]): object {
+  return {
+    filter: [...(groups ? [readableBy(groups)] : []), ...more],
+    must_not: { terms: { generation: { index: states, id: key, path: "hidden.generation" } } },
+  };
+}
+
+export function textSearch(seen: Visible, { text = "", limit, filter }: SearchQuery, stem: Stem): object {
+  const conditions = filter ? [filterQuery(filter)] : [];
+  const max = Math.max(TOKENS_MIN, CLAUSES_MAX - leavesOf(conditions));
+  const should = termClauses(text, stem, max);
+  return {
+    ...hits(limit),
+    query:
+      should.length === 0
+        ? { match_none: {} }
+        : { bool: { should, minimum_should_match: 1, ...visible(seen, ...conditions) } },
+  };
+}
+
+export function vectorSearch(seen: Visible, vector: Float32Array, { limit, filter }: SearchQuery): object {
+  const k = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
+  const conditions = filter ? [filterQuery(filter)] : [];
+  return {
+    ...hits(limit),
+    query: { knn: { vector: { vector: Array.from(vector), k, filter: { bool: visible(seen, ...conditions) } } } },
+  };
+}
+
+/** Whether anything visible has the field. */
+export function fieldSearch(seen: Visible, field: string): object {
+  return { size: 0, terminate_after: 1, query: { bool: visible(seen, { term: { fields: field } }) } };
+}
+
+export function fieldNames(seen: Visible): object {
+  const aggs = { names: { terms: { field: "fields", size: FIELDS_NAMED_MAX + 1, order: { _key: "asc" } } } };
+  return { size: 0, query: { bool: visible(seen) }, aggs };
+}
+
+/** Documents, by id. */
+export function documentSearch(seen: Visible, size: number, ...conditions: readonly object[]): object {
+  return {
+    size,
+    track_total_hits: false,
+    _source: ["generation", "document", "key", "passages", "tokens", "entry"],
+    sort: [{ document: "asc" }],
+    query: { bool: visible(seen, { term: { kind: "document" } }, ...conditions) },
+  };
+}
+
+export function documentCounts(seen: Visible): object {
+  return {
+    size: 0,
+    track_total_hits: true,
+    query: { bool: visible(seen, { term: { kind: "document" } }) },
+    aggs: { passages: { sum: { field: "passages" } } },
+  };
+}
+
+/** Best first; equal ones in the order of their documents. */
+function hits(size: number): object {
+  return {
+    size,
+    track_total_hits: false,
+    _source: PASSAGE_FIELDS,
+    sort: [{ _score: "desc" }, { document: "asc" }, { ordinal: "asc" }],
+  };
+}
+
+function leavesOf(query: unknown): number {
+  if (typeof query !== "object" || query === null) return 0;
+  if ("terms" in query || "range" in query || "match_none" in query || "match_all" in query) return 1;
+  return Object.values(query).reduce((sum: number, part) => sum + leavesOf(part), 0);
+}

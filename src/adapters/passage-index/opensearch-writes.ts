@@ -1,0 +1,293 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep, setImmediate as yieldToOthers } from "node:timers/promises";
+import { RaglineError } from "../../errors.ts";
+import type { CallOptions, Document, PassageInput, Scope } from "../../types.ts";
+import { type OpenSearchClient, refused } from "./opensearch-client.ts";
+import { documentSearch, type Visible } from "./opensearch-queries.ts";
+import { bulkLines, type DocumentRecord, type NewVersion } from "./opensearch-records.ts";
+import { documentKey, type Space, statesOf } from "./opensearch-schema.ts";
+import { type CollectionState, type CollectionStates, type Commit, isSame, overdue } from "./opensearch-states.ts";
+import type { PassageTokens } from "./opensearch-terms.ts";
+
+/** What is written together, at most: one bulk request is some megabytes. */
+const BATCH_PASSAGES_MAX = 256;
+const BATCH_DOCUMENTS_MAX = 256;
+const BULK_CHARACTERS_MAX = 8_000_000;
+/** Another process writes the same document. */
+const LOCKED_WAIT_MS = 25;
+const LOCKED_WAIT_MAX_MS = 30_000;
+
+interface Write {
+  readonly scope: Scope;
+  readonly key: string;
+  /** Null: the document goes. */
+  readonly version: Omit<NewVersion, "generation"> | null;
+  readonly since: number;
+  readonly done: PromiseWithResolvers<boolean>;
+  isLeft: boolean;
+}
+
+/** A write under way in its batch. */
+interface Announcement {
+  readonly write: Write;
+  readonly generation: string;
+  readonly key: string;
+}
+
+/**
+ * Writes of one collection, those that come meanwhile together. A version is written under a generation that is hidden, then shown
+ * in the same instant as the one before is hidden: see `CollectionStates`. Every search of any process sees one or the other.
+ */
+export class CollectionWrites {
+  readonly #client: OpenSearchClient;
+  readonly #states: CollectionStates;
+  readonly #space: Space;
+  readonly #waiting: Write[] = [];
+  #running: Promise<void> | null = null;
+  #sweeping: Promise<void> | null = null;
+
+  constructor(client: OpenSearchClient, states: CollectionStates, space: Space) {
+    this.#client = client;
+    this.#states = states;
+    this.#space = space;
+  }
+
+  async replace(
+    scope: Scope,
+    document: Document,
+    passages: readonly PassageInput[],
+    tokens: readonly PassageTokens[],
+    call: CallOptions,
+  ): Promise<void> {
+    await this.#add(scope, document.id, { document, passages, tokens }, call);
+  }
+
+  /** False: there was no such document that the scope may read. */
+  delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    return this.#add(scope, documentId, null, call);
+  }
+
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+    await this.#sweeping;
+  }
+
+  #add(scope: Scope, id: string, version: Write["version"], { signal }: CallOptions): Promise<boolean> {
+    const done = Promise.withResolvers<boolean>();
+    const write: Write = { scope, key: documentKey(id), version, since: performance.now(), done, isLeft: false };
+    const onAbort = () => {
+      write.isLeft = true;
+      const { reason } = signal;
+      done.reject(reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left."));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    this.#waiting.push(write);
+    this.#running ??= this.#run();
+    return done.promise.finally(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  async #run(): Promise<void> {
+    // Those that come in the same turn go together.
+    await yieldToOthers();
+    while (this.#waiting.length > 0) {
+      const batch = this.#take();
+      try {
+        await this.#write(batch);
+      } catch (thrown) {
+        for (const { done } of batch) done.reject(thrown);
+      }
+    }
+    this.#running = null;
+  }
+
+  /** Each document once; a second write of it is for the next batch. */
+  #take(): Write[] {
+    const batch: Write[] = [];
+    const kept: Write[] = [];
+    const keys = new Set<string>();
+    let passages = 0;
+    for (const write of this.#waiting.splice(0)) {
+      if (write.isLeft) continue;
+      const size = write.version?.passages.length ?? 0;
+      const fits = batch.length === 0 || (passages + size <= BATCH_PASSAGES_MAX && batch.length < BATCH_DOCUMENTS_MAX);
+      if (!fits || keys.has(write.key)) kept.push(write);
+      else {
+        batch.push(write);
+        passages += size;
+      }
+      keys.add(write.key);
+    }
+    this.#waiting.unshift(...kept);
+    return batch;
+  }
+
+  async #write(batch: readonly Write[]): Promise<void> {
+    const [first] = batch;
+    if (!first) return;
+    const { scope } = first;
+    const call: CallOptions = { signal: new AbortController().signal };
+    const announcements = batch.map((write) => ({ write, generation: newGeneration(), key: write.key }));
+    const sent = announcements.map(({ generation, key }) => ({ generation, key }));
+    const state = await this.#states.announce(scope, this.#space, sent, call);
+    if (!isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
+    const pending = new Set(state.hidden.filter(({ isOver }) => !isOver).map(({ generation }) => generation));
+    const mine = announcements.filter(({ generation }) => pending.has(generation));
+    const locked = announcements.filter(({ generation }) => !pending.has(generation));
+    this.#waitFor(locked);
+    try {
+      const [before, failed] = await Promise.all([this.#before(scope, mine, call), this.#bulk(state, mine, call)]);
+      await this.#commit(scope, mine, before, failed, call);
+    } catch (thrown) {
+      const generations = mine.map(({ generation }) => generation);
+      await this.#states.giveUp(scope, generations, call).catch(() => undefined);
+      throw thrown;
+    }
+    this.#sweep(scope, state);
+  }
+
+  /** Their documents are being written by somebody else. */
+  #waitFor(locked: readonly Announcement[]): void {
+    for (const { write } of locked) {
+      if (performance.now() - write.since > LOCKED_WAIT_MAX_MS) {
+        write.done.reject(new RaglineError("conflict", "Another process is writing the same document."));
+      } else {
+        void sleep(LOCKED_WAIT_MS).then(() => {
+          this.#waiting.push(write);
+          this.#running ??= this.#run();
+        });
+      }
+    }
+  }
+
+  /** What is there of the documents. They are locked: nothing of it changes meanwhile. */
+  async #before(scope: Scope, mine: readonly Announcement[], call: CallOptions): Promise<DocumentRecord[]> {
+    const names = this.#states.names(scope);
+    const seen: Visible = { states: statesOf(this.#states.layout), key: names.key, groups: null };
+    const condition = { terms: { key: mine.map(({ key }) => key) } };
+    const body = documentSearch(seen, 2 * BATCH_DOCUMENTS_MAX, condition);
+    const path = `/${names.read}/_search?allow_partial_search_results=false`;
+    const found = (await this.#client.request({ method: "POST", path, body }, call)) as {
+      readonly hits: { readonly hits: readonly { readonly _source: DocumentRecord }[] };
+    };
+    return found.hits.hits.map(({ _source }) => _source);
+  }
+
+  /** Makes the new generations durable and searchable, hidden as they are. Resolves to what was refused, by generation. */
+  async #bulk(
+    state: CollectionState,
+    mine: readonly Announcement[],
+    call: CallOptions,
+  ): Promise<ReadonlyMap<string, RaglineError>> {
+    const failed = new Map<string, RaglineError>();
+    const [first] = mine;
+    if (!first) return failed;
+    const alias = this.#states.names(first.write.scope).write(state.epoch);
+    const averageLength = averageOf(state, mine);
+    const indexedAt = new Date().toISOString();
+    let lines = "";
+    let requests = 0;
+    const flush = async (isLast: boolean) => {
+      const refresh = isLast && requests === 0;
+      requests++;
+      const path = `/${alias}/_bulk?require_alias=true${refresh ? "&refresh=true" : ""}`;
+      noteFailures(await this.#client.request({ method: "POST", path, lines }, call), failed);
+      lines = "";
+    };
+    for (const { write, generation } of mine) {
+      if (!write.version) continue;
+      for (const line of bulkLines({ ...write.version, generation }, averageLength, indexedAt)) {
+        lines += line;
+        if (lines.length > BULK_CHARACTERS_MAX) await flush(false);
+      }
+      await yieldToOthers();
+    }
+    if (lines !== "") await flush(true);
+    if (requests > 1) await this.#client.request({ method: "POST", path: `/${alias}/_refresh` }, call);
+    return failed;
+  }
+
+  async #commit(
+    scope: Scope,
+    mine: readonly Announcement[],
+    before: readonly DocumentRecord[],
+    failed: ReadonlyMap<string, RaglineError>,
+    call: CallOptions,
+  ): Promise<void> {
+    const commits: Commit[] = [];
+    const useless: string[] = [];
+    for (const { write, generation, key } of mine) {
+      const old = before.filter((record) => record.key === key);
+      if (failed.has(generation) || (!write.version && old.length === 0)) useless.push(generation);
+      else commits.push({ generation, key, ...changeOf(write, old) });
+    }
+    const state = commits.length > 0 ? await this.#states.commit(scope, commits, call) : null;
+    const lost = new Set(state?.hidden.map(({ generation }) => generation));
+    if (useless.length > 0) await this.#states.giveUp(scope, useless, call).catch(() => undefined);
+    for (const { write, generation } of mine) {
+      const failure = failed.get(generation);
+      if (failure) write.done.reject(failure);
+      else if (lost.has(generation))
+        write.done.reject(new RaglineError("conflict", "Another process took the document over."));
+      else write.done.resolve(!useless.includes(generation));
+    }
+  }
+
+  /** Beside everything else; what it does not get done the next one does. */
+  #sweep(scope: Scope, state: CollectionState): void {
+    if (this.#sweeping || overdue(state.hidden).length === 0) return;
+    const call: CallOptions = { signal: new AbortController().signal };
+    this.#sweeping = this.#states
+      .sweep(scope, state, call)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#sweeping = null;
+      });
+  }
+}
+
+/** @returns RaglineError `conflict`, naming both spaces */
+export function spaceConflict({ collection }: Scope, stored: Space, own: Space): RaglineError {
+  return new RaglineError(
+    "conflict",
+    `collection ${collection} was indexed with the embedder ${stored.model} (${stored.dimensions} dimensions); ` +
+      `the configured one is ${own.model} (${own.dimensions}): use the same one, or index into another collection`,
+    { retryable: false },
+  );
+}
+
+function newGeneration(): string {
+  return `${Date.now().toString(36)}-${randomUUID()}`;
+}
+
+function changeOf({ version }: Write, old: readonly DocumentRecord[]): Omit<Commit, "generation" | "key"> {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+  return {
+    over: old.map(({ generation }) => generation),
+    documents: (version ? 1 : 0) - old.length,
+    passages: (version?.passages.length ?? 0) - sum(old.map(({ passages }) => passages)),
+    tokens: sum(version?.tokens.map(({ length }) => length) ?? []) - sum(old.map(({ tokens }) => tokens)),
+  };
+}
+
+/** Of the collection as it was, and of what comes. */
+function averageOf({ passages, tokens }: CollectionState, mine: readonly Announcement[]): number {
+  const lengths = mine.flatMap(({ write }) => write.version?.tokens.map(({ length }) => length) ?? []);
+  const count = passages + lengths.length;
+  return count === 0 ? 1 : (tokens + lengths.reduce((sum, length) => sum + length, 0)) / count;
+}
+
+function noteFailures(response: unknown, failed: Map<string, RaglineError>): void {
+  const { errors, items } = response as {
+    readonly errors: boolean;
+    readonly items: readonly {
+      readonly index: { readonly _id: string; readonly status: number; readonly error?: unknown };
+    }[];
+  };
+  if (!errors) return;
+  for (const { index } of items) {
+    const [, generation = ""] = index._id.split(":");
+    if (index.status >= 300) failed.set(generation, refused(index.status, index.error));
+  }
+}

@@ -1,0 +1,259 @@
+import { RaglineError } from "../../errors.ts";
+import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import { memoizedStem } from "../../text/tokens.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import { checkDocument, checkVector } from "./opensearch-checks.ts";
+import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
+import { checkedFields } from "./opensearch-filter.ts";
+import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
+import * as queries from "./opensearch-queries.ts";
+import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
+import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-schema.ts";
+import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
+import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
+import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { createPauses } from "./pauses.ts";
+
+export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
+
+interface Response<T = unknown> {
+  readonly status?: number;
+  readonly error?: unknown;
+  readonly timed_out?: boolean;
+  readonly hits: { readonly total?: { readonly value: number }; readonly hits: readonly Hit<T>[] };
+  readonly aggregations?: unknown;
+}
+
+interface Hit<T> {
+  readonly _index: string;
+  readonly _source: T;
+  readonly sort: readonly [number, ...unknown[]];
+}
+
+const NOTHING: Response<never> = { hits: { total: { value: 0 }, hits: [] } };
+/** A commit between the two legs of one search is met by searching again. */
+const SEARCH_ATTEMPTS = 5;
+
+/**
+ * Passages in OpenSearch 3 with its k-NN plugin, an index a collection. Both legs are one round trip (`_msearch`); what is hidden is
+ * looked up by the engine itself. Text is compared by Ragline's own tokens.
+ */
+export class OpenSearchPassageIndex implements PassageIndex {
+  readonly fusion: OpenSearchFusionStore;
+  readonly #client: OpenSearchClient;
+  readonly #states: CollectionStates;
+  readonly #space: Space;
+  readonly #writes = new Map<string, CollectionWrites>();
+  readonly #stem = memoizedStem();
+
+  /** @throws RaglineError `config_invalid`: a file of the options cannot be read */
+  constructor(options: OpenSearchIndexOptions, embedder: Space) {
+    this.#client = new OpenSearchClient(options);
+    const { prefix, shards, replicas } = options;
+    this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
+    this.#space = { model: embedder.model, dimensions: embedder.dimensions };
+    this.fusion = new OpenSearchFusionStore(this.#client, this.#states);
+  }
+
+  async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {
+    if (query.vector) checkVector(query.vector, this.#space);
+    const fields = query.filter ? checkedFields(query.filter) : [];
+    for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
+      const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
+      const all = [...byText, ...byVector];
+      const isForeign = query.vector && all.some(({ _index }) => !isOfSpace(_index, this.#space));
+      if (isForeign) await this.#checkSpace(scope, call);
+      const unknown = fields.find((_, i) => !known[i]);
+      if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
+      if (isOneState(all)) return { byText: scored(byText, textScore), byVector: scored(byVector, cosine) };
+    }
+    throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
+  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+    checkDocument(document, passages, this.#space);
+    const pause = createPauses();
+    const tokens: PassageTokens[] = [];
+    for (const { text, headings } of passages) {
+      tokens.push(passageTokens({ title: document.title, headings, text }, this.#stem));
+      await pause();
+    }
+    await this.#writesOf(scope).replace(scope, document, passages, tokens, call);
+  }
+
+  async delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    if (!(await this.find(scope, documentId, call))) return false;
+    return this.#writesOf(scope).delete(scope, documentId, call);
+  }
+
+  async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
+    const condition = { term: { document: documentId } };
+    const [found] = await this.#documents(scope, queries.documentSearch(this.#seen(scope), 1, condition), call);
+    return found ? toEntry(found) : null;
+  }
+
+  async list(
+    scope: Scope,
+    { after, limit }: { readonly after?: string; readonly limit: number },
+    call: CallOptions,
+  ): Promise<DocumentPage> {
+    const body = queries.documentSearch(this.#seen(scope), limit + 1);
+    const from = after === undefined ? body : { ...body, search_after: [after] };
+    const found = await this.#documents(scope, from, call);
+    const documents = found.slice(0, limit).map(toEntry);
+    const last = documents.at(-1);
+    return found.length > limit && last ? { documents, next: last.id } : { documents };
+  }
+
+  async version(scope: Scope, call: CallOptions): Promise<string> {
+    const state = await this.#states.find(scope, call);
+    return state ? `${state.id}:${state.version}` : "";
+  }
+
+  async status(scope: Scope, call: CallOptions): Promise<IndexStatus> {
+    const [counted, state] = await Promise.all([
+      this.#search(scope, queries.documentCounts(this.#seen(scope)), call),
+      this.#states.find(scope, call),
+    ]);
+    const documents = counted.hits.total?.value ?? 0;
+    const sums = counted.aggregations as { readonly passages: { readonly value: number } } | undefined;
+    // Of documents that one may not read not even the space is known.
+    return {
+      documents,
+      passages: sums?.passages.value ?? 0,
+      embedder: documents > 0 ? (state?.model ?? null) : null,
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const writes of this.#writes.values()) await writes.settled();
+    await this.#client.close();
+  }
+
+  async #searchOnce(scope: Scope, query: SearchQuery, fields: readonly string[], call: CallOptions) {
+    const seen = this.#seen(scope);
+    const { text, vector } = query;
+    const bodies = [
+      ...(text === undefined ? [] : [queries.textSearch(seen, query, this.#stem)]),
+      ...(vector ? [queries.vectorSearch(seen, vector, query)] : []),
+      ...fields.map((field) => queries.fieldSearch(seen, field)),
+    ];
+    const responses = await this.#searches(scope, bodies, call);
+    const byText = (text === undefined ? NOTHING : responses.shift()) as Response<PassageRecord>;
+    const byVector = (vector ? responses.shift() : NOTHING) as Response<PassageRecord>;
+    const known = responses.map(({ hits }) => (hits.total?.value ?? 0) > 0);
+    // Without a collection there is no field to be missed.
+    const isNothing = responses.length > 0 && responses.every((response) => response === NOTHING);
+    return {
+      byText: byText.hits.hits,
+      byVector: byVector.hits.hits,
+      known: isNothing ? fields.map(() => false) : known,
+    };
+  }
+
+  /** Several searches of one collection in one round trip. */
+  async #searches(scope: Scope, bodies: readonly object[], call: CallOptions): Promise<Response[]> {
+    if (bodies.length === 0) return [];
+    const index = this.#states.names(scope).read;
+    const header = JSON.stringify({
+      index,
+      allow_partial_search_results: false,
+      ...(this.#states.layout.shards > 1 && { search_type: "dfs_query_then_fetch" }),
+      ...cancelledInTime(call),
+    });
+    const lines = bodies.map((body) => `${header}\n${JSON.stringify(body)}\n`).join("");
+    const path = `/_msearch?max_concurrent_searches=${bodies.length}`;
+    const { responses } = (await this.#client.request({ method: "POST", path, lines }, call)) as {
+      readonly responses: readonly Response[];
+    };
+    const checked: Response[] = [];
+    for (const response of responses) checked.push(await this.#checked(scope, response, call));
+    return checked;
+  }
+
+  async #checked(scope: Scope, response: Response, call: CallOptions): Promise<Response> {
+    if (response.error === undefined) {
+      if (response.timed_out !== true) return response;
+      throw new RaglineError("dependency_timeout", "OpenSearch did not finish the search in time.");
+    }
+    const failure = refused(response.status ?? 500, response.error);
+    if (refusalBehind(failure)?.type === "index_not_found_exception") return NOTHING;
+    // Vectors of another length than the stored ones: of another space.
+    if (JSON.stringify(response.error).includes("invalid dimension")) {
+      await this.#checkSpace(scope, call);
+      return NOTHING;
+    }
+    throw failure;
+  }
+
+  /** @throws RaglineError `conflict`, where what may be read is of another vector space */
+  async #checkSpace(scope: Scope, call: CallOptions): Promise<void> {
+    const [state, { documents }] = await Promise.all([this.#states.find(scope, call), this.status(scope, call)]);
+    if (state && documents > 0 && !isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
+  }
+
+  async #unknownField(scope: Scope, field: string, call: CallOptions): Promise<RaglineError> {
+    const found = await this.#search(scope, queries.fieldNames(this.#seen(scope)), call);
+    const { names } = (found.aggregations ?? { names: { buckets: [] } }) as {
+      readonly names: { readonly buckets: readonly { readonly key: string }[] };
+    };
+    const known = names.buckets.map(({ key }) => key);
+    const more = known.length > queries.FIELDS_NAMED_MAX ? ", …" : "";
+    const listed = `known fields: ${known.slice(0, queries.FIELDS_NAMED_MAX).join(", ")}${more}`;
+    const message = `filter.${field}: no document has this field (${known.length === 0 ? "none has any" : listed}).`;
+    return new RaglineError("request_invalid", message);
+  }
+
+  async #documents(scope: Scope, body: object, call: CallOptions): Promise<DocumentRecord[]> {
+    const found = (await this.#search(scope, body, call)) as Response<DocumentRecord>;
+    return found.hits.hits.map(({ _source }) => _source);
+  }
+
+  async #search(scope: Scope, body: object, call: CallOptions): Promise<Response> {
+    const path = `/${this.#states.names(scope).read}/_search?allow_partial_search_results=false`;
+    return ((await orNull(this.#client.request({ method: "POST", path, body }, call))) as Response | null) ?? NOTHING;
+  }
+
+  #seen(scope: Scope): queries.Visible {
+    return { states: statesOf(this.#states.layout), key: this.#states.names(scope).key, groups: scope.groups };
+  }
+
+  #writesOf(scope: Scope): CollectionWrites {
+    const { key } = this.#states.names(scope);
+    let writes = this.#writes.get(key);
+    if (!writes) {
+      writes = new CollectionWrites(this.#client, this.#states, this.#space);
+      this.#writes.set(key, writes);
+    }
+    return writes;
+  }
+}
+
+/** So that the engine too stops when the caller has no use for it any more; it also does when the connection goes. */
+function cancelledInTime({ deadline }: CallOptions): object {
+  if (deadline === undefined) return {};
+  return { cancel_after_time_interval: `${Math.max(1, Math.ceil(deadline - performance.now()))}ms` };
+}
+
+/** No document is there in two versions. */
+function isOneState(hits: readonly Hit<PassageRecord>[]): boolean {
+  const generations = new Map<string, string>();
+  return hits.every(({ _source: { document, generation } }) => {
+    const other = generations.get(document) ?? generation;
+    generations.set(document, other);
+    return other === generation;
+  });
+}
+
+function scored(hits: readonly Hit<PassageRecord>[], score: (of: number) => number): ScoredPassage[] {
+  return hits.map(({ _source, sort: [engines] }) => ({ passage: toPassage(_source), score: score(engines) }));
+}
+
+function textScore(engines: number): number {
+  return engines;
+}
+
+/** The engine's is (1 + cosine) / 2. */
+function cosine(engines: number): number {
+  return 2 * engines - 1;
+}

@@ -1,0 +1,51 @@
+import { pino } from "pino";
+import type { ComposedStage } from "../compose/stage.ts";
+import { loadConfig } from "../config.ts";
+import { stopSignal } from "./session.ts";
+
+export interface StageOptions {
+  readonly port?: number;
+  readonly host?: string;
+}
+
+/** `ragline stage`: serves one stage over gRPC until SIGINT or SIGTERM. */
+export async function stageCommand(
+  configFile: string | undefined,
+  name: ComposedStage["stage"],
+  options: StageOptions,
+): Promise<void> {
+  const config = loadConfig(configFile);
+  const log = pino({ level: config.log.level }, pino.destination(2));
+  // gRPC's library takes longer to load than everything else.
+  const [{ composeStage }, { serveStage, stageProblem }] = await Promise.all([
+    import("../compose/stage.ts"),
+    import("../grpc/serve.ts"),
+  ]);
+  const stop = stopSignal();
+  const stage = await composeStage(config, name);
+  try {
+    const server = await serveStage(stage, { ...config.stage, ...options }, log);
+    try {
+      console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
+      const call = { signal: stop.signal };
+      if (stage.stage === "search") {
+        await (await stage.port(null)).version(
+          { tenant: config.tenant, collection: config.collection, groups: [] },
+          call,
+        );
+      } else {
+        await stage.port.warm?.(call).catch((err: unknown) => log.error({ err }, "the model cannot be loaded"));
+      }
+      server.ready(() => stageProblem(stage));
+      console.log(`${server.health.isServing ? "serving" : `not ready: ${stageProblem(stage)}`}`);
+      if (!stop.signal.aborted) {
+        await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+      }
+    } finally {
+      await server.close();
+    }
+  } finally {
+    stop.release();
+    await stage.close();
+  }
+}

@@ -1,0 +1,104 @@
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
+import { Database } from "../adapters/sqlite/database.ts";
+import type { Config } from "../config.ts";
+import { RaglineError } from "../errors.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
+import { Instruments } from "./instruments.ts";
+import { chooseModels, wrapModel } from "./language-model.ts";
+import { pullMissing } from "./onnx.ts";
+import { chooseRerankers, wrapReranker } from "./reranker.ts";
+import { chooseIndex } from "./stores.ts";
+import { chooseCounter } from "./token-counter.ts";
+
+/** A vector space: its name, and the length of its vectors. */
+type Space = Pick<Embedder, "model" | "dimensions">;
+
+/** One port as it is configured, to be served alone. */
+export type ComposedStage = { close(): Promise<void> } & (
+  | { readonly stage: "embed"; readonly port: Embedder }
+  | { readonly stage: "rerank"; readonly port: Reranker }
+  | { readonly stage: "generate"; readonly port: LanguageModel }
+  | { readonly stage: "search"; readonly port: (space: Space | null) => Promise<PassageIndex>; readonly use: string }
+);
+
+/** Each holds its index in memory: during a move from one space to another there are two. */
+const SPACES_MAX = 4;
+
+/**
+ * One stage, and nothing that the others need.
+ * @throws RaglineError `config_invalid`: it cannot be opened, or `rerank.use` is `none`.
+ */
+export async function composeStage(config: Config, stage: ComposedStage["stage"]): Promise<ComposedStage> {
+  if (stage === "search") return composeSearch(config);
+  if (config.models.download) await pullMissing(config);
+  const counter = await chooseCounter(config);
+  const instruments = new Instruments(undefined, false);
+  const close = async (port: { close?(): Promise<void> }) => {
+    await port.close?.();
+    await counter.close?.();
+  };
+  switch (stage) {
+    case "embed": {
+      const port = wrapEmbedder(
+        await chooseEmbedders(config, counter, instruments),
+        config.embed,
+        counter,
+        instruments,
+      );
+      return { stage, port, close: () => close(port) };
+    }
+    case "rerank": {
+      const rerankers = await chooseRerankers(config, counter, instruments);
+      if (!rerankers) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
+      const port = wrapReranker(rerankers, config.rerank, counter, instruments);
+      return { stage, port, close: () => close(port) };
+    }
+    case "generate": {
+      // Quoting compares sentences with the table that is here anyway.
+      const models = await chooseModels(config, createStaticEmbedder(), instruments);
+      const port = wrapModel(models, config.generate, instruments);
+      return { stage, port, close: () => close(port) };
+    }
+  }
+}
+
+function composeSearch(config: Config): ComposedStage {
+  const databases = new Map<string, Database>();
+  const database = (file: string) => {
+    const opened = databases.get(file) ?? Database.open(file);
+    databases.set(file, opened);
+    return opened;
+  };
+  const instruments = new Instruments(undefined, false);
+  const indexes = new Map<string, Promise<PassageIndex>>();
+  const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
+  const indexFor = (space: Space | null): Promise<PassageIndex> => {
+    const [any] = indexes.values();
+    if (!space && any) return any;
+    const { model, dimensions } = space ?? { model: "", dimensions: 0 };
+    const key = JSON.stringify([model, dimensions]);
+    const known = indexes.get(key);
+    if (known) return known;
+    if (indexes.size >= SPACES_MAX) {
+      const message = `This stage serves ${SPACES_MAX} vector spaces already; ${model} would be one more.`;
+      return Promise.reject(new RaglineError("conflict", message, { retryable: false }));
+    }
+    const opened = open({ model, dimensions });
+    indexes.set(key, opened);
+    opened.catch(() => indexes.delete(key));
+    return opened;
+  };
+  return {
+    stage: "search",
+    use: config.search.use,
+    port: indexFor,
+    async close() {
+      for (const index of indexes.values()) await (await index.catch(() => null))?.close?.();
+      for (const opened of databases.values()) await opened.close();
+    },
+  };
+}

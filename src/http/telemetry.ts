@@ -1,0 +1,58 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Ragline } from "../index.ts";
+import { outcomeOfStatus } from "../telemetry/outcome.ts";
+import { createProcessMetrics } from "../telemetry/process.ts";
+import type { Registry } from "../telemetry/prometheus.ts";
+import { traceRequests } from "./tracing.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set where an answer counts and logs itself. */
+    isAnswer: boolean;
+  }
+}
+
+const PROBES = new Set(["/metrics", "/healthz", "/readyz"]);
+
+/** Counts, logs and traces each request, but for answers, which count themselves, and serves `/metrics`. */
+export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void {
+  const { config, telemetry } = ragline;
+  if (telemetry.traces) traceRequests(app, telemetry.traces, (route) => PROBES.has(route));
+  app.decorateRequest("isAnswer", false);
+  app.addHook("onResponse", (request, reply, done) => {
+    if (!request.isAnswer) {
+      const route = routeOf(request);
+      telemetry.request({
+        requestId: request.id,
+        tenant: config.tenant,
+        route,
+        outcome: reply.raw.writableFinished ? outcomeOfStatus(reply.statusCode) : "cancelled",
+        method: request.method,
+        status: reply.statusCode,
+        totalMs: Math.round(reply.elapsedTime * 1000) / 1000,
+        isProbe: PROBES.has(route),
+      });
+    }
+    done();
+  });
+  if (!config.telemetry.metrics) return;
+  let ofProcess: Registry | undefined;
+  const processMetrics = () => {
+    ofProcess ??= createProcessMetrics();
+    return ofProcess;
+  };
+  app.addHook("onListen", (done) => {
+    processMetrics();
+    done();
+  });
+  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
+    const registry = processMetrics();
+    const [own, process] = await Promise.all([telemetry.metrics.text(), registry.metrics()]);
+    return reply.type(registry.contentType).send(`${own}\n${process}`);
+  });
+}
+
+/** As it was registered: addresses hold ids, of which there are too many to count by. */
+function routeOf({ routeOptions }: FastifyRequest): string {
+  return routeOptions.url ?? "unknown";
+}

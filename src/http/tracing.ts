@@ -1,0 +1,27 @@
+import type { FastifyInstance } from "fastify";
+import type { TracedRequest, Traces } from "../telemetry/traces.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    traced: TracedRequest | null;
+  }
+}
+
+/** A span a request, in the trace of its `traceparent`. What handles the request runs within it, from its checked body on. */
+export function traceRequests(app: FastifyInstance, traces: Traces, isProbe: (route: string) => boolean): void {
+  app.decorateRequest("traced", null);
+  app.addHook("onRequest", (request, _reply, done) => {
+    const route = request.routeOptions.url ?? "unknown";
+    if (!isProbe(route)) request.traced = traces.request(request.method, route, request.headers);
+    done();
+  });
+  // Reading a body loses the context of what came before.
+  app.addHook("preHandler", (request, _reply, done) => {
+    if (request.traced) request.traced.within(done);
+    else done();
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    request.traced?.end(reply.statusCode);
+    done();
+  });
+}

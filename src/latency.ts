@@ -1,0 +1,45 @@
+const KEPT = 128;
+/** Fewer say nothing. */
+const KNOWN_MIN = 16;
+/** What was measured longer ago says nothing of now. */
+const AGE_MAX_MS = 60_000;
+/** For how many new measurements, and for how long, a quantile is used before it is looked up anew. */
+const STALE_AFTER = 16;
+const STALE_AFTER_MS = 1000;
+
+/** A quantile of the latest 128 durations of one kind of call, in milliseconds, of the last minute. */
+export class Latency {
+  readonly #quantile: number;
+  readonly #durations = new Float64Array(KEPT);
+  readonly #notedAt = new Float64Array(KEPT).fill(Number.NEGATIVE_INFINITY);
+  #noted = 0;
+  #foundAfter = 0;
+  #foundAt = Number.NEGATIVE_INFINITY;
+  #found = 0;
+
+  /** `quantile`: 0 to 1. */
+  constructor(quantile: number) {
+    this.#quantile = quantile;
+  }
+
+  /** `now` by `performance.now()`. */
+  note(ms: number, now: number): void {
+    const place = this.#noted++ % KEPT;
+    this.#durations[place] = ms;
+    this.#notedAt[place] = now;
+  }
+
+  /** Milliseconds; 0 while fewer than 16 durations are known. */
+  expect(now: number): number {
+    if (this.#noted - this.#foundAfter >= STALE_AFTER || now - this.#foundAt >= STALE_AFTER_MS) this.#find(now);
+    return this.#found;
+  }
+
+  #find(now: number): void {
+    const recent = this.#durations.filter((_, i) => now - (this.#notedAt[i] ?? 0) < AGE_MAX_MS).sort();
+    const rank = Math.min(recent.length - 1, Math.floor(recent.length * this.#quantile));
+    this.#found = recent.length < KNOWN_MIN ? 0 : (recent[rank] ?? 0);
+    this.#foundAfter = this.#noted;
+    this.#foundAt = now;
+  }
+}

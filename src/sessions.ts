@@ -1,0 +1,54 @@
+import type { CallerOptions, TurnPage } from "./api.ts";
+import type { Calls } from "./calls.ts";
+import type { SessionStore } from "./ports/session-store.ts";
+import { parseRequest, type RequestSchemas, type TurnsRequest } from "./requests.ts";
+import type { Scope, Session } from "./types.ts";
+
+/** The latest turns that a prompt is made of at most. */
+const TURNS_MAX = 100;
+
+/** Conversations, as a caller may read and delete them. */
+export class Sessions {
+  readonly #schemas: RequestSchemas;
+  readonly #store: SessionStore;
+  readonly #calls: Calls;
+
+  constructor(schemas: RequestSchemas, store: SessionStore, calls: Calls) {
+    this.#schemas = schemas;
+    this.#store = store;
+    this.#calls = calls;
+  }
+
+  async read(id: string, collection: string | undefined, caller: CallerOptions): Promise<Session | null> {
+    const scope = this.#scope(collection, caller);
+    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    const session = await this.#calls.store("session", caller, (call) =>
+      this.#store.load(scope, sessionId, TURNS_MAX, call),
+    );
+    return session.version === 0 ? null : session;
+  }
+
+  async turns(id: string, page: TurnsRequest, caller: CallerOptions): Promise<TurnPage | null> {
+    const { collection, limit, after } = parseRequest(this.#schemas.turns, page);
+    const scope = this.#calls.scope(collection, caller);
+    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
+    const found = await this.#calls.store("session", caller, (call) =>
+      this.#store.turns(scope, sessionId, numbers, call),
+    );
+    if (found.length === 0 && (await this.read(id, collection, caller)) === null) return null;
+    const turns = found.slice(0, limit);
+    const last = turns.at(-1);
+    return found.length > limit && last ? { turns, next: last.number } : { turns };
+  }
+
+  async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
+    const scope = this.#scope(collection, caller);
+    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    return this.#calls.store("session", caller, (call) => this.#store.delete(scope, sessionId, call));
+  }
+
+  #scope(collection: string | undefined, caller: CallerOptions): Scope {
+    return this.#calls.scope(parseRequest(this.#schemas.collection, collection), caller);
+  }
+}

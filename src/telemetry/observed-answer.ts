@@ -1,0 +1,148 @@
+import type { Run, RunObserver } from "../run.ts";
+import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../types.ts";
+import type { AnswerLog } from "./answer-log.ts";
+import type { Metrics } from "./metrics.ts";
+import { outcomeOf } from "./outcome.ts";
+import type { TracedAnswer } from "./traces.ts";
+
+/** Who asks what, for metrics and the log. */
+export interface AskedAnswer {
+  readonly requestId: string;
+  readonly sessionId: string;
+  readonly tenant: string;
+  readonly collection: string;
+  readonly route: string;
+  readonly question: string;
+}
+
+type Events = AsyncGenerator<AnswerEvent, void, undefined>;
+
+/** One answer as it is counted and logged. */
+export class ObservedAnswer implements RunObserver {
+  readonly #asked: AskedAnswer;
+  readonly #metrics: Metrics;
+  readonly #log: AnswerLog;
+  /** Itself, as a run takes it. */
+  readonly observer = this;
+  readonly tracer: TracedAnswer | undefined;
+  /** Counted at the end: tokens that no model reported are counted when they are asked for. */
+  readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
+  #last: AnswerEvent | undefined;
+  #isUnderWay = false;
+
+  constructor(asked: AskedAnswer, metrics: Metrics, log: AnswerLog, tracer: TracedAnswer | undefined) {
+    this.#asked = asked;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.tracer = tracer;
+  }
+
+  onStep(span: StepSpan): void {
+    this.#metrics.step(span);
+  }
+
+  onModelCall(step: Step, call: ModelCall): void {
+    this.#calls.push({ step, call });
+  }
+
+  onDegraded(degradation: Degradation): void {
+    this.#metrics.degraded(degradation);
+  }
+
+  onEnd(event: AnswerEvent): void {
+    this.#last = event;
+  }
+
+  /** The same events; the answer counts as under way from the first `next` on. */
+  watch(events: Events, run: Run): Events {
+    return new ObservedEvents(events, run, {
+      keepsText: this.#log.hasContent,
+      onBegin: () => this.#begin(),
+      onOver: (text) => this.#end(run, text),
+    });
+  }
+
+  #begin(): void {
+    this.#isUnderWay = true;
+    this.#metrics.begin();
+  }
+
+  #end(run: Run, text: string): void {
+    if (!this.#isUnderWay) return;
+    this.#isUnderWay = false;
+    const last = this.#last;
+    const outcome = outcomeOf(last);
+    const ms = run.elapsedMs();
+    for (const { step, call } of this.#calls) this.#metrics.modelCall(step, call);
+    this.#metrics.end(last, { ...this.#asked, outcome, ms });
+    this.tracer?.end(last, outcome);
+    this.#log.write(this.#asked, { last, outcome, ms, run, text });
+  }
+}
+
+interface Watcher {
+  /** Whether `onOver` is told the text. */
+  readonly keepsText: boolean;
+  onBegin(): void;
+  onOver(text: string): void;
+}
+
+/** Looks at each event up to the first text; what is streamed passes as it is, since it comes once a token. */
+class ObservedEvents implements Events {
+  readonly #events: Events;
+  readonly #run: Run;
+  readonly #watcher: Watcher;
+  #hasBegun = false;
+  /** When the reader was given an event that it has not come back from. */
+  #handedAt: number | null = null;
+  #text = "";
+
+  constructor(events: Events, run: Run, watcher: Watcher) {
+    this.#events = events;
+    this.#run = run;
+    this.#watcher = watcher;
+  }
+
+  next(): Promise<IteratorResult<AnswerEvent, void>> {
+    if (this.#run.isStreaming) {
+      if (!this.#watcher.keepsText) return this.#events.next();
+    } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
+    if (!this.#hasBegun) this.#watcher.onBegin();
+    this.#hasBegun = true;
+    return this.#events.next().then(this.#onResult, this.#onFailure);
+  }
+
+  async return(): Promise<IteratorResult<AnswerEvent, void>> {
+    const result = await this.#events.return();
+    this.#watcher.onOver(this.#text);
+    return result;
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<AnswerEvent, void>> {
+    return this.#events.throw(error).finally(() => this.#watcher.onOver(this.#text));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  readonly #onResult = (result: IteratorResult<AnswerEvent, void>): IteratorResult<AnswerEvent, void> => {
+    if (result.done) {
+      this.#watcher.onOver(this.#text);
+      return result;
+    }
+    const event = result.value;
+    if (event.type === "text-delta" && this.#watcher.keepsText) this.#text += event.text;
+    this.#handedAt = performance.now();
+    return result;
+  };
+
+  readonly #onFailure = (thrown: unknown): never => {
+    this.#watcher.onOver(this.#text);
+    throw thrown;
+  };
+}

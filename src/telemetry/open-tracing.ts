@@ -1,0 +1,87 @@
+import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { RaglineError } from "../errors.ts";
+import { context, createContextKey, propagation, ROOT_CONTEXT, trace } from "./api.ts";
+import { Tracing } from "./tracing.ts";
+
+/** The configuration's own words. */
+export interface TracingOptions {
+  readonly traces: "none" | "otlp" | "global";
+  readonly endpoint?: string | undefined;
+  readonly protocol: "http/protobuf" | "grpc";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sampling: number;
+  readonly serviceName: string;
+}
+
+const NAME = "ragline";
+/** For a batch of spans, further tries included. */
+const EXPORT_TIMEOUT_MS = 5000;
+/** The host application's provider is its own to flush. */
+const HOSTS = { forceFlush: async () => undefined, shutdown: async () => undefined };
+const PACKAGES =
+  "@opentelemetry/core@3 @opentelemetry/resources@3 @opentelemetry/context-async-hooks@3 @opentelemetry/sdk-trace@3";
+
+/** `onFailure` is told once when spans cannot be sent, and again after some could. @throws RaglineError `config_invalid`: a package is not installed. */
+export async function openTracing(
+  options: TracingOptions,
+  version: string,
+  onFailure: (error: unknown) => void,
+): Promise<Tracing | null> {
+  if (options.traces === "none") return null;
+  if (options.traces === "global") return new Tracing(trace.getTracer(NAME, version), HOSTS);
+  const { protocol } = options;
+  const exporterPackage = `@opentelemetry/exporter-trace-otlp-${protocol === "grpc" ? "grpc" : "proto"}`;
+  const [core, resources, hooks, sdk, exporter] = await Promise.all([
+    import("@opentelemetry/core"),
+    import("@opentelemetry/resources"),
+    import("@opentelemetry/context-async-hooks"),
+    import("@opentelemetry/sdk-trace"),
+    openExporter(options),
+  ]).catch((cause: unknown) => {
+    const message = `telemetry.traces: otlp needs packages: npm install ${PACKAGES} ${exporterPackage}@0.301`;
+    throw new RaglineError("config_invalid", message, { cause });
+  });
+  if (!keepsContext()) context.setGlobalContextManager(new hooks.AsyncLocalStorageContextManager().enable());
+  if (propagation.fields().length === 0) propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
+  const provider = new sdk.TracerProvider({
+    resource: resources
+      .defaultResource()
+      .merge(resources.resourceFromAttributes({ "service.name": options.serviceName, "service.version": version })),
+    sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(options.sampling) }),
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter: watched(exporter, onFailure) })],
+  });
+  return new Tracing(provider.getTracer(NAME, version), provider);
+}
+
+async function openExporter({ protocol, endpoint, headers }: TracingOptions) {
+  if (protocol === "grpc") {
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-grpc");
+    return new OTLPTraceExporter({ url: endpoint ?? "http://localhost:4317", timeoutMillis: EXPORT_TIMEOUT_MS });
+  }
+  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
+  const base = (endpoint ?? "http://localhost:4318").replace(/\/+$/, "");
+  return new OTLPTraceExporter({ url: `${base}/v1/traces`, headers: { ...headers }, timeoutMillis: EXPORT_TIMEOUT_MS });
+}
+
+/** The same exporter; a collector that is away is told of once, not with every batch. */
+function watched(exporter: SpanExporter, onFailure: (error: unknown) => void): SpanExporter {
+  let isAway = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const failed = result.error !== undefined;
+        if (failed && !isAway) onFailure(result.error);
+        isAway = failed;
+        done(result);
+      });
+    },
+    shutdown: () => exporter.shutdown(),
+    forceFlush: async () => exporter.forceFlush?.(),
+  };
+}
+
+/** Whether somebody, the host application say, has set up how a context follows asynchronous calls. */
+function keepsContext(): boolean {
+  const key = createContextKey("ragline");
+  return context.with(ROOT_CONTEXT.setValue(key, true), () => context.active().getValue(key) === true);
+}

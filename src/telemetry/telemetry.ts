@@ -1,0 +1,75 @@
+import type { Logger } from "pino";
+import type { RunObserver } from "../run.ts";
+import type { Scope } from "../types.ts";
+import { AnswerLog } from "./answer-log.ts";
+import { type CountedRequest, Metrics } from "./metrics.ts";
+import { ObservedAnswer } from "./observed-answer.ts";
+import type { MetricSources } from "./sources.ts";
+import type { Traces } from "./traces.ts";
+
+export type { MetricSources, Traces };
+
+/** The configuration's own words. */
+export interface TelemetryOptions {
+  readonly telemetry: { readonly tenantsMax: number };
+  readonly log: { readonly content: boolean };
+}
+
+interface AskedQuestion {
+  readonly requestId: string;
+  readonly sessionId: string;
+  readonly scope: Scope;
+  readonly question: string;
+}
+
+/** What can be seen of Ragline from outside: metrics, the log's lines, traces. */
+export class Telemetry {
+  readonly metrics: Metrics;
+  /** Null: nothing is traced. */
+  readonly traces: Traces | null;
+  readonly #log: Logger;
+  readonly #answers: AnswerLog;
+  /** For what is no answer. */
+  readonly runs: RunObserver;
+
+  constructor(sources: MetricSources, log: Logger, options: TelemetryOptions, traces: Traces | null) {
+    const metrics = new Metrics(sources, options.telemetry.tenantsMax);
+    this.metrics = metrics;
+    this.traces = traces;
+    this.#log = log;
+    this.#answers = new AnswerLog(log, options.log.content);
+    this.runs = {
+      onStep: (span) => metrics.step(span),
+      onModelCall: (step, call) => metrics.modelCall(step, call),
+      onDegraded: (degradation) => metrics.degraded(degradation),
+    };
+  }
+
+  /** An answer that is about to begin. */
+  answer({ requestId, sessionId, scope, question }: AskedQuestion, route = "library"): ObservedAnswer {
+    const { tenant, collection } = scope;
+    const asked = { requestId, sessionId, tenant, collection, route, question };
+    const traced = this.traces?.answer({
+      "gen_ai.conversation.id": sessionId,
+      "ragline.request_id": requestId,
+      "ragline.tenant": tenant,
+      "ragline.collection": collection,
+    });
+    return new ObservedAnswer(asked, this.metrics, this.#answers, traced);
+  }
+
+  /** A request that is over and was no answer; probes are logged for who debugs. */
+  request(request: HttpRequest): void {
+    this.metrics.request(request);
+    const { isProbe, ...line } = request;
+    this.#log[isProbe ? "debug" : "info"](line, "request");
+  }
+}
+
+export interface HttpRequest extends CountedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  readonly status: number;
+  readonly totalMs: number;
+  readonly isProbe: boolean;
+}

@@ -1,0 +1,19 @@
+/** All of gRPC's library that is used here, in the one file that it is bundled into. */
+export {
+  type ChannelOptions,
+  Client,
+  type ClientReadableStream,
+  credentials,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+export { loadSync } from "@grpc/proto-loader";

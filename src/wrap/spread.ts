@@ -1,0 +1,149 @@
+import type { Embedder } from "../ports/embedder.ts";
+import type { LanguageModel } from "../ports/language-model.ts";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Reranker } from "../ports/reranker.ts";
+import type { EndpointState } from "../types.ts";
+import { type Endpoint, type Slot, SpreadCalls, type SpreadOptions } from "./spread-calls.ts";
+import { WatchedStream } from "./watched-stream.ts";
+import { withMethods } from "./with-methods.ts";
+
+export type { Endpoint, SpreadOptions } from "./spread-calls.ts";
+
+/** A port that several endpoints serve, and what is known of each. */
+export interface Spread<P> {
+  readonly port: P;
+  states(): readonly EndpointState[];
+}
+
+/**
+ * One port in the place of several endpoints that serve the same, each behind a circuit breaker: calls go to the one with the fewest
+ * under way (or in turn) of those that serve. Where no endpoint takes a call it fails at once with `overloaded`. Nothing is
+ * tried again here; of what takes long a second endpoint is asked too (see `Hedge`). What is no call of a model comes from the first endpoint.
+ */
+export function spreadEmbedder(endpoints: readonly Endpoint<Embedder>[], options: SpreadOptions): Spread<Embedder> {
+  const calls = new SpreadCalls(endpoints, options);
+  const port = withMethods(firstOf(endpoints), {
+    embed(texts, kind, call) {
+      const embed = (embedder: Embedder, own: typeof call) => embedder.embed(texts, kind, own);
+      return kind === "query" ? calls.run(call, embed) : calls.background(call, embed);
+    },
+    ...together(endpoints),
+    ...problems(endpoints),
+  });
+  return { port, states: () => calls.states() };
+}
+
+export function spreadReranker(endpoints: readonly Endpoint<Reranker>[], options: SpreadOptions): Spread<Reranker> {
+  const calls = new SpreadCalls(endpoints, options);
+  const port = withMethods(firstOf(endpoints), {
+    rerank: (query, texts, call) => calls.run(call, (reranker, own) => reranker.rerank(query, texts, own)),
+    ...together(endpoints),
+    ...problems(endpoints),
+  });
+  return { port, states: () => calls.states() };
+}
+
+/** Searches are spread; everything else is the first endpoint's. */
+export function spreadSearches(
+  endpoints: readonly Endpoint<PassageIndex>[],
+  options: SpreadOptions,
+): Spread<PassageIndex> {
+  const calls = new SpreadCalls(endpoints, options);
+  const port = withMethods(firstOf(endpoints), {
+    search: (scope, query, call) => calls.run(call, (index, own) => index.search(scope, query, own)),
+    async close() {
+      for (const { port } of endpoints) await port.close?.();
+    },
+  });
+  return { port, states: () => calls.states() };
+}
+
+/** A stream is good once its first delta is there; one that breaks off later is a failure all the same. Never hedged. */
+export function spreadModel(
+  endpoints: readonly Endpoint<LanguageModel>[],
+  options: SpreadOptions,
+): Spread<LanguageModel> {
+  const calls = new SpreadCalls(endpoints, options);
+  const port = withMethods(firstOf(endpoints), {
+    stream(request, call) {
+      return new WatchedStream(() => {
+        const slot = calls.pick(call);
+        const watch = new StreamCall(calls, slot);
+        return Object.assign(watch, { source: slot.endpoint.port.stream(request, call) });
+      });
+    },
+    missing: () => ofAll(endpoints, (model) => model.missing?.() ?? null),
+    ...together(endpoints),
+  });
+  return { port, states: () => calls.states() };
+}
+
+/** What becomes of one stream. */
+class StreamCall {
+  readonly #calls: SpreadCalls<LanguageModel>;
+  readonly #slot: Slot<LanguageModel>;
+  readonly #startedAt = performance.now();
+  #isProbe: boolean;
+  #hasVerdict = false;
+
+  constructor(calls: SpreadCalls<LanguageModel>, slot: Slot<LanguageModel>) {
+    this.#calls = calls;
+    this.#slot = slot;
+    this.#isProbe = slot.begin();
+  }
+
+  /** Called once a token. */
+  onItem(): void {
+    if (this.#hasVerdict) return;
+    this.#hasVerdict = true;
+    this.#slot.good(this.#isProbe, this.#startedAt, performance.now());
+    this.#isProbe = false;
+  }
+
+  onFailure(thrown: unknown): unknown {
+    this.#hasVerdict = true;
+    const now = performance.now();
+    this.#slot.bad(this.#isProbe, this.#startedAt, now, thrown);
+    return this.#calls.elsewhere(thrown, this.#slot, now);
+  }
+
+  onEnd(): void {
+    this.#slot.inFlight--;
+    if (!this.#hasVerdict) this.#slot.left(this.#isProbe);
+  }
+}
+
+function firstOf<P>([first]: readonly Endpoint<P>[]): P {
+  if (!first) throw new RangeError("a port needs at least one endpoint");
+  return first.port;
+}
+
+interface Lasting {
+  warm?(options: { readonly signal: AbortSignal }): Promise<void>;
+  close?(): Promise<void>;
+}
+
+function together(endpoints: readonly Endpoint<Lasting>[]) {
+  const ports = endpoints.map(({ port }) => port);
+  return {
+    /** Some may be away: the others are warm. */
+    async warm(options: { readonly signal: AbortSignal }): Promise<void> {
+      const warmed = await Promise.allSettled(ports.map((port) => port.warm?.(options)));
+      const failure = warmed.find((one) => one.status === "rejected");
+      if (failure && warmed.every((one) => one.status === "rejected")) throw failure.reason;
+    },
+    async close(): Promise<void> {
+      for (const port of ports) await port.close?.();
+    },
+  };
+}
+
+function problems(endpoints: readonly Endpoint<{ problem?(): string | null }>[]) {
+  return { problem: () => ofAll(endpoints, (port) => port.problem?.() ?? null) };
+}
+
+/** What is the matter where something is with every one of them; null: one can be used. */
+function ofAll<P>(endpoints: readonly Endpoint<P>[], problemOf: (port: P) => string | null): string | null {
+  const found = endpoints.map(({ port }) => problemOf(port));
+  return found.every((one) => one !== null) ? (found[0] ?? null) : null;
+}

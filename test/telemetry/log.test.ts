@@ -1,0 +1,145 @@
+import { writeFile } from "node:fs/promises";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRedaction } from "../../src/telemetry/redaction.ts";
+import { printed, start } from "../cli/run.ts";
+import { until } from "../support/calls.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { postJson } from "../support/http.ts";
+import { type StubServer, stubServer } from "../support/stub-server.ts";
+
+const SECRETS = {
+  embed: "sk-embed-0123456789",
+  rerank: "rerank-geheim-키",
+  generate: 'sk-generate-"quoted"-9876',
+  session: "redis-p@ss/wörd",
+  hub: "hf_abcdefghijklmnop",
+  collector: "collector-key-4711",
+} as const;
+const QUESTION = "주민등록번호 900101-1234567의 연차는 며칠인가요?";
+const DOCUMENT = "김철수의 계좌번호는 110-222-333444이고 연차는 15일입니다.";
+
+let upstream: StubServer;
+const folder = temporaryFolder();
+
+beforeAll(async () => {
+  // An upstream that says in its errors all that it was sent.
+  upstream = await stubServer(({ headers, body }, response) => {
+    response.writeHead(400, { "content-type": "application/json" });
+    response.end(
+      JSON.stringify({ error: { code: "bad_thing", message: `${headers.authorization} ${JSON.stringify(body)}` } }),
+    );
+  });
+});
+afterAll(async () => {
+  await upstream.close();
+  folder.remove();
+});
+
+function configuration(content: boolean): string {
+  const password = encodeURIComponent(SECRETS.session);
+  return JSON.stringify({
+    embed: { use: "tei", baseUrl: upstream.url, model: "m", dimensions: 64, apiKey: SECRETS.embed, retries: 0 },
+    rerank: { use: "cohere", baseUrl: `${upstream.url}/v1`, model: "m", apiKey: SECRETS.rerank, retries: 0 },
+    generate: { use: "openai", baseUrl: `${upstream.url}/v1`, model: "m", apiKey: SECRETS.generate, retries: 0 },
+    search: { file: folder.file(`${content}.db`) },
+    models: { token: SECRETS.hub },
+    telemetry: { headers: { authorization: SECRETS.collector } },
+    log: { level: "debug", content },
+    // Nobody listens there: every question with a session fails, and says why.
+    ...(content && { session: { use: "redis", url: `redis://default:${password}@127.0.0.1:9`, timeoutMs: 300 } }),
+  });
+}
+
+/** All that a server and its clients get to see, of a failing question, a search, a document and its own accounts. */
+async function everything(content: boolean) {
+  const config = folder.file(`${content}.yaml`);
+  await writeFile(config, configuration(content));
+  const child = start(folder.path, ["--config", config, "serve", "--port", "0"]);
+  let log = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  const out = await printed(child, /listening on \S+/);
+  const url = /listening on (\S+);/.exec(out)?.[1] ?? "";
+  const shown = [out];
+  const get = async (path: string) => shown.push(await (await fetch(url + path)).text());
+  const post = async (path: string, body: object) => shown.push(await (await postJson(url + path, body)).text());
+  await post("/v1/documents", { id: "a", text: DOCUMENT });
+  await post("/v1/ask", { question: QUESTION });
+  await post("/v1/search", { query: QUESTION });
+  await post("/v1/ask", { question: QUESTION, filter: { nowhere: 1 } });
+  await get("/v1/status");
+  await get("/readyz");
+  await get("/metrics");
+  await until("the log has a line for each", () => (log.match(/"msg":"(?:answer|request)"/g) ?? []).length >= 7);
+  child.kill("SIGTERM");
+  await new Promise((resolve) => child.once("close", resolve));
+  return { log, shown: shown.join("\n"), lines: log.split("\n").filter((line) => line.startsWith("{")) };
+}
+
+const forms = (secret: string) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)];
+
+describe("what the log, errors, status and metrics say", () => {
+  it("one line a request, of what happened and not of what was said", async () => {
+    const { log, shown, lines } = await everything(false);
+    for (const secret of Object.values(SECRETS).flatMap(forms)) expect(log + shown).not.toContain(secret);
+    for (const text of ["900101", "110-222", "김철수", "주민등록"]) expect(log).not.toContain(text);
+    const answers = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "answer");
+    expect(answers).toHaveLength(2);
+    expect(answers[0]).toMatchObject({
+      level: 30,
+      requestId: expect.any(String),
+      sessionId: expect.any(String),
+      tenant: "default",
+      collection: "default",
+      route: "/v1/ask",
+      outcome: "failed",
+      code: "dependency_failed",
+      step: "generate",
+      totalMs: expect.any(Number),
+      timings: { session: expect.any(Number), search: expect.any(Number), generate: expect.any(Number) },
+      degraded: expect.arrayContaining(["embed: dependency_failed"]),
+    });
+    expect(Object.keys(answers[0])).not.toContain("question");
+    const requests = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "request");
+    expect(requests.map(({ method, route, status }) => `${method} ${route} ${status}`)).toEqual(
+      expect.arrayContaining(["POST /v1/search 200", "GET /v1/status 200", "GET /metrics 200"]),
+    );
+    // Why a step failed is told by the status and code of the upstream alone.
+    expect(log).toContain('"code":"bad_thing"');
+  });
+
+  it("with log.content also what was asked, and still no secret", async () => {
+    const { log, shown } = await everything(true);
+    expect(log).toContain("900101");
+    for (const secret of Object.values(SECRETS).flatMap(forms)) expect(log + shown).not.toContain(secret);
+  });
+});
+
+describe("redaction", () => {
+  it("takes out every secret that the configuration holds, in whatever form", () => {
+    const secret = fc.string({ unit: "grapheme", minLength: 6, maxLength: 30 });
+    fc.assert(
+      fc.property(secret, fc.string(), fc.string(), (apiKey, before, after) => {
+        const redact = createRedaction({ generate: { apiKey, model: "m" } });
+        const line = JSON.stringify({ msg: `${before}${apiKey}${after}` });
+        expect(redact(line)).not.toContain(JSON.stringify(apiKey).slice(1, -1));
+      }),
+    );
+  });
+
+  it("passwords in URLs, of one host or several", () => {
+    const redact = createRedaction({ session: { url: "redis://user:ge%2Fheim@a:1,b:2/0" } });
+    expect(redact("user ge%2Fheim ge/heim redis://user:ge%2Fheim@a:1")).toBe(
+      "user [redacted] [redacted] redis://user:[redacted]@a:1",
+    );
+  });
+
+  it("leaves everything else as it is", () => {
+    const line = '{"model":"gpt-4.1-mini","token":"abc","baseUrl":"http://localhost:8000/v1"}';
+    expect(
+      createRedaction({ generate: { model: "gpt-4.1-mini", apiKey: "x", baseUrl: "http://localhost" } })(line),
+    ).toBe(line);
+  });
+});

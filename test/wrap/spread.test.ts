@@ -1,0 +1,330 @@
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { RaglineError } from "../../src/errors.ts";
+import type { Embedder } from "../../src/ports/embedder.ts";
+import type { GenerateDelta } from "../../src/ports/language-model.ts";
+import type { Reranker } from "../../src/ports/reranker.ts";
+import type { CallOptions } from "../../src/types.ts";
+import { retriedReranker } from "../../src/wrap/retried.ts";
+import {
+  type Endpoint,
+  type SpreadOptions,
+  spreadEmbedder,
+  spreadModel,
+  spreadReranker,
+} from "../../src/wrap/spread.ts";
+import { call, collect, sleep } from "../support/calls.ts";
+import { generateRequest } from "../support/requests.ts";
+import { modelOf } from "../support/stages.ts";
+
+const BREAKER = { failureRatio: 0.5, slowRatio: 0.8, slowMs: 60, windowMs: 10_000, callsMin: 4, openMs: 150 };
+const OPTIONS: SpreadOptions = { step: "rerank", balance: "least_outstanding", breaker: BREAKER, hedge: false };
+const REQUEST = generateRequest("연차", []);
+const failed = (options = {}) => new RaglineError("dependency_failed", "broken", options);
+
+type Rerank = (call: CallOptions) => Promise<unknown>;
+
+/** An endpoint that answers after `work` with its own name's length as the score. */
+function endpoint(name: string, work: Rerank = async () => undefined): Endpoint<Reranker> & { calls: number } {
+  const at = {
+    name,
+    calls: 0,
+    port: {
+      model: "m",
+      async rerank(_query: string, texts: readonly string[], options: CallOptions) {
+        at.calls++;
+        await work(options);
+        return texts.map((_, index) => ({ index, score: name.length }));
+      },
+    },
+  };
+  return at;
+}
+
+/** Never ends but by its signal. */
+const hanging: Rerank = ({ signal }) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+const failing: Rerank = () => Promise.reject(failed());
+
+/** A caller whose time is up after so long, as `run.ts` tells it. */
+function until(ms: number): CallOptions {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new RaglineError("dependency_timeout", "No answer.")), ms);
+  return { signal: controller.signal };
+}
+
+const ask = (port: Reranker, options: CallOptions = call()) => port.rerank("질문", ["글"], options);
+const settled = (port: Reranker, times: number, options?: CallOptions) =>
+  Promise.allSettled(Array.from({ length: times }, () => ask(port, options ?? call())));
+
+describe("balancing", () => {
+  test("round robin takes turns", async () => {
+    const all = ["a", "b", "c"].map((name) => endpoint(name));
+    const { port } = spreadReranker(all, { ...OPTIONS, balance: "round_robin" });
+    for (let i = 0; i < 9; i++) await ask(port);
+    expect(all.map(({ calls }) => calls)).toEqual([3, 3, 3]);
+  });
+
+  test("least outstanding leaves the one alone that has most to do", async () => {
+    const slow = endpoint("slow", () => sleep(200));
+    const quick = endpoint("quick");
+    const { port } = spreadReranker([slow, quick], OPTIONS);
+    const long = ask(port).then(() => ask(port));
+    await sleep(1);
+    for (let i = 0; i < 20; i++) await ask(port);
+    expect(slow.calls).toBe(1);
+    await long;
+  });
+
+  test("never more than one call apart where all take the same time", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 2, max: 5 }), fc.integer({ min: 1, max: 40 }), async (endpoints, calls) => {
+        const all = Array.from({ length: endpoints }, (_, i) => endpoint(`${i}`, () => sleep(1)));
+        const { port } = spreadReranker(all, OPTIONS);
+        await settled(port, calls);
+        const counts = all.map((one) => one.calls);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("follows what an endpoint says of itself; where none serves it fails at once", async () => {
+    let serves = [false, true];
+    const all = ["a", "b"].map((name, i) => ({ ...endpoint(name), serving: () => serves[i] ?? false }));
+    const { port, states } = spreadReranker(all, OPTIONS);
+    for (let i = 0; i < 3; i++) expect(await ask(port)).toEqual([{ index: 0, score: 1 }]);
+    expect(states().map(({ serving, calls }) => [serving, calls])).toEqual([
+      [false, 0],
+      [true, 3],
+    ]);
+    serves = [false, false];
+    await expect(ask(port)).rejects.toMatchObject({ code: "overloaded", step: "rerank", retryable: true });
+  });
+
+  test("the next try goes elsewhere, and does not wait for what one endpoint asked for", async () => {
+    const bad = endpoint("bad", () => Promise.reject(failed({ retryAfterMs: 60_000 })));
+    const good = endpoint("good");
+    const { port } = spreadReranker([bad, good], OPTIONS);
+    const retried = retriedReranker(port, { retries: 1 });
+    for (let i = 0; i < 6; i++) expect(await ask(retried)).toMatchObject([{ score: 4 }]);
+    expect(bad.calls).toBe(1);
+  });
+});
+
+describe("a breaker an endpoint", () => {
+  test("one endpoint that fails: after a few calls the next fail at once, until a probe finds it well", async () => {
+    let work = failing;
+    const only = endpoint("only", (options) => work(options));
+    const { port, states } = spreadReranker([only], OPTIONS);
+    await settled(port, 4);
+    expect(states()).toMatchObject([{ breaker: "open", calls: 4, failures: 4, inFlight: 0 }]);
+    const refused = await ask(port).catch((thrown: unknown) => thrown);
+    expect(refused).toMatchObject({ code: "overloaded", step: "rerank", retryable: true });
+    expect((refused as RaglineError).retryAfterMs).toBeGreaterThan(0);
+    expect((refused as RaglineError).retryAfterMs).toBeLessThanOrEqual(150);
+    expect(only.calls).toBe(4);
+    work = async () => undefined;
+    await sleep(160);
+    expect(states()).toMatchObject([{ breaker: "half-open" }]);
+    const [first, second] = await settled(port, 2);
+    // One probe at a time.
+    expect([first?.status, second?.status]).toEqual(["fulfilled", "rejected"]);
+    await ask(port);
+    expect(states()).toMatchObject([{ breaker: "closed" }]);
+  });
+
+  test("one that hangs opens it by its callers' deadlines", async () => {
+    const { port, states } = spreadReranker([endpoint("hung", hanging)], OPTIONS);
+    await Promise.allSettled(Array.from({ length: 4 }, () => ask(port, until(70))));
+    expect(states()).toMatchObject([{ breaker: "open", failures: 4 }]);
+  });
+
+  test("one that is slow opens it though it answers", async () => {
+    const { port, states } = spreadReranker([endpoint("slow", () => sleep(70))], OPTIONS);
+    await settled(port, 4);
+    expect(states()).toMatchObject([{ breaker: "open", failures: 0 }]);
+  });
+
+  test.each<[string, Rerank, () => CallOptions]>([
+    ["a request that is refused", () => Promise.reject(failed({ retryable: false })), () => call()],
+    ["a full queue", () => Promise.reject(new RaglineError("overloaded", "full")), () => call()],
+    ["too little time", hanging, () => until(10)],
+    [
+      "a caller who leaves",
+      hanging,
+      () => ({ signal: AbortSignal.any([until(80).signal, abortedAfter(70, new RaglineError("cancelled", "left"))]) }),
+    ],
+  ])("%s says nothing of the endpoint", async (_, work, options) => {
+    const { port, states } = spreadReranker([endpoint("only", work)], OPTIONS);
+    const all = await Promise.allSettled(Array.from({ length: 8 }, () => ask(port, options())));
+    expect(all.every(({ status }) => status === "rejected")).toBe(true);
+    expect(states()).toMatchObject([{ breaker: "closed", calls: 8, failures: 0, inFlight: 0 }]);
+  });
+
+  test("calls go on at the others", async () => {
+    const bad = endpoint("bad", failing);
+    const all = [bad, endpoint("good")];
+    const { port } = spreadReranker(all, { ...OPTIONS, balance: "round_robin" });
+    let rejected = 0;
+    for (let i = 0; i < 40; i++) await ask(port).catch(() => rejected++);
+    expect(rejected).toBe(1);
+  });
+
+  test("texts that are indexed may take their time, and are cut like all else", async () => {
+    const embed = vi.fn<Embedder["embed"]>(async () => {
+      await sleep(70);
+      return [new Float32Array([1])];
+    });
+    const embedder: Embedder = { model: "m", dimensions: 1, embed };
+    const { port, states } = spreadEmbedder([{ name: "a", port: embedder }], { ...OPTIONS, step: "embed" });
+    await Promise.all(Array.from({ length: 5 }, () => port.embed(["글"], "passage", call())));
+    expect(states()).toMatchObject([{ breaker: "closed", step: "embed" }]);
+    await Promise.all(Array.from({ length: 30 }, () => port.embed(["질문"], "query", call())));
+    expect(states()).toMatchObject([{ breaker: "open" }]);
+  });
+});
+
+function abortedAfter(ms: number, reason: unknown): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(reason), ms);
+  return controller.signal;
+}
+
+describe("a stream", () => {
+  const delta = (text: string): GenerateDelta => ({ type: "text", text });
+  const model = (stream: (options: CallOptions) => AsyncGenerator<GenerateDelta>) =>
+    modelOf((_, options) => stream(options));
+  const spread = (...models: readonly ReturnType<typeof model>[]) =>
+    spreadModel(
+      models.map((port, i) => ({ name: `${i}`, port })),
+      { ...OPTIONS, step: "generate", hedge: true },
+    );
+
+  test("counts as good with its first delta, and as under way until it ends", async () => {
+    const { port, states } = spread(
+      model(async function* () {
+        yield delta("연차");
+        yield delta("는");
+      }),
+    );
+    const stream = port.stream(REQUEST, call())[Symbol.asyncIterator]();
+    expect(await stream.next()).toEqual({ done: false, value: delta("연차") });
+    expect(states()).toMatchObject([{ inFlight: 1, calls: 1 }]);
+    await stream.next();
+    expect(await stream.next()).toMatchObject({ done: true });
+    expect(states()).toMatchObject([{ inFlight: 0, failures: 0 }]);
+  });
+
+  test("that breaks off is a failure; one that is left is none", async () => {
+    const { port, states } = spread(
+      model(async function* () {
+        yield delta("가");
+        throw failed();
+      }),
+    );
+    for (let i = 0; i < 4; i++) {
+      const stream = port.stream(REQUEST, call())[Symbol.asyncIterator]();
+      await stream.next();
+      await stream.return?.();
+    }
+    expect(states()).toMatchObject([{ failures: 0, breaker: "closed", inFlight: 0 }]);
+    for (let i = 0; i < 4; i++) await expect(collect(port.stream(REQUEST, call()))).rejects.toBeDefined();
+    expect(states()).toMatchObject([{ failures: 4, inFlight: 0 }]);
+  });
+
+  test("is opened at one endpoint alone, and fails at once where the breaker is open", async () => {
+    const opened = vi.fn();
+    const { port, states } = spread(
+      model(async function* () {
+        opened();
+        yield* [];
+        throw failed();
+      }),
+    );
+    for (let i = 0; i < 4; i++) await expect(collect(port.stream(REQUEST, call()))).rejects.toBeDefined();
+    await expect(collect(port.stream(REQUEST, call()))).rejects.toMatchObject({ code: "overloaded" });
+    expect(opened).toHaveBeenCalledTimes(4);
+    expect(states()).toMatchObject([{ breaker: "open", inFlight: 0 }]);
+  });
+});
+
+describe("hedging", () => {
+  const HEDGED = { ...OPTIONS, hedge: true, breaker: { ...BREAKER, slowMs: 10_000 } };
+  /** Answers in some 5 ms, but for one call in forty. */
+  const tail = (calls = 0) => {
+    let cancelled = 0;
+    const work: Rerank = async (options) => {
+      calls++;
+      if (calls % 40 !== 0) return sleep(5);
+      await hanging(options).catch((reason: unknown) => {
+        cancelled++;
+        throw reason;
+      });
+    };
+    return { work, cancelled: () => cancelled };
+  };
+
+  test("a call that takes longer than 19 of 20 is asked of another endpoint; the first answer counts, the other call is cancelled", async () => {
+    const [a, b] = [tail(), tail(20)];
+    const { port, states } = spreadReranker([endpoint("a", a.work), endpoint("b", b.work)], HEDGED);
+    // Four calls hang for ever: each would run into its deadline.
+    for (let i = 0; i < 180; i++) await ask(port, until(5000));
+    const all = states();
+    const sum = (of: "calls" | "hedges" | "hedgesWon" | "failures") => all.reduce((total, one) => total + one[of], 0);
+    expect(sum("hedges")).toBeGreaterThanOrEqual(2);
+    expect(sum("hedges")).toBeLessThanOrEqual(0.05 * sum("calls"));
+    expect(sum("hedgesWon")).toBeGreaterThanOrEqual(2);
+    expect(a.cancelled() + b.cancelled()).toBeGreaterThanOrEqual(2);
+    expect(all.map(({ inFlight, breaker }) => [inFlight, breaker])).toEqual([
+      [0, "closed"],
+      [0, "closed"],
+    ]);
+    // The loser of a hedge is no failure.
+    expect(sum("failures")).toBe(0);
+  });
+
+  test("at most a twentieth of all calls, whatever takes how long", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(3), { minLength: 100, maxLength: 200 }), async (delays) => {
+        let i = 0;
+        const work = () => sleep(delays[i++ % delays.length] ?? 0);
+        const { port, states } = spreadReranker([endpoint("a", work), endpoint("b", work)], HEDGED);
+        for (let at = 0; at < delays.length; at += 10) await settled(port, 10);
+        const hedges = states().reduce((total, one) => total + one.hedges, 0);
+        expect(hedges).toBeLessThanOrEqual(0.05 * delays.length);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  test("a caller who leaves ends both calls", async () => {
+    let hang = false;
+    const left: string[] = [];
+    const at = (name: string) =>
+      endpoint(name, async (options) => {
+        if (!hang) return sleep(2);
+        await hanging(options).catch((reason: unknown) => {
+          left.push(name);
+          throw reason;
+        });
+      });
+    const { port, states } = spreadReranker([at("a"), at("b")], HEDGED);
+    for (let i = 0; i < 40; i++) await ask(port);
+    hang = true;
+    const gone = abortedAfter(100, new RaglineError("cancelled", "left"));
+    await expect(ask(port, { signal: gone })).rejects.toMatchObject({ code: "cancelled" });
+    expect(left.toSorted()).toEqual(["a", "b"]);
+    expect(states()).toMatchObject([
+      { inFlight: 0, failures: 0 },
+      { inFlight: 0, failures: 0 },
+    ]);
+  });
+
+  test("with one endpoint nothing is asked twice", async () => {
+    const only = endpoint("only", tail().work);
+    const { port } = spreadReranker([only], HEDGED);
+    for (let i = 0; i < 45; i++) await ask(port, until(30)).catch(() => undefined);
+    expect(only.calls).toBe(45);
+  });
+});

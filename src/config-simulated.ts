@@ -53,6 +53,7 @@ export const simulatedEmbed = z.strictObject({
     ),
   ...batches(5, 0.5),
   timeoutMs: embedLimit,
+  ...vectorCache,
   cacheMb: vectorCache.cacheMb.default(0),
 });
 

@@ -38,7 +38,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ingest: ["ports", "race", "text"],
   eval: [],
   pipeline: ["race", "run", "timeline", "turns", "fusion", "ports", "text"],
-  "config-fields": ["ai-sdk-models"],
+  "config-redis": [],
+  "config-fields": ["ai-sdk-models", "config-redis"],
   "config-onnx": ["config-fields", "hub"],
   "config-grpc": ["config-fields"],
   "config-postgres": ["config-fields"],
@@ -51,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config-models",
     "config-onnx",
     "config-postgres",
+    "config-redis",
     "config-telemetry",
   ],
   config: ["config-schema"],
@@ -82,7 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "whole-answer",
   ],
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "telemetry", "whole-answer"],
-  grpc: ["ports", "status", "wire"],
+  grpc: ["ports", "status", "telemetry", "wire"],
   http: ["index", "requests", "telemetry", "turns", "whole-answer"],
   extract: ["compose", "config", "pipeline", "ports", "run", "wire", "wrap"],
   cli: [
@@ -161,7 +163,7 @@ describe("architecture", () => {
   });
 
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
-    const shared = ["sqlite", "postgres", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
+    const shared = ["sqlite", "postgres", "redis", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
     const broken = imports.filter(({ from, to }) => {
       const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
       return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);

@@ -3,13 +3,14 @@ import { Child } from "../child.ts";
 import { LOAD_CORE, SYSTEM_CORE } from "../cores.ts";
 import { round } from "../stats.ts";
 import type { StreamClientCommands } from "./clients.ts";
-import type { StreamServerCommands } from "./server.ts";
+import type { Memory, StreamServerCommands } from "./server.ts";
 
 const HELP = `npm run bench:streams [-- options]
 
 Memory that an open stream takes while nothing is written to it: a server process, so many answers open over sockets, each with
 its first token read and its model silent since. What the process holds (RSS) with them less before, after garbage collection,
-by the stream. A first round is opened and closed, so that what is loaded once does not count.
+by the stream. A first round of 200 is opened and closed, so that what is loaded once does not count. V8's young generation is told
+apart: it grows with the rate of allocation, to some 130 MB, whatever is held, and stays.
 
   --streams <n>     how many, 2,000 by default
   --dist            measure the built package in dist/ rather than src/
@@ -18,6 +19,7 @@ by the stream. A first round is opened and closed, so that what is loaded once d
   --check           exit code 1 where a stream takes more than 64 KB
 `;
 const KB_MAX = 64;
+const WARM_UP_STREAMS = 200;
 
 const { values: options } = parseArgs({
   options: {
@@ -47,8 +49,7 @@ async function main(count: number): Promise<void> {
       ["--expose-gc"],
     );
     const url = await server.call("listen");
-    // What comes with the first streams, and with as many at once, comes before what is measured.
-    await clients.call("open", url, Math.min(200, count));
+    await clients.call("open", url, Math.min(WARM_UP_STREAMS, count));
     await clients.call("close");
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const before = await server.call("memory");
@@ -56,12 +57,14 @@ async function main(count: number): Promise<void> {
     const during = await server.call("memory");
     const open = await clients.call("openStreams");
     if (options.snapshot) console.log(`heap snapshot: ${await server.call("snapshot", options.snapshot)}`);
+    const held = ({ rssMb, youngMb }: Memory) => rssMb - youngMb;
     const perStream = (mb: number) => round((mb * 1024) / count, 1);
     const result = {
       build,
       streams: count,
       open,
       rssKbPerStream: perStream(during.rssMb - before.rssMb),
+      heldKbPerStream: perStream(held(during) - held(before)),
       heapKbPerStream: perStream(during.heapMb - before.heapMb),
       externalKbPerStream: perStream(during.externalMb - before.externalMb),
       rssMbBefore: round(before.rssMb, 1),
@@ -71,10 +74,10 @@ async function main(count: number): Promise<void> {
       `${open} of ${count} streams open, ${build}/: RSS ${result.rssMbBefore} MB before, ${result.rssMb} MB with them`,
     );
     console.log(
-      `a stream: ${result.rssKbPerStream} KB of RSS, of which ${result.heapKbPerStream} KB heap and ${result.externalKbPerStream} KB outside it (bar: ${KB_MAX})`,
+      `a stream: ${result.rssKbPerStream} KB of RSS; without the young generation ${result.heldKbPerStream} KB (bar: ${KB_MAX}); ${result.heapKbPerStream} KB of live heap, ${result.externalKbPerStream} KB of buffers`,
     );
     if (options.json) console.log(JSON.stringify(result));
-    if (options.check && (open < count || result.rssKbPerStream > KB_MAX)) process.exitCode = 1;
+    if (options.check && (open < count || result.heldKbPerStream > KB_MAX)) process.exitCode = 1;
   } finally {
     clients.stop();
     server?.stop();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeHeapSnapshot } from "node:v8";
+import { getHeapSpaceStatistics, writeHeapSnapshot } from "node:v8";
 import { pino } from "pino";
 import { answerParent } from "../child.ts";
 import { documentsOf, passageText } from "../corpus.ts";
@@ -41,6 +41,8 @@ const app = await createServer(ragline);
 
 export interface Memory {
   readonly rssMb: number;
+  /** Of it, V8's young generation, empty as it is after a collection. */
+  readonly youngMb: number;
   readonly heapMb: number;
   readonly externalMb: number;
 }
@@ -55,7 +57,9 @@ const commands = {
     }
     const { rss, heapUsed, external } = process.memoryUsage();
     const mb = (bytes: number) => bytes / 1_048_576;
-    return { rssMb: mb(rss), heapMb: mb(heapUsed), externalMb: mb(external) };
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+    const youngMb = mb(young?.physical_space_size ?? 0);
+    return { rssMb: mb(rss), youngMb, heapMb: mb(heapUsed), externalMb: mb(external) };
   },
   snapshot: (path: string) => writeHeapSnapshot(path),
 };

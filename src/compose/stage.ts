@@ -6,6 +6,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
+import type { Tracer } from "../telemetry/api.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
 import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
@@ -29,21 +30,25 @@ export type ComposedStage = { close(): Promise<void> } & (
 const SPACES_MAX = 4;
 
 /**
- * One stage, and nothing that the others need.
+ * One stage, and nothing that the others need. `tracer`: for spans of the calls that leave this process.
  * @throws RaglineError `config_invalid`: it cannot be opened, or `rerank.use` is `none`.
  */
-export async function composeStage(config: Config, stage: ComposedStage["stage"]): Promise<ComposedStage> {
-  if (stage === "search") return composeSearch(config);
+export async function composeStage(
+  config: Config,
+  stage: ComposedStage["stage"],
+  tracer?: Tracer,
+): Promise<ComposedStage> {
+  const instruments = new Instruments(tracer, config.telemetry.content);
+  if (stage === "search") return composeSearch(config, instruments);
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const instruments = new Instruments(undefined, false);
   const close = async (port: { close?(): Promise<void> }) => {
     await port.close?.();
     await counter.close?.();
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(
+      const port = await wrapEmbedder(
         await chooseEmbedders(config, counter, instruments),
         config.embed,
         counter,
@@ -66,14 +71,13 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
   }
 }
 
-function composeSearch(config: Config): ComposedStage {
+function composeSearch(config: Config, instruments: Instruments): ComposedStage {
   const databases = new Map<string, Database>();
   const database = (file: string) => {
     const opened = databases.get(file) ?? Database.open(file);
     databases.set(file, opened);
     return opened;
   };
-  const instruments = new Instruments(undefined, false);
   const indexes = new Map<string, Promise<PassageIndex>>();
   const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {

@@ -1,3 +1,4 @@
+import { dropPostgresSchema } from "./adapters/passage-index/postgres.ts";
 import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
@@ -92,6 +93,11 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
 export function rebuildIndex({ search }: Config): RebuildReport & { readonly file: string } {
   if (search.use === "sqlite") return { file: search.file, ...rebuildDatabase(search.file) };
   throw new RaglineError("config_invalid", `search.use: ${search.use} has no file here that could be rebuilt`);
+}
+
+/** Deletes what an index on a server left there that was opened for a while; files are their owner's. */
+export async function discardIndex({ search }: Config): Promise<void> {
+  if (search.use === "postgres") await dropPostgresSchema(search);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -3,6 +3,7 @@ import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-f
 import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
+import { postgresIndex, postgresServer } from "./config-postgres.ts";
 import { redisKeyPrefix, redisServer } from "./config-redis.ts";
 import { log, telemetry } from "./config-telemetry.ts";
 
@@ -42,6 +43,13 @@ const session = z.discriminatedUnion("use", [
       .describe("`redis`: conversations in Redis 7, for several instances. Needs `npm install @redis/client@6`."),
     ...redisServer,
     keyPrefix: redisKeyPrefix("ragline:session:"),
+    ...conversation,
+  }),
+  z.strictObject({
+    use: z
+      .literal("postgres")
+      .describe("`postgres`: conversations in PostgreSQL, for several instances. Needs `npm install pg@8`."),
+    ...postgresServer,
     ...conversation,
   }),
 ]);
@@ -97,6 +105,16 @@ const search = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
     file: sqliteFile,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("postgres")
+      .describe(
+        "`postgres`: PostgreSQL 16 or later with pgvector 0.8, for several instances. Needs `npm install pg@8`.",
+      ),
+    ...postgresServer,
+    ...postgresIndex,
     ...searching,
   }),
   z.strictObject({

@@ -42,10 +42,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "config-fields": ["ai-sdk-models", "config-redis"],
   "config-onnx": ["config-fields", "hub"],
   "config-grpc": ["config-fields"],
+  "config-postgres": ["config-fields"],
   "config-simulated": ["config-fields"],
   "config-telemetry": ["config-fields"],
   "config-models": ["ai-sdk-models", "config-fields", "config-grpc", "config-onnx", "config-simulated"],
-  "config-schema": ["config-redis", "config-fields", "config-grpc", "config-models", "config-onnx", "config-telemetry"],
+  "config-schema": [
+    "config-fields",
+    "config-grpc",
+    "config-models",
+    "config-onnx",
+    "config-postgres",
+    "config-redis",
+    "config-telemetry",
+  ],
   config: ["config-schema"],
   requests: ["config", "ingest"],
   background: [],
@@ -154,7 +163,7 @@ describe("architecture", () => {
   });
 
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
-    const shared = ["sqlite", "redis", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
+    const shared = ["sqlite", "postgres", "redis", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
     const broken = imports.filter(({ from, to }) => {
       const [source, target] = [from.split("/")[1] ?? "", to.split("/")[1] ?? ""];
       return part(from) === "adapters" && part(to) === "adapters" && source !== target && !shared.includes(target);

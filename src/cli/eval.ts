@@ -1,7 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { compose } from "../compose.ts";
+import { compose, discardIndex } from "../compose.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { type Evaluation, evaluate, type Retrieved } from "../eval/run.ts";
 import { type CorpusEntry, readConversations, readCorpus, readSet } from "../eval/sets.ts";
@@ -32,19 +33,21 @@ export interface EvalOptions {
 
 const SCOPE: Scope = { tenant: "eval", collection: "eval", groups: [] };
 const BATCH = 64;
+const EVAL_SCHEMA = `ragline_eval_${randomUUID().slice(0, 8)}`;
 /** Quality is measured, not latency: a busy machine must not end it. */
 const LIMIT_MS = 300_000;
 
 /**
- * Measures the configured embed, search and rerank on a set of judged questions, beside text search alone, in a database of
- * its own that is deleted afterwards. The configured time limits do not hold here. Every row of the corpus is one passage, as the set's judgements mean it.
+ * Measures the configured embed, search and rerank on a set of judged questions, beside text search alone, in a database (in
+ * PostgreSQL a schema) of its own that is deleted afterwards. The configured time limits do not hold here. Every row of the corpus is one passage, as the set's judgements mean it.
  */
 export async function evalCommand(configFile: string | undefined, folder: string, options: EvalOptions): Promise<void> {
   const { corpus, queries, qrels, field, limit } = options;
   const files = { corpus, queries, qrels, field };
   const set = options.conversations ? await readConversations(folder, files) : await readSet(folder, files);
   const temporary = await mkdtemp(join(tmpdir(), "ragline-eval-"));
-  const { stages, close } = await compose(withFile(loadConfig(configFile), join(temporary, "eval.db")));
+  const config = onItsOwn(loadConfig(configFile), join(temporary, "eval.db"));
+  const { stages, close } = await compose(config);
   const stop = stopSignal();
   try {
     const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
@@ -68,15 +71,18 @@ export async function evalCommand(configFile: string | undefined, folder: string
   } finally {
     stop.release();
     await close();
+    await discardIndex(config);
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-function withFile(config: Config, file: string): Config {
+/** With a file, or a schema, that holds nothing else. */
+function onItsOwn(config: Config, file: string): Config {
   const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
-    search: searchOnFile(config.search, file),
+    search:
+      config.search.use === "postgres" ? { ...config.search, schema: EVAL_SCHEMA } : searchOnFile(config.search, file),
     session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
     cache: { use: "none" },
   };

@@ -1,5 +1,7 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
+import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
+import { openPostgresSessionStore } from "../adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../adapters/session-store/sqlite.ts";
 import type { Database } from "../adapters/sqlite/database.ts";
@@ -15,7 +17,7 @@ import type { Instruments } from "./instruments.ts";
 
 /** What a question waits for. */
 const SESSION_CALLS = ["begin", "finish", "load", "turns", "recall", "replace"] as const;
-/** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
+/** A server's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
 
 export async function chooseSessions(
@@ -29,6 +31,10 @@ export async function chooseSessions(
     case "redis": {
       const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
       return instruments.store(await openRedisSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
+    }
+    case "postgres": {
+      const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
+      return instruments.store(await openPostgresSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
     }
   }
 }
@@ -47,6 +53,8 @@ export async function chooseIndex(
   switch (config.use) {
     case "sqlite":
       return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
+    case "postgres":
+      return retriedSearches(await PostgresPassageIndex.open(config, embedder), config);
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
       const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);

@@ -1,8 +1,10 @@
 import { test } from "vitest";
+import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
 import { redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "./session-store.ts";
 
@@ -25,6 +27,21 @@ else {
   sessionStoreContract("redis", async () => {
     const server = await startRedis();
     const store = await openRedisSessionStore({ ...redisOptions(server.url), ...limits });
+    return {
+      store,
+      async close() {
+        await store.close?.();
+        await server.close();
+      },
+    };
+  });
+}
+
+if (postgresMissing) test.skip(`session store: postgres (${postgresMissing})`, () => undefined);
+else {
+  sessionStoreContract("postgres", async () => {
+    const server = await startPostgres();
+    const store = await openPostgresSessionStore({ ...sessionOptions(server.url), ...limits });
     return {
       store,
       async close() {

@@ -1,3 +1,4 @@
+import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
@@ -10,7 +11,7 @@ import { append, begin, turn } from "./sessions.ts";
  * `<store> f <id>` as each is acknowledged.
  */
 const [places = "{}", id = ""] = process.argv.slice(2);
-const { sqlite, redis } = JSON.parse(places) as { sqlite?: string; redis?: string };
+const { sqlite, redis, postgres } = JSON.parse(places) as { sqlite?: string; redis?: string; postgres?: string };
 const limits = { leaseMs: 60_000, pendingMax: 64 };
 
 async function converse(name: string, store: SessionStore, lane: number): Promise<void> {
@@ -34,6 +35,10 @@ if (redis !== undefined) {
     timeoutMs: 5000,
   } as const;
   stores.redis = await openRedisSessionStore({ ...limits, ...single, url: redis });
+}
+if (postgres !== undefined) {
+  const server = { url: postgres, tls: false, schema: "ragline", connectionsMax: 4 };
+  stores.postgres = await openPostgresSessionStore({ ...limits, ...server, ttlMs: 600_000, timeoutMs: 5000 });
 }
 // Once all are warm, so that each is busy when the kill comes.
 for (const store of Object.values(stores)) await append(store, "warm", turn({ requestId: id }));

@@ -1,0 +1,75 @@
+import { RaglineError } from "../../errors.ts";
+import type { Document, Filter, PassageInput, Scope } from "../../types.ts";
+import { type ClaimedCollection, PASSAGES_MAX } from "./postgres-writes.ts";
+
+/** Of a passage's text: what PostgreSQL and its client take in one message is some 1 GB. */
+const TEXT_CHARACTERS_MAX = 16_000_000;
+/** Of a document's id, which an index holds: a third of a page. */
+const ID_BYTES_MAX = 2000;
+
+/** The space of the configured embedder. */
+export interface Space {
+  readonly model: string;
+  readonly dimensions: number;
+}
+
+/** @throws RaglineError `conflict`: another length than the embedder's; `request_invalid`: a value is not finite */
+export function checkVector(vector: Float32Array, { model, dimensions }: Space): void {
+  if (vector.length !== dimensions) {
+    throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
+      retryable: false,
+    });
+  }
+  const at = vector.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw invalid(`vector: value ${at} is ${vector[at]}, not a finite number`);
+}
+
+/** @throws RaglineError `conflict`, `request_invalid`: what cannot be stored, before anything is sent */
+export function checkDocument(document: Document, passages: readonly PassageInput[], space: Space): void {
+  const { id, title, url = "", hash, metadata, groups, source = "" } = document;
+  if (Buffer.byteLength(id) > ID_BYTES_MAX) throw invalid(`id: longer than ${ID_BYTES_MAX} bytes`);
+  if (passages.length > PASSAGES_MAX)
+    throw invalid(`passages: ${passages.length}, but at most ${PASSAGES_MAX} a document`);
+  const own = { id, title, url, hash, groups: groups.join(), source };
+  for (const [field, text] of Object.entries(own)) checkText(field, text);
+  for (const [field, value] of Object.entries(metadata)) {
+    checkText(`metadata.${field}`, field);
+    for (const one of [value].flat()) if (typeof one === "string") checkText(`metadata.${field}`, one);
+  }
+  for (const [i, { text, headings, vector }] of passages.entries()) {
+    checkText(`passages[${i}].text`, text);
+    checkText(`passages[${i}].headings`, headings.join());
+    if (text.length > TEXT_CHARACTERS_MAX) {
+      throw invalid(`passages[${i}].text: ${text.length} characters, but at most ${TEXT_CHARACTERS_MAX}`);
+    }
+    if (vector) checkVector(vector, space);
+  }
+}
+
+/** @throws RaglineError `conflict`, naming both spaces */
+export function checkSpace(
+  { collection }: Scope,
+  stored: Pick<ClaimedCollection, "embedder" | "dimensions">,
+  { model, dimensions }: Space,
+): void {
+  if (stored.embedder === model && stored.dimensions === dimensions) return;
+  throw new RaglineError(
+    "conflict",
+    `collection ${collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); the configured ` +
+      `one is ${model} (${dimensions}): use the same one, or index into another collection`,
+    { retryable: false },
+  );
+}
+
+/** Whether PostgreSQL can compare with every string of the filter; what it cannot store matches nothing. */
+export function checkFilter(filter: Filter): void {
+  if (JSON.stringify(filter).includes("\\u0000")) throw invalid("filter: holds the character U+0000");
+}
+
+function checkText(field: string, text: string): void {
+  if (text.includes("\0")) throw invalid(`${field}: holds the character U+0000, which PostgreSQL cannot store`);
+}
+
+function invalid(problem: string): RaglineError {
+  return new RaglineError("request_invalid", `${problem}.`);
+}

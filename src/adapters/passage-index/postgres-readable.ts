@@ -1,0 +1,44 @@
+import type { Scope } from "../../types.ts";
+import type { Query } from "../postgres/database.ts";
+
+/** What of a collection a scope may read, and what ranking needs to know of it. */
+export interface Readable {
+  readonly embedder: string;
+  readonly dimensions: number;
+  /** Rows of `readers`. */
+  readonly readers: readonly number[];
+  readonly documents: number;
+  readonly passages: number;
+  /** Sum of the passages' lengths. */
+  readonly tokens: number;
+  /** By term, in how many of the passages it stands; of those that were asked for. */
+  readonly frequencies: Readonly<Record<string, number>>;
+  /** Metadata fields of the passages; empty where they were not asked for. */
+  readonly fields: readonly string[];
+}
+
+/** $1 tenant, $2 collection, $3 groups, $4 terms, $5 whether fields are wanted. */
+const READABLE = `WITH r AS MATERIALIZED (
+  SELECT row, documents, passages, tokens FROM readers
+  WHERE tenant = $1 AND collection = $2 AND passages > 0 AND (groups = '{}' OR groups && $3::text[]))
+SELECT embedder, dimensions,
+  coalesce((SELECT array_agg(row) FROM r), '{}') AS readers,
+  coalesce((SELECT sum(documents) FROM r), 0)::float8 AS documents,
+  coalesce((SELECT sum(passages) FROM r), 0)::float8 AS passages,
+  coalesce((SELECT sum(tokens) FROM r), 0)::float8 AS tokens,
+  coalesce((SELECT json_object_agg(term, n) FROM (
+    SELECT term, sum(n) AS n FROM frequencies WHERE readers = ANY (ARRAY(SELECT row FROM r)) AND term = ANY ($4::int[]) AND n > 0
+    GROUP BY term) f), '{}') AS frequencies,
+  CASE WHEN $5 THEN ARRAY(SELECT DISTINCT field FROM fields WHERE readers = ANY (ARRAY(SELECT row FROM r)) AND n > 0) ELSE '{}' END AS fields
+FROM collections WHERE tenant = $1 AND name = $2`;
+
+/** Null: the collection is unknown. */
+export async function readable(
+  query: Query,
+  { tenant, collection, groups }: Scope,
+  terms: Iterable<number>,
+  withFields: boolean,
+): Promise<Readable | null> {
+  const [found] = await query<Readable>(READABLE, [tenant, collection, groups, [...terms], withFields]);
+  return found ?? null;
+}

@@ -1,0 +1,35 @@
+import { RaglineError } from "../../errors.ts";
+import type { Scope } from "../../types.ts";
+
+/** Whose rows a transaction may see: those of a scope, or all of its collection, whatever their groups. */
+export type Sight = "scope" | "collection";
+
+/** Plans that are made for a document's few rows must not read a table of millions. */
+const BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;";
+
+/** What a transaction that reads begins with: one state of the database throughout, and the scope for row-level security. */
+export function beginReading(scope: Scope, sight: Sight, limitMs: number): string {
+  return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings(scope, sight, limitMs)}`;
+}
+
+export function beginWriting(scope: Scope, limitMs: number): string {
+  return `BEGIN; ${BY_INDEX} ${settings(scope, "collection", limitMs)}`;
+}
+
+function settings({ tenant, collection, groups }: Scope, sight: Sight, limitMs: number): string {
+  const set = (name: string, value: string) => `SET LOCAL ragline.${name} = ${literal(value)}`;
+  const seen = sight === "collection" ? "*" : textArray(groups);
+  return `SET LOCAL statement_timeout = ${limitMs}; ${set("tenant", tenant)}; ${set("collection", collection)}; ${set("groups", seen)}`;
+}
+
+/** As `quote_literal`. */
+function literal(value: string): string {
+  if (value.includes("\0"))
+    throw new RaglineError("request_invalid", "tenant, collection, groups: hold the character U+0000");
+  const doubled = value.replaceAll("'", "''").replaceAll("\\", "\\\\");
+  return value.includes("\\") ? ` E'${doubled}'` : `'${doubled}'`;
+}
+
+function textArray(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+}

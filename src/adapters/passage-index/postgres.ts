@@ -1,0 +1,155 @@
+import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import { memoizedStem } from "../../text/tokens.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
+import { PostgresDatabase, type Query } from "../postgres/database.ts";
+import type { PostgresOptions } from "../postgres/options.ts";
+import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
+import { PostgresFusionStore } from "./postgres-fusion.ts";
+import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
+import { ensureSchema } from "./postgres-schema.ts";
+import { beginReading, beginWriting } from "./postgres-scope.ts";
+import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
+import { hashedTerms } from "./postgres-terms.ts";
+import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
+
+export interface PostgresIndexOptions extends PostgresOptions {
+  /** Neighbours that a step through the vectors' graph keeps in sight: more find more, and take longer. */
+  readonly efSearch: number;
+  /** Limit for a call that writes, where the call has no earlier deadline. */
+  readonly writeTimeoutMs: number;
+  /** False: also a role that row-level security does not hold for. */
+  readonly rowSecurity: boolean;
+}
+
+/** Passages in PostgreSQL with pgvector: both legs are found and scored there. */
+export class PostgresPassageIndex implements PassageIndex {
+  readonly fusion: PostgresFusionStore;
+  readonly #database: PostgresDatabase;
+  readonly #embedder: Space;
+  readonly #writeTimeoutMs: number;
+  readonly #tuning: SearchTuning;
+  readonly #stem = memoizedStem();
+
+  /** @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says. */
+  static async open(
+    options: PostgresIndexOptions,
+    embedder: Space,
+    tuning: Partial<SearchTuning> = {},
+  ): Promise<PostgresPassageIndex> {
+    const { schema, efSearch, rowSecurity, timeoutMs, writeTimeoutMs } = options;
+    const settings = {
+      statement_timeout: timeoutMs,
+      work_mem: "64MB",
+      "hnsw.iterative_scan": "strict_order",
+      "hnsw.ef_search": efSearch,
+    };
+    const ensure = (query: Query) => ensureSchema(query, { schema, dimensions: embedder.dimensions, rowSecurity });
+    const database = await PostgresDatabase.open({ key: "search", settings, ensure }, options);
+    return new PostgresPassageIndex(database, embedder, writeTimeoutMs, { ...TUNING, ...tuning });
+  }
+
+  private constructor(
+    database: PostgresDatabase,
+    { model, dimensions }: Space,
+    writeTimeoutMs: number,
+    tuning: SearchTuning,
+  ) {
+    this.#database = database;
+    this.#embedder = { model, dimensions };
+    this.#writeTimeoutMs = writeTimeoutMs;
+    this.#tuning = tuning;
+    this.fusion = new PostgresFusionStore(database, writeTimeoutMs);
+  }
+
+  async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
+    if (wanted.vector) checkVector(wanted.vector, this.#embedder);
+    if (wanted.filter) checkFilter(wanted.filter);
+    return this.#reading(scope, call, (query) =>
+      searchCollection(query, scope, wanted, this.#embedder, this.#stem, this.#tuning),
+    );
+  }
+
+  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+    checkDocument(document, passages, this.#embedder);
+    const terms = passages.map(({ text, headings }) =>
+      hashedTerms({ title: document.title, headings, text }, this.#stem),
+    );
+    await this.#writing(scope, call, async (query) => {
+      const claimed = await claim(query, scope, this.#embedder);
+      checkSpace(scope, claimed, this.#embedder);
+      await removeDocument(query, claimed, document.id, null);
+      await insertDocument(query, claimed, scope, document, passages, terms);
+    });
+  }
+
+  async delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    if (documentId.includes("\0")) return false;
+    return this.#writing(scope, call, async (query) => {
+      const [known] = await query(FIND, [scope.tenant, scope.collection, scope.groups, documentId]);
+      const claimed = known ? await claimKnown(query, scope) : null;
+      return claimed ? removeDocument(query, claimed, documentId, scope.groups) : false;
+    });
+  }
+
+  async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
+    if (documentId.includes("\0")) return null;
+    const values = [scope.tenant, scope.collection, scope.groups, documentId];
+    const [row] = await this.#reading(scope, call, (query) => query<DocumentRow>(FIND, values));
+    return row ? entry(row) : null;
+  }
+
+  async list(
+    scope: Scope,
+    { after = "", limit }: { readonly after?: string; readonly limit: number },
+    call: CallOptions,
+  ): Promise<DocumentPage> {
+    const values = [scope.tenant, scope.collection, scope.groups, after, limit + 1];
+    const rows = await this.#reading(scope, call, (query) => query<DocumentRow>(LIST, values));
+    const documents = rows.slice(0, limit).map(entry);
+    const last = documents.at(-1);
+    return rows.length > limit && last ? { documents, next: last.id } : { documents };
+  }
+
+  async version({ tenant, collection }: Scope, call: CallOptions): Promise<string> {
+    const sql = "SELECT version FROM collection_of($1, $2)";
+    const [found] = await this.#database.query<{ version: string }>(call, sql, [tenant, collection]);
+    return found?.version ?? "";
+  }
+
+  async status(scope: Scope, call: CallOptions): Promise<IndexStatus> {
+    const values = [scope.tenant, scope.collection, scope.groups];
+    const [counts] = await this.#reading(scope, call, (query) => query<CountsRow>(COUNTS, values));
+    const { documents = 0, passages = 0, embedder = null } = counts ?? {};
+    return { documents, passages, embedder: documents > 0 ? embedder : null };
+  }
+
+  /** Makes the tables where there are none, and a connection. */
+  async warm(scope: Scope, call: CallOptions): Promise<void> {
+    await this.version(scope, call);
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close();
+  }
+
+  #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
+    return this.#database.transaction(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
+  }
+
+  #writing<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
+    const begin = (limitMs: number) => beginWriting(scope, limitMs);
+    return this.#database.transaction(call, begin, work, this.#writeTimeoutMs);
+  }
+}
+
+/** Deletes the schema with everything in it, where it is. */
+export async function dropPostgresSchema(options: PostgresOptions): Promise<void> {
+  const ensure = async () => undefined;
+  const database = await PostgresDatabase.open({ key: "search", settings: {}, ensure }, options);
+  try {
+    const { signal } = new AbortController();
+    await database.query({ signal }, `DROP SCHEMA IF EXISTS ${options.schema} CASCADE`);
+  } finally {
+    await database.close();
+  }
+}

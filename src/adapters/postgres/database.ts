@@ -1,0 +1,219 @@
+import type { Pool, PoolClient, PoolConfig } from "pg";
+import { RaglineError } from "../../errors.ts";
+import type { CallOptions } from "../../types.ts";
+import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
+import { type PostgresOptions, poolConfig } from "./options.ts";
+
+/** Runs one statement and gives its rows. Buffers go as binary, everything else as text. */
+export type Query = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+export interface PostgresUse {
+  /** The part of the configuration that it is of. */
+  readonly key: ConfigKey;
+  /** Of every connection. */
+  readonly settings: Readonly<Record<string, string | number>>;
+  /** Makes the tables: before anything else, and again if it failed. */
+  ensure(query: Query): Promise<void>;
+}
+
+type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
+
+/** Statements that are prepared: filters make ever new ones. */
+const NAMES_MAX = 100;
+/** What a server that was told to stop, or is late, is left to say so in. */
+const GRACE_MS = 250;
+
+/** A connection had died unnoticed while nobody used it, and nothing has been done in it. */
+class Stale extends Error {}
+
+/**
+ * A pool of connections to one PostgreSQL. It outlives the server: connections that die are dropped, and made anew when they are
+ * needed. Nothing is tried again, but where a connection had died while nobody used it.
+ */
+export class PostgresDatabase {
+  readonly #use: PostgresUse;
+  readonly #timeoutMs: number;
+  readonly #pool: Pool;
+  /** Cancels what runs in the pool's connections, which may all be busy. */
+  readonly #canceller: Pool;
+  readonly #names = new Map<string, string>();
+  #ensured: Promise<void> | null = null;
+
+  /**
+   * Connects when it is first needed.
+   * @throws RaglineError `config_invalid`: the client is not installed, or the URL or the file of the authority cannot be read
+   */
+  static async open(use: PostgresUse, options: PostgresOptions): Promise<PostgresDatabase> {
+    const { key, settings } = use;
+    const { default: pg } = await import("pg").catch((cause) => {
+      throw new RaglineError("config_invalid", `${key}.use: postgres needs its client: npm install pg@8`, { cause });
+    });
+    const config = poolConfig(key, options, settings);
+    const pool = (change: PoolConfig) => {
+      const made = new pg.Pool({ ...config, ...change });
+      // A connection that the server ends is an event, which without a listener ends this process.
+      made.on("error", () => undefined);
+      made.on("connect", (client) => client.on("error", () => undefined));
+      return made;
+    };
+    return new PostgresDatabase(use, options.timeoutMs, pool({}), pool({ max: 1 }));
+  }
+
+  private constructor(use: PostgresUse, timeoutMs: number, pool: Pool, canceller: Pool) {
+    this.#use = use;
+    this.#timeoutMs = timeoutMs;
+    this.#pool = pool;
+    this.#canceller = canceller;
+  }
+
+  /** One statement, one round trip. */
+  query<Row extends object>(call: CallOptions, sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#run(call, (client) => this.#queryOf(client)<Row>(sql, values));
+  }
+
+  /**
+   * One transaction. `begin`: the statements that it begins with, for the milliseconds that a statement may take; one round
+   * trip for all, their values escaped. What `work` throws undoes everything. `timeoutMs`: another limit than the pool's.
+   */
+  transaction<T>(
+    call: CallOptions,
+    begin: (limitMs: number) => string,
+    work: (query: Query) => Promise<T>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<T> {
+    const transact = async (client: PoolClient, limitMs: number) => {
+      await client.query(begin(Math.ceil(limitMs))).catch((error) => {
+        throw isDisconnected(error) ? new Stale("", { cause: error }) : error;
+      });
+      try {
+        const result = await work(this.#queryOf(client));
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        if (!isDisconnected(error)) await client.query("ROLLBACK");
+        throw error;
+      }
+    };
+    return this.#run(call, transact, timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#canceller.end()]);
+  }
+
+  async #run<T>(call: CallOptions, work: Work<T>, timeoutMs = this.#timeoutMs): Promise<T> {
+    const { signal, deadline = Number.POSITIVE_INFINITY } = call;
+    const until = Math.min(deadline, performance.now() + timeoutMs);
+    try {
+      this.#ensured ??= this.#makeTables();
+      await before(this.#ensured, signal, until);
+      return await this.#worked(signal, until, work);
+    } catch (cause) {
+      if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
+      if (signal.aborted && signal.reason instanceof RaglineError) throw signal.reason;
+      if (signal.aborted) throw new RaglineError("cancelled", "The caller left.", { cause });
+      throw postgresError(this.#use.key, cause);
+    }
+  }
+
+  async #makeTables(): Promise<void> {
+    try {
+      const client = await this.#pool.connect();
+      await this.#use.ensure(this.#queryOf(client)).finally(() => client.release(true));
+    } catch (error) {
+      this.#ensured = null;
+      throw error;
+    }
+  }
+
+  async #worked<T>(signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
+    for (let tries = this.#pool.totalCount; ; tries--) {
+      const client = await this.#connect(signal, until);
+      try {
+        return await this.#workWith(client, signal, until, work);
+      } catch (error) {
+        if (!(error instanceof Stale)) throw error;
+        if (tries <= 0) throw error.cause;
+      }
+    }
+  }
+
+  /** A connection that nobody else uses. Who leaves while waiting for one gives it back when it comes. */
+  async #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
+    const connecting = this.#pool.connect();
+    try {
+      return await before(connecting, signal, until);
+    } catch (error) {
+      connecting.then(
+        (client) => client.release(),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  /** The connection goes back once its work has ended; one whose work does not end though it was cancelled is destroyed. */
+  async #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
+    let released = false;
+    const release = (isBroken: boolean) => {
+      if (!released) client.release(isBroken);
+      released = true;
+    };
+    const working = work(client, Math.max(1, until - performance.now()));
+    working.then(
+      () => release(false),
+      (error) => release(error instanceof Stale || isDisconnected(error)),
+    );
+    try {
+      // The server's own limit comes first, where it is alive.
+      return await before(working, signal, until + GRACE_MS);
+    } catch (error) {
+      if (!released) this.#cancel(client, () => release(true));
+      throw error;
+    }
+  }
+
+  /** A statement with values is prepared under a name, once a connection, so that its text is neither sent nor read again. */
+  #queryOf(client: PoolClient): Query {
+    return async <Row extends object>(text: string, values: readonly unknown[] = []) => {
+      if (values.length === 0) return (await client.query(text)).rows as Row[];
+      let name = this.#names.get(text);
+      if (name === undefined && this.#names.size < NAMES_MAX) {
+        name = `ragline_${this.#names.size}`;
+        this.#names.set(text, name);
+      }
+      const config = { text, values: [...values], ...(name !== undefined && { name }) };
+      return (await client.query(config)).rows as Row[];
+    };
+  }
+
+  #cancel(client: PoolClient, destroy: () => void): void {
+    setTimeout(destroy, GRACE_MS).unref();
+    const { processID } = client as PoolClient & { readonly processID?: number };
+    this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+  }
+}
+
+/** @throws RaglineError `dependency_timeout`; or why the signal aborted */
+async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number): Promise<T> {
+  pending.catch(() => undefined);
+  signal.throwIfAborted();
+  if (performance.now() >= until) throw tooLate();
+  let timer: NodeJS.Timeout | undefined;
+  let abort = () => {};
+  const late = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    timer = setTimeout(() => reject(tooLate()), until - performance.now());
+  });
+  try {
+    return await Promise.race([pending, late]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function tooLate(): RaglineError {
+  return new RaglineError("dependency_timeout", "PostgreSQL took too long.");
+}

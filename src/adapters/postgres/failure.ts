@@ -1,0 +1,49 @@
+import { RaglineError } from "../../errors.ts";
+
+/** The parts of the configuration that name a PostgreSQL server. */
+export type ConfigKey = "search" | "session";
+
+/** SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html, or a code of Node's sockets. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
+}
+
+/** Whether the connection is gone, or never came about, so that nothing more is to be had of it. */
+export function isDisconnected(thrown: unknown): boolean {
+  const message = thrown instanceof Error ? thrown.message : "";
+  return (
+    /^(08|57P0)/.test(codeOf(thrown)) || /^E[A-Z]+$/.test(codeOf(thrown)) || /^Connection terminated/.test(message)
+  );
+}
+
+/** The statement's time was up, or it was cancelled. */
+export const QUERY_CANCELED = "57014";
+
+const REFUSED_LOGIN = /^28/;
+const FULL = /^53/;
+/** Serialisation failure and deadlock. */
+const COLLISION = /^40/;
+/** As the pool says it. */
+const NO_CONNECTION = /^timeout exceeded when trying to connect/;
+const TLS = /SSL|TLS|certificate|CERT/i;
+
+/** What is worth telling clients, never what the server said. */
+export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
+  if (cause instanceof RaglineError) return cause;
+  const code = codeOf(cause);
+  const failed = (message: string, retryable = true) =>
+    new RaglineError("dependency_failed", message, { cause, retryable });
+  if (code === QUERY_CANCELED) return new RaglineError("dependency_timeout", "PostgreSQL took too long.", { cause });
+  if (REFUSED_LOGIN.test(code)) return failed(`PostgreSQL refuses user or password of ${key}.url.`, false);
+  if (code === "3D000") return failed(`The database that ${key}.url names does not exist.`, false);
+  if (FULL.test(code)) return failed("PostgreSQL is out of connections, memory or disk.");
+  if (COLLISION.test(code)) return failed("Somebody else changed the same at the same time.");
+  if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
+  if (code === "42P01" || code === "3F000") return failed(`Ragline's tables are gone from ${key}.url.`);
+  if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");
+  if (cause instanceof Error && NO_CONNECTION.test(cause.message)) return failed("PostgreSQL has no free connection.");
+  if (cause instanceof Error && TLS.test(`${code} ${cause.message}`)) {
+    return failed(`No TLS connection to PostgreSQL: see ${key}.url and ${key}.caFile.`, false);
+  }
+  return failed("PostgreSQL refused.");
+}

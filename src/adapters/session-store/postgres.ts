@@ -1,0 +1,163 @@
+import type { SessionStore } from "../../ports/session-store.ts";
+import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import { PostgresDatabase, type Query } from "../postgres/database.ts";
+import type { PostgresOptions } from "../postgres/options.ts";
+import { nearest, toBytes } from "./nearest.ts";
+import { purgeSessions } from "./postgres-purge.ts";
+import { ensureSessionSchema } from "./postgres-schema.ts";
+import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+
+export interface PostgresSessionOptions extends PostgresOptions {
+  /** A conversation that nobody goes on with for so long is forgotten. */
+  readonly ttlMs: number;
+  readonly leaseMs: number;
+  readonly pendingMax: number;
+}
+
+/** What the database says of a session: turns with their short forms, pending questions and whether their lease is over. */
+interface View {
+  readonly version: string;
+  readonly summary: string;
+  readonly summarizedTurns: number;
+  readonly entities: string;
+  readonly turnCount: number;
+  readonly totalTokens: number;
+  readonly recallModel: string | null;
+  readonly recallUpTo: number;
+  readonly turns: readonly (readonly [number: number, turn: string, short: string | null])[];
+  readonly pending: readonly (readonly [turn: string, isOver: boolean])[];
+}
+
+const HERE = "s.tenant = $1 AND s.collection = $2 AND s.id = $3";
+const NOT_FORGOTTEN = "s.used_at > clock_timestamp() - $4::float8 * interval '1 millisecond'";
+const LOAD = "SELECT session_load($1, $2, $3, $4, $5) AS view";
+const BEGIN = "SELECT session_begin($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS begun";
+const FINISH = "SELECT session_finish($1, $2, $3, $4, $5, $6, $7) AS done";
+const REPLACE =
+  "SELECT session_replace($1, $2, $3, $4, $5, $6, $7, $8, $9::int[], $10::text[], $11::int[], $12::bytea[]) AS done";
+const RENEW = `WITH renewed AS (
+  UPDATE pending_turns p SET expires_at = clock_timestamp() + $5::float8 * interval '1 millisecond'
+  FROM sessions s WHERE ${HERE} AND p.session = s.row AND p.request_id = $4 RETURNING p.session)
+UPDATE sessions SET used_at = clock_timestamp() FROM renewed WHERE row = renewed.session`;
+const TURNS = `SELECT t.number, t.turn FROM sessions s JOIN turns t ON t.session = s.row
+  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND t.number = ANY ($5::int[]) ORDER BY t.number`;
+const VECTORS = `SELECT v.number, v.vector FROM sessions s JOIN turn_vectors v ON v.session = s.row
+  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND s.recall_model = $5`;
+const DELETE = `DELETE FROM sessions s WHERE ${HERE} RETURNING row`;
+
+/**
+ * Conversations in PostgreSQL. Every call is one statement: one round trip, and atomic. What is acknowledged is as durable as that
+ * PostgreSQL is configured to be.
+ * @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says.
+ */
+export async function openPostgresSessionStore(options: PostgresSessionOptions): Promise<SessionStore> {
+  const { ttlMs, leaseMs, pendingMax, schema, timeoutMs } = options;
+  const ensure = (query: Query) => ensureSessionSchema(query, schema);
+  const settings = { statement_timeout: Math.ceil(timeoutMs) };
+  const database = await PostgresDatabase.open({ key: "session", settings, ensure }, options);
+  const stopPurging = purgeSessions(database, ttlMs);
+
+  return {
+    async begin(scope, id, { requestId, question, tokens }, turnsMax, call) {
+      const at = new Date().toISOString();
+      const turn: FinishedTurn = {
+        requestId,
+        question,
+        query: question,
+        answer: "",
+        status: "interrupted",
+        tokens,
+        at,
+      };
+      const asked = [requestId, tokens, JSON.stringify(turn), turnsMax, leaseMs, ttlMs, pendingMax];
+      const [reply] = await database.query<{ begun: { before: View | null } | null }>(call, BEGIN, [
+        ...keyOf(scope, id),
+        ...asked,
+      ]);
+      if (!reply?.begun) throw tooManyPending(pendingMax);
+      return { session: toSession(id, reply.begun.before), recorded: Promise.resolve() };
+    },
+
+    async renew(scope, id, requestId, call) {
+      await database.query(call, RENEW, [...keyOf(scope, id), requestId, leaseMs]);
+    },
+
+    async finish(scope, id, turn, call) {
+      const values = [...keyOf(scope, id), turn.requestId, turn.status, turn.tokens, JSON.stringify(turn)];
+      const [reply] = await database.query<{ done: boolean }>(call, FINISH, values);
+      if (!reply?.done) throw neverBegun();
+    },
+
+    async load(scope, id, turnsMax, call) {
+      const values = [...keyOf(scope, id), turnsMax, ttlMs];
+      const [reply] = await database.query<{ view: View | null }>(call, LOAD, values);
+      return toSession(id, reply?.view ?? null);
+    },
+
+    async turns(scope, id, numbers, call) {
+      const values = [...keyOf(scope, id), ttlMs, [...numbers]];
+      const rows = await database.query<{ number: number; turn: string }>(call, TURNS, values);
+      return rows.map(({ number, turn }) => toTurn(number, turn, null));
+    },
+
+    async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }, call) {
+      const vectors = recall?.vectors ?? [];
+      const [reply] = await database.query<{ done: boolean }>(call, REPLACE, [
+        ...[...keyOf(scope, id), version, summary ?? null, summarizedTurns ?? null],
+        ...[entities ? JSON.stringify(entities) : null, recall?.model ?? null],
+        ...[short.map(({ number }) => number), short.map((form) => JSON.stringify(form))],
+        ...[vectors.map(({ number }) => number), vectors.map(({ vector }) => Buffer.from(toBytes(vector)))],
+      ]);
+      return reply?.done === true;
+    },
+
+    async recall(scope, id, { model, vector, limit }, call) {
+      const values = [...keyOf(scope, id), ttlMs, model];
+      return nearest(
+        vector,
+        await database.query<{ number: number; vector: Uint8Array }>(call, VECTORS, values),
+        limit,
+      );
+    },
+
+    async delete(scope, id, call) {
+      return (await database.query(call, DELETE, keyOf(scope, id))).length > 0;
+    },
+
+    async close() {
+      stopPurging();
+      await database.close();
+    },
+  };
+}
+
+function keyOf({ tenant, collection }: Scope, id: string): [tenant: string, collection: string, id: string] {
+  return [tenant, collection, id];
+}
+
+function toSession(id: string, view: View | null): Session {
+  if (!view) return emptySession(id);
+  const { version, summary, summarizedTurns, entities, turnCount, totalTokens, recallModel, recallUpTo } = view;
+  return {
+    id,
+    version: Number(version),
+    summary,
+    summarizedTurns,
+    entities: JSON.parse(entities),
+    turns: view.turns.map(([number, turn, short]) => toTurn(number, turn, short)),
+    pending: view.pending.map(([turn, isOver]) => toPending(turn, isOver)),
+    turnCount,
+    totalTokens,
+    recall: recallModel !== null && recallUpTo > 0 ? { model: recallModel, upTo: recallUpTo } : null,
+  };
+}
+
+function toTurn(number: number, stored: string, short: string | null): Turn {
+  const form = short === null ? null : (JSON.parse(short) as ShortTurn);
+  return { ...(JSON.parse(stored) as FinishedTurn), ...form, number, short: form !== null };
+}
+
+function toPending(stored: string, isOver: boolean): PendingTurn {
+  const { requestId, question, at } = JSON.parse(stored) as FinishedTurn;
+  return { requestId, question, at, status: isOver ? "interrupted" : "pending" };
+}

@@ -25,6 +25,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      { test: { ...common, name: "deploy", include: ["test/slow/deploy.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       {
@@ -37,6 +38,7 @@ export default defineConfig({
         },
       },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "load", include: ["test/slow/load.test.ts"], testTimeout: 180_000 } },
       {
         test: {
           ...common,
@@ -45,6 +47,15 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "failures",
+          include: ["test/slow/failures*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -50,7 +50,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
   const counter = await chooseCounter(config);
   const instruments = new Instruments(tracer, config.telemetry.content);
   const chosen = await chooseEmbedders(config, counter, instruments);
-  const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
+  const embedder = await wrapEmbedder(chosen, config.embed, counter, instruments);
   const rerankers = await chooseRerankers(config, counter, instruments);
   const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {

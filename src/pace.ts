@@ -9,6 +9,8 @@ const FOLLOWING: Partial<Record<Step, readonly Step[]>> = {
   rerank: ["generate"],
 };
 
+const SHARE_MIN = 0.1;
+
 /**
  * How long steps take: the median of the last minute, over all requests of this process. What is refused for lack of time is not
  * measured, so that after a minute it is tried again.
@@ -29,8 +31,14 @@ export class Pace {
     return this.#steps.get(step)?.expect(performance.now()) ?? 0;
   }
 
-  /** Milliseconds that the steps after this one will take. */
-  reserve(step: Step): number {
-    return (FOLLOWING[step] ?? []).reduce((sum, one) => sum + this.expect(one), 0);
+  /**
+   * Milliseconds that are kept for the steps after this one: what they usually take, for the first token twice that, as an answer
+   * depends on it; at least a tenth of the request's time.
+   */
+  reserve(step: Step, timeoutMs: number): number {
+    const following = FOLLOWING[step];
+    if (!following) return 0;
+    const usual = following.reduce((sum, one) => sum + this.expect(one), this.expect("generate"));
+    return Math.max(usual, timeoutMs * SHARE_MIN);
   }
 }

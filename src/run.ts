@@ -61,6 +61,7 @@ export class Run {
   readonly timeline = new Timeline();
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
+  readonly #timeoutMs: number;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
   readonly #pace: Pace;
@@ -78,6 +79,7 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
+    this.#timeoutMs = options.timeoutMs;
     this.#deadline = this.timeline.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
     this.#pace = options.pace ?? new Pace();
@@ -135,7 +137,7 @@ export class Run {
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step));
+      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step, this.#timeoutMs));
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
       return this.#degrade(step, thrown, otherwise);

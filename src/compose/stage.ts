@@ -48,7 +48,7 @@ export async function composeStage(
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(
+      const port = await wrapEmbedder(
         await chooseEmbedders(config, counter, instruments),
         config.embed,
         counter,

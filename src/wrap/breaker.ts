@@ -122,6 +122,13 @@ export class Breaker {
     else if (outcome && !this.#isOpen) this.#count(outcome, now);
   }
 
+  /** What was counted is another's: the endpoint has begun anew. */
+  reset(): void {
+    this.#isOpen = false;
+    this.#isProbed = false;
+    this.#window.clear();
+  }
+
   #count(outcome: Outcome, now: number): void {
     const { failureRatio, slowRatio, callsMin } = this.#options;
     const window = this.#window;
@@ -133,7 +140,7 @@ export class Breaker {
 
   #endProbe(outcome: Outcome | null, now: number): void {
     this.#isProbed = false;
-    if (!outcome) return;
+    if (!outcome || !this.#isOpen) return;
     if (outcome.failed || outcome.slow) {
       this.#open(now);
       return;

@@ -30,6 +30,7 @@ export class Slot<P> {
   readonly #breaker: Breaker;
   readonly #slowMs: number;
   #restsUntil = 0;
+  #served = true;
   inFlight = 0;
   calls = 0;
   failures = 0;
@@ -46,8 +47,15 @@ export class Slot<P> {
     return this.endpoint.serving?.() ?? true;
   }
 
+  /** One that says that it serves again, most often a process that was started again, is judged anew. */
   takes(now: number): boolean {
-    return this.#breaker.admits(now) && this.serving;
+    const { serving } = this;
+    if (serving && !this.#served) {
+      this.#breaker.reset();
+      this.#restsUntil = 0;
+    }
+    this.#served = serving;
+    return serving && this.#breaker.admits(now);
   }
 
   rests(now: number): boolean {

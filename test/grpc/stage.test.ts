@@ -417,7 +417,9 @@ describe("health, drain, reflection", () => {
       expect(JSON.stringify(answers[0])).toContain("ragline.v1.Embed");
       const files = (answers[1] as { fileDescriptorResponse: { fileDescriptorProto: readonly Buffer[] } })
         .fileDescriptorResponse.fileDescriptorProto;
-      expect(files.some((file) => file.includes("EmbedResponse"))).toBe(true);
+      expect(files[0]?.includes("EmbedResponse")).toBe(true);
+      // Strict readers resolve `google.protobuf.Struct` by it.
+      expect(files[0]?.includes("\x1a\x15google_protobuf.proto")).toBe(true);
       expect(answers[2]).toMatchObject({ errorResponse: { errorCode: status.NOT_FOUND } });
     }
   });

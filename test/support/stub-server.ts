@@ -20,8 +20,8 @@ export interface StubServer {
   close(): Promise<void>;
 }
 
-/** A real HTTP server on a free port that answers as it is told. */
-export async function stubServer(initial: StubHandler): Promise<StubServer> {
+/** A real HTTP server, on a free port unless one is given, that answers as it is told. */
+export async function stubServer(initial: StubHandler, at = 0): Promise<StubServer> {
   let handler = initial;
   const requests: StubRequest[] = [];
   const abandonedAt: number[] = [];
@@ -41,7 +41,7 @@ export async function stubServer(initial: StubHandler): Promise<StubServer> {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,

@@ -134,6 +134,19 @@ describe("a breaker an endpoint", () => {
     expect(states()).toMatchObject([{ breaker: "closed" }]);
   });
 
+  test("one that says that it serves again is judged anew", async () => {
+    let serves = true;
+    const only = { ...endpoint("only", failing), serving: () => serves };
+    const { port, states } = spreadReranker([only], OPTIONS);
+    await settled(port, 4);
+    expect(states()).toMatchObject([{ breaker: "open" }]);
+    serves = false;
+    await expect(ask(port)).rejects.toMatchObject({ message: "No endpoint of rerank is serving." });
+    serves = true;
+    await expect(ask(port)).rejects.toMatchObject({ code: "dependency_failed" });
+    expect(states()).toMatchObject([{ breaker: "closed", calls: 5 }]);
+  });
+
   test("one that hangs opens it by its callers' deadlines", async () => {
     const { port, states } = spreadReranker([endpoint("hung", hanging)], OPTIONS);
     await Promise.allSettled(Array.from({ length: 4 }, () => ask(port, until(70))));

@@ -50,6 +50,11 @@ export class GrpcEndpoint {
     return this.#tried.promise;
   }
 
+  /** It has not been reached in time: no calls go there until it is. */
+  passOver(): void {
+    this.#isHealthy ??= false;
+  }
+
   /** Whether calls may go there; also while that is not known yet. */
   serving(): boolean {
     return this.#isHealthy === null || (this.#isHealthy && this.#siblings.dissent(this) === null);

@@ -3,6 +3,7 @@ import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-f
 import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
+import { openSearchIndex } from "./config-opensearch.ts";
 import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
@@ -118,6 +119,13 @@ const search = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("sqlite").describe("`sqlite`: the embedded database with an index in memory."),
     file: sqliteFile,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("opensearch")
+      .describe("`opensearch`: OpenSearch 3 with its k-NN plugin, for several instances and large collections."),
+    ...openSearchIndex,
     ...searching,
   }),
   z.strictObject({

@@ -1,4 +1,5 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
+import { OpenSearchPassageIndex } from "../adapters/passage-index/opensearch.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
 import { openRedisSessionStore } from "../adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../adapters/session-store/sqlite.ts";
@@ -14,6 +15,7 @@ import type { Instruments } from "./instruments.ts";
 
 /** What a question waits for. */
 const SESSION_CALLS = ["begin", "finish", "load", "turns", "recall", "replace"] as const;
+const SEARCH_CALLS = ["search", "version"] as const;
 /** Redis's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
 
@@ -46,6 +48,8 @@ export async function chooseIndex(
   switch (config.use) {
     case "sqlite":
       return new SqlitePassageIndex(database(config.file), embedder);
+    case "opensearch":
+      return instruments.store(new OpenSearchPassageIndex(config, embedder), config, SEARCH_CALLS);
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
       const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);

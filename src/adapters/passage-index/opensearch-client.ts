@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
@@ -123,6 +124,8 @@ export class OpenSearchClient {
         // The only node there is gets another turn, on a new connection.
         if (LOST.has(code) && turns.length === 1) turns.push(node);
         isRepeated ||= LOST.has(code);
+        // Others that were dropped with it are found out first.
+        await nextTurn();
       }
     }
     throw failure;

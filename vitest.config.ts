@@ -25,9 +25,20 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      { test: { ...common, name: "deploy", include: ["test/slow/deploy.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
+      {
+        test: {
+          ...common,
+          name: "traces",
+          include: ["test/slow/traces.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "load", include: ["test/slow/load.test.ts"], testTimeout: 180_000 } },
       {
         test: {
           ...common,

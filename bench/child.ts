@@ -24,8 +24,16 @@ export class Child<C extends Commands> {
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #lastId = 0;
 
-  constructor(name: string, script: string, core: number, values: readonly string[] = []) {
-    const pin = canPin ? { execPath: "taskset", execArgv: ["-c", String(core), process.execPath] } : {};
+  constructor(
+    name: string,
+    script: string,
+    core: number,
+    values: readonly string[] = [],
+    nodeOptions: readonly string[] = [],
+  ) {
+    const pin = canPin
+      ? { execPath: "taskset", execArgv: ["-c", String(core), process.execPath, ...nodeOptions] }
+      : { execArgv: [...nodeOptions] };
     this.#name = name;
     this.#process = fork(fileURLToPath(new URL(script, import.meta.url)), [...values], {
       ...pin,

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { pino } from "pino";
 import { answerParent, processUsage } from "./child.ts";
 import { DIMENSIONS, DOCUMENTS_DEFAULT, documentsOf } from "./corpus.ts";
 
 /** Ragline as it is served, over the stages: everything at its default except where embedding, reranking and answers come from. */
-const [, , stages = "", cacheUse = "sqlite", build = "src", passages = DOCUMENTS_DEFAULT] = process.argv;
+const [, , stages = "", cacheUse = "sqlite", build = "src", passages = DOCUMENTS_DEFAULT, more = "{}"] = process.argv;
 /** Documents that are indexed at the same time. */
 const AT_ONCE = 16;
 const documents = documentsOf(Number(passages));
@@ -15,7 +16,11 @@ const { createServer } = (await load("http/server")) as typeof import("../src/ht
 
 const folder = await mkdtemp(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "bench.db");
-const ragline = await createRagline({
+const { log = {}, ...changes } = JSON.parse(more);
+const level = log.level ?? "info";
+// As a server writes it, but that nobody reads it.
+const logger = pino({ level }, pino.destination("/dev/null"));
+const configuration = {
   session: { file },
   cache: cacheUse === "none" ? { use: "none" } : { use: "sqlite", file },
   search: { file },
@@ -26,7 +31,9 @@ const ragline = await createRagline({
   generate: { use: "openai", baseUrl: `${stages}/v1`, model: "bench" },
   prompt: { counter: "o200k_base" },
   rewrite: { use: "rules" },
-});
+  ...changes,
+};
+const ragline = await createRagline(configuration, { log: logger });
 const server = await createServer(ragline);
 const profiler = new Session();
 
@@ -63,7 +70,8 @@ answerParent(commands, async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A module of the source tree, or of the built package. */
+/** A module of the source tree, of the built package, or of another checkout's sources. */
 function load(module: string): Promise<unknown> {
+  if (isAbsolute(build)) return import(`${build}/${module}.ts`);
   return import(build === "dist" ? `../dist/${module}.js` : `../src/${module}.ts`);
 }

@@ -6,7 +6,7 @@ import { median, percentile, round } from "./stats.ts";
 
 /** What is measured: a process that answers, or the stages with nothing in front of them. */
 export interface Target {
-  readonly name: "ragline" | "ragline, no cache" | "relay" | "stages alone";
+  readonly name: string;
   readonly url: string;
   /** Null: the stages themselves. */
   readonly process: Child<SystemCommands> | null;

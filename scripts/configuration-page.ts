@@ -78,15 +78,21 @@ function table(rows: readonly (readonly [string, Schema])[]): string {
 function limits(schema: Schema): string {
   const choices = schema.enum ?? (schema.const === undefined ? null : [schema.const]);
   if (choices) return choices.map((choice) => `\`${choice}\``).join(", ");
+  if (schema.anyOf?.some((one) => one.format === "uri")) return "http(s) URL, or a list of them";
+  if (schema.anyOf && !schema.type) return choicesOf(schema.anyOf);
   const { type, minimum, maximum, maxLength, multipleOf, format } = schema;
   if (type === "integer" || type === "number") {
     const high = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? "" : ` to ${maximum}`;
     const step = multipleOf ? `, a multiple of ${multipleOf}` : "";
     return `${type === "number" ? "number" : "whole number"}, ${minimum ?? 0}${high || " or more"}${step}`;
   }
-  if (type === undefined && !schema.anyOf) return "object";
+  if (type === "null") return "`null`";
+  if (type === undefined || type === "object") return "object";
   if (type === "boolean") return "`true`, `false`";
   if (format === "uri") return "http(s) URL";
-  if (schema.anyOf?.some((one) => one.format === "uri")) return "http(s) URL, or a list of them";
   return maxLength ? `text, up to ${maxLength} characters` : "text";
+}
+
+function choicesOf(schemas: readonly Schema[]): string {
+  return [...new Set(schemas.map(limits))].join(" or ");
 }

@@ -2,7 +2,7 @@ import type { FusionStatus } from "./fusion/describe.ts";
 import type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 import type { ReindexProgress } from "./ingest/reindex.ts";
 import type { TokenCorrection } from "./ports/token-counter.ts";
-import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Timings, Turn } from "./types.ts";
+import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Step, Timings, Turn } from "./types.ts";
 
 /** Who asks, and until when. */
 export interface CallerOptions {
@@ -38,6 +38,8 @@ export interface Status {
   readonly passages: number;
   /** What each stage runs on, by step; the embedded defaults are named for what they are. */
   readonly stages: Readonly<Record<string, string>>;
+  /** Steps that an emulated server does (`use: simulated`): their figures are no model's. */
+  readonly emulated: readonly Step[];
   /** How prompts are counted, and by what the endpoint's own counts have corrected that, by script. */
   readonly tokens: {
     readonly model: string;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
 import type { Config } from "./config.ts";
+import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
 import { Run, type RunObserver, type RunOptions } from "./run.ts";
 import { loggable } from "./telemetry/loggable.ts";
@@ -14,6 +15,7 @@ export class Calls {
   readonly #settings: Settings;
   readonly #log: Logger;
   readonly #observer: RunObserver;
+  readonly #pace = new Pace();
 
   constructor(config: Config, settings: Settings, log: Logger, observer: RunObserver) {
     this.#config = config;
@@ -30,15 +32,22 @@ export class Calls {
     };
   }
 
+  /** For a question: what has no time left is not begun. */
+  ask(caller: CallerOptions, timeoutMs: number | undefined, observed: Observed): Run {
+    return this.run(caller, timeoutMs, observed, this.#pace);
+  }
+
   run(
     caller: CallerOptions,
     timeoutMs = this.#settings.timeoutMs,
     observed: Observed = { observer: this.#observer },
+    pace = new Pace(),
   ): Run {
     return new Run({
       ...observed,
       signal: caller.signal ?? new AbortController().signal,
       timeoutMs,
+      pace,
       limitsMs: this.#settings.limitsMs,
       onFailure: (error) => {
         if (error.status < 500) return;

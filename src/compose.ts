@@ -16,7 +16,6 @@ import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
 import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSearches } from "./wrap/retried.ts";
 import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
@@ -51,7 +50,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
   const counter = await chooseCounter(config);
   const instruments = new Instruments(tracer, config.telemetry.content);
   const chosen = await chooseEmbedders(config, counter, instruments);
-  const embedder = wrapEmbedder(chosen, config.embed, counter, instruments);
+  const embedder = await wrapEmbedder(chosen, config.embed, counter, instruments);
   const rerankers = await chooseRerankers(config, counter, instruments);
   const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
   const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
@@ -63,7 +62,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
     sessions: saves,
     cache: chooseCache(config.cache, database),
     embedder,
-    index: retriedSearches(await chooseIndex(config.search, database, embedder, instruments), config.search),
+    index: await chooseIndex(config.search, database, embedder, instruments),
     reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
     model,
     get instructed() {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isAiSdkModel } from "./ai-sdk-models.ts";
+import { redisKeyPrefix, redisServer } from "./config-redis.ts";
 
 /** What several blocks of the configuration share. */
 export const milliseconds = (fallback: number, what: string) =>
@@ -97,6 +98,26 @@ export const vectorCache = {
     .max(65_536)
     .default(64)
     .describe("Memory for vectors of texts that may come again, questions and passages half each; 0: none."),
+  sharedCache: z
+    .strictObject({
+      use: z
+        .literal("redis")
+        .describe("`redis`: vectors in Redis, for several instances. Needs `npm install @redis/client@6`."),
+      ...redisServer,
+      keyPrefix: redisKeyPrefix("ragline:vector:"),
+      ttlMs: z
+        .int()
+        .min(1000)
+        .max(365 * 86_400_000)
+        .default(7 * 86_400_000)
+        .describe("How long a vector is kept."),
+      timeoutMs: milliseconds(
+        10,
+        "Limit for a look; after it, and for a second after any failure, texts are embedded.",
+      ),
+    })
+    .optional()
+    .describe("A cache behind that in memory. Absent: none."),
 };
 
 export const contextTokensMax = z

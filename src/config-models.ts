@@ -24,6 +24,7 @@ import {
 } from "./config-fields.ts";
 import { grpcClient } from "./config-grpc.ts";
 import { onnx, onnxEmbedding } from "./config-onnx.ts";
+import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./config-simulated.ts";
 
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [
@@ -85,6 +86,7 @@ export const embed = z.discriminatedUnion("use", [
     timeoutMs: embedLimit,
     ...vectorCache,
   }),
+  simulatedEmbed,
   z.strictObject({
     use: z.literal("grpc").describe("`grpc`: processes of `ragline stage embed`."),
     ...grpcClient,
@@ -140,6 +142,7 @@ export const rerank = z.discriminatedUnion("use", [
     keep: count(5, 100, "Passages that go into the prompt."),
     timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
   }),
+  simulatedRerank,
   z.strictObject({
     use: z.literal("grpc").describe("`grpc`: processes of `ragline stage rerank`."),
     ...grpcClient,
@@ -221,6 +224,7 @@ export const generate = z.discriminatedUnion("use", [
       "Limit for the first token, waiting and reading the prompt included, within the request's own (`server.timeoutMs`).",
     ),
   }),
+  simulatedGenerate,
   z.strictObject({
     use: z.literal("grpc").describe("`grpc`: processes of `ragline stage generate`."),
     ...grpcClient,

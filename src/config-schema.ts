@@ -4,6 +4,7 @@ import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { openSearchIndex } from "./config-opensearch.ts";
+import { redisKeyPrefix, redisServer } from "./config-redis.ts";
 import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
@@ -40,30 +41,8 @@ const session = z.discriminatedUnion("use", [
     use: z
       .literal("redis")
       .describe("`redis`: conversations in Redis 7, for several instances. Needs `npm install @redis/client@6`."),
-    url: z
-      .string()
-      .regex(/^rediss?:\/\/./, "must begin with redis:// or rediss://")
-      .default("redis://localhost:6379")
-      .describe(
-        "`redis://[user:password@]host[:port][/database]`, `rediss:` for TLS; several `host:port`, comma-separated, for Sentinel and Cluster.",
-      ),
-    topology: z
-      .enum(["single", "sentinel", "cluster"])
-      .default("single")
-      .describe("What the URL's hosts are: one server, sentinels (port 26379 by default), or some nodes of a cluster."),
-    sentinelMaster: z.string().min(1).default("mymaster").describe("What the sentinels call the master."),
-    sentinelPassword: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Password of the sentinels themselves. Read it from the environment: `${NAME}`."),
-    caFile: z.string().min(1).optional().describe("PEM file of the authority behind a `rediss:` server's certificate."),
-    keyPrefix: z
-      .string()
-      .max(64)
-      .regex(/^[^{}\s]*$/, "must hold no braces and no blanks")
-      .default("ragline:session:")
-      .describe("Begins every key."),
+    ...redisServer,
+    keyPrefix: redisKeyPrefix("ragline:session:"),
     ...conversation,
   }),
 ]);

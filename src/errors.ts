@@ -26,6 +26,11 @@ export const ERRORS = {
   dependency_failed: { status: 502, retryable: true, meaning: "A stage (model, search, session store) failed." },
   overloaded: { status: 503, retryable: true, meaning: "No capacity, or not ready yet." },
   dependency_timeout: { status: 504, retryable: true, meaning: "A stage did not answer within its deadline." },
+  deadline_short: {
+    status: 504,
+    retryable: true,
+    meaning: "Less of the request's time was left than a stage usually takes; it was not begun. Give the request more.",
+  },
   config_invalid: { status: 500, retryable: false, meaning: "Start-up only: the configuration breaks a rule." },
 } as const;
 

@@ -106,7 +106,7 @@ export class Ragline {
       useCache: parsed.cache ?? true,
     };
     const answer = this.telemetry.answer(question, caller.route);
-    const run = this.#calls.run({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
     return answer.watch(
       ask(this.#stages, question, run, (task) => this.#background.later(task)),
       run,
@@ -129,7 +129,7 @@ export class Ragline {
     const run = this.#calls.run(caller);
     const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
     const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
-    return { ...found, timings: run.timings, degraded: run.degraded };
+    return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */

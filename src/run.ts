@@ -1,16 +1,8 @@
-import { type RaglineError, toRaglineError } from "./errors.ts";
+import { RaglineError, toRaglineError } from "./errors.ts";
+import { Pace } from "./pace.ts";
 import { Race } from "./race.ts";
-import type {
-  AnswerEvent,
-  CallOptions,
-  Calls,
-  Degradation,
-  ModelCall,
-  Served,
-  Step,
-  StepSpan,
-  Timings,
-} from "./types.ts";
+import { rounded, Timeline } from "./timeline.ts";
+import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
 
 /** Makes what a step calls part of a trace. */
 export interface StepTracer {
@@ -39,6 +31,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Limits by step; a step without one has the run's. */
   readonly limitsMs: Partial<Record<Step, number>>;
+  /** How long the steps take; default: not known, so that everything is tried while there is time. */
+  readonly pace?: Pace;
   /** Told of every failure that costs the request something, with its cause. */
   readonly onFailure?: (error: RaglineError) => void;
   readonly observer?: RunObserver | undefined;
@@ -60,26 +54,22 @@ export interface Otherwise<T> {
 /**
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
  * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
- * is tried again here: that is `wrap/retried.ts`, within the same deadline.
+ * is tried again here: that is `wrap/retried.ts`, within the same deadline. A step that usually takes longer than there is time is
+ * refused at once; one that the answer can do without leaves what the steps after it usually take.
  */
 export class Run {
-  readonly startedAt = performance.now();
-  readonly timings: Timings = {};
-  readonly spans: StepSpan[] = [];
+  readonly timeline = new Timeline();
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
+  readonly #pace: Pace;
   readonly #onFailure: (error: RaglineError) => void;
   readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
   readonly #observer: RunObserver | undefined;
   readonly #tracer: StepTracer | undefined;
   /** Calls that began ahead of their step. */
   readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
-  #running = 0;
-  #idleSince = this.startedAt;
-  #lastSpan: (StepSpan & { readonly step: Step; ms: number }) | undefined;
-  #isOver = false;
   #isStreaming = false;
   readonly #onCall = (step: Step, call: ModelCall): void => {
     this.#calls.push({ step, call });
@@ -88,8 +78,9 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
-    this.#deadline = this.startedAt + options.timeoutMs;
+    this.#deadline = this.timeline.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
+    this.#pace = options.pace ?? new Pace();
     this.#onFailure = options.onFailure ?? (() => undefined);
     this.#observer = options.observer;
     this.#tracer = options.tracer;
@@ -111,12 +102,12 @@ export class Run {
   }
 
   elapsedMs(): number {
-    return performance.now() - this.startedAt;
+    return performance.now() - this.timeline.startedAt;
   }
 
   /** Runs a step that the answer cannot do without: its failure is the request's. */
   must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
-    return this.#timed(step, call, this.signal, this.#deadline, this.startedAt);
+    return this.#timed(step, call, this.signal, this.#deadline, this.timeline.startedAt);
   }
 
   /**
@@ -133,7 +124,7 @@ export class Run {
 
   /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
   ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
-    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.startedAt);
+    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.timeline.startedAt);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     this.#early.set(step, { race, trace });
     const pending = race.against(trace.within(() => call(race))).finally(() => race.end());
@@ -144,7 +135,7 @@ export class Run {
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.must(step, call);
+      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step));
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
       return this.#degrade(step, thrown, otherwise);
@@ -160,26 +151,31 @@ export class Run {
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
   ): AsyncGenerator<T, void, undefined> {
-    const startedAt = this.#begin();
-    this.#isStreaming = true;
     const now = performance.now();
+    this.#checkTime(step, now, this.#deadline);
+    const startedAt = this.timeline.begin();
+    this.#isStreaming = true;
     const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
     const race = new Race(step, this.signal, deadline - now, this.#onCall);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     let error: RaglineError | undefined;
     let source: AsyncIterator<T> | undefined;
     let ended = false;
+    let begun = false;
     try {
       const opened = trace.within(() => open(race)[Symbol.asyncIterator]());
       source = opened;
       const first = trace.within(() => opened.next());
       for (let next = await race.against(first); !next.done; next = await race.against(opened.next())) {
         race.pause();
+        if (!begun) this.#pace.note(step, performance.now() - now, false);
+        begun = true;
         yield next.value;
         race.restart(limits.silenceMs);
       }
       ended = true;
     } catch (thrown) {
+      if (!begun) this.#noteCut(step, now, thrown);
       error = toRaglineError(thrown, step);
       throw error;
     } finally {
@@ -189,15 +185,8 @@ export class Run {
         // Not awaited: a source that hangs would hang its reader.
         source?.return?.().catch(() => undefined);
       }
-      trace.end(this.#time(step, startedAt, race.served), error);
+      trace.end(this.#ended(step, startedAt, race.served), error);
     }
-  }
-
-  /** Milliseconds up to now, when all steps are over: what was done since the last one counts to it. */
-  totalMs(): number {
-    const now = performance.now();
-    this.#settle(now);
-    return now - this.startedAt;
   }
 
   /** Whether a stream has begun. */
@@ -205,17 +194,9 @@ export class Run {
     return this.#isStreaming;
   }
 
-  /** Notes that the answer waited for its reader, between two steps. */
-  waitedForReader(since: number): void {
-    const now = performance.now();
-    this.#settle(since);
-    this.#idleSince = now;
-    this.spans.push({ step: "reader", startMs: rounded(since - this.startedAt), ms: rounded(now - since) });
-  }
-
   /** Notes the answer's last event. */
   end(event: AnswerEvent): AnswerEvent {
-    this.#isOver = true;
+    this.timeline.close();
     // Begun, and never needed.
     for (const [step, { race, trace }] of this.#early)
       trace.end({ step, startMs: 0, ms: 0, ...race.served }, undefined);
@@ -250,7 +231,9 @@ export class Run {
     runDeadline: number,
     asOf?: number,
   ): Promise<T> {
-    const startedAt = this.#begin();
+    const now = performance.now();
+    this.#checkTime(step, now, runDeadline);
+    const startedAt = this.timeline.begin();
     const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall, asOf);
     const early = this.#early.get(step);
     this.#early.delete(step);
@@ -258,14 +241,32 @@ export class Run {
     let error: RaglineError | undefined;
     try {
       const pending = trace.within(() => call(race));
-      return pending instanceof Promise ? await race.against(pending) : pending;
+      if (!(pending instanceof Promise)) return pending;
+      const value = await race.against(pending);
+      this.#pace.note(step, performance.now() - now, false);
+      return value;
     } catch (thrown) {
+      this.#noteCut(step, now, thrown);
       error = toRaglineError(thrown, step);
       throw error;
     } finally {
       race.end();
-      trace.end(this.#time(step, startedAt, race.served, early?.race.served), error);
+      trace.end(this.#ended(step, startedAt, race.served, early?.race.served), error);
     }
+  }
+
+  /** @throws RaglineError `deadline_short`: it usually takes longer than there is time. */
+  #checkTime(step: Step, now: number, deadline: number): void {
+    const [left, expected] = [deadline - now, this.#pace.expect(step)];
+    if (left >= expected || this.signal.aborted) return;
+    const available = `${Math.max(0, Math.floor(left))} ms were left for it`;
+    const message = `Not begun: ${available}, and it usually takes ${Math.ceil(expected)} ms.`;
+    throw new RaglineError("deadline_short", message, { step });
+  }
+
+  #noteCut(step: Step, startedAt: number, thrown: unknown): void {
+    const isCut = thrown instanceof RaglineError && thrown.code === "dependency_timeout";
+    if (isCut) this.#pace.note(step, performance.now() - startedAt, true);
   }
 
   /** What is left for a step that begins now. */
@@ -273,47 +274,11 @@ export class Run {
     return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
   }
 
-  /** @returns since when the step counts: what was done since the one before it ended was done for it. */
-  #begin(): number {
-    return this.#running++ > 0 || this.#isOver ? performance.now() : this.#idleSince;
-  }
-
-  /** What was done between the last step's end and `until`, where none runs, was done for that step. */
-  #settle(until: number): void {
-    const span = this.#lastSpan;
-    if (this.#running > 0 || !span) return;
-    const ms = rounded(until - this.#idleSince);
-    this.#idleSince = until;
-    span.ms = rounded(span.ms + ms);
-    this.timings[span.step] = rounded((this.timings[span.step] ?? 0) + ms);
-  }
-
-  #time(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {
-    const queueMs = served.queueMs + (early?.queueMs ?? 0);
-    const serviceMs = served.serviceMs + (early?.serviceMs ?? 0);
-    const now = performance.now();
-    if (--this.#running === 0) this.#idleSince = now;
-    const ms = rounded(now - startedAt);
-    this.timings[step] = rounded((this.timings[step] ?? 0) + ms);
-    const span = {
-      step,
-      startMs: rounded(startedAt - this.startedAt),
-      ms,
-      ...(queueMs > 0 && { queueMs: rounded(queueMs) }),
-      ...(serviceMs > 0 && {
-        serviceMs: rounded(serviceMs),
-        networkMs: rounded(Math.max(0, ms - queueMs - serviceMs)),
-      }),
-    };
-    this.#lastSpan = span;
-    this.spans.push(span);
+  #ended(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {
+    const span = this.timeline.end(step, startedAt, served, early);
     this.#observer?.onStep(span);
     return span;
   }
 }
 
 const UNTRACED: StepTrace = { within: (call) => call(), end: () => undefined };
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}

@@ -4,7 +4,7 @@ import { RaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
-import type { DocumentEntry, Scope } from "./types.ts";
+import type { DocumentEntry, Scope, Step } from "./types.ts";
 
 export const VERSION = "0.1.0";
 
@@ -38,12 +38,19 @@ export async function statusOf(
       prompt: `counted by ${counter.name}`,
       generate: model.model,
     },
+    emulated: emulatedSteps(stages),
     tokens: { model: model.model, counter: counter.name, corrections: counter.corrections?.() ?? [] },
     models: {
       ...(embedder.counts && { embed: embedder.counts() }),
       ...(reranker?.counts && { rerank: reranker.counts() }),
     },
   };
+}
+
+/** Steps whose times are drawn by `use: simulated`, here or behind a remote stage: models say so by their names. */
+export function emulatedSteps({ embedder, reranker, model }: Stages): Step[] {
+  const names = { embed: embedder.model, rerank: reranker?.model ?? "", generate: model.model };
+  return (["embed", "rerank", "generate"] as const).filter((step) => names[step].startsWith("simulated"));
 }
 
 /** What keeps questions of this scope from being answered; empty: nothing. */

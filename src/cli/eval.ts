@@ -122,7 +122,7 @@ async function retrieve(stages: Stages, query: string, signal: AbortSignal): Pro
   const ranked = await run.must("rerank", (call) => rerank(stages, query, found, found.length, call));
   const { byText } = await stages.index.search(SCOPE, { text: query, limit: stages.settings.top }, { signal });
   const ids = (hits: typeof found | typeof ranked) => hits.map(({ passage }) => passage.documentId);
-  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timings };
+  return { text: ids(byText), search: ids(found), rerank: ids(ranked), timings: run.timeline.timings };
 }
 
 function progress(total: number): (done: number) => void {

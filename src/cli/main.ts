@@ -5,7 +5,9 @@ import { VERSION } from "../index.ts";
 import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
+import { extractCommand } from "./extract.ts";
 import { indexCommand } from "./index-sources.ts";
+import { registerMeasuring } from "./measuring.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
@@ -122,6 +124,25 @@ function program(): Command {
     )
     .action((name: string, options) => stageCommand(configFile(), stageName(name), options));
 
+  command(
+    "extract <stage>",
+    "replay questions on a stage here and served apart: whether outputs agree, and what it costs",
+  )
+    .requiredOption("--to <host:port>", "where `ragline stage` serves it; repeat for more", collect)
+    .option("--questions <file>", "questions: a line each, or JSONL {question} or {text}")
+    .option("--session <id>", "the questions of a recorded conversation")
+    .option("--limit <n>", "only the first n questions", wholeNumber(1, 1_000_000))
+    .option("--ca <file>", "PEM file of the authority behind the stage's certificate (TLS)")
+    .option("--certificate <file>", "PEM file of the certificate to show (mutual TLS)")
+    .option("--key <file>", "PEM file of its key")
+    .option("--json", "print one JSON object on the last line")
+    .addHelpText(
+      "after",
+      "\nEach question goes through the steps here once, to note what the stage is asked; then both are asked that, once each." +
+        "\nChanges nothing: it prints the change to make. Exit code 1 where outputs differ.",
+    )
+    .action((name: string, options) => extractCommand(configFile(), stageName(name), options));
+
   command("status", "show what is indexed and what each stage runs on")
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
@@ -148,6 +169,8 @@ function program(): Command {
     .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
     .option("--json", "print one JSON object on the last line")
     .action((folder: string, options) => evalCommand(configFile(), folder, options));
+
+  registerMeasuring(command, configFile);
 
   return root;
 }

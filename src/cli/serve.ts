@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
@@ -23,9 +24,10 @@ export async function serveCommand(configFile: string | undefined, options: Serv
     configFile,
     async (ragline, signal) => {
       const server = await listen(ragline);
-      const { documents, passages, stages } = await ragline.status();
+      const { documents, passages, stages, emulated } = await ragline.status();
       console.log(`${documents} documents, ${passages} passages`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      if (emulated.length > 0) console.log(emulationNote(emulated));
       const { missing } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);

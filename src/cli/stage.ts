@@ -1,6 +1,9 @@
-import { pino } from "pino";
 import type { ComposedStage } from "../compose/stage.ts";
 import { loadConfig } from "../config.ts";
+import { VERSION } from "../index.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { openTracing } from "../telemetry/open-tracing.ts";
+import { createRedaction } from "../telemetry/redaction.ts";
 import { stopSignal } from "./session.ts";
 
 export interface StageOptions {
@@ -15,16 +18,18 @@ export async function stageCommand(
   options: StageOptions,
 ): Promise<void> {
   const config = loadConfig(configFile);
-  const log = pino({ level: config.log.level }, pino.destination(2));
+  const log = createLogger(config.log.level, createRedaction(config));
+  const onUnsent = (err: unknown) => log.warn({ err }, "spans cannot be sent to telemetry.endpoint; they are dropped");
+  const tracing = await openTracing(config.telemetry, VERSION, onUnsent);
   // gRPC's library takes longer to load than everything else.
   const [{ composeStage }, { serveStage, stageProblem }] = await Promise.all([
     import("../compose/stage.ts"),
     import("../grpc/serve.ts"),
   ]);
   const stop = stopSignal();
-  const stage = await composeStage(config, name);
+  const stage = await composeStage(config, name, tracing?.tracer);
   try {
-    const server = await serveStage(stage, { ...config.stage, ...options }, log);
+    const server = await serveStage(stage, { ...config.stage, ...options }, log, tracing);
     try {
       console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
       const call = { signal: stop.signal };
@@ -47,5 +52,6 @@ export async function stageCommand(
   } finally {
     stop.release();
     await stage.close();
+    await tracing?.close();
   }
 }

@@ -1,3 +1,4 @@
+import { emulationNote } from "../emulation.ts";
 import { withRagline } from "./session.ts";
 
 /** `ragline status`: what is indexed, and what each stage runs on. */
@@ -13,11 +14,12 @@ export async function statusCommand(
         console.log(JSON.stringify(status));
         return;
       }
-      const { version, tenant, collection, documents, passages, indexedWith, fusion, stages } = status;
+      const { version, tenant, collection, documents, passages, indexedWith, fusion, stages, emulated } = status;
       console.log(`ragline ${version}`);
       console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
       if (indexedWith) console.log(`indexed with ${indexedWith}`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+      if (emulated.length > 0) console.log(emulationNote(emulated));
       for (const { step, endpoint, breaker, calls, failures } of status.endpoints) {
         console.log(`  ${step.padEnd(9)}${endpoint}: breaker ${breaker}, ${calls} calls, ${failures} failures`);
       }

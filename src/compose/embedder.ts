@@ -2,8 +2,10 @@ import { createAiSdkEmbedder } from "../adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "../adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "../adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../adapters/embedder/tei.ts";
+import { openRedisVectorCache } from "../adapters/vector-cache/redis.ts";
 import type { Config } from "../config.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
@@ -41,6 +43,8 @@ export async function chooseEmbedders(
       const { createGrpcEmbedders } = await import("../adapters/embedder/grpc.ts");
       return createGrpcEmbedders({ ...config, step: "embed" });
     }
+    case "simulated":
+      return inProcess(createSimulatedEmbedder(config));
   }
 }
 
@@ -48,12 +52,12 @@ export async function chooseEmbedders(
  * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
  * (hedged, to two); what is metered and traced are calls.
  */
-export function wrapEmbedder(
+export async function wrapEmbedder(
   endpoints: Endpoints<Embedder>,
   config: Config["embed"],
   counter: TokenCounter,
   instruments: Instruments,
-): Embedder {
+): Promise<Embedder> {
   if (!("cacheMb" in config)) return endpoints[0].port;
   const called = each(endpoints, ({ name, port }) => {
     const traced = instruments.embedder(port, config, name);
@@ -65,8 +69,11 @@ export function wrapEmbedder(
     const spread = instruments.spread(spreadEmbedder(called, spreading("embed", config.timeoutMs, config)));
     return retriedEmbedder(limitedEmbedder(spread, instruments.queued("embed", config)), config);
   };
-  const { onLookup } = instruments;
-  return config.cacheMb === 0
-    ? wrapped()
-    : cachedEmbedder(wrapped(), { bytesMax: config.cacheMb * 1_048_576, onLookup });
+  if (config.cacheMb === 0 && !config.sharedCache) return wrapped();
+  const shared = config.sharedCache && (await openRedisVectorCache(config.sharedCache));
+  return cachedEmbedder(wrapped(), {
+    bytesMax: config.cacheMb * 1_048_576,
+    shared,
+    onLookup: instruments.onLookup,
+  });
 }

@@ -4,6 +4,7 @@ import { createAiSdkLanguageModel } from "../adapters/language-model/ai-sdk.ts";
 import { createExtractiveModel } from "../adapters/language-model/extractive.ts";
 import { createLlamaLanguageModel } from "../adapters/language-model/llama.ts";
 import { createOpenAiLanguageModel } from "../adapters/language-model/openai.ts";
+import { createSimulatedModel } from "../adapters/language-model/simulated.ts";
 import type { Config } from "../config.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
@@ -37,6 +38,8 @@ export async function chooseModels(
       const { createGrpcLanguageModels } = await import("../adapters/language-model/grpc.ts");
       return createGrpcLanguageModels({ ...config, step: "generate" });
     }
+    case "simulated":
+      return inProcess(createSimulatedModel(config));
   }
 }
 

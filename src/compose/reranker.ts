@@ -2,6 +2,7 @@ import { createAiSdkReranker } from "../adapters/reranker/ai-sdk.ts";
 import { createCohereReranker } from "../adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "../adapters/reranker/lexical.ts";
 import { createOnnxReranker } from "../adapters/reranker/onnx.ts";
+import { createSimulatedReranker } from "../adapters/reranker/simulated.ts";
 import { createTeiReranker } from "../adapters/reranker/tei.ts";
 import type { Config } from "../config.ts";
 import type { Reranker } from "../ports/reranker.ts";
@@ -37,6 +38,8 @@ export async function chooseRerankers(
       const { createGrpcRerankers } = await import("../adapters/reranker/grpc.ts");
       return createGrpcRerankers({ ...config, step: "rerank" });
     }
+    case "simulated":
+      return inProcess(createSimulatedReranker(config));
     case "none":
       return null;
   }

@@ -1,3 +1,4 @@
+import { createStaticEmbedder } from "../adapters/embedder/static.ts";
 import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import { RaglineError } from "../errors.ts";
@@ -5,7 +6,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
-import { retriedSearches } from "../wrap/retried.ts";
+import type { Tracer } from "../telemetry/api.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
 import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
@@ -29,21 +30,25 @@ export type ComposedStage = { close(): Promise<void> } & (
 const SPACES_MAX = 4;
 
 /**
- * One stage, and nothing that the others need.
+ * One stage, and nothing that the others need. `tracer`: for spans of the calls that leave this process.
  * @throws RaglineError `config_invalid`: it cannot be opened, or `rerank.use` is `none`.
  */
-export async function composeStage(config: Config, stage: ComposedStage["stage"]): Promise<ComposedStage> {
-  if (stage === "search") return composeSearch(config);
+export async function composeStage(
+  config: Config,
+  stage: ComposedStage["stage"],
+  tracer?: Tracer,
+): Promise<ComposedStage> {
+  const instruments = new Instruments(tracer, config.telemetry.content);
+  if (stage === "search") return composeSearch(config, instruments);
   if (config.models.download) await pullMissing(config);
   const counter = await chooseCounter(config);
-  const instruments = new Instruments(undefined, false);
   const close = async (port: { close?(): Promise<void> }) => {
     await port.close?.();
     await counter.close?.();
   };
   switch (stage) {
     case "embed": {
-      const port = wrapEmbedder(
+      const port = await wrapEmbedder(
         await chooseEmbedders(config, counter, instruments),
         config.embed,
         counter,
@@ -58,31 +63,23 @@ export async function composeStage(config: Config, stage: ComposedStage["stage"]
       return { stage, port, close: () => close(port) };
     }
     case "generate": {
-      const [{ port: embedder }] = await chooseEmbedders(config, counter, instruments);
-      const port = wrapModel(await chooseModels(config, embedder, instruments), config.generate, instruments);
-      return {
-        stage,
-        port,
-        async close() {
-          await close(port);
-          await embedder.close?.();
-        },
-      };
+      // Quoting compares sentences with the table that is here anyway.
+      const models = await chooseModels(config, createStaticEmbedder(), instruments);
+      const port = wrapModel(models, config.generate, instruments);
+      return { stage, port, close: () => close(port) };
     }
   }
 }
 
-function composeSearch(config: Config): ComposedStage {
+function composeSearch(config: Config, instruments: Instruments): ComposedStage {
   const databases = new Map<string, Database>();
   const database = (file: string) => {
     const opened = databases.get(file) ?? Database.open(file);
     databases.set(file, opened);
     return opened;
   };
-  const instruments = new Instruments(undefined, false);
   const indexes = new Map<string, Promise<PassageIndex>>();
-  const open = async (space: Space) =>
-    retriedSearches(await chooseIndex(config.search, database, space, instruments), config.search);
+  const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;

@@ -9,6 +9,7 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { retriedSearches } from "../wrap/retried.ts";
 import { spreadSearches } from "../wrap/spread.ts";
 import { spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
@@ -47,13 +48,16 @@ export async function chooseIndex(
 ): Promise<PassageIndex> {
   switch (config.use) {
     case "sqlite":
-      return new SqlitePassageIndex(database(config.file), embedder);
-    case "opensearch":
-      return instruments.store(new OpenSearchPassageIndex(config, embedder), config, SEARCH_CALLS);
+      return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
+    case "opensearch": {
+      const index = new OpenSearchPassageIndex(config, embedder);
+      return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
+    }
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
       const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);
-      return instruments.spread(spreadSearches(endpoints, spreading("search", config.timeoutMs, config)));
+      const spread = spreadSearches(endpoints, spreading("search", config.timeoutMs, config));
+      return retriedSearches(instruments.spread(spread), config);
     }
   }
 }

@@ -17,7 +17,8 @@ export async function chooseCounter({ prompt, generate }: Config): Promise<Token
   if (prompt.tokenizerFile !== undefined) {
     return corrected(remembered(await createTokenizerJsonCounter(prompt.tokenizerFile)), false);
   }
-  const isO200k = generate.use === "extractive" || ("model" in generate && O200K_MODELS.test(nameOf(generate.model)));
+  const quotes = generate.use === "extractive" || generate.use === "simulated";
+  const isO200k = quotes || ("model" in generate && O200K_MODELS.test(nameOf(generate.model)));
   const name = prompt.counter === "auto" ? (isO200k ? "o200k_base" : "bytes") : prompt.counter;
   if (name === "bytes") return corrected(createBytesCounter(), true);
   const exact = name === "o200k_base" ? createO200kCounter() : createEncodingCounter(name);

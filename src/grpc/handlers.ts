@@ -1,18 +1,31 @@
 import { once } from "node:events";
 import type { Logger } from "pino";
 import { toRaglineError } from "../errors.ts";
+import type { TracedCall, Traces } from "../telemetry/traces.ts";
 import type { CallOptions } from "../types.ts";
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "../wire/library.ts";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from "../wire/library.ts";
 import type { Gate } from "./gate.ts";
 import { StageCall } from "./stage-call.ts";
 import { TimeLeft } from "./time-left.ts";
 
+type Received = Pick<ServerUnaryCall<object, object>, "getPath" | "metadata">;
 export type Handler = handleUnaryCall<object, object> | handleServerStreamingCall<object, object>;
 
 /** What every call of a stage goes through. */
 export interface Serving {
   readonly gate: Gate;
   readonly log: Logger;
+  /** Absent: calls are not traced. */
+  readonly traces?: Traces | null | undefined;
+}
+
+function beginTrace({ traces }: Serving, received: Received): TracedCall | undefined {
+  return traces?.call(received.getPath(), received.metadata.getMap());
 }
 
 /** `sizeOf`: how much there is to do, in units that calls of this method can be compared by. */
@@ -34,10 +47,15 @@ export function unary<Q extends object, R extends object>(
       timeLeft.took(size, call.elapsedMs());
       return response;
     };
-    work()
+    const traced = beginTrace(serving, received);
+    (traced ? traced.within(work) : work())
       .then(
-        (response) => respond(null, response, call.trailers()),
+        (response) => {
+          traced?.end(null);
+          respond(null, response, call.trailers());
+        },
         (thrown: unknown) => {
+          traced?.end(toRaglineError(thrown).code);
           noteFailure(log, thrown, received.getPath(), call.signal);
           respond(call.failure(call.signal.aborted ? call.signal.reason : thrown));
         },
@@ -66,10 +84,15 @@ export function serverStream<Q extends object, R extends object>(
         await write(received, item, call.signal);
       }
     };
-    work()
+    const traced = beginTrace(serving, received);
+    (traced ? traced.within(work) : work())
       .then(
-        () => received.end(call.trailers()),
+        () => {
+          traced?.end(null);
+          received.end(call.trailers());
+        },
         (thrown: unknown) => {
+          traced?.end(toRaglineError(thrown).code);
           noteFailure(log, thrown, received.getPath(), call.signal);
           received.emit("error", call.failure(call.signal.aborted ? call.signal.reason : thrown));
         },

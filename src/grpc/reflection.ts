@@ -1,4 +1,5 @@
-import { fileDescriptors, REFLECTION, serviceOf, symbols } from "../wire/definitions.ts";
+import { REFLECTION, serviceOf } from "../wire/definitions.ts";
+import { type FileDescriptor, fileDescriptors, symbols } from "../wire/descriptors.ts";
 import { type Server, type ServerDuplexStream, status } from "../wire/library.ts";
 
 interface ReflectionRequest {
@@ -11,17 +12,25 @@ interface ReflectionRequest {
 /** The older package's name, which many tools ask for first; its messages are the same. */
 const ALPHA = "grpc.reflection.v1alpha.ServerReflection";
 
-/** Answers what `grpcurl` and its like ask: which services there are, and their descriptors. All files are sent for every symbol. */
+/** Answers what `grpcurl` and its like ask: which services there are, and their descriptors. The file asked for comes first, then all others. */
 export function addReflection(server: Server, services: readonly string[]): void {
-  const fileDescriptorResponse = { fileDescriptorProto: fileDescriptors() };
-  const known = symbols();
-  const isKnown = (symbol: string) => known.some((name) => symbol === name || symbol.startsWith(`${name}.`));
-  const answer = ({ fileByFilename, fileContainingSymbol, listServices }: ReflectionRequest): object => {
-    if (listServices !== undefined) return { listServicesResponse: { service: services.map((name) => ({ name })) } };
-    if (fileByFilename !== undefined) return { fileDescriptorResponse };
-    if (fileContainingSymbol !== undefined && isKnown(fileContainingSymbol)) return { fileDescriptorResponse };
-    return { errorResponse: { errorCode: status.NOT_FOUND, errorMessage: "unknown symbol, or no such question" } };
+  const isKnown = (symbol: string) => symbols.some((name) => symbol === name || symbol.startsWith(`${name}.`));
+  const filesFrom = (is: (file: FileDescriptor) => boolean): object | null => {
+    const first = fileDescriptors.find(is);
+    if (!first) return null;
+    const all = [first, ...fileDescriptors.filter((file) => file !== first)];
+    return { fileDescriptorResponse: { fileDescriptorProto: all.map(({ bytes }) => bytes) } };
   };
+  const found = ({ fileByFilename, fileContainingSymbol: symbol }: ReflectionRequest): object | null => {
+    if (fileByFilename !== undefined) return filesFrom(({ name }) => name === fileByFilename);
+    if (symbol === undefined || !isKnown(symbol)) return null;
+    return filesFrom((file) => symbol.startsWith(`${file.package}.`));
+  };
+  const unknown = { errorCode: status.NOT_FOUND, errorMessage: "unknown file or symbol, or no such question" };
+  const answer = (request: ReflectionRequest): object =>
+    request.listServices === undefined
+      ? (found(request) ?? { errorResponse: unknown })
+      : { listServicesResponse: { service: services.map((name) => ({ name })) } };
   const serverReflectionInfo = (call: ServerDuplexStream<ReflectionRequest, object>) => {
     call.on("data", (request) => {
       call.write({ validHost: request.host, originalRequest: request, ...answer(request) });

@@ -4,6 +4,7 @@ import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
+import type { Traces } from "../telemetry/traces.ts";
 import { HEALTH, REFLECTION, STAGE, STAGE_SERVICES, serviceOf } from "../wire/definitions.ts";
 import { Server, ServerCredentials } from "../wire/library.ts";
 import { describeStage } from "./describe.ts";
@@ -64,6 +65,7 @@ export async function serveStage(
   served: Served,
   options: StageServerOptions,
   log: Logger,
+  traces?: Traces | null,
 ): Promise<StageServer & Ready> {
   const service = STAGE_SERVICES[served.stage];
   const health = new Health(service);
@@ -74,7 +76,7 @@ export async function serveStage(
     "grpc.keepalive_time_ms": options.keepAliveMs,
     "grpc.keepalive_timeout_ms": KEEP_ALIVE_TIMEOUT_MS,
   });
-  const serving: Serving = { gate, log };
+  const serving: Serving = { gate, log, traces };
   server.addService(serviceOf(service), { ...handlersOf(served, serving) });
   server.addService(serviceOf(STAGE), { describe: unary(serving, () => describeStage(served)) });
   health.addTo(server);

@@ -197,6 +197,7 @@ export const statusSchema = z.object({
     weights: z.record(z.string(), z.object({ uncovered: z.number(), covered: z.number(), questions: z.int() })),
   }),
   stages: z.record(z.string(), z.string()),
+  emulated: z.array(step),
   tokens: z.object({
     model: z.string(),
     counter: z.string(),

@@ -36,13 +36,13 @@ export function unfinished(question: Question): Answer {
 }
 
 export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent {
-  const totalMs = run.totalMs();
+  const totalMs = run.timeline.totalMs();
   return {
     type: "answer-end",
     finishReason: answer.finishReason,
     usage: answer.usage ?? counted(answer, stages),
-    timings: run.timings,
-    spans: inOrder(run.spans),
+    timings: run.timeline.timings,
+    spans: inOrder(run.timeline.spans),
     calls: run.calls,
     firstTextMs: answer.firstTextMs,
     totalMs,
@@ -53,8 +53,9 @@ export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent
 }
 
 export function answerError(error: RaglineError, question: Question, run: Run): AnswerEvent {
-  const totalMs = run.totalMs();
-  const { timings, spans, calls, degraded } = run;
+  const totalMs = run.timeline.totalMs();
+  const { calls, degraded } = run;
+  const { timings, spans } = run.timeline;
   const body = error.body(question.requestId);
   return { type: "answer-error", error: body, timings, spans: inOrder(spans), calls, totalMs, degraded };
 }

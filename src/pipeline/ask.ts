@@ -6,7 +6,7 @@ import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
-import { bare, FALLBACKS, searchOrder } from "./fallbacks.ts";
+import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { Finder } from "./find.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
 import { assemblePrompt } from "./prompt.ts";
@@ -41,10 +41,10 @@ export async function* ask(
   try {
     yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
     const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
-    const rules = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
-    const asked = await run.may("rewrite", (call) => rewrite(stages, question, session, call), rules);
+    const ruled = byRules(rewriteByRules(stages, question, session));
+    const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);
+    const asked = unwritten ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
-
     const cached =
       stages.cache && question.useCache
         ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), FALLBACKS.cache)
@@ -59,21 +59,23 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      const early = await stillFits(unwritten, question.question, asked.query, stages.words);
-      const { vector, found } = early ?? (await find(asked.query));
-      const keep = question.top ?? stages.settings.keep;
-      const inOrder = searchOrder(found, keep);
-      const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
-      const past = (call: CallOptions) => recall(stages, question, begun, { query: asked.query, vector }, call);
-      const [best, recalled] = await Promise.all([
-        stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
-        callsSent().then(() => run.may("prompt", past, bare(session))),
-      ]);
-      const prompt = await run.must("prompt", () => assemblePrompt(stages, question, asked.query, recalled, best));
+      // What was found is let go here: an answer may be written for minutes, beside thousands of others.
+      const prompt = await (async () => {
+        const early = await stillFits(unwritten, question.question, asked.query, stages.words);
+        const { vector, found } = early ?? (await find(asked.query));
+        const keep = question.top ?? stages.settings.keep;
+        const inOrder = searchOrder(found, keep);
+        const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
+        const past = (call: CallOptions) => recall(stages, question, begun, { query: asked.query, vector }, call);
+        const [best, recalled] = await Promise.all([
+          stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
+          callsSent().then(() => run.may("prompt", past, bare(session))),
+        ]);
+        return run.must("prompt", () => assemblePrompt(stages, question, asked.query, recalled, best));
+      })();
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
-
       const checked = new CheckedText(prompt.request);
       const open = (call: CallOptions) => stages.model.stream(prompt.request, call);
       for await (const delta of run.stream("generate", open, stages.settings.generateLimits)) {

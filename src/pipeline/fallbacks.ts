@@ -1,6 +1,7 @@
 import type { Otherwise } from "../run.ts";
 import type { ScoredPassage, Session } from "../types.ts";
 import type { Past } from "./history.ts";
+import type { Rewritten } from "./stages.ts";
 
 /** What is done where a step that the answer can do without fails; readers see it in `degraded`. */
 export const FALLBACKS = {
@@ -10,6 +11,11 @@ export const FALLBACKS = {
   save: { fallback: "turn not stored", value: undefined },
   compact: { fallback: "tried again after the next answer", value: false },
 } as const;
+
+/** A follow-up with the words that rules carry over. */
+export function byRules(value: Rewritten): Otherwise<Rewritten> {
+  return { fallback: "rewritten by rules", value };
+}
 
 /** The conversation without the older turns that fit the question. */
 export function bare(session: Session): Otherwise<Past> {

@@ -1,5 +1,4 @@
 import { RaglineError } from "../errors.ts";
-import { passageText } from "../text/passage-text.ts";
 import type { CallOptions, ScoredPassage } from "../types.ts";
 import type { Stages } from "./stages.ts";
 
@@ -12,7 +11,7 @@ export async function rerank(
   call: CallOptions,
 ): Promise<readonly ScoredPassage[]> {
   if (!stages.reranker || found.length === 0) return found.slice(0, keep);
-  const texts = found.map(({ passage }) => passageText(passage));
+  const texts = found.map(({ passage }) => stages.words.textOf(passage));
   const scores = await stages.reranker.rerank(query, texts, call);
   const seen = new Set<number>();
   const ranked = scores.map(({ index, score }) => {

@@ -16,8 +16,8 @@ import { allocateVectors, rowsMax, setVector, type Vectors, vectorAt } from "./v
 /** A segment is merged into the ones before it until each is at least this many times as large as all after it. */
 const SIZE_RATIO = 2;
 /** Rows of arrays, pairs of postings, and vectors that one step moves: each a fraction of a millisecond. */
-const STEP_ROWS = 16_384;
-const STEP_VECTORS = 128;
+const STEP_ROWS = 4_096;
+const STEP_VECTORS = 32;
 const REMOVED = -1;
 
 /**

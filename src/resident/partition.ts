@@ -26,12 +26,10 @@ export type { RowHit } from "./top.ts";
 
 /** How many known fields an error names. */
 const FIELDS_NAMED_MAX = 20;
-/** So few passages are merged at once, without a pause. */
-const MERGED_AT_ONCE_MAX = 128;
 /** Passages whose terms are kept until they are added. */
 const PREPARED_MAX = 4096;
 /** How long a merge in the background works before others get the event loop. */
-const MERGE_SLICE_MS = 1;
+const MERGE_SLICE_MS = 0.25;
 
 export interface PartitionChange {
   /** Document rows whose passages go. */
@@ -63,7 +61,7 @@ type Searchable = Pick<Readable, "live" | "allowed">;
 /**
  * The searchable passages of one tenant's collection, in memory: BM25 over postings in typed arrays and an exact scan of
  * the vectors. Segments are immutable and removals are marked in a copy, so that a search sees one state throughout.
- * Larger segments are merged in the background, a millisecond at a time.
+ * Segments are merged in the background, a quarter of a millisecond at a time.
  */
 export class Partition {
   readonly #vocabulary = new Vocabulary();
@@ -72,7 +70,8 @@ export class Partition {
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
-  readonly #prepared = new Map<string, PassageTerms>();
+  /** By text. */
+  readonly #prepared = new Map<string, { readonly passage: PassageParts; readonly terms: PassageTerms }>();
   /** Documents removed since the merge that is under way began. */
   #removedMeanwhile: number[] = [];
 
@@ -103,7 +102,7 @@ export class Partition {
   prepare(passage: PassageParts): void {
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size >= PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
-    this.#prepared.set(partsOf(passage), termsOf(passage, this.#vocabulary));
+    this.#prepared.set(passage.text, { passage, terms: termsOf(passage, this.#vocabulary) });
   }
 
   /** Merges what can be merged into as few segments as possible, in the background too. */
@@ -128,7 +127,6 @@ export class Partition {
     this.#asOf = asOf;
     this.#segments = left.filter((live) => live.passages > 0);
     for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
-    this.#mergeSmall();
     this.#merging ??= this.#mergeAll();
   }
 
@@ -195,24 +193,9 @@ export class Partition {
   }
 
   #termsOf(passage: ResidentPassage): PassageTerms {
-    if (this.#prepared.size === 0) return termsOf(passage, this.#vocabulary);
-    const parts = partsOf(passage);
-    const known = this.#prepared.get(parts);
-    this.#prepared.delete(parts);
-    return known ?? termsOf(passage, this.#vocabulary);
-  }
-
-  /** Merges the smallest, while that takes no time. */
-  #mergeSmall(): void {
-    if (this.#merging) return;
-    const dimensions = dimensionsOf(this.#segments);
-    const small = this.#segments.filter((live) => live.passages <= MERGED_AT_ONCE_MAX / 2);
-    const sources = segmentsToMerge(small, dimensions);
-    if (sources.length === 0 || sources.reduce((sum, live) => sum + live.passages, 0) > MERGED_AT_ONCE_MAX) return;
-    const steps = mergeSteps(sources, dimensions, this.#asOf);
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    this.#replace(sources, step.value);
+    const known = this.#prepared.get(passage.text);
+    this.#prepared.delete(passage.text);
+    return known && isSame(known.passage, passage) ? known.terms : termsOf(passage, this.#vocabulary);
   }
 
   /** Null: there is nothing to merge. */
@@ -302,6 +285,8 @@ function lengthConflict(whose: string, length: number, stored: number): RaglineE
   return new RaglineError("conflict", `${whose} vector has ${length} dimensions, the stored ones ${stored}.`);
 }
 
-function partsOf({ title, headings, text }: PassageParts): string {
-  return JSON.stringify([title, headings, text]);
+function isSame(a: PassageParts, b: PassageParts): boolean {
+  const { length } = a.headings;
+  if (a.title !== b.title || a.text !== b.text || length !== b.headings.length) return false;
+  return a.headings.every((heading, i) => heading === b.headings[i]);
 }

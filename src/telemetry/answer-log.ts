@@ -37,7 +37,7 @@ export class AnswerLog {
         tokens: last.usage,
         cached: last.cached,
       }),
-      timings: run.timings,
+      timings: run.timeline.timings,
       degraded: run.degraded.map(({ step, reason }) => `${step}: ${reason}`),
       ...(this.hasContent && { question, answer: text }),
     };

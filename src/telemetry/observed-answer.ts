@@ -106,7 +106,7 @@ class ObservedEvents implements Events {
   next(): Promise<IteratorResult<AnswerEvent, void>> {
     if (this.#run.isStreaming) {
       if (!this.#watcher.keepsText) return this.#events.next();
-    } else if (this.#handedAt !== null) this.#run.waitedForReader(this.#handedAt);
+    } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
     if (!this.#hasBegun) this.#watcher.onBegin();
     this.#hasBegun = true;
     return this.#events.next().then(this.#onResult, this.#onFailure);

@@ -6,6 +6,8 @@ import type { Outcome } from "./outcome.ts";
 export interface Traces {
   /** A request of a client, in the trace that its headers name or in a new one. */
   request(method: string, route: string, headers: Readonly<Record<string, unknown>>): TracedRequest;
+  /** A call of a stage over gRPC, `path` as gRPC has it, in the trace that its metadata names or in a new one. */
+  call(path: string, metadata: Readonly<Record<string, unknown>>): TracedCall;
   /** An answer, within whatever is under way: a request, or what the caller of the library traces. */
   answer(attributes: Readonly<Record<string, string>>): TracedAnswer;
   /** Sends what has ended by now. */
@@ -18,6 +20,13 @@ export interface TracedRequest {
   /** What `call` begins belongs to the request. */
   within<T>(call: () => T): T;
   end(status: number): void;
+}
+
+export interface TracedCall {
+  /** What `call` begins belongs to the call. */
+  within<T>(call: () => T): T;
+  /** `code`: of the error that it ended with. */
+  end(code: string | null): void;
 }
 
 export interface TracedAnswer extends StepTracer {

@@ -15,7 +15,7 @@ import {
   trace,
 } from "./api.ts";
 import type { Outcome } from "./outcome.ts";
-import type { TracedAnswer, TracedRequest, Traces } from "./traces.ts";
+import type { TracedAnswer, TracedCall, TracedRequest, Traces } from "./traces.ts";
 
 /** For sending what is left. */
 const CLOSING_MS = 2000;
@@ -41,6 +41,21 @@ export class Tracing implements Traces {
     const attributes = { "http.request.method": method, "http.route": route };
     const span = this.tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
     return new RequestSpan(span, trace.setSpan(parent, span));
+  }
+
+  call(path: string, metadata: Readonly<Record<string, unknown>>): TracedCall {
+    const parent = propagation.extract(ROOT_CONTEXT, metadata);
+    const name = path.replace(/^\//, "");
+    const attributes = { "rpc.system.name": "grpc", "rpc.method": name };
+    const span = this.tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+    const within = trace.setSpan(parent, span);
+    return {
+      within: (call) => context.with(within, call),
+      end(code) {
+        if (code !== null) span.setAttribute("error.type", code).setStatus({ code: SpanStatusCode.ERROR });
+        span.end();
+      },
+    };
   }
 
   answer(attributes: Attributes): TracedAnswer {

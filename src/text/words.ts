@@ -5,6 +5,8 @@ import { memoizedStem, queryTokens, searchTokens } from "./tokens.ts";
 export interface Words {
   ofQuery(query: string): ReadonlySet<string>;
   ofPassage(passage: PassageParts): ReadonlySet<string>;
+  /** See `passageText`: the same string each time, which others remember things by. */
+  textOf(passage: PassageParts): string;
   /** A passage's words as they would be compared for sameness: see `comparedWords`. */
   compared(passage: PassageParts): string;
 }
@@ -16,6 +18,7 @@ const QUERY_LENGTH_MAX = 500;
 export function createWords(): Words {
   const stem = memoizedStem();
   const passages = new WeakMap<PassageParts, ReadonlySet<string>>();
+  const texts = new WeakMap<PassageParts, string>();
   const compared = new WeakMap<PassageParts, string>();
   const queries = new Map<string, ReadonlySet<string>>();
   return {
@@ -32,10 +35,18 @@ export function createWords(): Words {
     ofPassage(passage) {
       let tokens = passages.get(passage);
       if (!tokens) {
-        tokens = new Set(searchTokens(passageText(passage), stem));
+        tokens = new Set(searchTokens(this.textOf(passage), stem));
         passages.set(passage, tokens);
       }
       return tokens;
+    },
+    textOf(passage) {
+      let text = texts.get(passage);
+      if (text === undefined) {
+        text = passageText(passage);
+        texts.set(passage, text);
+      }
+      return text;
     },
     compared(passage) {
       let words = compared.get(passage);

@@ -12,7 +12,8 @@ const FILES = [
   "grpc/reflection/v1/reflection.proto",
 ];
 
-const loaded = loadSync(FILES, {
+/** Every service and message by its full name. */
+export const loaded = loadSync(FILES, {
   includeDirs: [FOLDER],
   longs: Number,
   enums: String,
@@ -47,16 +48,3 @@ export const STAGE_SERVICES = {
   search: "ragline.v1.Search",
 } as const;
 export type StageName = keyof typeof STAGE_SERVICES;
-
-/** Every file of the descriptors, serialised. */
-export function fileDescriptors(): readonly Uint8Array[] {
-  const types = Object.values(loaded).flatMap((one) =>
-    Array.isArray(one.fileDescriptorProtos) ? [one.fileDescriptorProtos as readonly Uint8Array[]] : [],
-  );
-  return types.reduce((most, one) => (one.length > most.length ? one : most), []);
-}
-
-/** `grpc.health.v1`, `ragline.v1`, …: every service and message by its full name. */
-export function symbols(): readonly string[] {
-  return Object.keys(loaded);
-}

@@ -35,6 +35,7 @@ const CODES: Readonly<Record<ErrorCode, status>> = {
   dependency_failed: status.UNAVAILABLE,
   overloaded: status.RESOURCE_EXHAUSTED,
   dependency_timeout: status.DEADLINE_EXCEEDED,
+  deadline_short: status.DEADLINE_EXCEEDED,
   config_invalid: status.FAILED_PRECONDITION,
 };
 

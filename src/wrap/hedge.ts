@@ -79,7 +79,9 @@ function branchOf(call: CallOptions, signal: AbortSignal): CallOptions {
   return {
     signal,
     deadline: call.deadline,
+    asOf: call.asOf,
     ...(call.onModelCall && { onModelCall: (made) => call.onModelCall?.(made) }),
+    ...(call.onServed && { onServed: (served) => call.onServed?.(served) }),
     ...(call.onTokens && { onTokens: (tokens) => call.onTokens?.(tokens) }),
   };
 }

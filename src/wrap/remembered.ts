@@ -1,9 +1,9 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
 
 /** Shorter texts are counted as fast as they are found. */
-const LENGTH_MIN = 24;
+const LENGTH_MIN = 200;
 
-/** Remembers the counts of texts, up to `charactersMax` of them: passages come up again with every question. */
+/** Remembers the counts of long texts, up to `charactersMax` of them: passages come up again with every question. */
 export function remembered(counter: TokenCounter, charactersMax = 8_000_000): TokenCounter {
   const counts = new Map<string, number>();
   let characters = 0;

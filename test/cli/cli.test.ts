@@ -88,7 +88,7 @@ describe("ragline ask", () => {
     expect(answer).toMatchObject({ finishReason: "stop", text: "Receipts are due within 30 days. [1]" });
   });
 
-  it("goes on with a session, keeps to a filter, and takes --top", async () => {
+  it("goes on with a session, keeps to a filter, and takes --top", { timeout: 60_000 }, async () => {
     await ragline(cwd, "index", "docs");
     await ragline(cwd, "ask", "연차휴가는 며칠인가요?", "--session", "s1");
     const json = async (...args: string[]) =>

@@ -4,6 +4,7 @@ import { createAiSdkEmbedder } from "../../src/adapters/embedder/ai-sdk.ts";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 import { createOnnxEmbedder } from "../../src/adapters/embedder/onnx.ts";
 import { createOpenAiEmbedder } from "../../src/adapters/embedder/openai.ts";
+import { createSimulatedEmbedder } from "../../src/adapters/embedder/simulated.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { createTeiEmbedder } from "../../src/adapters/embedder/tei.ts";
 import { RaglineError } from "../../src/errors.ts";
@@ -13,6 +14,7 @@ import { call, sleep } from "../support/calls.ts";
 import { expectAbort, expectFailure, FAULTS } from "../support/faults.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { writeEmbedder } from "../support/onnx/models.ts";
+import { BATCHES } from "../support/simulated.ts";
 import { DIMENSIONS, embeddings, orderedEmbeddings, teiEmbed, tooLong } from "../support/stub-embeddings.ts";
 import { refusing } from "../support/stub-model.ts";
 import { tei, teiInfo } from "../support/stub-rerank.ts";
@@ -21,6 +23,7 @@ import { dot, embedderContract } from "./embedder.ts";
 
 const embedded = { calls: () => 0, close: async () => undefined };
 embedderContract("static", async () => ({ embedder: createStaticEmbedder(), ...embedded }));
+embedderContract("simulated", async () => ({ embedder: createSimulatedEmbedder(BATCHES), ...embedded }));
 embedderContract("hashing", async () => ({ embedder: createHashingEmbedder({ dimensions: 256 }), ...embedded }));
 
 for (const isBatched of [false, true]) {

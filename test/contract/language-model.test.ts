@@ -1,11 +1,18 @@
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { createExtractiveModel } from "../../src/adapters/language-model/extractive.ts";
 import { createOpenAiLanguageModel } from "../../src/adapters/language-model/openai.ts";
+import { createSimulatedModel } from "../../src/adapters/language-model/simulated.ts";
+import { MODEL } from "../support/simulated.ts";
 import { streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import { languageModelContract } from "./language-model.ts";
 
 languageModelContract("extractive", async () => ({
   model: createExtractiveModel({ sentencesMax: 4, embedder: createStaticEmbedder() }),
+  close: async () => undefined,
+}));
+
+languageModelContract("simulated", async () => ({
+  model: createSimulatedModel({ ...MODEL, tokens: 24 }),
   close: async () => undefined,
 }));
 

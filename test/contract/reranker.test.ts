@@ -4,6 +4,7 @@ import { createAiSdkReranker } from "../../src/adapters/reranker/ai-sdk.ts";
 import { createCohereReranker } from "../../src/adapters/reranker/cohere.ts";
 import { createLexicalReranker } from "../../src/adapters/reranker/lexical.ts";
 import { createOnnxReranker } from "../../src/adapters/reranker/onnx.ts";
+import { createSimulatedReranker } from "../../src/adapters/reranker/simulated.ts";
 import { createTeiReranker } from "../../src/adapters/reranker/tei.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
 import { batchedReranker } from "../../src/wrap/batched.ts";
@@ -11,12 +12,16 @@ import { call } from "../support/calls.ts";
 import { expectAbort, expectFailure, FAULTS } from "../support/faults.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { writeOverlapReranker } from "../support/onnx/models.ts";
+import { BATCHES } from "../support/simulated.ts";
 import { cohereRerank, tei, teiRerank } from "../support/stub-rerank.ts";
 import { type StubHandler, type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
 import { rerankerContract } from "./reranker.ts";
 
 rerankerContract("lexical", async () => {
   return { reranker: createLexicalReranker(), calls: () => 0, close: async () => undefined };
+});
+rerankerContract("simulated", async () => {
+  return { reranker: createSimulatedReranker(BATCHES), calls: () => 0, close: async () => undefined };
 });
 for (const isBatched of [false, true]) {
   rerankerContract(isBatched ? "onnx, batched" : "onnx", async () => {

@@ -175,9 +175,11 @@ describe("the caller's signal", () => {
 
 test("the timings name the steps that ran, and no other", async () => {
   const { run } = await askAll(fakeStages());
-  expect(Object.keys(run.timings)).toEqual(expect.arrayContaining(["session", "embed", "search", "generate", "save"]));
-  expect(Object.keys(run.timings).filter((step) => !(STEPS as readonly string[]).includes(step))).toEqual([]);
+  expect(Object.keys(run.timeline.timings)).toEqual(
+    expect.arrayContaining(["session", "embed", "search", "generate", "save"]),
+  );
+  expect(Object.keys(run.timeline.timings).filter((step) => !(STEPS as readonly string[]).includes(step))).toEqual([]);
   // There is neither a cache nor a reranker.
-  expect(run.timings).not.toHaveProperty("cache");
-  expect(run.timings).not.toHaveProperty("rerank");
+  expect(run.timeline.timings).not.toHaveProperty("cache");
+  expect(run.timeline.timings).not.toHaveProperty("rerank");
 });

@@ -129,7 +129,7 @@ describe("rerank", () => {
       expect(endOf(last).degraded).toMatchObject([
         { step: "rerank", reason, fallback: expect.stringContaining("search") },
       ]);
-      expect(run.timings.rerank).toBeLessThan(150);
+      expect(run.timeline.timings.rerank).toBeLessThan(150);
     },
   );
 

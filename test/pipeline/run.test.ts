@@ -25,9 +25,9 @@ describe("must", () => {
     const run = open();
     expect(await run.must("prompt", () => 7)).toBe(7);
     expect(await run.must("search", () => sleep(20).then(() => "found"))).toBe("found");
-    expect(run.timings.search).toBeGreaterThanOrEqual(19);
-    expect(Object.keys(run.timings)).toEqual(["prompt", "search"]);
-    expect(Object.keys(run.timings).every((step) => (STEPS as readonly string[]).includes(step))).toBe(true);
+    expect(run.timeline.timings.search).toBeGreaterThanOrEqual(19);
+    expect(Object.keys(run.timeline.timings)).toEqual(["prompt", "search"]);
+    expect(Object.keys(run.timeline.timings).every((step) => (STEPS as readonly string[]).includes(step))).toBe(true);
   });
 
   test("the smaller of the step's limit and the run's counts, and the signal tells the adapter", async () => {
@@ -142,7 +142,7 @@ describe("stream", () => {
   test("the first item may take its limit, later ones the silence, the whole any time", async () => {
     const run = open({ timeoutMs: 100 });
     expect(await collect(run.stream("generate", () => slowly(60, 20, 20, 20, 20, 20), limits))).toHaveLength(6);
-    expect(run.timings.generate).toBeGreaterThan(100);
+    expect(run.timeline.timings.generate).toBeGreaterThan(100);
   });
 
   test("silence ends it after the items so far, without another try", async () => {

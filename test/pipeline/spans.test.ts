@@ -115,7 +115,7 @@ test("what a call was served in is told apart from the way there", async () => {
     call.onServed?.({ queueMs: 4, serviceMs: 10 });
   });
   await run.must("embed", () => sleep(1));
-  const [first, second] = run.spans;
+  const [first, second] = run.timeline.spans;
   expect(first).toMatchObject({ step: "rerank", queueMs: 4, serviceMs: 10 });
   expect(first?.networkMs).toBeCloseTo((first?.ms ?? 0) - 14, 2);
   expect(Object.keys(second ?? {})).toEqual(["step", "startMs", "ms"]);

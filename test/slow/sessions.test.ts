@@ -1,10 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
+import { openRedisVectorCache } from "../../src/adapters/vector-cache/redis.ts";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "../contract/session-store.ts";
+import { vectorCacheContract } from "../contract/vector-cache.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
-import { freePort, type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
+import {
+  freePort,
+  type RedisServer,
+  redisMissing,
+  redisOptions,
+  startRedis,
+  vectorCacheOptions,
+} from "../support/redis.ts";
 import { append, turn } from "../support/sessions.ts";
 
 const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
@@ -67,6 +76,11 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
   });
 
   const open = () => openRedisSessionStore({ ...redisOptions(url), topology: "sentinel", ...limits });
+  vectorCacheContract("redis behind sentinels", async () => {
+    const cache = await openRedisVectorCache({ ...vectorCacheOptions(url), topology: "sentinel" });
+    return { cache, close: async () => cache.close?.() };
+  });
+
   sessionStoreContract("redis behind sentinels", async () => {
     const store = await open();
     return { store, close: async () => store.close?.() };
@@ -107,6 +121,11 @@ describe.skipIf(redisMissing !== null)("Cluster", () => {
   });
   afterAll(async () => {
     for (const one of nodes) await one.close();
+  });
+
+  vectorCacheContract("redis cluster", async () => {
+    const cache = await openRedisVectorCache({ ...vectorCacheOptions(url), topology: "cluster" });
+    return { cache, close: async () => cache.close?.() };
   });
 
   sessionStoreContract("redis cluster", async () => {

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { RedisSessionOptions } from "../../src/adapters/session-store/redis.ts";
+import type { RedisVectorCacheOptions } from "../../src/adapters/vector-cache/redis.ts";
 import { until } from "./calls.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -105,6 +106,11 @@ export async function startRedis(options: readonly string[] = [], program = "red
       folder.remove();
     },
   };
+}
+
+export function vectorCacheOptions(url: string): RedisVectorCacheOptions {
+  const limits = { timeoutMs: 1000, ttlMs: 60_000 };
+  return { url, topology: "single", sentinelMaster: "mymaster", keyPrefix: "test:vector:", ...limits };
 }
 
 export function redisOptions(url: string): RedisSessionOptions {

@@ -1,6 +1,4 @@
-import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRagline } from "../../src/index.ts";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
@@ -203,27 +201,3 @@ it("prompts and answers are recorded where that is asked for", async () => {
   await open.close();
   await model.close();
 });
-
-it("a collector that is away is told of once, and costs no answer", async () => {
-  const lines: string[] = [];
-  const log = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
-  const file = folder.file("away.db");
-  const ragline = await createRagline(
-    {
-      search: { use: "sqlite", file },
-      telemetry: { traces: "otlp", endpoint: "http://127.0.0.1:9", sampling: 1 },
-    } as never,
-    { log, warm: false },
-  );
-  await addPages(ragline);
-  for (let i = 0; i < 2; i++) {
-    expect((await ragline.answer({ question: QUESTION })).text).not.toBe("");
-  }
-  await until("it is said", () => lines.length > 0, 20_000);
-  const since = performance.now();
-  await ragline.close();
-  expect(performance.now() - since).toBeLessThan(10_000);
-  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
-    "spans cannot be sent to telemetry.endpoint; they are dropped",
-  ]);
-}, 60_000);

@@ -50,6 +50,11 @@ export class GrpcEndpoint {
     return this.#tried.promise;
   }
 
+  /** It has not been reached in time: no calls go there until it is. */
+  passOver(): void {
+    this.#isHealthy ??= false;
+  }
+
   /** Whether calls may go there; also while that is not known yet. */
   serving(): boolean {
     return this.#isHealthy === null || (this.#isHealthy && this.#siblings.dissent(this) === null);
@@ -73,7 +78,7 @@ export class GrpcEndpoint {
 
   /** One call with one answer, once it is known what is called. */
   async unary<R>(method: Method, request: object, call: CallOptions): Promise<R> {
-    if (!this.#description || !this.#siblings.isSettled) await this.described(call);
+    if (!this.#description || this.#siblings.dissent(this) !== null) await this.described(call);
     return (await unary(this.#client, this.name, method, request, call)) as R;
   }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import type { GrpcOptions } from "./channel.ts";
 import { GrpcEndpoint } from "./endpoint.ts";
@@ -14,6 +13,7 @@ export interface OpenedEndpoint<P> {
   serving(): boolean;
 }
 
+/** At least one. */
 export type OpenedEndpoints<P> = readonly [OpenedEndpoint<P>, ...OpenedEndpoint<P>[]];
 
 interface Opened {
@@ -42,7 +42,8 @@ export async function openEndpoints<P>(
   const tried = Promise.all(endpoints.map((endpoint) => endpoint.tried));
   await Promise.race([tried, sleep(FIRST_TRY_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
-  const opened = endpoints.map((endpoint) => {
+  for (const endpoint of endpoints) endpoint.passOver();
+  const open = (endpoint: GrpcEndpoint): OpenedEndpoint<P> => {
     const port = portOf({
       endpoint,
       siblings,
@@ -54,8 +55,8 @@ export async function openEndpoints<P>(
       close: async () => endpoint.close(),
     });
     return { name: endpoint.name, port, serving: () => endpoint.serving() };
-  });
-  const [first, ...others] = opened;
-  if (!first) throw new RaglineError("config_invalid", `${options.step}.endpoints: at least one is needed`);
-  return [first, ...others];
+  };
+  const [first, ...others] = endpoints;
+  if (!first) throw new RangeError("a stage needs at least one endpoint");
+  return [open(first), ...others.map(open)];
 }

@@ -1,9 +1,9 @@
 import type { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import type { Method } from "../../wire/definitions.ts";
-import { type Client, type ClientReadableStream, Metadata, type ServiceError } from "../../wire/library.ts";
+import type { Client, ClientReadableStream, Metadata, ServiceError } from "../../wire/library.ts";
 import { FIRST_TOKEN_MS, fromStatus } from "../../wire/status.ts";
-import { reasonOf, report } from "./unary.ts";
+import { reasonOf, report, tracedMetadata } from "./unary.ts";
 
 /**
  * One call with many answers, as a plain iterator: it runs once a token. It is torn down when its reader stops or leaves. Items
@@ -79,7 +79,7 @@ export class ServerStream<R> implements AsyncIterableIterator<R> {
 
 /** The deadline is the first item's: gRPC's own would cut the whole. */
 function firstToken({ deadline }: CallOptions): Metadata {
-  const metadata = new Metadata();
+  const metadata = tracedMetadata();
   if (deadline !== undefined) metadata.set(FIRST_TOKEN_MS, Math.max(0, deadline - performance.now()).toFixed(0));
   return metadata;
 }

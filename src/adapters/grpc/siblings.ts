@@ -23,10 +23,6 @@ export class Siblings {
     return this.#agreed;
   }
 
-  get isSettled(): boolean {
-    return this.#agreed !== null;
-  }
-
   heard(description: DescribeResponse): void {
     const isFirst = this.#agreed === null;
     if (isFirst || (this.#agreed && isSame(this.#agreed, description))) this.#agreed = description;

@@ -1,4 +1,5 @@
 import { RaglineError } from "../../errors.ts";
+import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
 import type { Method } from "../../wire/definitions.ts";
 import { type Client, Metadata, type ServiceError } from "../../wire/library.ts";
@@ -34,13 +35,22 @@ export function unary(
       requestSerialize,
       responseDeserialize,
       request,
-      new Metadata(),
+      tracedMetadata(),
       options,
       done,
     );
     pending.on("status", ({ metadata }) => report(metadata, call));
     signal.addEventListener("abort", leave, { once: true });
   });
+}
+
+/** Says which trace the call belongs to. */
+export function tracedMetadata(): Metadata {
+  const headers: Record<string, string> = {};
+  addTraceHeaders(headers);
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return metadata;
 }
 
 /** Tells the caller what the stage's trailers say. */

@@ -16,7 +16,7 @@ const CHANGES = `SELECT seq, document FROM changes
 const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
   FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
 /** How long terms are looked for before others get the event loop. */
-const PREPARE_SLICE_MS = 1;
+const PREPARE_SLICE_MS = 0.25;
 /** Passages taken over at once; between two batches others get the event loop. */
 const BATCH_PASSAGES = 256;
 

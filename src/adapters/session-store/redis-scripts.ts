@@ -1,9 +1,5 @@
 import { createHash } from "node:crypto";
-
-export interface Script {
-  readonly source: string;
-  readonly sha: string;
-}
+import type { Script } from "../redis/connection.ts";
 
 /**
  * A session is one hash, so that it lives on one slot, expires and is evicted as a whole. Its fields: `version`, `replacedVersion`,

@@ -1,7 +1,7 @@
 import type { SessionStore } from "../../ports/session-store.ts";
 import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
-import { RedisConnection, type RedisOptions } from "./redis-connection.ts";
 import * as scripts from "./redis-scripts.ts";
 import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
 

@@ -4,7 +4,7 @@ import { RaglineError } from "../../errors.ts";
 import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
-import type { Reply, Transaction, WriteRequest, WriterData } from "./writer.ts";
+import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
 
 /**
  * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
@@ -15,11 +15,15 @@ const port = parentPort;
 if (!port) throw new Error("writer-thread.ts runs as a worker");
 
 const { file, identity } = workerData as WriterData;
-const prepared = new Map<string, StatementSync>();
+/** SQL texts by number, and their statements. */
+const texts: string[] = [];
+const prepared: StatementSync[] = [];
+const own = new Map<string, StatementSync>();
 let opened: DatabaseSync | null = null;
 let waiting: WriteRequest[] = [];
 
-port.on("message", (requests: readonly WriteRequest[]) => {
+port.on("message", ({ added, requests }: WriteBatch) => {
+  texts.push(...added);
   if (waiting.length === 0) setImmediate(commit);
   waiting.push(...requests);
 });
@@ -56,12 +60,12 @@ function run({ id, statements }: WriteRequest): Reply {
 }
 
 /** Rows changed by each statement; null: a guard found no row, and nothing is written. */
-function runAll(statements: Transaction): number[] | null {
+function runAll(statements: WriteRequest["statements"]): number[] | null {
   const changes: number[] = [];
   for (const { sql, values, guard } of statements) {
     if (!guard) {
-      changes.push(Number(statement(sql).run(...values).changes));
-    } else if (statement(sql).get(...values) === undefined) {
+      changes.push(Number(numbered(sql).run(...values).changes));
+    } else if (numbered(sql).get(...values) === undefined) {
       database().exec("ROLLBACK TO one");
       return null;
     }
@@ -69,11 +73,20 @@ function runAll(statements: Transaction): number[] | null {
   return changes;
 }
 
+function numbered(number: number): StatementSync {
+  let found = prepared[number];
+  if (!found) {
+    found = database().prepare(texts[number] ?? "");
+    prepared[number] = found;
+  }
+  return found;
+}
+
 function statement(sql: string): StatementSync {
-  let found = prepared.get(sql);
+  let found = own.get(sql);
   if (!found) {
     found = database().prepare(sql);
-    prepared.set(sql, found);
+    own.set(sql, found);
   }
   return found;
 }

@@ -14,9 +14,16 @@ export interface Statement {
 
 export type Transaction = readonly Statement[];
 
+/** What is written together. Every SQL text goes over once, and by its number from then on. */
+export interface WriteBatch {
+  /** Those that the thread does not know yet, in the order of their numbers. */
+  readonly added: readonly string[];
+  readonly requests: readonly WriteRequest[];
+}
+
 export interface WriteRequest {
   readonly id: number;
-  readonly statements: Transaction;
+  readonly statements: readonly (Omit<Statement, "sql"> & { readonly sql: number })[];
 }
 
 export type Reply =
@@ -40,7 +47,9 @@ export class Writer {
   readonly #data: WriterData;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
-  #outbox: WriteRequest[] = [];
+  #outbox: { readonly id: number; readonly statements: Transaction }[] = [];
+  /** Of the SQL texts that the thread knows. */
+  readonly #numbers = new Map<string, number>();
   #lastId = 0;
 
   constructor(data: WriterData) {
@@ -72,7 +81,22 @@ export class Writer {
     this.#outbox = [];
     const worker = this.#worker ?? this.#start();
     worker.ref();
-    worker.postMessage(requests);
+    worker.postMessage(this.#batch(requests));
+  }
+
+  #batch(requests: readonly { readonly id: number; readonly statements: Transaction }[]): WriteBatch {
+    const added: string[] = [];
+    const numbered = requests.map(({ id, statements }) => ({
+      id,
+      statements: statements.map(({ sql, ...rest }) => {
+        const known = this.#numbers.get(sql);
+        if (known !== undefined) return { sql: known, ...rest };
+        this.#numbers.set(sql, this.#numbers.size);
+        added.push(sql);
+        return { sql: this.#numbers.size - 1, ...rest };
+      }),
+    }));
+    return { added, requests: numbered };
   }
 
   #start(): Worker {
@@ -87,6 +111,7 @@ export class Writer {
     worker.on("error", (error) => this.#fail(worker, error));
     worker.on("exit", () => this.#fail(worker, new Error("the writer thread ended")));
     this.#worker = worker;
+    this.#numbers.clear();
     return worker;
   }
 

@@ -1,7 +1,11 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
-import type { Script } from "./redis-scripts.ts";
+
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
 
 export interface RedisOptions {
   /** `redis[s]://[user:password@]host[:port][,host[:port] …][/database]`; several hosts for Sentinel and Cluster. */
@@ -27,7 +31,13 @@ interface Scripting {
   evalSha(sha: string, options: EvalOptions): Promise<unknown>;
   eval(source: string, options: EvalOptions): Promise<unknown>;
 }
-interface Client extends Scripting {
+interface Values {
+  mGet(keys: string[]): Promise<(Buffer | null)[]>;
+  get(key: string): Promise<Buffer | null>;
+}
+interface Client extends Scripting, Values {
+  set(key: string, value: Buffer, options: { expiration: { type: "PX"; value: number } }): Promise<unknown>;
+  withTypeMapping(mapping: object): Scripting & Values;
   connect(): Promise<unknown>;
   destroy(): unknown;
   on(event: "error" | "ready", listener: (error: unknown) => void): unknown;
@@ -37,11 +47,15 @@ const PORT = { single: 6379, sentinel: 26379, cluster: 6379 };
 const RECONNECT_MAX_MS = 1000;
 /** A server that says nothing for so long, not even to PING, is given up, and connected to anew. */
 const SILENCE_MAX_MS = 5000;
+/** Limit for storing values, which nobody waits for. */
+const STORE_MAX_MS = 2000;
 
-/** One or several Redis servers that run scripts. It connects, and reconnects, by itself and for ever. */
+/** One or several Redis servers. It connects, and reconnects, by itself and for ever. */
 export class RedisConnection {
   readonly #redis: Redis;
   readonly #options: RedisOptions;
+  /** Of the configuration, for messages. */
+  readonly #block: string;
   #client: Client | null = null;
   /** Why the last connection could not be made; null once one was. */
   #refused: unknown = null;
@@ -49,19 +63,20 @@ export class RedisConnection {
   readonly #closing = new AbortController();
 
   /** @throws RaglineError `config_invalid`: the client is not installed, or the URL or the file of the authority cannot be read. */
-  static async open(options: RedisOptions): Promise<RedisConnection> {
+  static async open(options: RedisOptions, block = "session"): Promise<RedisConnection> {
     const redis = await import("@redis/client").catch((cause) => {
-      throw new RaglineError("config_invalid", "session.use: redis needs its client: npm install @redis/client@6", {
+      throw new RaglineError("config_invalid", `${block}.use: redis needs its client: npm install @redis/client@6`, {
         cause,
       });
     });
-    return new RedisConnection(redis, options);
+    return new RedisConnection(redis, options, block);
   }
 
-  private constructor(redis: Redis, options: RedisOptions) {
+  private constructor(redis: Redis, options: RedisOptions, block: string) {
     this.#redis = redis;
     this.#options = options;
-    const create = clientFactory(redis, options);
+    this.#block = block;
+    const create = clientFactory(redis, options, block);
     this.#connected = this.#connect(create);
   }
 
@@ -79,22 +94,33 @@ export class RedisConnection {
       keys: [key],
       arguments: values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : String(value))),
     };
-    const timer = new AbortController();
-    const limit = sleep(this.#options.timeoutMs, undefined, { signal: timer.signal }).then(() => {
-      throw new Error(`no reply within ${this.#options.timeoutMs} ms`);
+    return this.#within(this.#options.timeoutMs, async (client) => {
+      const scripting = binary ? this.#binary(client) : client;
+      try {
+        return await scripting.evalSha(script.sha, options);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+        return scripting.eval(script.source, options);
+      }
     });
-    try {
-      const reply = this.#evaluate(script, options, binary);
-      reply.catch(() => undefined);
-      const answered = await Promise.race([reply, limit]);
-      this.#refused = null;
-      return answered;
-    } catch (cause) {
-      throw new RaglineError("dependency_failed", reasonOf(this.#refused ?? cause), { cause: this.#refused ?? cause });
-    } finally {
-      limit.catch(() => undefined);
-      timer.abort();
-    }
+  }
+
+  /** What stands under the keys, or null, in order: one round trip, in a cluster one a node. @throws RaglineError `dependency_failed` */
+  values(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    return this.#within(this.#options.timeoutMs, (client) => {
+      const reading = this.#binary(client);
+      return this.#options.topology === "cluster"
+        ? Promise.all(keys.map((key) => reading.get(key)))
+        : reading.mGet([...keys]);
+    });
+  }
+
+  /** Stores values for so long. @throws RaglineError `dependency_failed`, also where some were stored. */
+  async store(entries: readonly (readonly [key: string, value: Buffer])[], ttlMs: number): Promise<void> {
+    const options = { expiration: { type: "PX", value: ttlMs } } as const;
+    await this.#within(STORE_MAX_MS, (client) =>
+      Promise.all(entries.map(([key, value]) => client.set(key, value, options))),
+    );
   }
 
   async close(): Promise<void> {
@@ -102,17 +128,35 @@ export class RedisConnection {
     await this.#client?.destroy();
   }
 
-  async #evaluate({ source, sha }: Script, options: EvalOptions, binary: boolean): Promise<unknown> {
-    if (!this.#client) await this.#connected;
-    const client = this.#client as (Client & { withTypeMapping(mapping: object): Scripting }) | null;
-    if (!client) throw new Error("closed");
-    const scripting = binary ? client.withTypeMapping({ [this.#redis.RESP_TYPES.BLOB_STRING]: Buffer }) : client;
+  /** Strings come as Buffers. */
+  #binary(client: Client): Scripting & Values {
+    return client.withTypeMapping({ [this.#redis.RESP_TYPES.BLOB_STRING]: Buffer });
+  }
+
+  async #within<T>(limitMs: number, call: (client: Client) => Promise<T>): Promise<T> {
+    const timer = new AbortController();
+    const limit = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+      throw new Error(`no reply within ${limitMs} ms`);
+    });
     try {
-      return await scripting.evalSha(sha, options);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      return scripting.eval(source, options);
+      const reply = this.#connectedClient().then(call);
+      reply.catch(() => undefined);
+      const answered = await Promise.race([reply, limit]);
+      this.#refused = null;
+      return answered;
+    } catch (cause) {
+      const reason = reasonOf(this.#refused ?? cause, this.#block);
+      throw new RaglineError("dependency_failed", reason, { cause: this.#refused ?? cause });
+    } finally {
+      limit.catch(() => undefined);
+      timer.abort();
     }
+  }
+
+  async #connectedClient(): Promise<Client> {
+    if (!this.#client) await this.#connected;
+    if (!this.#client) throw new Error("closed");
+    return this.#client;
   }
 
   /** A single server's client retries its first connection itself; those of Sentinel and Cluster give up, and are made anew. */
@@ -142,10 +186,10 @@ export class RedisConnection {
   }
 }
 
-function clientFactory(redis: Redis, options: RedisOptions): () => Client {
-  const { hosts, username, password, database, tls } = parseUrl(options);
+function clientFactory(redis: Redis, options: RedisOptions, block: string): () => Client {
+  const { hosts, username, password, database, tls } = parseUrl(options, block);
   const socket = {
-    ...(tls && { tls: true as const, ...(options.caFile && { ca: readCa(options.caFile) }) }),
+    ...(tls && { tls: true as const, ...(options.caFile && { ca: readCa(options.caFile, block) }) }),
     connectTimeout: 2000,
     socketTimeout: SILENCE_MAX_MS,
     reconnectStrategy: backoffMs,
@@ -183,23 +227,23 @@ const AUTHENTICATION = /WRONGPASS|NOAUTH|NOPERM|invalid password|Client sent AUT
 const CERTIFICATE = /CERT|certificate|issuer|ERR_TLS|self.signed/i;
 
 /** For clients and for readiness: what to look at, never what the server said. */
-function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown, block: string): string {
   const { message = "", code = "" } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
   const text = `${code} ${message}`;
-  if (AUTHENTICATION.test(text)) return "Redis refuses user or password of session.url.";
-  if (CERTIFICATE.test(text)) return "The certificate of Redis is not trusted: see session.caFile.";
+  if (AUTHENTICATION.test(text)) return `Redis refuses user or password of ${block}.url.`;
+  if (CERTIFICATE.test(text)) return `The certificate of Redis is not trusted: see ${block}.caFile.`;
   return "Redis did not answer in time, or refused.";
 }
 
-function readCa(file: string): string {
+function readCa(file: string, block: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new RaglineError("config_invalid", `session.caFile: ${file} cannot be read`, { cause });
+    throw new RaglineError("config_invalid", `${block}.caFile: ${file} cannot be read`, { cause });
   }
 }
 
-function parseUrl({ url, topology }: RedisOptions) {
+function parseUrl({ url, topology }: RedisOptions, block: string) {
   const match = /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#]+)(?:\/(\d+)?)?$/.exec(url);
   const [, scheme, username = "", password = "", list = "", database = "0"] = match ?? [];
   const hosts = list.split(",").map((item) => {
@@ -209,14 +253,14 @@ function parseUrl({ url, topology }: RedisOptions) {
   if (!match || hosts.some(({ host }) => host === "")) {
     throw new RaglineError(
       "config_invalid",
-      "session.url: must be redis[s]://[user:password@]host[:port][,…][/database]",
+      `${block}.url: must be redis[s]://[user:password@]host[:port][,…][/database]`,
     );
   }
   if (topology === "single" && hosts.length > 1) {
-    throw new RaglineError("config_invalid", "session.url: several hosts need session.topology: sentinel or cluster");
+    throw new RaglineError("config_invalid", `${block}.url: several hosts need ${block}.topology: sentinel or cluster`);
   }
   if (topology === "cluster" && database !== "0") {
-    throw new RaglineError("config_invalid", "session.url: a cluster has database 0 only");
+    throw new RaglineError("config_invalid", `${block}.url: a cluster has database 0 only`);
   }
   return {
     hosts,

@@ -1,0 +1,131 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { parseArgs } from "node:util";
+import { Child } from "./child.ts";
+import { canPin, LOAD_CORE, SYSTEM_CORE } from "./cores.ts";
+import { DOCUMENTS_DEFAULT } from "./corpus.ts";
+import type { LoadCommands } from "./load.ts";
+import type { RaglineCommands } from "./ragline.ts";
+import { type Bench, measureThroughput, type Run, type Target } from "./scenarios.ts";
+import type { StageCommands } from "./stages.ts";
+import { median, percentile, round } from "./stats.ts";
+
+const HELP = `npm run bench:telemetry [-- options]
+
+What metrics, the log and traces cost: CPU a request, with each of them, beside the same server without. Each server is a process
+of its own on one core; rounds are interleaved, and a figure is the median over rounds of the ratio within a round. Takes about a minute.
+
+  --rounds <n>       60 by default: short ones, since a shared machine drifts
+  --against <folder> also a server of another checkout's src folder, e.g. one before a change
+  --check            exit code 1 where a bar is missed: tracing off 2%, on at 10% sampling 5%
+  --json             the last line is one JSON object with every figure
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "60" },
+    against: { type: "string" },
+    check: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+/** Stages that hardly wait and 64 clients: the server is the bottleneck. */
+const RUN: Run = {
+  clients: 64,
+  requests: 192,
+  periodMs: 0,
+  delays: { embedMs: 1, rerankMs: 1, firstTokenMs: 1, tokenMs: 0, tokens: 64 },
+};
+const SAMPLED_BAR = 0.05;
+const OFF_BAR = 0.02;
+
+interface Variant {
+  readonly name: string;
+  readonly config: object;
+  readonly build?: string;
+  /** Share of CPU a request that it may cost beside the first. */
+  readonly bar?: number;
+}
+
+if (options.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  const collector = await discardingCollector();
+  const traced = (sampling: number) => ({ traces: "otlp", endpoint: collector.url, sampling });
+  const silent = { log: { level: "silent" } };
+  const variants: Variant[] = [
+    ...(options.against ? [{ name: "the other checkout", config: silent, build: options.against }] : []),
+    { name: "no traces, no log", config: silent, ...(options.against && { bar: OFF_BAR }) },
+    { name: "no traces, log", config: { log: { level: "info" } } },
+    { name: "traces at 10%, no log", config: { ...silent, telemetry: traced(0.1) }, bar: SAMPLED_BAR },
+    { name: "traces at 100%, no log", config: { ...silent, telemetry: traced(1) } },
+  ];
+  const children: { stop(): void }[] = [];
+  try {
+    const stages = new Child<StageCommands>("stages", "./stages.ts", LOAD_CORE);
+    const load = new Child<LoadCommands>("load generator", "./load.ts", LOAD_CORE);
+    children.push(stages, load);
+    const bench: Bench = { stages, load, log: (line) => console.log(line) };
+    const url = await stages.call("listen");
+    const targets: Target[] = [];
+    for (const { name, config, build = "src" } of variants) {
+      const values = [url, "none", build, String(DOCUMENTS_DEFAULT), JSON.stringify(config)];
+      const child = new Child<RaglineCommands>(name, "./ragline.ts", SYSTEM_CORE, values);
+      children.push(child);
+      targets.push({ name, url: await child.call("listen"), process: child });
+    }
+    const results = await measureThroughput(bench, targets, RUN, Number(options.rounds));
+    report(variants, results, collector.bytes());
+  } finally {
+    for (const child of children) child.stop();
+    collector.close();
+  }
+}
+
+function report(variants: readonly Variant[], results: Awaited<ReturnType<typeof measureThroughput>>, bytes: number) {
+  const [first] = results;
+  if (!first) return;
+  const cpuMs = (perSecond: number) => 1000 / perSecond;
+  const rows = results.map((result, i) => {
+    const ratios = result.rounds.map((perSecond, n) => cpuMs(perSecond) / cpuMs(first.rounds[n] ?? Number.NaN) - 1);
+    const cost = median(ratios);
+    const { name = "", bar } = variants[i] ?? {};
+    return { name, cpuMs: round(cpuMs(result.requestsPerCpuSecond), 3), cost: round(cost, 4), ratios, bar };
+  });
+  console.log(
+    `CPU a request, ${canPin ? "one core" : "not pinned"}, ${RUN.requests} requests a round, beside the first:`,
+  );
+  for (const { name, cpuMs, cost, ratios, bar } of rows) {
+    const spread = [0.25, 0.75].map((share) => `${(100 * percentile(ratios, share)).toFixed(1)}%`).join(" to ");
+    const verdict = bar === undefined ? "" : cost <= bar ? `, within ${100 * bar}%` : `, MISSES ${100 * bar}%`;
+    console.log(
+      `${name.padEnd(32)}${cpuMs.toFixed(3)} ms  ${(100 * cost).toFixed(1)}%  (half of the rounds: ${spread})${verdict}`,
+    );
+  }
+  console.log(`the collector received ${(bytes / 1e6).toFixed(1)} MB`);
+  if (options.json) console.log(JSON.stringify(rows));
+  if (options.check && rows.some(({ cost, bar }) => bar !== undefined && cost > bar)) process.exitCode = 1;
+}
+
+/** Takes spans and forgets them. */
+async function discardingCollector() {
+  let bytes = 0;
+  const server = createServer((request, response) => {
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    request.on("end", () => response.writeHead(200, { "content-type": "application/x-protobuf" }).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bytes: () => bytes,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
+import { type Distribution, draw, type Random, seeded } from "../../random.ts";
+import { languageOf } from "../../text/language.ts";
+import type { CallOptions } from "../../types.ts";
+import { reach } from "../simulated/clock.ts";
+import { Slots } from "../simulated/slots.ts";
+
+export interface SimulatedModelOptions {
+  /** From the slot to the first token, in milliseconds. */
+  readonly firstTokenMs: Distribution;
+  /** From a token to the next, alone. */
+  readonly tokenMs: Distribution;
+  /** What each further answer under way adds to `tokenMs`, as a share of it. */
+  readonly batchSlowdown: number;
+  /** Of an answer; a token is a word. */
+  readonly tokens: Distribution;
+  readonly contextTokensMax: number;
+  /** Answers written at once. */
+  readonly slots: number;
+  /** Answers that wait for a slot at most; a further one is refused as `overloaded`. */
+  readonly queueMax: number;
+  readonly seed: number;
+}
+
+const NOTHING_FOUND = {
+  ko: "이 답변은 모의 언어 모델이 만든 것이며 참고할 문서가 없습니다.",
+  en: "This answer comes from a simulated language model, which was given no documents.",
+} as const;
+
+/**
+ * An emulated model server with continuous batching: `slots` answers are written at once, further ones wait in line, and every
+ * answer under way slows the others down. It writes the passages' words, each with its citation, at the pace of a model.
+ * Tokens that are due by the time a timer fires leave together.
+ */
+export function createSimulatedModel(options: SimulatedModelOptions): LanguageModel {
+  const random = seeded(options.seed);
+  const slots = new Slots(options.slots, options.queueMax);
+  return {
+    model: "simulated",
+    quotesOnly: true,
+    contextTokensMax: options.contextTokensMax,
+    async *stream(request, call) {
+      const planned = plan(request, options, random);
+      const slot = await slots.take(call.signal);
+      let due = slot.startedAt + planned.firstTokenMs;
+      try {
+        const words = wordsOf(request);
+        for (let written = 0; written < planned.tokens; ) {
+          await reach(due, call.signal);
+          let text = "";
+          for (const now = performance.now(); written < planned.tokens && due <= now; written++) {
+            text += words.next().value;
+            const slowdown = 1 + options.batchSlowdown * (slots.held - 1);
+            if (written + 1 < planned.tokens) due += draw(options.tokenMs, random) * slowdown;
+          }
+          yield { type: "text", text } satisfies GenerateDelta;
+        }
+      } finally {
+        slot.free(Math.min(due, performance.now()));
+      }
+      report(call, slot.queueMs, due - slot.startedAt);
+      yield { type: "end", finishReason: planned.isCut ? "length" : "stop" };
+    },
+  };
+}
+
+function report(call: CallOptions, queueMs: number, serviceMs: number): void {
+  call.onServed?.({ queueMs, serviceMs });
+}
+
+function plan({ maxOutputTokens }: GenerateRequest, { firstTokenMs, tokens }: SimulatedModelOptions, random: Random) {
+  const wanted = Math.max(1, Math.round(draw(tokens, random)));
+  return {
+    firstTokenMs: draw(firstTokenMs, random),
+    tokens: Math.min(wanted, maxOutputTokens),
+    isCut: wanted > maxOutputTokens,
+  };
+}
+
+/** The passages' words for ever, spaces included. */
+function* wordsOf({ question, sources }: GenerateRequest): Generator<string, never, undefined> {
+  const nothing = NOTHING_FOUND[languageOf(question) === "ko" ? "ko" : "en"];
+  const texts = sources.length > 0 ? sources.map(({ n, text }) => `${text.trim()} [${n}]`) : [nothing];
+  let space = "";
+  while (true) {
+    for (const text of texts) {
+      for (const [word] of text.matchAll(/\S+/g)) {
+        yield space + word;
+        space = " ";
+      }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { z } from "zod";
+
+/** Where Redis is, for every block that keeps something in it. */
+export const redisServer = {
+  url: z
+    .string()
+    .regex(/^rediss?:\/\/./, "must begin with redis:// or rediss://")
+    .default("redis://localhost:6379")
+    .describe(
+      "`redis://[user:password@]host[:port][/database]`, `rediss:` for TLS; several `host:port`, comma-separated, for Sentinel and Cluster.",
+    ),
+  topology: z
+    .enum(["single", "sentinel", "cluster"])
+    .default("single")
+    .describe("What the URL's hosts are: one server, sentinels (port 26379 by default), or some nodes of a cluster."),
+  sentinelMaster: z.string().min(1).default("mymaster").describe("What the sentinels call the master."),
+  sentinelPassword: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Password of the sentinels themselves. Read it from the environment: `${NAME}`."),
+  caFile: z.string().min(1).optional().describe("PEM file of the authority behind a `rediss:` server's certificate."),
+};
+
+export const redisKeyPrefix = (fallback: string) =>
+  z
+    .string()
+    .max(64)
+    .regex(/^[^{}\s]*$/, "must hold no braces and no blanks")
+    .default(fallback)
+    .describe("Begins every key.");

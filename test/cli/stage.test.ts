@@ -1,0 +1,45 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { createGrpcRerankers } from "../../src/adapters/reranker/grpc.ts";
+import { call } from "../support/calls.ts";
+import { folderForTest } from "../support/folder.ts";
+import { clientOptions, only } from "../support/stages-apart.ts";
+import { printed, ragline, start } from "./run.ts";
+
+describe("ragline stage", () => {
+  it("serves what the configuration says, and ends cleanly on SIGTERM", async () => {
+    const folder = folderForTest();
+    writeFileSync(folder.file("ragline.yaml"), "rerank: { use: lexical }\nstage: { port: 0 }\n");
+    const child = start(folder.path, ["stage", "rerank"]);
+    const said = await printed(child, /^serving$/m);
+    const address = said.match(/listening on (\S+);/)?.[1] ?? "";
+    const reranker = only(await createGrpcRerankers(clientOptions("rerank", [address])));
+    const ranked = await reranker.rerank("퇴직금", ["주차장", "퇴직금은 14일 안에 지급한다."], call());
+    expect(ranked[0]?.index).toBe(1);
+    child.kill("SIGTERM");
+    const [code] = await once(child, "close");
+    expect(code).toBe(0);
+    await reranker.close?.();
+  });
+
+  it("says what it cannot serve", async () => {
+    const folder = folderForTest();
+    writeFileSync(folder.file("ragline.yaml"), "rerank: { use: none }\n");
+    const none = await ragline(folder.path, "stage", "rerank", "--port", "0");
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("rerank.use: none leaves nothing to serve"),
+    });
+    const unknown = await ragline(folder.path, "stage", "session");
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("session is none of embed, rerank") });
+    writeFileSync(
+      folder.file("ragline.yaml"),
+      "embed: { use: grpc, endpoints: [nowhere] }\nstage: { keyFile: k.pem }\n",
+    );
+    const wrong = await ragline(folder.path, "stage", "embed");
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("embed.endpoints.0: must be host:port");
+    expect(wrong.stderr).toContain("stage: certificateFile and keyFile belong together");
+  });
+});

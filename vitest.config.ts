@@ -62,6 +62,15 @@ export default defineConfig({
       {
         test: {
           ...common,
+          name: "cluster",
+          include: ["test/slow/cluster.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 400_000,
+        },
+      },
+      {
+        test: {
+          ...common,
           name: "gateway",
           include: ["test/slow/gateway.test.ts"],
           testTimeout: 60_000,

@@ -3,6 +3,7 @@ import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-f
 import { grpcClient, stage } from "./config-grpc.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
+import { openSearchIndex } from "./config-opensearch.ts";
 import { postgresIndex, postgresServer } from "./config-postgres.ts";
 import { redisKeyPrefix, redisServer } from "./config-redis.ts";
 import { log, telemetry } from "./config-telemetry.ts";
@@ -115,6 +116,13 @@ const search = z.discriminatedUnion("use", [
       ),
     ...postgresServer,
     ...postgresIndex,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("opensearch")
+      .describe("`opensearch`: OpenSearch 3 with its k-NN plugin, for several instances and large collections."),
+    ...openSearchIndex,
     ...searching,
   }),
   z.strictObject({

@@ -1,4 +1,5 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
+import { OpenSearchPassageIndex } from "../adapters/passage-index/opensearch.ts";
 import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
 import { openPostgresSessionStore } from "../adapters/session-store/postgres.ts";
@@ -17,6 +18,7 @@ import type { Instruments } from "./instruments.ts";
 
 /** What a question waits for. */
 const SESSION_CALLS = ["begin", "finish", "load", "turns", "recall", "replace"] as const;
+const SEARCH_CALLS = ["search", "version"] as const;
 /** A server's own share of the limit for loading, so that its failure is told from a slow step. */
 const ROUND_TRIP_SHARE = 0.8;
 
@@ -55,6 +57,10 @@ export async function chooseIndex(
       return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
     case "postgres":
       return retriedSearches(await PostgresPassageIndex.open(config, embedder), config);
+    case "opensearch": {
+      const index = new OpenSearchPassageIndex(config, embedder);
+      return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
+    }
     case "grpc": {
       const { createGrpcIndexes } = await import("../adapters/passage-index/grpc.ts");
       const endpoints = await createGrpcIndexes({ ...config, step: "search" }, embedder);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
@@ -54,7 +55,12 @@ const NEVER_CONNECTED = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** The nodes of a cluster, over plain HTTP. A request that reached no node is sent to the next; one that did is not repeated. */
+const LOST = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+/**
+ * The nodes of a cluster, over plain HTTP. A request that reached no node is sent to the next; one whose connection breaks before
+ * an answer comes, as an idle one does that was dropped, is sent once more: every request here means the same when it is repeated.
+ */
 export class OpenSearchClient {
   readonly #nodes: readonly Node[];
   readonly #headers: Readonly<Record<string, string>>;
@@ -74,8 +80,10 @@ export class OpenSearchClient {
    * @throws RaglineError `dependency_failed`, whose cause is an `OpenSearchRefusal` where there is an answer, or `dependency_timeout`
    */
   async request(request: OpenSearchRequest, call: CallOptions): Promise<unknown> {
+    const leftMs = Math.min(LIMIT_MS, (call.deadline ?? Number.POSITIVE_INFINITY) - performance.now());
+    if (leftMs <= 0) throw tooLate();
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(tooLate()), LIMIT_MS);
+    const timer = setTimeout(() => limit.abort(tooLate()), leftMs);
     const onAbort = () => limit.abort(call.signal.reason);
     call.signal.addEventListener("abort", onAbort, { once: true });
     if (call.signal.aborted) onAbort();
@@ -97,8 +105,10 @@ export class OpenSearchClient {
     const text = lines ?? (body === undefined ? null : JSON.stringify(body));
     const type = lines === undefined ? "application/json" : "application/x-ndjson";
     const headers = { ...this.#headers, ...(text !== null && { "content-type": type }) };
+    const turns = this.#inOrder();
     let failure: unknown;
-    for (const node of this.#inOrder()) {
+    let isRepeated = false;
+    for (const node of turns) {
       try {
         const endpoint = { url: `${node.url}${path}`, dispatcher: this.#connections };
         const response = await send(endpoint, { method, headers, body: text }, signal);
@@ -107,9 +117,15 @@ export class OpenSearchClient {
       } catch (thrown) {
         const refusal = refusalOf(thrown);
         if (refusal) throw refused(refusal.status, refusal.reason);
-        if (!signal.aborted) node.downUntil = performance.now() + DOWN_MS;
+        const code = codeOf(thrown);
+        if (signal.aborted || !(NEVER_CONNECTED.has(code) || (LOST.has(code) && !isRepeated))) throw thrown;
         failure = thrown;
-        if (signal.aborted || !reachedNobody(thrown)) throw thrown;
+        node.downUntil = performance.now() + DOWN_MS;
+        // The only node there is gets another turn, on a new connection.
+        if (LOST.has(code) && turns.length === 1) turns.push(node);
+        isRepeated ||= LOST.has(code);
+        // Others that were dropped with it are found out first.
+        await nextTurn();
       }
     }
     throw failure;
@@ -145,10 +161,10 @@ export function refused(status: number, body: unknown): RaglineError {
   return new RaglineError("dependency_failed", message, { cause, retryable });
 }
 
-function reachedNobody(thrown: unknown): boolean {
+/** Of a failure of the connection; empty: another failure. */
+function codeOf(thrown: unknown): string {
   const cause = thrown instanceof RaglineError ? thrown.cause : thrown;
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
-  return NEVER_CONNECTED.has(code);
+  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
 }
 
 function reasonOf(signal: AbortSignal): RaglineError {
@@ -156,8 +172,8 @@ function reasonOf(signal: AbortSignal): RaglineError {
   return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
 }
 
-function tooLate(): RaglineError {
-  return new RaglineError("dependency_timeout", `OpenSearch did not answer within ${LIMIT_MS} ms.`);
+export function tooLate(): RaglineError {
+  return new RaglineError("dependency_timeout", "OpenSearch did not answer in time.");
 }
 
 function readCertificate(file: string): string {

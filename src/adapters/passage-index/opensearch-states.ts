@@ -48,21 +48,21 @@ export interface Commit extends Announced {
   readonly tokens: number;
 }
 
-/** A writer that has not committed for so long is dead. Five times as long as a bulk request may take. */
-const LEASE_MS = 300_000;
+/** A writer that has not committed for so long is dead: longer than its bulk request may take. */
+const LEASE_MS = 90_000;
 /** So long what is over stays, for searches that began before: longer than a search may take. */
 const GRACE_MS = 60_000;
 const CONFLICTS_MAX = 100;
 
 /**
- * Hides new generations and locks their documents. One that is announced already, or whose document is locked, is passed over. An
+ * Gives up what the writer does not know the end of, hides new generations and locks their documents. One that is announced already, or whose document is locked, is passed over. An
  * empty collection that nobody writes to takes over the writer's vector space; another space is left as it is.
  */
 const ANNOUNCE = `
 def s = ctx._source; def locked = new HashSet(); boolean changed = false;
 for (def h : s.hidden) {
   if (h.isOver) continue;
-  if (h.at + params.leaseMs > params.now) locked.add(h.key);
+  if (h.at + params.leaseMs > params.now && !params.givenUp.contains(h.generation)) locked.add(h.key);
   else { h.isOver = true; h.at = params.now; changed = true; }
 }
 boolean same = s.model == params.model && s.dimensions == params.dimensions;
@@ -126,12 +126,13 @@ export class CollectionStates {
     scope: Scope,
     space: Space,
     writes: readonly Announced[],
+    givenUp: readonly string[],
     call: CallOptions,
   ): Promise<CollectionState> {
     const { tenant, collection } = scope;
     const nothing = { version: 0, documents: 0, passages: 0, tokens: 0, hidden: [] };
     const upsert = { id: randomUUID(), tenant, collection, ...space, epoch: 0, ...nothing };
-    const params = { ...space, writes, leaseMs: LEASE_MS };
+    const params = { ...space, writes, givenUp, leaseMs: LEASE_MS };
     const run = () => this.#run(scope, ANNOUNCE, params, call, { upsert, scripted_upsert: true });
     const state = await run().catch(async (thrown: unknown) => {
       if (refusalBehind(thrown)?.status !== 404) throw thrown;

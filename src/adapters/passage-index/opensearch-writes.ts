@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep, setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions, Document, PassageInput, Scope } from "../../types.ts";
-import { type OpenSearchClient, refused } from "./opensearch-client.ts";
+import { type OpenSearchClient, refused, tooLate } from "./opensearch-client.ts";
 import { documentSearch, type Visible } from "./opensearch-queries.ts";
 import { bulkLines, type DocumentRecord, type NewVersion } from "./opensearch-records.ts";
 import { documentKey, type Space, statesOf } from "./opensearch-schema.ts";
@@ -16,6 +16,9 @@ const BULK_CHARACTERS_MAX = 8_000_000;
 /** Another process writes the same document. */
 const LOCKED_WAIT_MS = 25;
 const LOCKED_WAIT_MAX_MS = 30_000;
+
+/** Where the caller sets no limit: behind others that are written, too. */
+const WRITE_LIMIT_MS = 300_000;
 
 interface Write {
   readonly scope: Scope;
@@ -43,6 +46,8 @@ export class CollectionWrites {
   readonly #states: CollectionStates;
   readonly #space: Space;
   readonly #waiting: Write[] = [];
+  /** Generations of writes that failed on their way; a commit among them may have come through all the same. */
+  readonly #givenUp = new Set<string>();
   #running: Promise<void> | null = null;
   #sweeping: Promise<void> | null = null;
 
@@ -73,19 +78,29 @@ export class CollectionWrites {
     await this.#sweeping;
   }
 
-  #add(scope: Scope, id: string, version: Write["version"], { signal }: CallOptions): Promise<boolean> {
+  #add(scope: Scope, id: string, version: Write["version"], call: CallOptions): Promise<boolean> {
+    const { signal, deadline = Number.POSITIVE_INFINITY } = call;
+    if (performance.now() >= deadline) return Promise.reject(tooLate());
     const done = Promise.withResolvers<boolean>();
     const write: Write = { scope, key: documentKey(id), version, since: performance.now(), done, isLeft: false };
-    const onAbort = () => {
+    const leave = (why: RaglineError) => {
       write.isLeft = true;
-      const { reason } = signal;
-      done.reject(reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left."));
+      done.reject(why);
     };
+    const onAbort = () => {
+      const { reason } = signal;
+      leave(reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left."));
+    };
+    const leftMs = Math.min(deadline - performance.now(), WRITE_LIMIT_MS);
+    const timer = setTimeout(() => leave(tooLate()), leftMs);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     this.#waiting.push(write);
     this.#running ??= this.#run();
-    return done.promise.finally(() => signal.removeEventListener("abort", onAbort));
+    return done.promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    });
   }
 
   async #run(): Promise<void> {
@@ -130,7 +145,12 @@ export class CollectionWrites {
     const call: CallOptions = { signal: new AbortController().signal };
     const announcements = batch.map((write) => ({ write, generation: newGeneration(), key: write.key }));
     const sent = announcements.map(({ generation, key }) => ({ generation, key }));
-    const state = await this.#states.announce(scope, this.#space, sent, call);
+    const givenUp = [...this.#givenUp];
+    const state = await this.#states.announce(scope, this.#space, sent, givenUp, call).catch((thrown: unknown) => {
+      for (const { generation } of sent) this.#givenUp.add(generation);
+      throw thrown;
+    });
+    for (const generation of givenUp) this.#givenUp.delete(generation);
     if (!isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
     const pending = new Set(state.hidden.filter(({ isOver }) => !isOver).map(({ generation }) => generation));
     const mine = announcements.filter(({ generation }) => pending.has(generation));
@@ -140,8 +160,7 @@ export class CollectionWrites {
       const [before, failed] = await Promise.all([this.#before(scope, mine, call), this.#bulk(state, mine, call)]);
       await this.#commit(scope, mine, before, failed, call);
     } catch (thrown) {
-      const generations = mine.map(({ generation }) => generation);
-      await this.#states.giveUp(scope, generations, call).catch(() => undefined);
+      for (const { generation } of mine) this.#givenUp.add(generation);
       throw thrown;
     }
     this.#sweep(scope, state);

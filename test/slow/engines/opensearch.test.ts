@@ -1,10 +1,18 @@
-import { afterAll, beforeAll, describe } from "vitest";
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { DATA, SETS } from "../../../bench/retrieval/sets.ts";
+import { createStaticEmbedder } from "../../../src/adapters/embedder/static.ts";
 import { OpenSearchPassageIndex } from "../../../src/adapters/passage-index/opensearch.ts";
 import { fusionStoreContract } from "../../contract/fusion-store.ts";
 import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../contract/passage-index.ts";
+import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
 import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
 import { DIMENSIONS } from "../../contract/passages.ts";
 import { type OpenSearchCluster, openSearch, startOpenSearch } from "../../support/opensearch.ts";
+import { relay } from "../../support/relay.ts";
+import { expectAgreement } from "./agreement.ts";
+
+const AGREEING = new Set(["SciFact (en)", "law_ko", "law_ko, no titles", "FastAPI, ko→ko"]);
 
 describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3.5, one node", () => {
   let cluster: OpenSearchCluster | undefined;
@@ -27,6 +35,51 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
     return { index, another, close: () => index.close() };
   }
 
+  remotePassageIndexContract(
+    "opensearch",
+    async () => {
+      const own = await startOpenSearch();
+      const [node] = own.nodes;
+      if (!node) throw new Error("a node was to be started");
+      const between = await relay(node.port);
+      const url = `http://127.0.0.1:${between.port}`;
+      const openOwn = (model = MODEL, dimensions = DIMENSIONS) =>
+        new OpenSearchPassageIndex({ url, prefix: "remote", shards: 1, replicas: 0 }, { model, dimensions });
+      const index = openOwn();
+      return {
+        index,
+        another: async (model, dimensions) => {
+          const other = openOwn(model, dimensions);
+          return { index: other, close: () => other.close() };
+        },
+        kill: node.kill,
+        restart: node.restart,
+        freeze: () => node.signal("SIGSTOP"),
+        thaw: () => node.signal("SIGCONT"),
+        dropIdleConnections: async () => between.drop(),
+        async close() {
+          await index.close();
+          await between.close();
+          await own.close();
+        },
+      };
+    },
+    { recoveryMs: 60_000 },
+  );
+  describe.skipIf(!existsSync(DATA))(existsSync(DATA) ? "real sets" : `no evaluation data at ${DATA}`, () => {
+    test.each(SETS.filter(({ name }) => AGREEING.has(name)))(
+      "$name: nDCG agrees with the embedded index",
+      {
+        timeout: 400_000,
+      },
+      async (set) => {
+        const embedder = createStaticEmbedder();
+        const index = open(`s${prefixes++}`, embedder.model, embedder.dimensions);
+        await expectAgreement("opensearch", set, index);
+        await index.close();
+      },
+    );
+  });
   passageIndexContract("opensearch", opened);
   passageIndexWritesContract("opensearch", opened);
   fusionStoreContract("opensearch", async () => {

@@ -28,7 +28,7 @@ export const grpcClient = {
     .optional()
     .describe("The name in the stages' certificates, where it is not the host they are reached by."),
   keepAliveMs,
-  reconnectMaxMs: milliseconds(5000, "Longest pause before a lost connection is tried again."),
+  reconnectMaxMs: milliseconds(1000, "Longest pause before a lost connection is tried again."),
   messageBytesMax,
 };
 

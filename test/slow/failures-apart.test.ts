@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type Event, eventsOf, postJson } from "../support/http.ts";
-import { StageProcess, serve, Upstream } from "../support/processes.ts";
+import { ServerProcess, StageProcess, Upstream } from "../support/processes.ts";
 import { PAGES } from "../support/ragline.ts";
-import { type RedisServer, redisMissing, startRedis } from "../support/redis.ts";
+import { freePort, type RedisServer, redisMissing, startRedis } from "../support/redis.ts";
 import { DIMENSIONS } from "../support/stub-embeddings.ts";
 
 /** At least so many are asked, and until every service was killed once. `npm run chaos`: 1,000. */
@@ -19,9 +19,10 @@ let embedder: Upstream;
 let reranker: Upstream;
 let model: Upstream;
 let stages: { readonly embed: StageProcess[]; readonly rerank: StageProcess[]; readonly generate: StageProcess[] };
-type Server = Awaited<ReturnType<typeof serve>>;
-let overHttp: Server;
-let overGrpc: Server;
+let overHttp: ServerProcess;
+let overGrpc: ServerProcess;
+/** Beside it, over the same documents and conversations. */
+let twin: ServerProcess;
 
 /** The models over HTTP: as a server calls them, and as a stage of its own does. */
 function models() {
@@ -30,13 +31,13 @@ function models() {
   return { embed, rerank, generate: { use: "openai", baseUrl: `${model.url}/v1`, model: "m" } };
 }
 
-function config(db: string, steps: object) {
+function config(db: string, port: number, steps: object) {
   return {
     ...steps,
     search: { use: "sqlite", file: `${db}.db` },
     cache: { use: "none" },
     session: { use: "redis", url: redis.url, timeoutMs: 2000 },
-    server: { port: 0, timeoutMs: TIMEOUT_MS },
+    server: { port, timeoutMs: TIMEOUT_MS },
   };
 }
 
@@ -57,22 +58,22 @@ describe.skipIf(redisMissing)("services apart", () => {
       endpoints: stages[step].map(({ address }) => address),
       reconnectMaxMs: 500,
     });
-    overHttp = await serve(folder.path, "http", config("http", models()));
-    overGrpc = await serve(
-      folder.path,
-      "grpc",
-      config("grpc", {
-        embed: { ...at("embed"), timeoutMs: 3000 },
-        rerank: { ...at("rerank"), timeoutMs: 3000 },
-        generate: at("generate"),
-      }),
-    );
+    const apart = {
+      embed: { ...at("embed"), timeoutMs: 3000 },
+      rerank: { ...at("rerank"), timeoutMs: 3000 },
+      generate: at("generate"),
+    };
+    const orchestrator = async (name: string) =>
+      ServerProcess.start(folder.path, name, config("grpc", await freePort(), apart));
+    overHttp = await ServerProcess.start(folder.path, "http", config("http", await freePort(), models()));
+    overGrpc = await orchestrator("grpc");
+    twin = await orchestrator("twin");
     for (const { url } of [overHttp, overGrpc]) {
       for (const page of PAGES) expect((await postJson(`${url}/v1/documents`, page)).status).toBeLessThan(300);
     }
   });
   afterAll(async () => {
-    const all = [embedder, reranker, model, overHttp, overGrpc, ...Object.values(stages ?? {}).flat()];
+    const all = [embedder, reranker, model, overHttp, overGrpc, twin, ...Object.values(stages ?? {}).flat()];
     await Promise.all(all.map((one) => one?.kill()));
     await redis?.close();
     folder?.remove();
@@ -113,7 +114,8 @@ describe.skipIf(redisMissing)("services apart", () => {
   test("every service in turn is killed and started again: no stream hangs, no session is mixed up, every failure is typed", {
     timeout: 600_000,
   }, async () => {
-    const services = [...Object.values(stages).flat(), redis];
+    const services = [...Object.values(stages).flat(), redis, overGrpc, twin];
+    const orchestrators = [overGrpc, twin];
     let isOver = false;
     let kills = 0;
     const killing = (async () => {
@@ -125,7 +127,7 @@ describe.skipIf(redisMissing)("services apart", () => {
         await sleep(500);
       }
     })();
-    const counts = { answered: 0, degraded: 0, failed: 0, refused: 0 };
+    const counts = { answered: 0, degraded: 0, failed: 0, refused: 0, cut: 0 };
     const codes = new Map<string, number>();
     const count = (code: string) => codes.set(code, (codes.get(code) ?? 0) + 1);
     const hung: string[] = [];
@@ -135,12 +137,13 @@ describe.skipIf(redisMissing)("services apart", () => {
       for (let turn = 0; asked < QUESTIONS || kills < services.length; turn++) {
         asked++;
         const question = `${id}번 독자의 ${turn}번 질문: 연차 휴가는 며칠인가요?`;
-        const outcome = await askOnce(overGrpc.url, `reader-${id}`, question);
+        const { url } = orchestrators[(id + turn) % 2] ?? overGrpc;
+        const outcome = await askOnce(url, `reader-${id}`, question);
         if (!outcome) hung.push(question);
         else counts[outcome.kind]++;
         for (const code of outcome?.codes ?? []) count(code);
         // Whoever is refused comes back a little later.
-        if (outcome?.kind === "failed" || outcome?.kind === "refused") await sleep(100);
+        if (outcome?.kind !== "answered" && outcome?.kind !== "degraded") await sleep(100);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT }, (_, id) => reader(id)));
@@ -150,7 +153,7 @@ describe.skipIf(redisMissing)("services apart", () => {
       `${asked} questions, ${CONCURRENT} at once, ${kills} kills: ${JSON.stringify({ ...counts, codes: Object.fromEntries(codes) })}`,
     );
     expect(hung).toEqual([]);
-    expect(counts.answered + counts.degraded + counts.failed + counts.refused).toBe(asked);
+    expect(Object.values(counts).reduce((sum, one) => sum + one, 0)).toBe(asked);
     expect(counts.answered).toBeGreaterThan(asked / 4);
     const mixed: string[] = [];
     for (let id = 0; id < CONCURRENT; id++) {
@@ -167,7 +170,11 @@ describe.skipIf(redisMissing)("services apart", () => {
   });
 });
 
-type Outcome = { readonly kind: "answered" | "degraded" | "failed" | "refused"; readonly codes: readonly string[] };
+/** `cut`: its orchestrator died, which the client sees by a stream without an end or a connection that is refused. */
+type Outcome = {
+  readonly kind: "answered" | "degraded" | "failed" | "refused" | "cut";
+  readonly codes: readonly string[];
+};
 
 /** One question to its end; null: it has none in time. Throws where an end or an error is not as it must be. */
 async function askOnce(url: string, sessionId: string, question: string): Promise<Outcome | null> {
@@ -190,5 +197,10 @@ async function askOnce(url: string, sessionId: string, question: string): Promis
     const codes = last.degraded.map(({ step, reason }) => `${step} ${reason}`);
     return { kind: codes.length > 0 ? "degraded" : "answered", codes };
   });
-  return Promise.race([asking, sleep(TIMEOUT_MS + GRACE_MS).then(() => null)]);
+  const orCut = asking.catch((thrown): Outcome => {
+    // What `fetch` rejects with where a connection is refused or breaks off.
+    if (thrown instanceof TypeError) return { kind: "cut", codes: [] };
+    throw thrown;
+  });
+  return Promise.race([orCut, sleep(TIMEOUT_MS + GRACE_MS).then(() => null)]);
 }

@@ -1,10 +1,11 @@
 import { readFileSync, renameSync } from "node:fs";
 import { resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type Event, eventsOf, postJson, textOf } from "../support/http.ts";
-import { serve, Upstream } from "../support/processes.ts";
+import { ServerProcess, Upstream } from "../support/processes.ts";
 import { PAGES } from "../support/ragline.ts";
 import { type RedisServer, redisMissing, startRedis } from "../support/redis.ts";
 import { DIMENSIONS } from "../support/stub-embeddings.ts";
@@ -44,9 +45,9 @@ let redis: RedisServer;
 let embedder: Upstream;
 let reranker: Upstream;
 let model: Upstream;
-let main: Awaited<ReturnType<typeof serve>>;
+let main: ServerProcess;
 /** The same with breakers that open after four calls and stay open. */
-let guarded: Awaited<ReturnType<typeof serve>>;
+let guarded: ServerProcess;
 
 const CALLS_MIN = { never: 100_000, soon: 4 };
 function config(callsMin: number, use: { readonly db: string }) {
@@ -218,7 +219,7 @@ const CAUSES: Readonly<Record<string, (ask: Ask) => Promise<Answer>>> = {
   "rerank: too little time is left for it": async (ask) => {
     await reranker.mode("slow 1000");
     // One that has seen no quicker times.
-    const { url, kill } = await serve(folder.path, "hurried", config(CALLS_MIN.never, { db: "main" }));
+    const { url, kill } = await ServerProcess.start(folder.path, "hurried", config(CALLS_MIN.never, { db: "main" }));
     try {
       const usual = await Promise.all(Array.from({ length: 30 }, () => askAnother({ url })));
       expect(usual.filter(isWell).length).toBeGreaterThan(20);
@@ -265,8 +266,8 @@ describe.skipIf(redisMissing)("the failure table", () => {
     redis = await startRedis();
     [embedder, reranker, model] = await Promise.all([Upstream.start(), Upstream.start(), Upstream.start()]);
     [main, guarded] = await Promise.all([
-      serve(folder.path, "main", config(CALLS_MIN.never, { db: "main" })),
-      serve(folder.path, "guarded", config(CALLS_MIN.soon, { db: "guarded" })),
+      ServerProcess.start(folder.path, "main", config(CALLS_MIN.never, { db: "main" })),
+      ServerProcess.start(folder.path, "guarded", config(CALLS_MIN.soon, { db: "guarded" })),
     ]);
     for (const { url } of [main, guarded]) {
       for (const page of PAGES) expect((await postJson(`${url}/v1/documents`, page)).status).toBeLessThan(300);
@@ -280,6 +281,22 @@ describe.skipIf(redisMissing)("the failure table", () => {
 
   test("every row has a test, and every test a row", () => {
     expect(ROWS.map(({ step, what }) => `${step}: ${what}`)).toEqual(Object.keys(CAUSES));
+  });
+
+  test("a cache whose file another process keeps locked holds up no answer, and keeps answers once it is free", async () => {
+    await heal();
+    const question = another();
+    const lock = new DatabaseSync(folder.file("main-answers.db"));
+    lock.exec("BEGIN IMMEDIATE");
+    const answer = await ask(question);
+    lock.exec("ROLLBACK");
+    lock.close();
+    expect(isWell(answer)).toBe(true);
+    expect(answer.ms).toBeLessThan(TIMEOUT_MS);
+    await until("an answer is kept again", async () => {
+      const last = (await ask(question)).events.at(-1);
+      return last?.type === "answer-end" && last.cached;
+    });
   });
 
   test.each(ROWS)("$step: $what", async (row) => {

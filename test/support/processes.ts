@@ -56,48 +56,24 @@ export class Upstream {
   }
 }
 
-/** `ragline serve` in a folder, in a process of its own. */
-export async function serve(folder: string, name: string, config: object) {
-  writeFileSync(`${folder}/${name}.yaml`, JSON.stringify({ ...config, log: { level: "silent" } }));
-  const child = start(folder, ["serve", "-c", `${name}.yaml`]);
-  child.stderr?.resume();
-  const [, url = ""] = /listening on (\S+);/.exec(await printed(child, /listening on (\S+);/)) ?? [];
-  return {
-    url,
-    async kill() {
-      const closed = new Promise((resolve) => child.once("close", resolve));
-      child.kill("SIGKILL");
-      await closed;
-    },
-  };
-}
-
-/** `ragline stage` in a process of its own, which can be killed and started again at its address. */
-export class StageProcess {
-  readonly address: string;
+/** `ragline` in a folder, in a process of its own, which can be killed and started again. */
+class RaglineProcess {
   readonly #folder: string;
   readonly #args: readonly string[];
+  readonly #ready: RegExp;
   #child: ChildProcess | undefined;
 
-  private constructor(folder: string, args: readonly string[], port: number) {
+  constructor(folder: string, args: readonly string[], ready: RegExp) {
     this.#folder = folder;
     this.#args = args;
-    this.address = `127.0.0.1:${port}`;
+    this.#ready = ready;
   }
 
-  static async start(folder: string, stage: string, config: object): Promise<StageProcess> {
-    const port = await freePort();
-    const file = `${stage}-${port}.yaml`;
-    writeFileSync(`${folder}/${file}`, JSON.stringify({ ...config, log: { level: "silent" } }));
-    const one = new StageProcess(folder, ["stage", stage, "-c", file, "--port", `${port}`], port);
-    await one.restart();
-    return one;
-  }
-
-  async restart(): Promise<void> {
+  /** @returns what it printed up to being ready. */
+  async restart(): Promise<string> {
     this.#child = start(this.#folder, this.#args);
     this.#child.stderr?.resume();
-    await printed(this.#child, /^serving|\nserving/);
+    return printed(this.#child, this.#ready);
   }
 
   async kill(): Promise<void> {
@@ -106,5 +82,34 @@ export class StageProcess {
     const closed = new Promise((resolve) => child.once("close", resolve));
     child.kill("SIGKILL");
     await closed;
+  }
+}
+
+/** `ragline serve`. With a fixed port it can be started again at its address. */
+export class ServerProcess extends RaglineProcess {
+  url = "";
+
+  static async start(folder: string, name: string, config: object): Promise<ServerProcess> {
+    writeFileSync(`${folder}/${name}.yaml`, JSON.stringify({ ...config, log: { level: "silent" } }));
+    const one = new ServerProcess(folder, ["serve", "-c", `${name}.yaml`], LISTENING);
+    [, one.url = ""] = LISTENING.exec(await one.restart()) ?? [];
+    return one;
+  }
+}
+
+const LISTENING = /listening on (\S+);/;
+
+/** `ragline stage`, which is started again at its address. */
+export class StageProcess extends RaglineProcess {
+  address = "";
+
+  static async start(folder: string, stage: string, config: object): Promise<StageProcess> {
+    const port = await freePort();
+    const file = `${stage}-${port}.yaml`;
+    writeFileSync(`${folder}/${file}`, JSON.stringify({ ...config, log: { level: "silent" } }));
+    const one = new StageProcess(folder, ["stage", stage, "-c", file, "--port", `${port}`], /^serving|\nserving/);
+    one.address = `127.0.0.1:${port}`;
+    await one.restart();
+    return one;
   }
 }

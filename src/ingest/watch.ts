@@ -17,8 +17,11 @@ const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
 /** Network drives and some containers tell nothing of changes: files' times are looked at so often. */
 const RESCAN_MS = 180_000;
-/** chokidar reads a new folder before it watches it: what is written in between is found by a look after so long. */
-const NEW_FOLDER_MS = 1_000;
+/**
+ * chokidar reads a new folder before it watches it, and tells of what is written in between neither then nor when the folder
+ * goes: files' times are looked at so long after either.
+ */
+const FOLDER_MS = 1_000;
 
 export interface WatchOptions extends Omit<IngestOptions, "onProgress"> {
   /** After the first run, and after every one that changed something or failed. */
@@ -60,13 +63,13 @@ export async function watch(
     wake();
   };
   const rescans = setInterval(rescan, options.rescanMs ?? RESCAN_MS);
-  let newFolder: NodeJS.Timeout | undefined;
+  let folders: NodeJS.Timeout | undefined;
   watcher.on("all", (event, path) => {
-    if (event === "addDir") {
-      clearTimeout(newFolder);
-      newFolder = setTimeout(rescan, NEW_FOLDER_MS);
+    if (event === "addDir" || event === "unlinkDir") {
+      clearTimeout(folders);
+      folders = setTimeout(rescan, FOLDER_MS);
+      return;
     }
-    if (event === "addDir" || event === "unlinkDir") return;
     changed.add(resolve(path));
     changedAt = performance.now();
     wake();
@@ -151,7 +154,7 @@ export async function watch(
     }
   } finally {
     clearInterval(rescans);
-    clearTimeout(newFolder);
+    clearTimeout(folders);
     signal.removeEventListener("abort", stop);
     await watcher.close();
   }

@@ -26,8 +26,10 @@ export type ComposedStage = { close(): Promise<void> } & (
   | { readonly stage: "search"; readonly port: (space: Space | null) => Promise<PassageIndex>; readonly use: string }
 );
 
-/** Each holds its index in memory: during a move from one space to another there are two. */
+/** Each holds its index in memory: during a move from one space to another there are two. The one not asked for longest makes room. */
 const SPACES_MAX = 4;
+/** Calls of an index that made room end within this. */
+const CLOSING_MS = 60_000;
 
 /**
  * One stage, and nothing that the others need. `tracer`: for spans of the calls that leave this process.
@@ -80,20 +82,27 @@ function composeSearch(config: Config, instruments: Instruments): ComposedStage 
   };
   const indexes = new Map<string, Promise<PassageIndex>>();
   const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
+  const makeRoom = () => {
+    const [oldest] = indexes;
+    if (!oldest) return;
+    const [key, index] = oldest;
+    indexes.delete(key);
+    const close = async () => (await index.catch(() => null))?.close?.();
+    setTimeout(() => void close().catch(() => undefined), CLOSING_MS).unref();
+  };
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;
     const { model, dimensions } = space ?? { model: "", dimensions: 0 };
     const key = JSON.stringify([model, dimensions]);
-    const known = indexes.get(key);
-    if (known) return known;
-    if (indexes.size >= SPACES_MAX) {
-      const message = `This stage serves ${SPACES_MAX} vector spaces already; ${model} would be one more.`;
-      return Promise.reject(new RaglineError("conflict", message, { retryable: false }));
+    const opened = indexes.get(key) ?? open({ model, dimensions });
+    if (!indexes.has(key)) {
+      opened.catch(() => indexes.delete(key));
+      if (indexes.size >= SPACES_MAX) makeRoom();
     }
-    const opened = open({ model, dimensions });
+    // The one asked for last is the last.
+    indexes.delete(key);
     indexes.set(key, opened);
-    opened.catch(() => indexes.delete(key));
     return opened;
   };
   return {

@@ -1,9 +1,10 @@
+import { RaglineError } from "../errors.ts";
 import type { Fusion, StoredPassage } from "../ports/fusion-store.ts";
 import type { SearchQuery, SearchResult } from "../ports/passage-index.ts";
 import type { Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../types.ts";
 import { type PassageMessage, passageFrom, passageMessage } from "./passages.ts";
 import { filterFrom, metadataFrom, type Struct, structOf } from "./values.ts";
-import { packed, unpackedOne } from "./vectors.ts";
+import { hasNumbers, packed, unpackedOne } from "./vectors.ts";
 
 /** A vector space: its name, and the length of its vectors. */
 export interface Space {
@@ -67,7 +68,7 @@ export function searchMessage({ vector, text, limit, filter }: SearchQuery): Omi
 export function searchFrom({ vector, text, limit, filter }: SearchRequest): SearchQuery {
   return {
     limit,
-    ...(vector && { vector: unpackedOne(vector) }),
+    ...(vector && { vector: finite(vector, "vector") }),
     ...(text !== undefined && { text }),
     ...(filter && { filter: filterFrom(filter) }),
   };
@@ -130,7 +131,7 @@ export function withBytes<T extends { readonly vector: Float32Array | null }>(it
 }
 
 export function vectorFrom({ vector }: { readonly vector?: Uint8Array }): Float32Array | null {
-  return vector ? unpackedOne(vector) : null;
+  return vector ? finite(vector, "passage.vector") : null;
 }
 
 export function passageInputFrom(message: PassageInputMessage): PassageInput {
@@ -150,4 +151,11 @@ export function fusionMessage({ weights, ...learned }: Fusion): FusionMessage {
 
 export function fusionFrom({ version, embedder, passages, ko, en, other }: FusionMessage): Fusion | null {
   return ko && en && other ? { version, embedder, passages, weights: { ko, en, other } } : null;
+}
+
+/** @throws RaglineError `request_invalid` */
+function finite(bytes: Uint8Array, field: string): Float32Array {
+  const vector = unpackedOne(bytes);
+  if (hasNumbers(vector)) return vector;
+  throw new RaglineError("request_invalid", `${field}: holds values that are no numbers`);
 }

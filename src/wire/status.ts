@@ -55,18 +55,22 @@ export function toStatus(error: RaglineError, trailers = new Metadata()): WireSt
   return { code: CODES[error.code], details, metadata: trailers };
 }
 
+/** What a stage has with whoever is behind it; for its asker it is a dependency that fails. */
+const ITS_OWN: readonly string[] = ["unauthorized", "forbidden", "config_invalid", "cancelled"];
+const RETRY_AFTER_MAX_MS = 3_600_000;
+
 /** The stage's own error; where the call failed on the way, `dependency_failed` or `dependency_timeout`. */
 export function fromStatus({ code, details, metadata }: WireStatus, address: string): RaglineError {
   const known = trailer(metadata, TRAILERS.code);
   const cause = new Error(`${address}: ${status[code]}: ${details}`);
-  if (known === undefined || !Object.hasOwn(ERRORS, known)) return onTheWay(code, cause);
+  if (known === undefined || !Object.hasOwn(ERRORS, known) || ITS_OWN.includes(known)) return onTheWay(code, cause);
   const step = trailer(metadata, TRAILERS.step);
-  const retryAfterMs = trailer(metadata, TRAILERS.retryAfterMs);
+  const retryAfterMs = Number(trailer(metadata, TRAILERS.retryAfterMs));
   return new RaglineError(known as ErrorCode, details, {
     cause,
     retryable: trailer(metadata, TRAILERS.retryable) === "true",
     ...(isStep(step) && { step }),
-    ...(retryAfterMs !== undefined && { retryAfterMs: Number(retryAfterMs) }),
+    ...(retryAfterMs > 0 && { retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) }),
   });
 }
 

@@ -31,6 +31,11 @@ export function unpackedOne(bytes: Uint8Array): Float32Array {
   return new Float32Array(own.buffer);
 }
 
+/** Whether every value is a number: what is not would make every score of it none. */
+export function hasNumbers(vector: Float32Array): boolean {
+  return vector.every(Number.isFinite);
+}
+
 function bytesOf(vector: Float32Array): Uint8Array {
   const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
   return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32();

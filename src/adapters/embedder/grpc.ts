@@ -2,7 +2,7 @@ import { RaglineError } from "../../errors.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import { methodOf, STAGE_SERVICES } from "../../wire/definitions.ts";
 import type { EmbedRequest, EmbedResponse } from "../../wire/messages.ts";
-import { unpacked } from "../../wire/vectors.ts";
+import { hasNumbers, unpacked } from "../../wire/vectors.ts";
 import type { GrpcOptions } from "../grpc/channel.ts";
 import { type OpenedEndpoints, openEndpoints } from "../grpc/open.ts";
 
@@ -37,6 +37,7 @@ export function createGrpcEmbedders(options: GrpcOptions): Promise<OpenedEndpoin
       if (own.length !== texts.length || own.at(-1)?.length !== dimensions) {
         throw unusable(`${vectors.length} bytes for ${texts.length} vectors of ${dimensions} values`);
       }
+      if (!own.every(hasNumbers)) throw unusable("a vector with values that are no numbers");
       return own;
     },
     ...shared,

@@ -57,7 +57,7 @@ export function tracedMetadata(): Metadata {
 export function report(trailers: Metadata, call: CallOptions): void {
   const serviceMs = trailer(trailers, TRAILERS.serviceMs);
   if (serviceMs === undefined) return;
-  call.onServed?.({ queueMs: Number(trailer(trailers, TRAILERS.queueMs) ?? 0), serviceMs: Number(serviceMs) });
+  call.onServed?.({ queueMs: amount(trailer(trailers, TRAILERS.queueMs)), serviceMs: amount(serviceMs) });
   for (const [inputTokens = 0, outputTokens = 0, ms = 0] of modelCalls(trailers)) {
     call.onModelCall?.({ inputTokens, outputTokens, ms });
   }
@@ -65,7 +65,23 @@ export function report(trailers: Metadata, call: CallOptions): void {
 
 function modelCalls(trailers: Metadata): readonly (readonly number[])[] {
   const text = trailer(trailers, TRAILERS.modelCalls);
-  return text === undefined ? [] : (JSON.parse(text) as readonly (readonly number[])[]);
+  if (text === undefined) return [];
+  try {
+    const calls: unknown = JSON.parse(text);
+    return Array.isArray(calls) ? calls.filter(Array.isArray).map((call) => call.map(amount)) : [];
+  } catch {
+    // Read in an event's listener, where whatever is thrown ends the process.
+    return [];
+  }
+}
+
+/** More is no count and no time. */
+const AMOUNT_MAX = 1e12;
+
+/** What a stage says is only taken for a number where it is one. */
+function amount(said: unknown): number {
+  const number = Number(said);
+  return number > 0 ? Math.min(number, AMOUNT_MAX) : 0;
 }
 
 function deadlineOf({ deadline }: CallOptions): number {

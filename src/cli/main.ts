@@ -43,7 +43,8 @@ function report(thrown: unknown): number {
   }
   if (thrown.code === "cancelled") return stopped();
   const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
-  const heading = thrown.code === "config_invalid" ? "configuration: " : "";
+  const step = thrown.status >= 500 && thrown.step ? `${thrown.step}: ` : "";
+  const heading = thrown.code === "config_invalid" ? "configuration: " : step;
   for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
   if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);

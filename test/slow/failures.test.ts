@@ -219,14 +219,15 @@ const CAUSES: Readonly<Record<string, (ask: Ask) => Promise<Answer>>> = {
   "rerank: too little time is left for it": async (ask) => {
     await reranker.mode("slow 1000");
     // One that has seen no quicker times.
-    const { url, kill } = await ServerProcess.start(folder.path, "hurried", config(CALLS_MIN.never, { db: "main" }));
+    const hurried = await ServerProcess.start(folder.path, "hurried", config(CALLS_MIN.never, { db: "main" }));
+    const { url } = hurried;
     try {
       const usual = await Promise.all(Array.from({ length: 30 }, () => askAnother({ url })));
       expect(usual.filter(isWell).length).toBeGreaterThan(20);
       await sleep(1100);
       return await ask({ url, timeoutMs: 1000 });
     } finally {
-      await kill();
+      await hurried.kill();
     }
   },
   "rerank: its circuit breaker is open": () => openBreaker(reranker, "refuse 500", "rerank"),

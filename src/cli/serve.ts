@@ -24,7 +24,10 @@ export async function serveCommand(configFile: string | undefined, options: Serv
     configFile,
     async (ragline, signal) => {
       const server = await listen(ragline);
-      const { documents, passages, stages, emulated } = await ragline.status();
+      const { documents, passages, stages, emulated } = await ragline.status().catch(async (thrown: unknown) => {
+        await server.close();
+        throw thrown;
+      });
       console.log(`${documents} documents, ${passages} passages`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
       if (emulated.length > 0) console.log(emulationNote(emulated));

@@ -1,7 +1,8 @@
-import type { Metadata, Passage, ScoredPassage } from "../../types.ts";
+import type { ScoredPassage } from "../../types.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
+import { type StoredColumns, storedPassage } from "./stored-passage.ts";
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
@@ -51,22 +52,12 @@ function searchedBy({ readers, filter }: LegScope): string {
 }
 
 /** A passage of the legs' hits, with its score in each. */
-export interface HitRow {
+export interface HitRow extends StoredColumns {
   readonly passage: string;
   readonly byText: number | null;
   /** See `textLeg`; null where every term was essential. */
   readonly floor: number | null;
   readonly byVector: number | null;
-  readonly ordinal: number;
-  readonly headings: string;
-  readonly text: string;
-  readonly tokens: number;
-  readonly page: number | null;
-  readonly pageEnd: number | null;
-  readonly id: string;
-  readonly title: string;
-  readonly url: string | null;
-  readonly metadata: string;
 }
 
 const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
@@ -90,20 +81,5 @@ export function leg(rows: readonly HitRow[], of: "byText" | "byVector"): ScoredP
     return score === null ? [] : [{ row, score }];
   });
   scored.sort((a, b) => b.score - a.score || Number(a.row.passage) - Number(b.row.passage));
-  return scored.map(({ row, score }) => ({ passage: passageOf(row), score }));
-}
-
-function passageOf(row: HitRow): Passage {
-  return {
-    id: `${row.id}#${row.ordinal}`,
-    documentId: row.id,
-    title: row.title,
-    headings: JSON.parse(row.headings) as string[],
-    text: row.text,
-    tokens: row.tokens,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.pageEnd !== null && { pageEnd: row.pageEnd }),
-    ...(row.url !== null && { url: row.url }),
-    metadata: JSON.parse(row.metadata) as Metadata,
-  };
+  return scored.map(({ row, score }) => ({ passage: storedPassage(row), score }));
 }

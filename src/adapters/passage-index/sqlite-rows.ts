@@ -1,4 +1,4 @@
-import type { Document, DocumentEntry, Metadata, Passage } from "../../types.ts";
+import type { Document, DocumentEntry, Metadata } from "../../types.ts";
 
 export interface DocumentRow {
   readonly id: string;
@@ -44,19 +44,4 @@ export function entry(row: DocumentRow): DocumentEntry {
   const groups = JSON.parse(row.groups) as string[];
   const optional = { ...(row.url !== null && { url: row.url }), ...(row.source !== null && { source: row.source }) };
   return { id, title, ...optional, hash, metadata, groups, passages, indexedAt };
-}
-
-export function decode(row: PassageRow): Passage {
-  return {
-    id: `${row.id}#${row.ordinal}`,
-    documentId: row.id,
-    title: row.title,
-    headings: JSON.parse(row.headings) as string[],
-    text: row.text,
-    tokens: row.tokens,
-    ...(row.page !== null && { page: row.page }),
-    ...(row.pageEnd !== null && { pageEnd: row.pageEnd }),
-    ...(row.url !== null && { url: row.url }),
-    metadata: JSON.parse(row.metadata) as Metadata,
-  };
 }

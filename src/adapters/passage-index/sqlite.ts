@@ -18,7 +18,8 @@ import type { Statement } from "../sqlite/writer.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-import { type DocumentRow, decode, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
+import { type DocumentRow, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
+import { storedPassage } from "./stored-passage.ts";
 import { TextsAhead } from "./texts-ahead.ts";
 
 /** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
@@ -242,7 +243,7 @@ export class SqlitePassageIndex implements PassageIndex {
     }
     if (missing.size === 0) return found;
     for (const row of this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...missing]))) {
-      const passage = decode(row);
+      const passage = storedPassage(row);
       found.set(row.row, passage);
       this.#keep(row.row, passage);
       missing.delete(row.row);

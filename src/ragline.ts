@@ -12,11 +12,11 @@ import type {
   WatchRequest,
 } from "./api.ts";
 import { Background } from "./background.ts";
+import { createBreather } from "./breather.ts";
 import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
-import { createBreather } from "./ingest/breather.ts";
 import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
 import type { ReadRequest } from "./ingest/read.ts";

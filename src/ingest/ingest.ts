@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { createBreather } from "../breather.ts";
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
@@ -8,7 +9,6 @@ import type { TokenCounter } from "../ports/token-counter.ts";
 import { passageText } from "../text/passage-text.ts";
 import type { Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
 import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
-import { createBreather } from "./breather.ts";
 import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";

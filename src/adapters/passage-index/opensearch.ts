@@ -1,3 +1,4 @@
+import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import { memoizedStem } from "../../text/tokens.ts";
@@ -12,7 +13,6 @@ import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-
 import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
-import { createPauses } from "./pauses.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
@@ -72,7 +72,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
     checkDocument(document, passages, this.#space);
-    const pause = createPauses();
+    const pause = createBreather();
     const tokens: PassageTokens[] = [];
     for (const { text, headings } of passages) {
       tokens.push(passageTokens({ title: document.title, headings, text }, this.#stem));

@@ -164,9 +164,13 @@ export class SpreadCalls<P> {
     const serving = this.slots.filter((one) => one.serving);
     const waitMs = Math.min(...serving.map((one) => one.waitMs(now)));
     const { step } = this.#options;
-    if (serving.length === 0) throw new RaglineError("overloaded", `No endpoint of ${step} is serving.`, { step });
+    const cause = new Error(this.slots.map(({ endpoint }) => endpoint.name).join(", "));
+    if (serving.length === 0) {
+      throw new RaglineError("overloaded", `No endpoint of ${step} is serving.`, { step, cause });
+    }
     throw new RaglineError("overloaded", `Every endpoint of ${step} keeps failing and is left alone for a while.`, {
       step,
+      cause,
       retryAfterMs: Math.max(1, Math.ceil(waitMs)),
     });
   }

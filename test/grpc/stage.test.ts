@@ -424,6 +424,18 @@ describe("health, drain, reflection", () => {
     }
   });
 
+  test("reflection waits for a caller who asks faster than they read, and answers everything", async () => {
+    const client = raw((await served(createHashingEmbedder({ dimensions: 64 }))).address);
+    const { path, requestSerialize, responseDeserialize } = methodOf(REFLECTION, "ServerReflectionInfo");
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+    const asked = 300;
+    for (let i = 0; i < asked; i++) stream.write({ host: "", fileContainingSymbol: "ragline.v1.Embed" });
+    stream.end();
+    let answers = 0;
+    for await (const _ of stream) answers++;
+    expect(answers).toBe(asked);
+  });
+
   test("a call without a scope is a bad request, not a crash", async () => {
     const server = await serveOnLoopback({
       stage: "search",

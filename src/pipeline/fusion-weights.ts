@@ -5,7 +5,7 @@ import type { Stages } from "./stages.ts";
 
 /** How the legs are fused for this query, as configured or learned. */
 export async function fusionWeights(
-  { index, settings }: Stages,
+  { index, settings }: { readonly index: Stages["index"]; readonly settings: Pick<Stages["settings"], "fusion"> },
   scope: Scope,
   query: string,
   call: CallOptions,

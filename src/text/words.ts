@@ -71,6 +71,9 @@ function comparedWords(passage: PassageParts): string {
   return own.split(" ", OWN_WORDS_MIN + 2).length < OWN_WORDS_MIN + 2 ? canonical(passageText(passage)) : own;
 }
 
+/** White space that is not one blank alone, of which a text has many. */
+const NOT_ONE_BLANK = /[^\S ]\s*| \s+/g;
+
 function canonical(text: string): string {
-  return ` ${text.normalize("NFKC").toLowerCase().replace(MARKS, " ").replace(/\s+/g, " ").trim()} `;
+  return ` ${text.normalize("NFKC").toLowerCase().replace(MARKS, " ").replace(NOT_ONE_BLANK, " ").trim()} `;
 }

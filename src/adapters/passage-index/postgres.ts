@@ -135,7 +135,7 @@ export class PostgresPassageIndex implements PassageIndex {
   }
 
   #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#database.transaction(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
+    return this.#database.reading(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
   }
 
   #writing<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {

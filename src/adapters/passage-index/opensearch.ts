@@ -1,5 +1,6 @@
 import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
@@ -13,6 +14,7 @@ import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-
 import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
@@ -39,7 +41,7 @@ const SEARCH_ATTEMPTS = 5;
  * looked up by the engine itself. Text is compared by Ragline's own tokens.
  */
 export class OpenSearchPassageIndex implements PassageIndex {
-  readonly fusion: OpenSearchFusionStore;
+  readonly fusion: FusionStore;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
@@ -52,7 +54,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.fusion = new OpenSearchFusionStore(this.#client, this.#states);
+    this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {

@@ -41,6 +41,7 @@ export function poolConfig(
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(" "),
     application_name: "ragline",
+    pipeline: true,
     max: connectionsMax,
     connectionTimeoutMillis: WAIT_MAX_MS,
     idleTimeoutMillis: IDLE_MS,

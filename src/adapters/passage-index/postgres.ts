@@ -1,4 +1,5 @@
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
@@ -10,6 +11,7 @@ import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { hashedTerms } from "./postgres-terms.ts";
+import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 
 export interface PostgresIndexOptions extends PostgresOptions {
@@ -24,6 +26,7 @@ export interface PostgresIndexOptions extends PostgresOptions {
 /** Passages in PostgreSQL with pgvector: both legs are found and scored there. */
 export class PostgresPassageIndex implements PassageIndex {
   readonly fusion: PostgresFusionStore;
+  readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
@@ -59,6 +62,7 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#writeTimeoutMs = writeTimeoutMs;
     this.#tuning = tuning;
     this.fusion = new PostgresFusionStore(database, writeTimeoutMs);
+    this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {

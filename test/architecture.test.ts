@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config-telemetry",
   ],
   config: ["config-schema"],
-  migrate: ["fusion", "pipeline", "ports", "race"],
+  migrate: ["fusion", "ports", "race", "text"],
   requests: ["config", "ingest"],
   background: [],
   breather: [],

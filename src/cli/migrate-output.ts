@@ -76,7 +76,7 @@ export function printMigration(report: MigrationReport, options: MigrateCommandO
   for (const { id, message } of last.failures) console.error(styleText("red", `${JSON.stringify(id)}: ${message}`));
   for (const problem of report.problems) console.error(styleText("red", problem));
   if (options.since !== undefined || report.problems.length > 0) return;
-  console.log(`  once nothing writes to the source any more, run it again with --since ${report.since}`);
+  console.log(`  once the writers have switched to the target, run it again with --since ${report.since}`);
 }
 
 function left(count: number, what: string, ids: readonly string[] = []): void {

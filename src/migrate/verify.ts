@@ -1,9 +1,11 @@
-import { type FusionChoice, weightsFor } from "../fusion/weights.ts";
-import { fuse } from "../pipeline/fuse.ts";
+import { blend, coverage, type Leg, scaledText, scaledVector } from "../fusion/blend.ts";
+import { type FusionChoice, vectorWeight, weightsFor } from "../fusion/weights.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { Fusion } from "../ports/fusion-store.ts";
+import type { SearchResult } from "../ports/passage-index.ts";
+import { createWords, type Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
-import { isIdentical, overlap } from "./agreement.ts";
+import { endsAmidBest, isIdentical, overlap, type Ranking, withTies } from "./agreement.ts";
 import type { Calls } from "./calls.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Counts } from "./pass.ts";
@@ -12,7 +14,9 @@ import type { Side } from "./side.ts";
 
 /** Below this, the mean overlap of the ten best passages, answers are not the same. */
 export const OVERLAP_MIN = 0.95;
+/** Hits a leg, as in a default search; and where chance would decide which ones. */
 const LIMIT = 20;
+const LIMIT_AMID_TIES = 500;
 const SEARCH_TIMEOUT_MS = 60_000;
 const SAMPLE_TIMEOUT_MS = 120_000;
 const EMBED_TIMEOUT_MS = 120_000;
@@ -71,14 +75,15 @@ async function agree(
   const learned = store ? await source.call(SEARCH_TIMEOUT_MS, (call) => store.load(source.scope, call)) : null;
   const questions = sampledQuestions(sample, wanted);
   const overlaps: { question: string; overlap: number; identical: boolean }[] = [];
+  const words = createWords();
   const inFlight = new InFlight({ countMax: SEARCHES_AT_ONCE, weightMax: SEARCHES_AT_ONCE });
   for (let from = 0; from < questions.length; from += EMBED_BATCH) {
     const batch = questions.slice(from, from + EMBED_BATCH);
     const vectors = await calls.run("embed", EMBED_TIMEOUT_MS, (call) => embedder.embed(batch, "query", call));
     for (const [i, question] of batch.entries()) {
       await inFlight.add(1, async () => {
-        const asked = { question, vector: vectors[i], fusion, learned };
-        const [ours, theirs] = await Promise.all([best(source, asked), best(target, asked)]);
+        const asked = { question, vector: vectors[i], fusion, learned, words };
+        const [ours, theirs] = await ask(source, target, asked);
         overlaps.push({ question, overlap: overlap(ours, theirs), identical: isIdentical(ours, theirs) });
         onProgress?.(overlaps.length, questions.length);
       });
@@ -99,14 +104,36 @@ interface Asked {
   readonly vector: Float32Array | undefined;
   readonly fusion: FusionChoice;
   readonly learned: Fusion | null;
+  readonly words: Words;
 }
 
-/** Both legs of the index, fused as for an answer. */
-async function best(side: Side, { question, vector, fusion, learned }: Asked): Promise<ScoredPassage[]> {
+/** Both sides' legs, fused as for an answer, but with everything that ties with what is in them. */
+async function ask(source: Side, target: Side, asked: Asked): Promise<[ours: Ranking, theirs: Ranking]> {
+  const search = (limit: number) => Promise.all([find(source, asked, limit), find(target, asked, limit)]);
+  let results = await search(LIMIT);
+  const legs = results.flatMap(({ byText, byVector }) => [byText, byVector]);
+  if (legs.some((leg) => endsAmidBest(leg, LIMIT))) results = await search(LIMIT_AMID_TIES);
+  return [ranking(results[0], asked), ranking(results[1], asked)];
+}
+
+function find(side: Side, { question, vector }: Asked, limit: number): Promise<SearchResult> {
   const isKnown = vector?.some((value) => value !== 0);
-  const query = { text: question, limit: LIMIT, ...(vector && isKnown && { vector }) };
-  const result = await side.call(SEARCH_TIMEOUT_MS, (call) => side.index.search(side.scope, query, call));
-  return fuse(result, question, LIMIT, weightsFor(fusion, learned, question));
+  const query = { text: question, limit, ...(vector && isKnown && { vector }) };
+  return side.call(SEARCH_TIMEOUT_MS, (call) => side.index.search(side.scope, query, call));
+}
+
+/** See `pipeline/fuse.ts`. */
+function ranking(result: SearchResult, { question, fusion, learned, words }: Asked): Ranking {
+  const [byText, byVector] = [withTies(result.byText, LIMIT), withTies(result.byVector, LIMIT)];
+  // Of equal ones the same on both sides.
+  const [best] = withTies(byText, 1).toSorted((a, b) => (a.passage.id < b.passage.id ? -1 : 1));
+  const covered = best ? coverage(words.ofQuery(question), words.ofPassage(best.passage)) : 0;
+  const weight = byVector.length === 0 ? 0 : vectorWeight(weightsFor(fusion, learned, question), covered);
+  return blend(scaledText(leg(byText), LIMIT), scaledVector(leg(byVector)), weight);
+}
+
+function leg(hits: readonly ScoredPassage[]): Leg<string> {
+  return hits.map(({ passage, score }) => [passage.id, score]);
 }
 
 function counts({ documents, passages }: Counts): Counts {

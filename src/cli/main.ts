@@ -8,6 +8,7 @@ import { evalCommand } from "./eval.ts";
 import { extractCommand } from "./extract.ts";
 import { indexCommand } from "./index-sources.ts";
 import { registerMeasuring } from "./measuring.ts";
+import { migrateCommand } from "./migrate.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
@@ -94,6 +95,24 @@ function program(): Command {
     .option("--collection <name>", "collection to move")
     .addHelpText("after", "\nA run that was stopped is taken up by the next.")
     .action((options) => reindexCommand(configFile(), options));
+
+  command("migrate", "move a collection to another index, with its vectors, while both are served")
+    .requiredOption("--from <config>", "configuration whose search: block holds it")
+    .requiredOption("--to <config>", "configuration whose search: block is to hold it; with the same embedder")
+    .option("--tenant <name>", "tenant (default: that of both configurations)")
+    .option("--collection <name>", "collection (default: that of both configurations); repeat for more", collect)
+    .option("--all", "every collection of the tenant")
+    .option("--merge", "keep documents of the target that the source lacks")
+    .option("--prune", "delete them")
+    .option("--since <time>", "writers have switched: carry over what was written to the source after this time")
+    .option("--questions <n>", "questions that both are asked in the end", wholeNumber(0, 10_000), 200)
+    .option("--json", "print one JSON object on the last line")
+    .addHelpText(
+      "after",
+      "\nCopies until a pass finds nothing to copy, then compares counts and answers: exit code 1 where they differ." +
+        "\nA run that was stopped is taken up by the next. How to switch without a pause: docs/engines.md.",
+    )
+    .action((options) => migrateCommand(options));
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")

@@ -2,6 +2,7 @@ import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
 import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import { checkDocument, checkVector } from "./opensearch-checks.ts";
@@ -13,6 +14,7 @@ import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./o
 import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
+import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
 import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
 
@@ -42,6 +44,7 @@ const SEARCH_ATTEMPTS = 5;
  */
 export class OpenSearchPassageIndex implements PassageIndex {
   readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
@@ -55,6 +58,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
+    this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {

@@ -1,5 +1,6 @@
 import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
@@ -11,6 +12,7 @@ import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { hashedTerms } from "./postgres-terms.ts";
+import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
 
@@ -26,6 +28,7 @@ export interface PostgresIndexOptions extends PostgresOptions {
 /** Passages in PostgreSQL with pgvector: both legs are found and scored there. */
 export class PostgresPassageIndex implements PassageIndex {
   readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
@@ -61,6 +64,7 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#writeTimeoutMs = writeTimeoutMs;
     this.#tuning = tuning;
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
+    this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {

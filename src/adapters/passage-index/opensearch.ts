@@ -5,7 +5,6 @@ import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import { checkDocument, checkVector } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
-import { checkedFields } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
@@ -13,6 +12,7 @@ import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-
 import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { checkedFields } from "./sortable-filter.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 

@@ -3,13 +3,13 @@ import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
+import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
-import { hashedTerms } from "./postgres-terms.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 
 export interface PostgresIndexOptions extends PostgresOptions {

@@ -26,6 +26,8 @@ import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Versions of documents that come and go while they are searched are met by searching again. */
 const ATTEMPTS = 8;
+/** By the clocks of two processes. */
+const JUST_WRITTEN_MS = 60_000;
 /** Known to be over, and passed over from the start. */
 const OVER_MAX = 256;
 const FIELDS_NAMED_MAX = 20;
@@ -82,17 +84,17 @@ export class MilvusSearch {
     const kind = await this.#collections.textKind(call);
     const condition = await this.#conditionOf(scope, query, call);
     if (!kind) return { byText: [], byVector: [] };
-    const hidden = new Map<string, string>();
+    const known: Known = new Map();
     let isStrong = this.#records.isStrong(part);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const space = this.#spaces.get(part) ?? this.#own;
       const isForeign = !isSame(space, this.#own);
       const { vector, ...textOnly } = query;
-      const asked = isForeign ? textOnly : query;
-      const found = await this.#find(scope, asked, { kind, space, condition, isStrong, hidden }, call);
+      const how = { kind, space, condition, isStrong, known };
+      const found = await this.#find(scope, isForeign ? textOnly : query, how, call);
       const passages = this.#collections.passages(space.dimensions, kind);
       const [current, contents] = await Promise.all([
-        this.#current(part, found, hidden, isStrong, call),
+        this.#current(part, found, known, isStrong, call),
         this.#contents(passages, found, isStrong, call),
       ]);
       const state = current.get(stateId(part));
@@ -102,8 +104,10 @@ export class MilvusSearch {
         continue;
       }
       if (vector && isForeign) return this.#foreign(scope, space, call);
-      const stale = note(part, found, current, contents, hidden);
-      if (!stale) return this.#result(part, found, contents, call);
+      const isSettled = note(part, found, current, known);
+      if (isSettled && hitsOf(found).every(({ id }) => contents.has(id))) {
+        return this.#result(part, found, contents, call);
+      }
       isStrong = true;
       this.#onStale(scope);
     }
@@ -118,17 +122,19 @@ export class MilvusSearch {
       readonly space: Space;
       readonly condition: string;
       readonly isStrong: boolean;
-      readonly hidden: ReadonlyMap<string, string>;
+      readonly known: Known;
     },
     call: CallOptions,
   ): Promise<Found> {
-    const { kind, space, condition, isStrong, hidden } = how;
+    const { kind, space, condition, isStrong, known } = how;
     const part = partOf(scope);
     const collection = this.#collections.passages(space.dimensions, kind);
     if (!(await this.#collections.isThere(collection, call))) return { byText: [], byVector: [] };
-    const passedOver = [...hidden.keys(), ...(this.#over.get(part) ?? [])];
-    const isShown = passedOver.length === 0 ? "" : ` and generation not in ${listOf(passedOver)}`;
-    const filter = `part == "${part}" and ${readableBy(scope.groups)}${condition}${isShown}`;
+    const current = new Set(known.values());
+    const over = [...(this.#over.get(part) ?? [])].filter((generation) => !current.has(generation));
+    const isShown = over.length === 0 ? "" : ` and generation not in ${listOf(over)}`;
+    const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
+    const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
     const leg = { collection, filter, isStrong, limit: query.limit };
     const byText = async () => {
       const tokens = hashedQuery(query.text ?? "", this.#stem);
@@ -148,25 +154,25 @@ export class MilvusSearch {
   /** The records, as they are after the hits were found, of the collection and of every document that they are of. */
   async #current(
     part: string,
-    { byText, byVector }: Found,
-    hidden: ReadonlyMap<string, string>,
+    found: Found,
+    known: Known,
     isStrong: boolean,
     call: CallOptions,
   ): Promise<Map<string, StoredRecord>> {
-    const documents = new Set([...byText, ...byVector].map(({ document }) => document));
-    for (const document of hidden.values()) documents.add(document);
-    const ids = [stateId(part), ...[...documents].map((document) => `${part}:${KINDS.document}:${document}`)];
-    const found = new Map<string, StoredRecord>();
+    const documents = new Set(hitsOf(found).map(({ document }) => document));
+    const unknown = [...documents].filter((document) => !known.has(document));
+    const ids = [stateId(part), ...unknown.map((document) => `${part}:${KINDS.document}:${document}`)];
+    const records = new Map<string, StoredRecord>();
     for (let i = 0; i < ids.length; i += RECORDS_AT_ONCE) {
       const filter = `id in ${listOf(ids.slice(i, i + RECORDS_AT_ONCE))}`;
-      const query = { filter, fields: ["generation"], isStrong } as const;
-      for (const record of await this.#records.find(query, call)) found.set(record.id, record);
+      const query = { filter, fields: ["generation", "at"], isStrong } as const;
+      for (const record of await this.#records.find(query, call)) records.set(record.id, record);
     }
-    return found;
+    return records;
   }
 
-  async #contents(collection: string, { byText, byVector }: Found, isStrong: boolean, call: CallOptions) {
-    const ids = [...new Set([...byText, ...byVector].map(({ id }) => id))];
+  async #contents(collection: string, found: Found, isStrong: boolean, call: CallOptions) {
+    const ids = [...new Set(hitsOf(found).map(({ id }) => id))];
     return this.#legs.rows(collection, ids, ["content"], isStrong, call);
   }
 
@@ -280,27 +286,32 @@ const TEXTS_AT_ONCE = 64;
 /** Documents whose fields an error names. */
 const FIELDS_LOOKED_AT = 1000;
 
-/** Whether the hits are not those of one state; what must be passed over is noted. */
-function note(
-  part: string,
-  { byText, byVector }: Found,
-  current: ReadonlyMap<string, StoredRecord>,
-  contents: ReadonlyMap<string, Row>,
-  hidden: Map<string, string>,
-): boolean {
-  const generationOf = (document: string) => current.get(`${part}:${KINDS.document}:${document}`)?.generation;
-  let isStale = false;
-  for (const [generation, document] of hidden) {
-    // It was being written, and is the document's now.
-    if (generationOf(document) === generation) {
-      hidden.delete(generation);
-      isStale = true;
+/** Which generation a document was of at some time in this search; undefined: it was none. */
+type Known = Map<string, string | undefined>;
+
+function hitsOf({ byText, byVector }: Found): Hit[] {
+  return [...byText, ...byVector];
+}
+
+/** Of documents that were looked up, the version that was current then: it stays readable while it is over. */
+function ofKnownVersions(known: Known): string {
+  if (known.size === 0) return "";
+  const current = [...known.values()].filter((generation) => generation !== undefined);
+  const isOther = `document not in ${listOf([...known.keys()])}`;
+  return current.length === 0 ? ` and ${isOther}` : ` and (${isOther} or generation in ${listOf(current)})`;
+}
+
+/** Notes which versions are current. Returns whether the hits are of them, and were all there when they were found. */
+function note(part: string, found: Found, current: ReadonlyMap<string, StoredRecord>, known: Known): boolean {
+  let isSettled = true;
+  for (const { document, generation } of hitsOf(found)) {
+    if (!known.has(document)) {
+      const record = current.get(`${part}:${KINDS.document}:${document}`);
+      known.set(document, record?.generation);
+      // It came in several requests, of which not all may have been there.
+      if (record?.at && record.at > Date.now() - JUST_WRITTEN_MS) isSettled = false;
     }
+    if (known.get(document) !== generation) isSettled = false;
   }
-  for (const { id, document, generation } of [...byText, ...byVector]) {
-    if (generationOf(document) !== generation) hidden.set(generation, document);
-    else if (contents.has(id)) continue;
-    isStale = true;
-  }
-  return isStale;
+  return isSettled;
 }

@@ -151,8 +151,8 @@ export class MilvusWrites {
       if (version) staged.push(stage(write, version, part, target, this.#space, averageLength));
       await pause();
     }
-    await this.#stage(target, part, staged);
-    this.#noteOver(await this.#commit(target, part, state, staged, batch, before));
+    const inSeveral = await this.#stage(target, part, staged);
+    this.#noteOver(await this.#commit(target, part, state, { staged, inSeveral }, batch, before));
     for (const { what, done } of batch) {
       done.resolve(what.version !== null || before.has(documentIdOf(part, what.documentId)));
     }
@@ -177,9 +177,9 @@ export class MilvusWrites {
     return { id: known?.id ?? randomUUID(), model: this.#space.model, dimensions: this.#space.dimensions };
   }
 
-  /** Everything of the new generations, and first of all what is needed to delete them again. */
-  async #stage(target: WriteTarget, part: string, staged: readonly Staged[]): Promise<void> {
-    if (staged.length === 0) return;
+  /** Everything of the new generations, and first of all what is needed to delete them again. True: in several requests. */
+  async #stage(target: WriteTarget, part: string, staged: readonly Staged[]): Promise<boolean> {
+    if (staged.length === 0) return false;
     const at = Date.now();
     const ledger = staged.map(({ generation, version }) =>
       generationRecord(part, generation, this.#dataOf(version.document.id, version.passages.length), at),
@@ -190,13 +190,16 @@ export class MilvusWrites {
       await this.#records.put(target.records, some, BACKGROUND);
     }
     const rows = staged.flatMap((one) => one.rows);
+    let requests = 0;
     for (const data of portions(rows, (row) => String(row.content).length + 8 * this.#space.dimensions)) {
       await this.#connection.once(
         "Insert",
         (client, timeout) => client.insert({ collection_name: target.passages, data: [...data], timeout }),
         BACKGROUND,
       );
+      requests++;
     }
+    return requests > 1;
   }
 
   /** One request, on one channel: who sees one of its records sees all. Returns the generations that are over. */
@@ -204,13 +207,13 @@ export class MilvusWrites {
     target: WriteTarget,
     part: string,
     state: CollectionState,
-    staged: readonly Staged[],
+    { staged, inSeveral }: { readonly staged: readonly Staged[]; readonly inSeveral: boolean },
     batch: readonly Write[],
     before: ReadonlyMap<string, StoredRecord>,
   ): Promise<string[]> {
     const now = Date.now();
     const indexedAt = new Date(now).toISOString();
-    const documents = staged.map((one) => documentRecord(part, one, indexedAt));
+    const documents = staged.map((one) => ({ ...documentRecord(part, one, indexedAt), at: inSeveral ? now : 0 }));
     const old = batch.flatMap(({ what }) => before.get(documentIdOf(part, what.documentId)) ?? []);
     const gone = batch.filter(({ what }) => what.version === null && before.has(documentIdOf(part, what.documentId)));
     if (documents.length === 0 && gone.length === 0) return [];

@@ -28,11 +28,12 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         await server.close();
         throw thrown;
       });
-      console.log(`${documents} documents, ${passages} passages`);
+      if (documents !== null) console.log(`${documents} documents, ${passages} passages`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
       if (emulated.length > 0) console.log(emulationNote(emulated));
-      const { missing } = await ragline.ready();
+      const { missing, degraded } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
+      for (const what of degraded) console.log(`degraded: ${what}`);
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
       await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
     },

@@ -10,7 +10,7 @@ import { boundUploads } from "./uploads.ts";
 /** `/v1/documents`: list, add or replace, read, delete. Ids may hold slashes, raw or as `%2F`. */
 export function registerDocuments(routes: FastifyInstance, ragline: Ragline): void {
   const { document, list, documentId, collection } = ragline.schemas;
-  routes.addHook("onRequest", boundUploads(ragline.config.server.uploadBytesMax));
+  boundUploads(routes, ragline.config.server.uploadBytesMax);
   const typed = routes.withTypeProvider<ZodRequests>();
   const byId = { params: z.object({ "*": documentId }), querystring: z.strictObject({ collection }) };
 
@@ -18,7 +18,7 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
     "/v1/documents",
     {
       schema: {
-        summary: "List documents.",
+        summary: "List documents; a page has at most 8 MiB, one document at least.",
         querystring: list,
         response: { 200: documentPageSchema, ...errorResponses },
       },

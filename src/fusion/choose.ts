@@ -33,7 +33,7 @@ const GRID: readonly VectorWeights[] = STEPS.flatMap((uncovered) =>
 const LOSS_MAX = 0.002;
 const GAIN_MIN = 0.005;
 /** What weights are drawn to where questions cannot tell; made questions know the documents' words better than askers do. */
-const CENTRE: VectorWeights = { uncovered: 0.3, covered: 0.15 };
+const CENTRE: VectorWeights = { uncovered: 0.3, covered: 0.1 };
 /** What weights that are 1 away from the centre must make up for, in nDCG summed over the content questions, two a sentence. */
 const CENTRE_STRENGTH = 6;
 /** Between languages the text leg knows names and code only: vectors weigh as much, as far as they know both languages. */

@@ -22,6 +22,7 @@ share another. Takes about two and a half minutes.
   --json             the last line is one JSON object with every figure
   --check            exit code 1 where a bar is missed
   --dist             measure the built package in dist/ rather than src/
+  --rounds <n>       of each latency, 3 by default
   --flags <flags>    of Node or V8, for Ragline's processes alone
   --passages <n>     how many passages are searched, 50 by default
   --profile <folder> no benchmark: CPU profiles of Ragline's main thread under load, for Chrome's DevTools
@@ -36,6 +37,7 @@ const { values: options } = parseArgs({
     check: { type: "boolean", default: false },
     dist: { type: "boolean", default: false },
     flags: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
     passages: { type: "string", default: String(DOCUMENTS_DEFAULT) },
     profile: { type: "string" },
     help: { type: "boolean", default: false },
@@ -63,7 +65,7 @@ const latencyRuns: readonly Run[] = [
   { clients: 256, requests: 256, periodMs: 1450, delays: { ...WAITS, tokenMs: 20, tokens: 64 } },
 ];
 const THROUGHPUT_ROUNDS = options.quick ? 1 : 5;
-const LATENCY_ROUNDS = options.quick ? 1 : 3;
+const LATENCY_ROUNDS = options.quick ? 1 : Number(options.rounds);
 const SPARE_ROUNDS = options.quick ? 0 : 2;
 
 if (options.help) console.log(HELP);

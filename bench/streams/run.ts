@@ -13,6 +13,7 @@ by the stream. A first round of 200 is opened and closed, so that what is loaded
 apart: it grows with the rate of allocation, to some 130 MB, whatever is held, and stays.
 
   --streams <n>     how many, 2,000 by default
+  --flags <flags>   of Node or V8, for the server
   --dist            measure the built package in dist/ rather than src/
   --snapshot <file> write a heap snapshot while the streams are open
   --json            the last line is one JSON object
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     streams: { type: "string", default: "2000" },
     dist: { type: "boolean", default: false },
     snapshot: { type: "string" },
+    flags: { type: "string", default: "" },
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -46,7 +48,7 @@ async function main(count: number): Promise<void> {
       "./streams/server.ts",
       SYSTEM_CORE,
       [upstream, build],
-      ["--expose-gc"],
+      ["--expose-gc", ...options.flags.split(" ").filter(Boolean)],
     );
     const url = await server.call("listen");
     await clients.call("open", url, Math.min(WARM_UP_STREAMS, count));

@@ -91,13 +91,13 @@ describe("errors over the wire", () => {
     new RaglineError("dependency_timeout", "No answer within 5 ms.", { step: "generate" }),
     new RaglineError("request_invalid", `a lone surrogate \ud83d and ${"긴 글 ".repeat(2000)}`),
   ];
-  test.each(ERRORS_SENT)("$code keeps code, step, message and whether it may pass", async (sent) => {
+  test.each(ERRORS_SENT)("$code keeps code, message and whether it may pass, and names a step", async (sent) => {
     const server = await served(failing(sent));
     const embedder = only(await embedderOf([server.address]));
     const got = await embedder.embed(["글"], "query", call()).catch((error: unknown) => error);
     expect(got).toBeInstanceOf(RaglineError);
     const { code, step, retryable, retryAfterMs } = sent;
-    expect(got).toMatchObject({ code, step, retryable, retryAfterMs });
+    expect(got).toMatchObject({ code, step: step ?? "embed", retryable, retryAfterMs });
     expect((got as RaglineError).message.slice(0, 1000)).toBe(sent.message.toWellFormed().slice(0, 1000));
   });
 

@@ -22,6 +22,8 @@ share another. Takes about two and a half minutes.
   --json             the last line is one JSON object with every figure
   --check            exit code 1 where a bar is missed
   --dist             measure the built package in dist/ rather than src/
+  --rounds <n>       of each latency, 3 by default
+  --flags <flags>    of Node or V8, for Ragline's processes alone
   --passages <n>     how many passages are searched, 50 by default
   --profile <folder> no benchmark: CPU profiles of Ragline's main thread under load, for Chrome's DevTools
   --help             this text
@@ -34,6 +36,8 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     dist: { type: "boolean", default: false },
+    flags: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
     passages: { type: "string", default: String(DOCUMENTS_DEFAULT) },
     profile: { type: "string" },
     help: { type: "boolean", default: false },
@@ -61,7 +65,7 @@ const latencyRuns: readonly Run[] = [
   { clients: 256, requests: 256, periodMs: 1450, delays: { ...WAITS, tokenMs: 20, tokens: 64 } },
 ];
 const THROUGHPUT_ROUNDS = options.quick ? 1 : 5;
-const LATENCY_ROUNDS = options.quick ? 1 : 3;
+const LATENCY_ROUNDS = options.quick ? 1 : Number(options.rounds);
 const SPARE_ROUNDS = options.quick ? 0 : 2;
 
 if (options.help) console.log(HELP);
@@ -83,22 +87,20 @@ async function main(): Promise<void> {
     const bench: Bench = { outside, log };
     const url = await outside.call("listen");
     const build = options.dist ? "dist" : "src";
-    const withCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [
-      url,
-      "sqlite",
-      build,
-      options.passages,
-    ]);
+    const startRagline = (cache: string) =>
+      start<RaglineCommands>(
+        "ragline",
+        "./ragline.ts",
+        SYSTEM_CORE,
+        [url, cache, build, options.passages],
+        options.flags.split(" ").filter(Boolean),
+      );
+    const withCache = startRagline("sqlite");
     if (options.profile) {
       await profile(bench, withCache, options.profile);
       return;
     }
-    const withoutCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [
-      url,
-      "none",
-      build,
-      options.passages,
-    ]);
+    const withoutCache = startRagline("none");
     const relay = start<SystemCommands>("relay", "./relay.ts", SYSTEM_CORE, [url, options.passages]);
     const ragline = await target("ragline", withCache);
     const noCache = await target("ragline, no cache", withoutCache);

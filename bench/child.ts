@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { canPin, preferSession, waitedMs } from "./cores.ts";
+import { canPin, waitedMs } from "./cores.ts";
 
 /** What a child process does when told to; arguments and results are structured-cloned. */
 export type Commands = Record<string, (...values: never[]) => unknown>;
@@ -38,10 +38,7 @@ export class Child<C extends Commands> {
     this.#process = fork(fileURLToPath(new URL(script, import.meta.url)), [...values], {
       ...pin,
       serialization: "advanced",
-      // A session of its own, which can be preferred.
-      detached: true,
     });
-    preferSession(this.#process.pid);
     this.#process.on("message", (reply: Reply) => this.#settle(reply));
     this.#process.on("exit", (code) => this.#fail(`ended with exit code ${code}`));
     this.#process.on("error", (error) => this.#fail(error.message));

@@ -1,23 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 export const SYSTEM_CORE = 0;
 export const LOAD_CORE = 1;
-/** Nice value of the bench's processes. */
-const PREFERRED = -15;
 
 /** Whether processes can be kept on one core each: two cores and `taskset` are needed. */
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
-
-/** Linux shares a core by sessions: puts that of this process before other programs', where that is allowed. */
-export function preferSession(pid: number | undefined): void {
-  try {
-    writeFileSync(`/proc/${pid}/autogroup`, String(PREFERRED));
-  } catch {
-    // Without it figures are noisier, which the report tells.
-  }
-}
 
 /** How long this process's main thread was ready to run and another one had its core, since its start; 0 where unknown. */
 export function waitedMs(): number {

@@ -1,4 +1,3 @@
-import { setPriority } from "node:os";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { RaglineError } from "../../errors.ts";
@@ -6,9 +5,6 @@ import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
 import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
-
-/** A nice value. */
-const YIELDING = 5;
 
 /**
  * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
@@ -19,9 +15,6 @@ const port = parentPort;
 if (!port) throw new Error("writer-thread.ts runs as a worker");
 
 const { file, identity } = workerData as WriterData;
-// Where both share a core, the event loop goes first: woken up by a message, this thread would else take the core from whoever sent
-// it, for milliseconds. Linux alone has priorities of threads; with this one it still gets a quarter of a core that is busy.
-if (process.platform === "linux") setPriority(YIELDING);
 /** SQL texts by number, and their statements. */
 const texts: string[] = [];
 const prepared: StatementSync[] = [];

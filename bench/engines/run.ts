@@ -139,7 +139,7 @@ function asker({ index }: RunningEngine, questions: readonly TenantQuestion[]): 
     if (!question) throw new Error("no question");
     const { scope, text, vector } = question;
     const { filter = null, weights } = { filter: null, weights: null, ...WAYS[way] };
-    const call: CallOptions = { signal: new AbortController().signal, deadline: performance.now() + 30_000 };
+    const call: CallOptions = { signal: new AbortController().signal, deadline: performance.now() + 300_000 };
     const weighing = weights ? Promise.resolve(weights) : undefined;
     return search(stages, { scope, filter }, text, vector, call, weighing);
   };

@@ -10,7 +10,7 @@ import { checkedFields } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
-import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-schema.ts";
+import { endingOf, type IndexLayout, type Space, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
@@ -45,6 +45,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
+  readonly #ending: string;
   readonly #writes = new Map<string, CollectionWrites>();
   readonly #stem = memoizedStem();
 
@@ -54,6 +55,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
+    this.#ending = endingOf(this.#space);
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
   }
 
@@ -63,7 +65,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
       const all = [...byText, ...byVector];
-      const isForeign = query.vector && all.some(({ _index }) => !isOfSpace(_index, this.#space));
+      const isForeign = query.vector && all.some(({ _index }) => !_index.endsWith(this.#ending));
       if (isForeign) await this.#checkSpace(scope, call);
       const unknown = fields.find((_, i) => !known[i]);
       if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);

@@ -4,7 +4,6 @@ import { Database } from "../../src/adapters/sqlite/database.ts";
 import { EMBEDDER, tenantsOf } from "./corpus.ts";
 import type { Engine } from "./engine.ts";
 
-
 export const embedded: Engine = {
   name: "embedded",
   missing: null,

@@ -114,7 +114,7 @@ export class CollectionStates {
   }
 
   names(scope: Scope): CollectionNames {
-    const key = `${scope.tenant}\0${scope.collection}`;
+    const key = JSON.stringify([scope.tenant, scope.collection]);
     let names = this.#names.get(key);
     if (!names) {
       if (this.#names.size >= NAMES_MAX) this.#names.clear();

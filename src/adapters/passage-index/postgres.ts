@@ -7,9 +7,10 @@ import type { PostgresOptions } from "../postgres/options.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
+import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
-import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
+import { type SearchContext, type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { hashedTerms } from "./postgres-terms.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
@@ -29,7 +30,7 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
-  readonly #tuning: SearchTuning;
+  readonly #search: SearchContext;
   readonly #stem = memoizedStem();
 
   /** @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says. */
@@ -59,16 +60,14 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#database = database;
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
-    this.#tuning = tuning;
+    this.#search = { embedder: this.#embedder, passages: new PostgresPassages(), stem: this.#stem, tuning };
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
     if (wanted.filter) checkFilter(wanted.filter);
-    return this.#reading(scope, call, (query) =>
-      searchCollection(query, scope, wanted, this.#embedder, this.#stem, this.#tuning),
-    );
+    return this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
   }
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {

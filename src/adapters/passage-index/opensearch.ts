@@ -2,19 +2,22 @@ import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
 import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
-import { checkDocument, checkVector } from "./opensearch-checks.ts";
+import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
-import { checkedFields } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
-import { endingOf, type IndexLayout, type Space, statesOf } from "./opensearch-schema.ts";
-import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
+import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
+import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
-import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
+import { CollectionWrites } from "./opensearch-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
+import { checkedFields } from "./sortable-filter.ts";
+import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
@@ -42,6 +45,7 @@ const SEARCH_ATTEMPTS = 5;
  */
 export class OpenSearchPassageIndex implements PassageIndex {
   readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
@@ -57,6 +61,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
     this.#ending = endingOf(this.#space);
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
+    this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {

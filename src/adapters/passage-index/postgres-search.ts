@@ -3,6 +3,7 @@ import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
 import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
+import { hashedQuery } from "./hashed-terms.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
 import {
   exactVectorLeg,
@@ -19,7 +20,6 @@ import { checkSpace, type Space } from "./postgres-limits.ts";
 import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
-import { hashedQuery } from "./postgres-terms.ts";
 import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
 
 /** Of the best by text, how many are looked at for one that matches a filter that most do. */

@@ -1,9 +1,11 @@
 import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
+import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
@@ -11,7 +13,7 @@ import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { type SearchContext, type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
-import { hashedTerms } from "./postgres-terms.ts";
+import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
 
@@ -27,6 +29,7 @@ export interface PostgresIndexOptions extends PostgresOptions {
 /** Passages in PostgreSQL with pgvector: both legs are found and scored there. */
 export class PostgresPassageIndex implements PassageIndex {
   readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
@@ -62,6 +65,7 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#writeTimeoutMs = writeTimeoutMs;
     this.#search = { embedder: this.#embedder, passages: new PostgresPassages(), stem: this.#stem, tuning };
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
+    this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {

@@ -25,6 +25,9 @@ const GRACE_MS = 250;
 /** For a new connection; the pool's own limit is for one that is free again. */
 const CONNECT_MS = 3000;
 
+/** The tables are there: nothing to wait for. */
+const READY = Promise.resolve();
+
 /** A connection had died unnoticed while nobody used it, and nothing has been done in it. */
 class Stale extends Error {}
 
@@ -145,7 +148,7 @@ export class PostgresDatabase {
     const until = Math.min(deadline, performance.now() + timeoutMs);
     try {
       this.#ensured ??= this.#makeTables();
-      await before(this.#ensured, signal, until);
+      if (this.#ensured !== READY) await before(this.#ensured, signal, until);
       return await this.#worked(signal, until, work);
     } catch (cause) {
       if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
@@ -159,6 +162,7 @@ export class PostgresDatabase {
     try {
       const client = await this.#pool.connect();
       await this.#use.ensure(this.#queryOf(client)).finally(() => client.release(true));
+      this.#ensured = READY;
     } catch (error) {
       this.#ensured = null;
       throw error;
@@ -180,6 +184,9 @@ export class PostgresDatabase {
   /** A connection that nobody else uses. Who leaves while waiting for one gives it back when it comes. */
   async #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
     const connecting = this.#pool.connect();
+    const { idleCount, waitingCount } = this.#pool;
+    const isFree = idleCount > 0 && idleCount >= waitingCount;
+    if (isFree && !signal.aborted && performance.now() < until) return connecting;
     try {
       return await before(connecting, signal, until);
     } catch (error) {

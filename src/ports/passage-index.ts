@@ -1,6 +1,7 @@
 import type { CallOptions, Document, DocumentEntry, Filter, PassageInput, Scope, ScoredPassage } from "../types.ts";
 import type { FusionStore } from "./fusion-store.ts";
 import type { Reembedding } from "./reembedding.ts";
+import type { Transfer } from "./transfer.ts";
 
 export interface SearchQuery {
   /** Unit length; absent: no vector leg. */
@@ -38,7 +39,8 @@ export interface IndexStatus {
  *
  * 1. Nothing outside `scope` is ever returned, counted or named in an error.
  * 2. `replace` is atomic: a search sees all passages of the old version or all of the new one. When it resolves the
- *    document is durable and found by the next `search` of this process.
+ *    document is durable and found by the next `search` of this process, and by others' within 200 ms. The same holds
+ *    for what `delete` takes away.
  * 3. `search` with `limit` k returns k hits a leg where k match the filter; ties are broken the same way every time.
  * 4. A filter on a field that no readable document has rejects with `request_invalid` and names the field.
  * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with
@@ -71,5 +73,7 @@ export interface PassageIndex {
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */
   readonly reembedding?: Reembedding | undefined;
+  /** Absent: a collection can be moved neither from here nor to here. */
+  readonly transfer?: Transfer;
   close?(): Promise<void>;
 }

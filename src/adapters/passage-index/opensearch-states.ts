@@ -7,9 +7,9 @@ import {
   type IndexLayout,
   namesOf,
   plainIndex,
-  type Space,
   statesOf,
 } from "./opensearch-schema.ts";
+import { isSame, type Space } from "./vector-space.ts";
 
 /** A generation that no search shows: one that is being written (its document is locked by it), or one that is over. */
 export interface HiddenGeneration {
@@ -53,6 +53,8 @@ const LEASE_MS = 90_000;
 /** So long what is over stays, for searches that began before: longer than a search may take. */
 const GRACE_MS = 60_000;
 const CONFLICTS_MAX = 100;
+/** Collections whose names are remembered: every call needs them, and they are hashes. */
+const NAMES_MAX = 10_000;
 
 /**
  * Gives up what the writer does not know the end of, hides new generations and locks their documents. One that is announced already, or whose document is locked, is passed over. An
@@ -104,6 +106,7 @@ export class CollectionStates {
   readonly #client: OpenSearchClient;
   /** Collections and epochs whose index was seen. */
   readonly #made = new Set<string>();
+  readonly #names = new Map<string, CollectionNames>();
 
   constructor(client: OpenSearchClient, layout: IndexLayout) {
     this.#client = client;
@@ -111,7 +114,14 @@ export class CollectionStates {
   }
 
   names(scope: Scope): CollectionNames {
-    return namesOf(this.layout, scope);
+    const key = JSON.stringify([scope.tenant, scope.collection]);
+    let names = this.#names.get(key);
+    if (!names) {
+      if (this.#names.size >= NAMES_MAX) this.#names.clear();
+      names = namesOf(this.layout, scope);
+      this.#names.set(key, names);
+    }
+    return names;
   }
 
   /** As it is now; null: nothing was ever written to it. */
@@ -207,10 +217,6 @@ export class CollectionStates {
     const actions = [{ add: { index, alias } }, ...gone];
     await this.#client.request({ method: "POST", path: "/_aliases", body: { actions } }, call);
   }
-}
-
-export function isSame(a: Space, b: Space): boolean {
-  return a.model === b.model && a.dimensions === b.dimensions;
 }
 
 export function overdue(hidden: readonly HiddenGeneration[]): string[] {

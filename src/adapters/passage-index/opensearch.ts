@@ -1,18 +1,23 @@
 import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
-import { checkDocument, checkVector } from "./opensearch-checks.ts";
+import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
-import { checkedFields } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
-import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-schema.ts";
-import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
+import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
+import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
-import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
+import { CollectionWrites } from "./opensearch-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
+import { checkedFields } from "./sortable-filter.ts";
+import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
@@ -39,10 +44,12 @@ const SEARCH_ATTEMPTS = 5;
  * looked up by the engine itself. Text is compared by Ragline's own tokens.
  */
 export class OpenSearchPassageIndex implements PassageIndex {
-  readonly fusion: OpenSearchFusionStore;
+  readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
+  readonly #ending: string;
   readonly #writes = new Map<string, CollectionWrites>();
   readonly #stem = memoizedStem();
 
@@ -52,7 +59,9 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.fusion = new OpenSearchFusionStore(this.#client, this.#states);
+    this.#ending = endingOf(this.#space);
+    this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
+    this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {
@@ -61,7 +70,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
       const all = [...byText, ...byVector];
-      const isForeign = query.vector && all.some(({ _index }) => !isOfSpace(_index, this.#space));
+      const isForeign = query.vector && all.some(({ _index }) => !_index.endsWith(this.#ending));
       if (isForeign) await this.#checkSpace(scope, call);
       const unknown = fields.find((_, i) => !known[i]);
       if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);

@@ -1,8 +1,5 @@
-import type { ScoredPassage } from "../../types.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
-import { ORDINAL_BITS } from "./postgres-writes.ts";
-import { type StoredColumns, storedPassage } from "./stored-passage.ts";
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
@@ -51,9 +48,9 @@ function searchedBy({ readers, filter }: LegScope): string {
   return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers}) ${condition}`;
 }
 
-/** A passage of the legs' hits, with its score in each. */
-export interface HitRow extends StoredColumns {
-  readonly passage: string;
+/** A passage that the legs have found, by its number, with its score in each. */
+export interface Hit {
+  readonly row: number;
   readonly byText: number | null;
   /** See `textLeg`; null where every term was essential. */
   readonly floor: number | null;
@@ -62,24 +59,27 @@ export interface HitRow extends StoredColumns {
 
 const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
 
-/** The passages of both legs; null: there is no such leg. `matching`: see `LegScope`. */
+/** The passages of both legs, as JSON; null: there is no such leg. `matching`: see `LegScope`. */
 export function hitsOf(text: string | null, vector: string | null, matching: string | null): string {
   return `WITH ${matching === null ? "" : `matching AS MATERIALIZED (${matching}),`}
-    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE}), hits AS MATERIALIZED (
-      SELECT coalesce(t.passage, v.passage) AS passage, t.score AS "byText", t.floor, v.score AS "byVector"
-      FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage)
-  SELECT h.*, p.ordinal, p.headings, p.text, p.tokens, p.page, p.page_end AS "pageEnd", d.id, d.title, d.url, d.metadata
-  FROM hits h
-    CROSS JOIN LATERAL (SELECT *, (row & ${(1 << ORDINAL_BITS) - 1})::int AS ordinal FROM passages WHERE row = h.passage LIMIT 1) p
-    CROSS JOIN LATERAL (SELECT * FROM documents WHERE row = h.passage >> ${ORDINAL_BITS} LIMIT 1) d`;
+    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE})
+  SELECT json_agg(json_build_array(coalesce(t.passage, v.passage), t.score, t.floor, v.score))::text AS hits
+  FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage`;
+}
+
+/** What the statement of `hitsOf` gives; null: nothing. */
+export function readHits(json: string | null): Hit[] {
+  const hits = JSON.parse(json ?? "[]") as [number, number | null, number | null, number | null][];
+  return hits.map(([row, byText, floor, byVector]) => ({ row, byText, floor, byVector }));
+}
+
+export interface LegHit {
+  readonly row: number;
+  readonly score: number;
 }
 
 /** The hits that have this score, best first. */
-export function leg(rows: readonly HitRow[], of: "byText" | "byVector"): ScoredPassage[] {
-  const scored = rows.flatMap((row) => {
-    const score = row[of];
-    return score === null ? [] : [{ row, score }];
-  });
-  scored.sort((a, b) => b.score - a.score || Number(a.row.passage) - Number(b.row.passage));
-  return scored.map(({ row, score }) => ({ passage: storedPassage(row), score }));
+export function leg(hits: readonly Hit[], of: "byText" | "byVector"): LegHit[] {
+  const scored = hits.flatMap(({ row, [of]: score }) => (score === null ? [] : [{ row, score }]));
+  return scored.sort((a, b) => b.score - a.score || a.row - b.row);
 }

@@ -1,14 +1,25 @@
 import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
-import type { Filter, Scope } from "../../types.ts";
+import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
+import { hashedQuery } from "./hashed-terms.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
-import { exactVectorLeg, type HitRow, hitsOf, type LegScope, leg, nearVectorLeg, Values } from "./postgres-legs.ts";
+import {
+  exactVectorLeg,
+  type Hit,
+  hitsOf,
+  type LegHit,
+  type LegScope,
+  leg,
+  nearVectorLeg,
+  readHits,
+  Values,
+} from "./postgres-legs.ts";
 import { checkSpace, type Space } from "./postgres-limits.ts";
+import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
-import { hashedQuery } from "./postgres-terms.ts";
 import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
 
 /** Of the best by text, how many are looked at for one that matches a filter that most do. */
@@ -27,14 +38,19 @@ export interface SearchTuning {
 
 export const TUNING: SearchTuning = { exactMax: 5000, postingsMin: 8000 };
 
+export interface SearchContext {
+  readonly embedder: Space;
+  readonly passages: PostgresPassages;
+  readonly stem: Stem;
+  readonly tuning: SearchTuning;
+}
+
 /** One search, in a transaction of its own. */
 export async function searchCollection(
   query: Query,
   scope: Scope,
   { vector, text, limit, filter: wanted }: SearchQuery,
-  embedder: Space,
-  stem: Stem,
-  tuning: SearchTuning,
+  { embedder, passages, stem, tuning }: SearchContext,
 ): Promise<SearchResult> {
   const filter = wanted ?? null;
   const fields = filter ? checkedFields(filter) : [];
@@ -51,21 +67,29 @@ export async function searchCollection(
   const searched = vector?.some((value) => value !== 0) ? vector : null;
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
   const rows = await hits(search, plan, searched && { vector: searched, isNear });
-  const byVector = leg(rows, "byVector");
-  return {
-    byText: leg(await wholeText(search, plan, rows), "byText"),
-    // The graph may be left before enough was found: they are compared one by one.
-    byVector:
-      searched && isNear && byVector.length < Math.min(limit, found.passages)
-        ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
-        : byVector,
-  };
+  const byText = leg(await wholeText(search, plan, rows), "byText");
+  const near = leg(rows, "byVector");
+  // The graph may be left before enough was found: they are compared one by one.
+  const byVector =
+    searched && isNear && near.length < Math.min(limit, found.passages)
+      ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
+      : near;
+  const numbers = new Set([...byText, ...byVector].map(({ row }) => row));
+  const read = await passages.read(query, found.epoch, numbers);
+  return { byText: scored(byText, read), byVector: scored(byVector, read) };
+}
+
+function scored(hits: readonly LegHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
+  return hits.flatMap(({ row, score }) => {
+    const passage = passages.get(row);
+    return passage ? [{ passage, score }] : [];
+  });
 }
 
 /** The rows of a plan, or of another one where its are not what all terms give. */
-async function wholeText(search: Search, plan: TextPlan, rows: readonly HitRow[]): Promise<readonly HitRow[]> {
+async function wholeText(search: Search, plan: TextPlan, rows: readonly Hit[]): Promise<readonly Hit[]> {
   const isAll = ({ essential, terms }: TextPlan) => essential === terms.length;
-  const isShort = (some: readonly HitRow[]) => search.filter !== null && leg(some, "byText").length < search.limit;
+  const isShort = (some: readonly Hit[]) => search.filter !== null && leg(some, "byText").length < search.limit;
   const floor = Math.max(0, ...rows.map((row) => row.floor ?? 0));
   if (isAll(plan) || (isWhole(plan, floor) && !isShort(rows))) return rows;
   const whole = wholePlan(plan.terms, isShort(rows) ? 0 : floor);
@@ -87,7 +111,7 @@ async function hits(
   { query, found, filter, few, limit }: Search,
   text: TextPlan | null,
   near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
-): Promise<HitRow[]> {
+): Promise<Hit[]> {
   const values = new Values();
   const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
   const many = (document: string) =>
@@ -104,7 +128,8 @@ async function hits(
   const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, scope) : exactVectorLeg(vector, found, scope));
   if (!byText && !byVector) return [];
   const matching = filter && few !== null ? matchingDocuments(filter, values, readers) : null;
-  return query<HitRow>(hitsOf(byText, byVector, matching), values.all);
+  const [gave] = await query<{ hits: string | null }>(hitsOf(byText, byVector, matching), values.all);
+  return readHits(gave?.hits ?? null);
 }
 
 /** How many documents match, where they have so few passages that those can be compared one by one; else null. */

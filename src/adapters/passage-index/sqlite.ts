@@ -8,6 +8,7 @@ import type {
   TextQuery,
 } from "../../ports/passage-index.ts";
 import type { Reembedding } from "../../ports/reembedding.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
@@ -18,12 +19,11 @@ import type { Statement } from "../sqlite/writer.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-import { type DocumentRow, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
+import { type DocumentRow, documentValues, entry, type PassageRow, READABLE } from "./sqlite-rows.ts";
+import { createSqliteTransfer } from "./sqlite-transfer.ts";
 import { storedPassage } from "./stored-passage.ts";
 import { TextsAhead } from "./texts-ahead.ts";
 
-/** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
-const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
 const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const FIND = `${DOCUMENTS} AND d.id = ?`;
@@ -61,6 +61,7 @@ const ON_LOOP_MS_MAX = 0.5;
 export class SqlitePassageIndex implements PassageIndex {
   readonly reembedding: Reembedding;
   readonly fusion: SqliteFusionStore;
+  readonly transfer: Transfer;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
@@ -71,13 +72,14 @@ export class SqlitePassageIndex implements PassageIndex {
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
     this.fusion = new SqliteFusionStore(database);
+    this.transfer = createSqliteTransfer(database);
     this.#database = database;
     this.#embedder = embedder;
-    this.reembedding = createSqliteReembedding(database, embedder);
+    this.reembedding = createSqliteReembedding(database, embedder, (scope) => this.#takeOver(scope));
   }
 
   async expect(scope: Scope, query: TextQuery, { asOf }: Pick<CallOptions, "asOf">): Promise<void> {
-    const partition = await this.#liveCollection(scope).current(asOf);
+    const partition = await this.#liveCollection(scope).recent(asOf);
     const { byText } = await this.#scan(partition, { ...query, groups: scope.groups });
     this.#ahead.put(scope, query, partition.state, byText);
   }
@@ -85,7 +87,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async search(scope: Scope, query: SearchQuery, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<SearchResult> {
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-      const partition = await live.current(attempt === 0 ? asOf : undefined);
+      const partition = await (attempt === 0 ? live.recent(asOf) : live.current());
       if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
       const ahead = this.#ahead.take(scope, query, partition.state);
       const { text, ...rest } = query;
@@ -128,8 +130,7 @@ export class SqlitePassageIndex implements PassageIndex {
       live?.prepare(passages.map(({ headings, text }) => ({ title: document.title, headings, text }))),
     ]);
     if (changes === null) this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
-    // A search finds out what is wrong with reading; the document is written.
-    await live?.current().catch(() => undefined);
+    await this.#takeOver(scope);
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
@@ -139,6 +140,7 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
       { sql: DELETE_DOCUMENT, values: [...collection, documentId] },
     ]);
+    await this.#takeOver(scope);
     return changes !== null;
   }
 
@@ -158,7 +160,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   async version(scope: Scope, call: Pick<CallOptions, "asOf"> = {}): Promise<string> {
     const live = this.#liveCollection(scope);
-    await live.current(call.asOf);
+    await live.recent(call.asOf);
     return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope, call)}`;
   }
 
@@ -190,6 +192,14 @@ export class SqlitePassageIndex implements PassageIndex {
   #scan(partition: Partition, query: PartitionQuery): ScanResult | Promise<ScanResult> {
     const plan = partition.plan(query);
     return estimatedMs(plan) > ON_LOOP_MS_MAX ? this.#pool.scan(plan) : this.#scanner.scan(plan);
+  }
+
+  /** Every search from now on sees what is written. One finds out what is wrong with reading; it is written. */
+  async #takeOver(scope: Scope): Promise<void> {
+    await this.#live
+      .get(keyOf(scope))
+      ?.current()
+      .catch(() => undefined);
   }
 
   #liveCollection(scope: Scope): LiveCollection {

@@ -25,7 +25,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      { test: { ...common, name: "deploy", include: ["test/slow/deploy.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "deploy", include: ["test/slow/deploy*.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       {

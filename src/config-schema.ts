@@ -5,7 +5,7 @@ import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { openSearchIndex } from "./config-opensearch.ts";
 import { postgresIndex, postgresServer } from "./config-postgres.ts";
-import { redisKeyPrefix, redisServer } from "./config-redis.ts";
+import { redisKeyPrefix, redisReplicas, redisServer } from "./config-redis.ts";
 import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
@@ -44,6 +44,7 @@ const session = z.discriminatedUnion("use", [
       .describe("`redis`: conversations in Redis 7, for several instances. Needs `npm install @redis/client@6`."),
     ...redisServer,
     keyPrefix: redisKeyPrefix("ragline:session:"),
+    ...redisReplicas,
     ...conversation,
   }),
   z.strictObject({

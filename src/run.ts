@@ -242,6 +242,7 @@ export class Run {
     const trace = early?.trace ?? this.#tracer?.begin(step) ?? UNTRACED;
     let error: RaglineError | undefined;
     try {
+      race.check();
       const pending = trace.within(() => call(race));
       if (!(pending instanceof Promise)) return pending;
       const value = await race.against(pending);

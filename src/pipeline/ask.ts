@@ -13,7 +13,7 @@ import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
 import { isSettled, needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
-import { save } from "./save.ts";
+import { save, saveRecorded } from "./save.ts";
 import { beginTurn, keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -32,7 +32,23 @@ export async function* ask(
   const answer: Answer = unfinished(question);
   const asIs = new Finder(stages, { ...question, query: question.question }, run);
   if (isSettled(stages, question)) await asIs.embedAhead();
-  const begun = await run.must("session", (call) => beginTurn(stages, question, call));
+  const fail = (thrown: unknown): RaglineError => {
+    const error = run.fail(thrown);
+    answer.status = error.code === "cancelled" ? "interrupted" : "failed";
+    return error;
+  };
+  let beginning: ReturnType<typeof beginTurn> | undefined;
+  const begun = await run
+    .must("session", (call) => {
+      beginning = beginTurn(stages, question, call);
+      return beginning;
+    })
+    .catch((thrown: unknown) => {
+      const failure = fail(thrown);
+      if (beginning) later(saveRecorded(stages, question, answer, beginning));
+      run.end(answerError(failure, question, run));
+      throw failure;
+    });
   const { session, recorded, isRecorded } = begun;
   const endLease = keepLease(stages, question);
   const find = (query: string) =>
@@ -99,8 +115,7 @@ export async function* ask(
     }
     answer.status = "complete";
   } catch (thrown) {
-    error = run.fail(thrown);
-    answer.status = error.code === "cancelled" ? "interrupted" : "failed";
+    error = fail(thrown);
   } finally {
     endLease();
     // A reader who leaves ends this generator here, in the middle of a `yield`.

@@ -174,12 +174,12 @@ describe("what is refused", () => {
       migrate({ index: from, embedder: EMBEDDER }, { index: to, embedder: other }, options),
     ).rejects.toMatchObject({
       code: "conflict",
-      message: expect.stringMatching(/hashing\/32.* \(32 dimensions\).*another \(8\)/),
+      message: expect.stringMatching(/hashing\/64.* \(64 dimensions\).*another \(8\)/),
     });
   });
 
   test("a collection that was indexed with another embedder, named", async () => {
-    const odd = openSqliteIndex({ model: "older", dimensions: 32 });
+    const odd = openSqliteIndex({ model: "older", dimensions: 64 });
     opened.push(odd);
     await fill(odd.index, 2);
     const message = expect.stringMatching(

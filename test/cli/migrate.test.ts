@@ -68,10 +68,7 @@ describe("ragline migrate", () => {
   }, async () => {
     await filled(400);
     const target = openFile(folder.file("b.db"));
-    const arrived = async () =>
-      (
-        await target.index.status(SCOPE, call())
-      ).documents;
+    const arrived = async () => (await target.index.status(SCOPE, call())).documents;
     let before = 0;
     for (const share of [20, 80, 200]) {
       const running = start(folder.path, ["migrate", "--from", "a.yaml", "--to", "b.yaml"]);

@@ -14,10 +14,13 @@ export function overlap(a: Ranking, b: Ranking): number {
   return (held(a, b) + held(b, a)) / 2;
 }
 
-/** The same passages in the same order. */
+/** The same passages in the same order, but for equals. */
 export function isIdentical(a: Ranking, b: Ranking): boolean {
-  const ids = (ranking: Ranking) => JSON.stringify(ranking.slice(0, BEST).map(([id]) => id));
-  return ids(a) === ids(b);
+  const scores = new Map(b);
+  const best = a.slice(0, BEST);
+  const isSame = ([id]: Ranking[number], place: number) =>
+    Math.abs((scores.get(id) ?? Number.POSITIVE_INFINITY) - (b[place]?.[1] ?? 0)) <= TIE;
+  return best.length === Math.min(BEST, b.length) && best.every(isSame);
 }
 
 /** The first `limit`, and whatever ties with the last of them. */

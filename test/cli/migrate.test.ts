@@ -25,13 +25,13 @@ afterEach(() => folder.remove());
 
 describe("ragline migrate", () => {
   test("moves a collection, says what it did and how to switch, and as JSON", async () => {
-    await filled(40);
+    await filled(100);
     const { code, stdout, stderr } = await migrate();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^acme\/handbook: 40 documents copied \(79 passages, [\d,]+\/s\), in 2 passes/);
-    expect(stdout).toContain("  source: 40 documents, 79 passages\n  target: 40 documents, 79 passages\n");
+    expect(stdout).toMatch(/^acme\/handbook: 100 documents copied \(199 passages, [\d,]+\/s\), in 2 passes/);
+    expect(stdout).toContain("  source: 100 documents, 199 passages\n  target: 100 documents, 199 passages\n");
     expect(stdout).toMatch(
-      / 200 sampled questions: mean overlap of the 10 best 1\.000; the same in the same order for \d+/,
+      / 200 sampled questions: mean overlap of the 10 best 1\.000; the same in the same order for 200\n/,
     );
     expect(stdout).toMatch(/run it again with --since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
     const [source, target] = await both();

@@ -105,7 +105,7 @@ describe.skipIf(postgresMissing !== null)(postgresMissing ?? "ragline migrate, P
     expect(await contents(index)).toEqual(source);
     await index.close();
     const back = await ragline(folder.path, ...migrate("postgres", "back"), "--json");
-    expect(back).toMatchObject({ code: 0, stderr: "" });
+    expect(back.code).toBe(0);
     expect(await contentsOfFile(folder.file("back.db"))).toEqual(source);
   });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OpenSearchPassageIndex } from "../../../src/adapters/passage-index/opensearch.ts";
 import { finish, ragline, start } from "../../cli/run.ts";
 import { HOSTILE_IDS } from "../../contract/transfer.ts";
-import { sleep, until } from "../../support/calls.ts";
+import { call, SCOPE, sleep, until } from "../../support/calls.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { configuration, contents, contentsOfFile, EMBEDDER, fill, openFile, write } from "../../support/migrating.ts";
 import { type OpenSearchCluster, openSearch, startOpenSearch } from "../../support/opensearch.ts";
@@ -76,13 +76,12 @@ describe.skipIf(missing !== null)(missing ?? "ragline migrate, through every eng
     for (const share of [1, 60]) {
       const running = start(folder.path, ["migrate", "--from", "a.yaml", "--to", "killed.yaml"]);
       const ended = finish(running);
-      const arrived = async () =>
-        (
-          await target.status(
-            { tenant: "acme", collection: "handbook", groups: [] },
-            { signal: new AbortController().signal },
-          )
-        ).documents >= share;
+      // An index that has just been made is not ready to be read.
+      const arrived = () =>
+        target.status(SCOPE, call()).then(
+          ({ documents }) => documents >= share,
+          () => false,
+        );
       await until(`${share} documents have arrived`, arrived, 60_000);
       await sleep(20);
       running.kill("SIGKILL");

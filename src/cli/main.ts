@@ -46,10 +46,18 @@ function report(thrown: unknown): number {
   const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
   const step = thrown.status >= 500 && thrown.step ? `${thrown.step}: ` : "";
   const heading = thrown.code === "config_invalid" ? "configuration: " : step;
-  for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
+  const reason = connectionFailure(thrown.cause);
+  const ending = reason === null ? "" : ` (${reason})`;
+  for (const line of `${thrown.message}${ending}`.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
   if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
   return usage ? 2 : 1;
+}
+
+/** What the system says of a connection, which holds no secret; what a server says may. */
+function connectionFailure(thrown: unknown): string | null {
+  if (!(thrown instanceof Error)) return null;
+  return /\bE[A-Z]{4,}\b|certificate|TLS|SSL/.test(thrown.message) ? thrown.message : connectionFailure(thrown.cause);
 }
 
 function stopped(): number {

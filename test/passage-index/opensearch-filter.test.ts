@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkedFields, filterQuery } from "../../src/adapters/passage-index/opensearch-filter.ts";
+import { filterQuery } from "../../src/adapters/passage-index/opensearch-filter.ts";
+import { checkedFields } from "../../src/adapters/passage-index/sortable-filter.ts";
 import { sortableValue, sortableValues } from "../../src/adapters/passage-index/sortable-values.ts";
 import { filter as anyFilter, content } from "../resident/arbitraries.ts";
 import { matches } from "../resident/naive.ts";

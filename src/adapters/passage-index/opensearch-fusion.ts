@@ -5,14 +5,12 @@ import { documentSearch } from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, recordId } from "./opensearch-records.ts";
 import { fusionsOf, plainIndex, statesOf } from "./opensearch-schema.ts";
 import { type CollectionStates, createdOnce, orNull } from "./opensearch-states.ts";
+import { type SamplePlace, samplePlaces } from "./sample-places.ts";
 
 const DOCUMENTS_PAGE = 2000;
 const PASSAGES_BATCH = 128;
 
-interface Place {
-  readonly document: DocumentRecord;
-  readonly ordinal: number;
-}
+type Place = SamplePlace<DocumentRecord>;
 
 /** What was learned about collections, in an index of its own. */
 export class OpenSearchFusionStore implements FusionStore {
@@ -72,29 +70,12 @@ export class OpenSearchFusionStore implements FusionStore {
       after = found.at(-1)?.document;
       if (found.length < DOCUMENTS_PAGE) break;
     }
-    const total = documents.reduce((sum, { passages }) => sum + passages, 0);
-    const wanted = Math.min(limit, total);
-    const places: Place[] = [];
-    let start = 0;
-    for (const document of documents) {
-      const end = start + document.passages;
-      for (let next = placeOf(places.length, wanted, total); places.length < wanted && next < end; ) {
-        places.push({ document, ordinal: next - start });
-        next = placeOf(places.length, wanted, total);
-      }
-      start = end;
-    }
-    return places;
+    return samplePlaces(documents, limit);
   }
 }
 
 interface Hits<T> {
   readonly hits: { readonly hits: readonly { readonly _id: string; readonly _source: T }[] };
-}
-
-/** The passage, counted through the collection, that is the nth of the sample. */
-function placeOf(n: number, wanted: number, total: number): number {
-  return Math.floor(((n + 0.5) * total) / wanted);
 }
 
 function idOf({ document: { key, generation }, ordinal }: Place): string {

@@ -1,11 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Scope } from "../../types.ts";
 import { SIMILARITY } from "./opensearch-terms.ts";
-
-export interface Space {
-  readonly model: string;
-  readonly dimensions: number;
-}
+import type { Space } from "./vector-space.ts";
 
 export interface IndexLayout {
   /** Begins every index's name. */

@@ -7,9 +7,9 @@ import {
   type IndexLayout,
   namesOf,
   plainIndex,
-  type Space,
   statesOf,
 } from "./opensearch-schema.ts";
+import { isSame, type Space } from "./vector-space.ts";
 
 /** A generation that no search shows: one that is being written (its document is locked by it), or one that is over. */
 export interface HiddenGeneration {
@@ -207,10 +207,6 @@ export class CollectionStates {
     const actions = [{ add: { index, alias } }, ...gone];
     await this.#client.request({ method: "POST", path: "/_aliases", body: { actions } }, call);
   }
-}
-
-export function isSame(a: Space, b: Space): boolean {
-  return a.model === b.model && a.dimensions === b.dimensions;
 }
 
 export function overdue(hidden: readonly HiddenGeneration[]): string[] {

@@ -1,34 +1,29 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep, setImmediate as yieldToOthers } from "node:timers/promises";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions, Document, PassageInput, Scope } from "../../types.ts";
 import { type OpenSearchClient, refused, tooLate } from "./opensearch-client.ts";
 import { documentSearch, type Visible } from "./opensearch-queries.ts";
 import { bulkLines, type DocumentRecord, type NewVersion } from "./opensearch-records.ts";
-import { documentKey, type Space, statesOf } from "./opensearch-schema.ts";
-import { type CollectionState, type CollectionStates, type Commit, isSame, overdue } from "./opensearch-states.ts";
+import { documentKey, statesOf } from "./opensearch-schema.ts";
+import { type CollectionState, type CollectionStates, type Commit, overdue } from "./opensearch-states.ts";
 import type { PassageTokens } from "./opensearch-terms.ts";
+import { isSame, type Space, spaceConflict } from "./vector-space.ts";
+import { BATCH_DOCUMENTS_MAX, type QueuedWrite, WriteQueue } from "./write-queue.ts";
 
-/** What is written together, at most: one bulk request is some megabytes. */
-const BATCH_PASSAGES_MAX = 256;
-const BATCH_DOCUMENTS_MAX = 256;
 const BULK_CHARACTERS_MAX = 8_000_000;
 /** Another process writes the same document. */
 const LOCKED_WAIT_MS = 25;
 const LOCKED_WAIT_MAX_MS = 30_000;
 
-/** Where the caller sets no limit: behind others that are written, too. */
-const WRITE_LIMIT_MS = 300_000;
-
-interface Write {
+/** One document's. */
+interface DocumentWrite {
   readonly scope: Scope;
-  readonly key: string;
   /** Null: the document goes. */
   readonly version: Omit<NewVersion, "generation"> | null;
-  readonly since: number;
-  readonly done: PromiseWithResolvers<boolean>;
-  isLeft: boolean;
 }
+
+type Write = QueuedWrite<DocumentWrite>;
 
 /** A write under way in its batch. */
 interface Announcement {
@@ -45,16 +40,20 @@ export class CollectionWrites {
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
-  readonly #waiting: Write[] = [];
+  readonly #queue: WriteQueue<DocumentWrite>;
   /** Generations of writes that failed on their way; a commit among them may have come through all the same. */
   readonly #givenUp = new Set<string>();
-  #running: Promise<void> | null = null;
   #sweeping: Promise<void> | null = null;
 
   constructor(client: OpenSearchClient, states: CollectionStates, space: Space) {
     this.#client = client;
     this.#states = states;
     this.#space = space;
+    this.#queue = new WriteQueue(
+      (batch) => this.#write(batch),
+      ({ version }) => version?.passages.length ?? 0,
+      tooLate,
+    );
   }
 
   async replace(
@@ -64,84 +63,24 @@ export class CollectionWrites {
     tokens: readonly PassageTokens[],
     call: CallOptions,
   ): Promise<void> {
-    await this.#add(scope, document.id, { document, passages, tokens }, call);
+    await this.#queue.add(documentKey(document.id), { scope, version: { document, passages, tokens } }, call);
   }
 
   /** False: there was no such document that the scope may read. */
   delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
-    return this.#add(scope, documentId, null, call);
+    return this.#queue.add(documentKey(documentId), { scope, version: null }, call);
   }
 
   /** Resolves when nothing is being written. */
   async settled(): Promise<void> {
-    while (this.#running) await this.#running;
+    await this.#queue.settled();
     await this.#sweeping;
-  }
-
-  #add(scope: Scope, id: string, version: Write["version"], call: CallOptions): Promise<boolean> {
-    const { signal, deadline = Number.POSITIVE_INFINITY } = call;
-    if (performance.now() >= deadline) return Promise.reject(tooLate());
-    const done = Promise.withResolvers<boolean>();
-    const write: Write = { scope, key: documentKey(id), version, since: performance.now(), done, isLeft: false };
-    const leave = (why: RaglineError) => {
-      write.isLeft = true;
-      done.reject(why);
-    };
-    const onAbort = () => {
-      const { reason } = signal;
-      leave(reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left."));
-    };
-    const leftMs = Math.min(deadline - performance.now(), WRITE_LIMIT_MS);
-    const timer = setTimeout(() => leave(tooLate()), leftMs);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    this.#waiting.push(write);
-    this.#running ??= this.#run();
-    return done.promise.finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-    });
-  }
-
-  async #run(): Promise<void> {
-    // Those that come in the same turn go together.
-    await yieldToOthers();
-    while (this.#waiting.length > 0) {
-      const batch = this.#take();
-      try {
-        await this.#write(batch);
-      } catch (thrown) {
-        for (const { done } of batch) done.reject(thrown);
-      }
-    }
-    this.#running = null;
-  }
-
-  /** Each document once; a second write of it is for the next batch. */
-  #take(): Write[] {
-    const batch: Write[] = [];
-    const kept: Write[] = [];
-    const keys = new Set<string>();
-    let passages = 0;
-    for (const write of this.#waiting.splice(0)) {
-      if (write.isLeft) continue;
-      const size = write.version?.passages.length ?? 0;
-      const fits = batch.length === 0 || (passages + size <= BATCH_PASSAGES_MAX && batch.length < BATCH_DOCUMENTS_MAX);
-      if (!fits || keys.has(write.key)) kept.push(write);
-      else {
-        batch.push(write);
-        passages += size;
-      }
-      keys.add(write.key);
-    }
-    this.#waiting.unshift(...kept);
-    return batch;
   }
 
   async #write(batch: readonly Write[]): Promise<void> {
     const [first] = batch;
     if (!first) return;
-    const { scope } = first;
+    const { scope } = first.what;
     const call: CallOptions = { signal: new AbortController().signal };
     const announcements = batch.map((write) => ({ write, generation: newGeneration(), key: write.key }));
     const sent = announcements.map(({ generation, key }) => ({ generation, key }));
@@ -172,10 +111,7 @@ export class CollectionWrites {
       if (performance.now() - write.since > LOCKED_WAIT_MAX_MS) {
         write.done.reject(new RaglineError("conflict", "Another process is writing the same document."));
       } else {
-        void sleep(LOCKED_WAIT_MS).then(() => {
-          this.#waiting.push(write);
-          this.#running ??= this.#run();
-        });
+        this.#queue.again(write, LOCKED_WAIT_MS);
       }
     }
   }
@@ -202,7 +138,7 @@ export class CollectionWrites {
     const failed = new Map<string, RaglineError>();
     const [first] = mine;
     if (!first) return failed;
-    const alias = this.#states.names(first.write.scope).write(state.epoch);
+    const alias = this.#states.names(first.write.what.scope).write(state.epoch);
     const averageLength = averageOf(state, mine);
     const indexedAt = new Date().toISOString();
     let lines = "";
@@ -215,8 +151,9 @@ export class CollectionWrites {
       lines = "";
     };
     for (const { write, generation } of mine) {
-      if (!write.version) continue;
-      for (const line of bulkLines({ ...write.version, generation }, averageLength, indexedAt)) {
+      const { version } = write.what;
+      if (!version) continue;
+      for (const line of bulkLines({ ...version, generation }, averageLength, indexedAt)) {
         lines += line;
         if (lines.length > BULK_CHARACTERS_MAX) await flush(false);
       }
@@ -238,7 +175,7 @@ export class CollectionWrites {
     const useless: string[] = [];
     for (const { write, generation, key } of mine) {
       const old = before.filter((record) => record.key === key);
-      if (failed.has(generation) || (!write.version && old.length === 0)) useless.push(generation);
+      if (failed.has(generation) || (!write.what.version && old.length === 0)) useless.push(generation);
       else commits.push({ generation, key, ...changeOf(write, old) });
     }
     const state = commits.length > 0 ? await this.#states.commit(scope, commits, call) : null;
@@ -266,21 +203,11 @@ export class CollectionWrites {
   }
 }
 
-/** @returns RaglineError `conflict`, naming both spaces */
-export function spaceConflict({ collection }: Scope, stored: Space, own: Space): RaglineError {
-  return new RaglineError(
-    "conflict",
-    `collection ${collection} was indexed with the embedder ${stored.model} (${stored.dimensions} dimensions); ` +
-      `the configured one is ${own.model} (${own.dimensions}): use the same one, or index into another collection`,
-    { retryable: false },
-  );
-}
-
 function newGeneration(): string {
   return `${Date.now().toString(36)}-${randomUUID()}`;
 }
 
-function changeOf({ version }: Write, old: readonly DocumentRecord[]): Omit<Commit, "generation" | "key"> {
+function changeOf({ what: { version } }: Write, old: readonly DocumentRecord[]): Omit<Commit, "generation" | "key"> {
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
     over: old.map(({ generation }) => generation),
@@ -292,7 +219,7 @@ function changeOf({ version }: Write, old: readonly DocumentRecord[]): Omit<Comm
 
 /** Of the collection as it was, and of what comes. */
 function averageOf({ passages, tokens }: CollectionState, mine: readonly Announcement[]): number {
-  const lengths = mine.flatMap(({ write }) => write.version?.tokens.map(({ length }) => length) ?? []);
+  const lengths = mine.flatMap(({ write }) => write.what.version?.tokens.map(({ length }) => length) ?? []);
   const count = passages + lengths.length;
   return count === 0 ? 1 : (tokens + lengths.reduce((sum, length) => sum + length, 0)) / count;
 }

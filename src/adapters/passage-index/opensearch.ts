@@ -1,20 +1,23 @@
 import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
-import { checkDocument, checkVector } from "./opensearch-checks.ts";
+import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
-import { checkedFields } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
-import { type IndexLayout, isOfSpace, type Space, statesOf } from "./opensearch-schema.ts";
-import { CollectionStates, isSame, orNull } from "./opensearch-states.ts";
+import { type IndexLayout, isOfSpace, statesOf } from "./opensearch-schema.ts";
+import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
-import { CollectionWrites, spaceConflict } from "./opensearch-writes.ts";
+import { CollectionWrites } from "./opensearch-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
+import { checkedFields } from "./sortable-filter.ts";
+import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
@@ -41,7 +44,7 @@ const SEARCH_ATTEMPTS = 5;
  * looked up by the engine itself. Text is compared by Ragline's own tokens.
  */
 export class OpenSearchPassageIndex implements PassageIndex {
-  readonly fusion: OpenSearchFusionStore;
+  readonly fusion: FusionStore;
   readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
@@ -55,7 +58,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.fusion = new OpenSearchFusionStore(this.#client, this.#states);
+    this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
     this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
 

@@ -1,7 +1,7 @@
 import type { Document, Metadata, PassageInput, Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
+import type { HashedTerms } from "./hashed-terms.ts";
 import { vectorsOf } from "./postgres-schema.ts";
-import type { HashedTerms } from "./postgres-terms.ts";
 
 /** Bits of a passage's number that are its place in the document. */
 export const ORDINAL_BITS = 20;

@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientConfig, MilvusClient } from "@zilliz/milvus2-sdk-node";
+import { RaglineError } from "../../errors.ts";
+import type { CallOptions } from "../../types.ts";
+import { checkedResponse, failureOf, isNotLoaded, isUnreachable, tooLate } from "./milvus-failures.ts";
+
+export interface MilvusOptions {
+  /** `http[s]://host[:port]`. */
+  readonly url: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Instead of a user's name and password. */
+  readonly token?: string | undefined;
+  readonly database?: string | undefined;
+  /** PEM file of the authority behind an `https:` server's certificate, where the system does not know it. */
+  readonly caFile?: string | undefined;
+}
+
+/** One call: it is told how long it may take. */
+export type MilvusCall<T> = (client: MilvusClient, timeout: number) => Promise<T>;
+
+/** Where the caller sets no limit. */
+const LIMIT_MS = 60_000;
+const NOT_LOADED_PAUSE_MS = 100;
+/** Calls at once on the one connection; further ones wait. */
+const CALLS_MAX = 256;
+
+/**
+ * The vendor's client with its habits put off: it does not retry, connects when it is first used, and sends no telemetry. Its calls
+ * know no abort signal: who leaves is let go at once, and an answer that comes later is nobody's.
+ */
+export class MilvusConnection {
+  readonly #client: MilvusClient;
+
+  /** @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read */
+  static async open(options: MilvusOptions): Promise<MilvusConnection> {
+    const { MilvusClient: Client } = await import("@zilliz/milvus2-sdk-node").catch((cause) => {
+      const message = "search.use: milvus needs its client: npm install @zilliz/milvus2-sdk-node@3";
+      throw new RaglineError("config_invalid", message, { cause });
+    });
+    return new MilvusConnection(new Client(clientConfig(options)));
+  }
+
+  private constructor(client: MilvusClient) {
+    this.#client = client;
+  }
+
+  /**
+   * The response of a call that may be repeated; it is, once, where the connection was lost.
+   * @throws RaglineError `dependency_failed`, `dependency_timeout`, `cancelled`
+   */
+  async request<T extends object>(name: string, call: MilvusCall<T>, options: CallOptions): Promise<T> {
+    try {
+      return await this.once(name, call, options);
+    } catch (thrown) {
+      if (!isUnreachable(thrown)) throw thrown;
+      return this.once(name, call, options);
+    }
+  }
+
+  /** As `request`, of a collection that is loaded where it is not, within the caller's time. */
+  async loaded<T extends object>(
+    collection: string,
+    name: string,
+    call: MilvusCall<T>,
+    options: CallOptions,
+  ): Promise<T> {
+    for (const until = deadlineOf(options); ; ) {
+      try {
+        return await this.request(name, call, options);
+      } catch (thrown) {
+        if (!isNotLoaded(thrown) || performance.now() + NOT_LOADED_PAUSE_MS > until) throw thrown;
+      }
+      const load: MilvusCall<object> = (client, timeout) =>
+        client.loadCollectionAsync({ collection_name: collection, timeout });
+      await this.once("LoadCollection", load, options).catch(() => undefined);
+      await sleep(NOT_LOADED_PAUSE_MS);
+    }
+  }
+
+  /** The response of a call that must not be repeated. */
+  async once<T extends object>(name: string, call: MilvusCall<T>, options: CallOptions): Promise<T> {
+    const { signal } = options;
+    if (signal.aborted) throw reasonOf(signal);
+    const leftMs = Math.ceil(deadlineOf(options) - performance.now());
+    if (leftMs <= 0) throw tooLate();
+    const end = Promise.withResolvers<never>();
+    const timer = setTimeout(() => end.reject(tooLate()), leftMs);
+    const onAbort = () => end.reject(reasonOf(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    const answer = call(this.#client, leftMs);
+    answer.catch(() => undefined);
+    try {
+      return checkedResponse(name, await Promise.race([answer, end.promise]));
+    } catch (thrown) {
+      throw failureOf(name, thrown);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.closeConnection();
+  }
+}
+
+function deadlineOf({ deadline = Number.POSITIVE_INFINITY }: CallOptions): number {
+  return Math.min(deadline, performance.now() + LIMIT_MS);
+}
+
+function reasonOf({ reason }: AbortSignal): RaglineError {
+  return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
+}
+
+function clientConfig({ url, username, password, token, database, caFile }: MilvusOptions): ClientConfig {
+  const { protocol, hostname } = new URL(url);
+  const isSecure = protocol === "https:";
+  const [, port = isSecure ? "443" : "19530"] = /:(\d+)\/?$/.exec(url) ?? [];
+  return {
+    address: `${hostname}:${port}`,
+    isGlobal: false,
+    ssl: isSecure,
+    maxRetries: 0,
+    telemetry: { enabled: false },
+    // A failure to connect would be a rejection that nobody handles.
+    __SKIP_CONNECT__: true,
+    logLevel: "error",
+    pool: { min: 1, max: CALLS_MAX },
+    // A server that is back is found at once: by default the wait doubles up to two minutes.
+    channelOptions: { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000 },
+    ...(username !== undefined && { username, password: password ?? "" }),
+    ...(token !== undefined && { token }),
+    ...(database !== undefined && { database }),
+    ...(isSecure && caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
+  };
+}
+
+function readCertificate(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new RaglineError("config_invalid", `search.caFile: ${file} cannot be read`, { cause });
+  }
+}

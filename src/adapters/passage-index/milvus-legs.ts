@@ -1,0 +1,217 @@
+import type { CallOptions } from "../../types.ts";
+import type { MilvusConnection } from "./milvus-client.ts";
+import type { MilvusRecords } from "./milvus-records.ts";
+import { LIMIT_MAX } from "./milvus-schema.ts";
+import { averageLengthOf, dimensionOf, questionWeights, saturated, type TermStatistics } from "./milvus-terms.ts";
+
+/** A passage that was found, as it is told from others; whether it may be shown is another question. */
+export interface Hit {
+  readonly id: string;
+  readonly document: string;
+  readonly generation: string;
+  readonly ordinal: number;
+  readonly score: number;
+}
+
+/** Where and how one leg searches. */
+export interface LegSearch {
+  /** Milvus's collection of passages. */
+  readonly collection: string;
+  readonly filter: string;
+  readonly isStrong: boolean;
+  /** Hits, at most. */
+  readonly limit: number;
+}
+
+/** What is asked for beyond the limit, so that equal scores at its end are put in one order. */
+const TIES = 64;
+/** The largest limit of a search. */
+export const HITS_MAX = LIMIT_MAX - TIES;
+const HIT_FIELDS = ["id", "document", "generation", "ordinal"];
+/** The graph is walked for so many candidates, at least. */
+const CANDIDATES_MIN = 128;
+const CANDIDATES_MAX = 32_768;
+const BOUNDED = 2;
+
+/** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
+const SCANNED_MIN = 1000;
+
+export class MilvusLegs {
+  readonly #connection: MilvusConnection;
+  readonly #records: MilvusRecords;
+
+  constructor(connection: MilvusConnection, records: MilvusRecords) {
+    this.#connection = connection;
+    this.#records = records;
+  }
+
+  /** Nearest by cosine. */
+  async byVector(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
+    const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
+    const ef = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
+    const filter = `${leg.filter} and embedded == true`;
+    const request = { anns_field: "vector", metric_type: "COSINE", data: [Array.from(vector)], params: { ef }, limit };
+    return inOrder(await this.#search({ ...request, filter }, leg, call), leg.limit);
+  }
+
+  /** By the inner product with what a question's words weigh. */
+  async bySparseText(
+    tokens: ReadonlyMap<number, number>,
+    statistics: TermStatistics,
+    leg: LegSearch,
+    call: CallOptions,
+  ): Promise<Hit[]> {
+    const weights = questionWeights(tokens, statistics);
+    if (weights.size === 0) return [];
+    const data = [Object.fromEntries([...weights].map(([hash, weight]) => [dimensionOf(hash), weight]))];
+    const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
+    const request = { anns_field: "words", metric_type: "IP", data, params: {}, limit, filter: leg.filter };
+    const found = await this.#search(request, leg, call);
+    return inOrder(
+      found.filter(({ score }) => score > 0),
+      leg.limit,
+    );
+  }
+
+  /**
+   * Without sparse vectors: reads the passages that hold one of the rarest words, and as many further words as can still lift a
+   * passage above the last of the best. Exact, and as slow as there are passages.
+   */
+  async byScannedText(
+    tokens: ReadonlyMap<number, number>,
+    statistics: TermStatistics,
+    leg: LegSearch,
+    call: CallOptions,
+  ): Promise<Hit[]> {
+    const terms = [...questionWeights(tokens, statistics)];
+    const averageLength = averageLengthOf(statistics);
+    let read = SCANNED_MIN;
+    for (let essential = 0; essential < terms.length; read *= 4) {
+      for (let sum = 0; essential < terms.length && sum < read; essential++) {
+        sum += statistics.frequencies.get(terms[essential]?.[0] ?? 0) ?? 0;
+      }
+      const looked = terms.slice(0, essential).map(([hash]) => dimensionOf(hash));
+      const filter = `${leg.filter} and array_contains_any(terms, [${looked.join(",")}])`;
+      const rows = await this.#query(leg.collection, filter, [...HIT_FIELDS, "counts"], leg.isStrong, call);
+      const scored = rows.map((row) => ({ ...toHit(row), score: scoreOf(String(row.counts), terms, averageLength) }));
+      const best = inOrder(scored, leg.limit);
+      const rest = terms.slice(essential).reduce((sum, [, weight]) => sum + weight, 0);
+      const floor = best.length < leg.limit ? 0 : (best.at(-1)?.score ?? 0);
+      if (rest < floor || essential === terms.length) return best;
+    }
+    return [];
+  }
+
+  /** Rows of passages by their ids. */
+  async rows(
+    collection: string,
+    ids: readonly string[],
+    fields: readonly string[],
+    isStrong: boolean,
+    call: CallOptions,
+  ): Promise<Map<string, Row>> {
+    const found = new Map<string, Row>();
+    for (let i = 0; i < ids.length; i += ROWS_AT_ONCE) {
+      const filter = `id in ["${ids.slice(i, i + ROWS_AT_ONCE).join('","')}"]`;
+      for (const row of await this.#query(collection, filter, ["id", ...fields], isStrong, call)) {
+        found.set(String(row.id), row);
+      }
+    }
+    return found;
+  }
+
+  async #search(request: object, { collection, isStrong }: LegSearch, call: CallOptions): Promise<Hit[]> {
+    const wanted = {
+      ...(request as { readonly data: number[][] }),
+      collection_name: collection,
+      output_fields: HIT_FIELDS,
+      ...(!isStrong && { consistency_level: BOUNDED }),
+    };
+    try {
+      const { results } = await this.#connection.loaded(
+        collection,
+        "Search",
+        (client, timeout) => client.search({ ...wanted, timeout }),
+        call,
+      );
+      return (results as unknown as readonly Row[]).map(toHit);
+    } catch (thrown) {
+      return this.#records.nothingIfMissing(thrown, []);
+    }
+  }
+
+  async #query(
+    collection_name: string,
+    filter: string,
+    output_fields: string[],
+    isStrong: boolean,
+    call: CallOptions,
+  ): Promise<Row[]> {
+    const consistency = isStrong ? {} : { consistency_level: BOUNDED };
+    const request = { collection_name, filter, output_fields, limit: LIMIT_MAX, ...consistency };
+    try {
+      const { data } = await this.#connection.loaded(
+        collection_name,
+        "Query",
+        (client, timeout) => client.query({ ...request, timeout }),
+        call,
+      );
+      return data;
+    } catch (thrown) {
+      return this.#records.nothingIfMissing(thrown, []);
+    }
+  }
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+const ROWS_AT_ONCE = 1000;
+/** Digits of a score that servers agree on. */
+const SCORE_UNITS = 1e6;
+
+/** Best first; equal ones in the order of their documents. */
+function inOrder(hits: readonly Hit[], limit: number): Hit[] {
+  const units = ({ score }: Hit) => Math.round(score * SCORE_UNITS);
+  const compared = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return [...hits]
+    .sort((a, b) => units(b) - units(a) || compared(a.document, b.document) || a.ordinal - b.ordinal)
+    .slice(0, limit);
+}
+
+function toHit({ id, document, generation, ordinal, score = 0 }: Row): Hit {
+  return {
+    id: String(id),
+    document: String(document),
+    generation: String(generation),
+    ordinal: Number(ordinal),
+    score: Number(score),
+  };
+}
+
+/** `counts`: the passage's length, then pairs of hash and packed count, 32 bits each, in base64. */
+function scoreOf(counts: string, terms: readonly (readonly [number, number])[], averageLength: number): number {
+  const bytes = Buffer.from(counts, "base64");
+  const length = bytes.length < 4 ? 1 : bytes.readInt32LE(0);
+  const packed = new Map<number, number>();
+  for (let i = 4; i + 8 <= bytes.length; i += 8) packed.set(bytes.readInt32LE(i), bytes.readInt32LE(i + 4));
+  let score = 0;
+  for (const [hash, weight] of terms) {
+    const count = packed.get(hash);
+    if (count !== undefined) score += weight * saturated(count, length, averageLength);
+  }
+  return score;
+}
+
+/** As `scoreOf` reads it. */
+export function scannedCounts(counts: ReadonlyMap<number, number>, length: number): string {
+  const numbers = Int32Array.from([length, ...[...counts].flat()]);
+  return Buffer.from(numbers.buffer).toString("base64");
+}
+
+/** The hashes in what `scannedCounts` wrote. */
+export function scannedHashes(counts: string): number[] {
+  const bytes = Buffer.from(counts, "base64");
+  return Array.from({ length: Math.max(0, Math.floor((bytes.length - 4) / 8)) }, (_, i) =>
+    bytes.readInt32LE(4 + 8 * i),
+  );
+}

@@ -1,0 +1,317 @@
+import { RaglineError } from "../../errors.ts";
+import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Stem } from "../../text/tokens.ts";
+import type { CallOptions, Scope, ScoredPassage } from "../../types.ts";
+import { hashedQuery } from "./hashed-terms.ts";
+import { filterExpression, rangedKeys } from "./milvus-filter.ts";
+import { HITS_MAX, type Hit, type MilvusLegs, type Row } from "./milvus-legs.ts";
+import {
+  invalid,
+  isOfSpace,
+  KINDS,
+  type MilvusRecords,
+  ofKind,
+  readState,
+  type StoredRecord,
+  stateId,
+  textId,
+  toPassage,
+} from "./milvus-records.ts";
+import { type MilvusCollections, partOf, type TextKind } from "./milvus-schema.ts";
+import type { MilvusStatistics } from "./milvus-statistics.ts";
+import { fieldMark, LIST_LENGTHS, lengthMark, listOf, readableBy } from "./milvus-values.ts";
+import type { MilvusParts } from "./milvus-writes.ts";
+import { checkedFields, type SortableCondition, sortableFilter } from "./sortable-filter.ts";
+import { isSame, type Space, spaceConflict } from "./vector-space.ts";
+
+/** Versions of documents that come and go while they are searched are met by searching again. */
+const ATTEMPTS = 8;
+/** By the clocks of two processes. */
+const JUST_WRITTEN_MS = 60_000;
+/** Known to be over, and passed over from the start. */
+const OVER_MAX = 256;
+const FIELDS_NAMED_MAX = 20;
+
+interface Found {
+  readonly byText: readonly Hit[];
+  readonly byVector: readonly Hit[];
+}
+
+/**
+ * One search of a tenant's collection. A hit counts if its document's record names its generation, which is read after the hits
+ * were: of a version that is being written, or is over, nothing is shown, and the search is made again without it.
+ */
+export class MilvusSearch {
+  readonly #collections: MilvusCollections;
+  readonly #records: MilvusRecords;
+  readonly #statistics: MilvusStatistics;
+  readonly #legs: MilvusLegs;
+  readonly #own: Space;
+  readonly #stem: Stem;
+  readonly #onStale: (scope: Scope) => void;
+  readonly #spaces = new Map<string, Space>();
+  readonly #over = new Map<string, Set<string>>();
+
+  constructor(
+    { collections, records, statistics, legs }: MilvusParts,
+    own: Space,
+    stem: Stem,
+    onStale: (scope: Scope) => void,
+  ) {
+    this.#collections = collections;
+    this.#records = records;
+    this.#statistics = statistics;
+    this.#legs = legs;
+    this.#own = own;
+    this.#stem = stem;
+    this.#onStale = onStale;
+  }
+
+  /** Generations that no document is of any more. */
+  noteOver(part: string, generations: readonly string[]): void {
+    const over = this.#over.get(part) ?? new Set();
+    for (const generation of generations) over.add(generation);
+    for (const oldest of over) {
+      if (over.size <= OVER_MAX) break;
+      over.delete(oldest);
+    }
+    this.#over.set(part, over);
+  }
+
+  async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {
+    const part = partOf(scope);
+    if (query.limit > HITS_MAX) throw invalid(`limit: ${query.limit}, but at most ${HITS_MAX}`);
+    const kind = await this.#collections.textKind(call);
+    const condition = await this.#conditionOf(scope, query, call);
+    if (!kind) return { byText: [], byVector: [] };
+    const known: Known = new Map();
+    let isStrong = this.#records.isStrong(part);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const space = this.#spaces.get(part) ?? this.#own;
+      const isForeign = !isSame(space, this.#own);
+      const { vector, ...textOnly } = query;
+      const how = { kind, space, condition, isStrong, known };
+      const found = await this.#find(scope, isForeign ? textOnly : query, how, call);
+      const passages = this.#collections.passages(space.dimensions, kind);
+      const [current, contents] = await Promise.all([
+        this.#current(part, found, known, isStrong, call),
+        this.#contents(passages, found, isStrong, call),
+      ]);
+      const state = current.get(stateId(part));
+      if (!state) return { byText: [], byVector: [] };
+      if (!isOfSpace(state, space)) {
+        await this.#learnSpace(part, call);
+        continue;
+      }
+      if (vector && isForeign) return this.#foreign(scope, space, call);
+      const isSettled = note(part, found, current, known);
+      if (isSettled && hitsOf(found).every(({ id }) => contents.has(id))) {
+        return this.#result(part, found, contents, call);
+      }
+      isStrong = true;
+      this.#onStale(scope);
+    }
+    throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
+  async #find(
+    scope: Scope,
+    query: SearchQuery,
+    how: {
+      readonly kind: TextKind;
+      readonly space: Space;
+      readonly condition: string;
+      readonly isStrong: boolean;
+      readonly known: Known;
+    },
+    call: CallOptions,
+  ): Promise<Found> {
+    const { kind, space, condition, isStrong, known } = how;
+    const part = partOf(scope);
+    const collection = this.#collections.passages(space.dimensions, kind);
+    if (!(await this.#collections.isThere(collection, call))) return { byText: [], byVector: [] };
+    const current = new Set(known.values());
+    const over = [...(this.#over.get(part) ?? [])].filter((generation) => !current.has(generation));
+    const isShown = over.length === 0 ? "" : ` and generation not in ${listOf(over)}`;
+    const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
+    const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
+    const leg = { collection, filter, isStrong, limit: query.limit };
+    const byText = async () => {
+      const tokens = hashedQuery(query.text ?? "", this.#stem);
+      if (tokens.size === 0) return [];
+      const statistics = await this.#statistics.of(part, call);
+      return kind === "sparse"
+        ? this.#legs.bySparseText(tokens, statistics, leg, call)
+        : this.#legs.byScannedText(tokens, statistics, leg, call);
+    };
+    const [text, vector] = await Promise.all([
+      byText(),
+      query.vector ? this.#legs.byVector(query.vector, leg, call) : [],
+    ]);
+    return { byText: text, byVector: vector };
+  }
+
+  /** The records, as they are after the hits were found, of the collection and of every document that they are of. */
+  async #current(
+    part: string,
+    found: Found,
+    known: Known,
+    isStrong: boolean,
+    call: CallOptions,
+  ): Promise<Map<string, StoredRecord>> {
+    const documents = new Set(hitsOf(found).map(({ document }) => document));
+    const unknown = [...documents].filter((document) => !known.has(document));
+    const ids = [stateId(part), ...unknown.map((document) => `${part}:${KINDS.document}:${document}`)];
+    const records = new Map<string, StoredRecord>();
+    for (let i = 0; i < ids.length; i += RECORDS_AT_ONCE) {
+      const filter = `id in ${listOf(ids.slice(i, i + RECORDS_AT_ONCE))}`;
+      const query = { filter, fields: ["generation", "at"], isStrong } as const;
+      for (const record of await this.#records.find(query, call)) records.set(record.id, record);
+    }
+    return records;
+  }
+
+  async #contents(collection: string, found: Found, isStrong: boolean, call: CallOptions) {
+    const ids = [...new Set(hitsOf(found).map(({ id }) => id))];
+    return this.#legs.rows(collection, ids, ["content"], isStrong, call);
+  }
+
+  async #result(
+    part: string,
+    { byText, byVector }: Found,
+    contents: ReadonlyMap<string, Row>,
+    call: CallOptions,
+  ): Promise<SearchResult> {
+    const whole = new Map<string, string>();
+    for (const { id } of [...byText, ...byVector]) {
+      if (!whole.has(id)) whole.set(id, await this.wholeContent(part, id, String(contents.get(id)?.content), call));
+    }
+    const scored = (hits: readonly Hit[]): ScoredPassage[] =>
+      hits.map(({ id, document, ordinal, score }) => ({
+        passage: toPassage(document, ordinal, whole.get(id) ?? ""),
+        score,
+      }));
+    return { byText: scored(byText), byVector: scored(byVector) };
+  }
+
+  /** What did not fit into the passage's row is in records. */
+  async wholeContent(part: string, id: string, content: string, call: CallOptions): Promise<string> {
+    const pieces = /^\+(\d+)$/.exec(content)?.[1];
+    if (pieces === undefined) return content;
+    const ids = Array.from({ length: Number(pieces) }, (_, n) => textId(part, id, n));
+    const found = new Map<string, string>();
+    for (let i = 0; i < ids.length; i += TEXTS_AT_ONCE) {
+      const filter = `id in ${listOf(ids.slice(i, i + TEXTS_AT_ONCE))}`;
+      const records = await this.#records.find({ filter, fields: ["data"], isStrong: true }, call);
+      for (const { id, data = "" } of records) found.set(id, data);
+    }
+    return ids.map((one) => found.get(one) ?? "").join("");
+  }
+
+  async #learnSpace(part: string, call: CallOptions): Promise<void> {
+    const query = { filter: `id in ${listOf([stateId(part)])}`, fields: ["data"], isStrong: true } as const;
+    const state = readState((await this.#records.find(query, call))[0]);
+    if (state) this.#spaces.set(part, { model: state.model, dimensions: state.dimensions });
+    else this.#spaces.delete(part);
+  }
+
+  /** Of documents that one may not read not even the space is known. */
+  async #foreign(scope: Scope, state: Space, call: CallOptions): Promise<SearchResult> {
+    const part = partOf(scope);
+    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)}`;
+    const readable = await this.#records.count(filter, this.#records.isStrong(part), call);
+    if (readable > 0) throw spaceConflict(scope, state, this.#own);
+    return { byText: [], byVector: [] };
+  }
+
+  /** The filter, checked, as a further condition. @throws RaglineError `request_invalid`: no readable document has a field */
+  async #conditionOf(scope: Scope, { filter }: SearchQuery, call: CallOptions): Promise<string> {
+    if (!filter) return "";
+    const fields = checkedFields(filter);
+    const condition = sortableFilter(filter);
+    const [known, lengths] = await Promise.all([
+      Promise.all(fields.map((field) => this.#isHeld(scope, [fieldMark(field)], call))),
+      this.#lengthsOf(scope, condition, call),
+    ]);
+    const unknown = fields.find((_, i) => !known[i]);
+    if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
+    return ` and ${filterExpression(condition, lengths)}`;
+  }
+
+  /** Lists of several values are rare: which lengths there are is asked for where there are any. */
+  async #lengthsOf(scope: Scope, condition: SortableCondition, call: CallOptions) {
+    const known = new Map<string, number[]>();
+    for (const key of rangedKeys(condition)) {
+      const [one = 1, ...longer] = LIST_LENGTHS;
+      known.set(key, [one]);
+      const marks = longer.map((length) => lengthMark(key, length));
+      if (!(await this.#isHeld(scope, marks, call))) continue;
+      const held = await Promise.all(marks.map((mark) => this.#isHeld(scope, [mark], call)));
+      known.set(key, [one, ...longer.filter((_, i) => held[i])]);
+    }
+    return known;
+  }
+
+  async #isHeld(scope: Scope, marks: readonly string[], call: CallOptions): Promise<boolean> {
+    const part = partOf(scope);
+    const isHeld = `array_contains_any(meta, ${listOf(marks)})`;
+    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)} and ${isHeld}`;
+    const query = { filter, fields: ["id"], isStrong: this.#records.isStrong(part), limit: 1 } as const;
+    return (await this.#records.find(query, call)).length > 0;
+  }
+
+  async #unknownField(scope: Scope, field: string, call: CallOptions): Promise<RaglineError> {
+    const part = partOf(scope);
+    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)}`;
+    const query = {
+      filter,
+      fields: ["data"],
+      isStrong: this.#records.isStrong(part),
+      limit: FIELDS_LOOKED_AT,
+    } as const;
+    const known = new Set<string>();
+    for (const { data = "{}" } of await this.#records.find(query, call)) {
+      const { metadata = {} } = JSON.parse(data) as { readonly metadata?: object };
+      for (const name of Object.keys(metadata)) known.add(name);
+    }
+    const names = [...known].sort();
+    const more = names.length > FIELDS_NAMED_MAX ? ", …" : "";
+    const listed = `known fields: ${names.slice(0, FIELDS_NAMED_MAX).join(", ")}${more}`;
+    return invalid(`filter.${field}: no document has this field (${names.length === 0 ? "none has any" : listed})`);
+  }
+}
+
+const RECORDS_AT_ONCE = 1000;
+const TEXTS_AT_ONCE = 64;
+/** Documents whose fields an error names. */
+const FIELDS_LOOKED_AT = 1000;
+
+/** Which generation a document was of at some time in this search; undefined: it was none. */
+type Known = Map<string, string | undefined>;
+
+function hitsOf({ byText, byVector }: Found): Hit[] {
+  return [...byText, ...byVector];
+}
+
+/** Of documents that were looked up, the version that was current then: it stays readable while it is over. */
+function ofKnownVersions(known: Known): string {
+  if (known.size === 0) return "";
+  const current = [...known.values()].filter((generation) => generation !== undefined);
+  const isOther = `document not in ${listOf([...known.keys()])}`;
+  return current.length === 0 ? ` and ${isOther}` : ` and (${isOther} or generation in ${listOf(current)})`;
+}
+
+/** Notes which versions are current. Returns whether the hits are of them, and were all there when they were found. */
+function note(part: string, found: Found, current: ReadonlyMap<string, StoredRecord>, known: Known): boolean {
+  let isSettled = true;
+  for (const { document, generation } of hitsOf(found)) {
+    if (!known.has(document)) {
+      const record = current.get(`${part}:${KINDS.document}:${document}`);
+      known.set(document, record?.generation);
+      // It came in several requests, of which not all may have been there.
+      if (record?.at && record.at > Date.now() - JUST_WRITTEN_MS) isSettled = false;
+    }
+    if (known.get(document) !== generation) isSettled = false;
+  }
+  return isSettled;
+}

@@ -1,0 +1,169 @@
+import { createBreather } from "../../breather.ts";
+import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import { memoizedStem } from "../../text/tokens.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
+import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
+import { checkDocument, checkMetadata } from "./milvus-checks.ts";
+import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
+import { MilvusFusionStore } from "./milvus-fusion.ts";
+import { MilvusLegs } from "./milvus-legs.ts";
+import {
+  documentIdOf,
+  KINDS,
+  MilvusRecords,
+  ofKind,
+  readState,
+  type StoredRecord,
+  stateId,
+  toEntry,
+} from "./milvus-records.ts";
+import { MilvusCollections, type MilvusLayout, partOf } from "./milvus-schema.ts";
+import { MilvusSearch } from "./milvus-search.ts";
+import { MilvusStatistics } from "./milvus-statistics.ts";
+import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
+import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
+import { checkVector, type Space } from "./vector-space.ts";
+
+export interface MilvusIndexOptions extends MilvusOptions, MilvusLayout {
+  /** `session`: what this process wrote is found at once; `strong`: what any process wrote. */
+  readonly consistency: "session" | "strong";
+}
+
+/**
+ * Passages in Milvus. Every tenant's collections share Milvus's, a partition key apart. Text is compared by Ragline's own tokens.
+ */
+export class MilvusPassageIndex implements PassageIndex {
+  readonly fusion: MilvusFusionStore;
+  readonly #parts: MilvusParts;
+  readonly #space: Space;
+  readonly #search: MilvusSearch;
+  readonly #writes = new Map<string, MilvusWrites>();
+  readonly #stem = memoizedStem();
+
+  /**
+   * Connects when it is first needed.
+   * @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read
+   */
+  static async open(options: MilvusIndexOptions, embedder: Space): Promise<MilvusPassageIndex> {
+    const connection = await MilvusConnection.open(options);
+    const collections = new MilvusCollections(connection, options);
+    const records = new MilvusRecords(connection, collections, options.consistency === "strong");
+    const legs = new MilvusLegs(connection, records);
+    const statistics = new MilvusStatistics(records);
+    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder);
+  }
+
+  private constructor(parts: MilvusParts, { model, dimensions }: Space) {
+    this.#parts = parts;
+    this.#space = { model, dimensions };
+    this.#search = new MilvusSearch(parts, this.#space, this.#stem, (scope) =>
+      this.#writesOf(scope).sweep(partOf(scope)),
+    );
+    this.fusion = new MilvusFusionStore(parts, this.#search);
+  }
+
+  async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {
+    if (query.vector) checkVector(query.vector, this.#space);
+    return this.#search.search(scope, query, call);
+  }
+
+  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+    checkDocument(document, passages, this.#space);
+    const stored = storedMetadata(document.metadata);
+    checkMetadata(document, stored);
+    const pause = createBreather();
+    const terms: HashedTerms[] = [];
+    for (const { text, headings } of passages) {
+      terms.push(hashedTerms({ title: document.title, headings, text }, this.#stem));
+      await pause();
+    }
+    await this.#writesOf(scope).replace(scope, { document, passages, terms, stored }, call);
+  }
+
+  async delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    if (!(await this.find(scope, documentId, call))) return false;
+    return this.#writesOf(scope).delete(scope, documentId, call);
+  }
+
+  async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
+    const filter = `id == "${documentIdOf(partOf(scope), documentId)}" and ${readableBy(scope.groups)}`;
+    const [found] = await this.#records(scope, filter, ["passages", "data"], call, { limit: 1 });
+    return found ? toEntry(found) : null;
+  }
+
+  async list(
+    scope: Scope,
+    { after, limit }: { readonly after?: string; readonly limit: number },
+    call: CallOptions,
+  ): Promise<DocumentPage> {
+    const part = partOf(scope);
+    const isNext = after === undefined ? "" : ` and id > "${documentIdOf(part, after)}"`;
+    const filter = `${this.#readable(scope)}${isNext}`;
+    const page = { limit: limit + 1, isOrdered: true };
+    const found = await this.#records(scope, filter, ["passages", "data"], call, page);
+    const documents = found.slice(0, limit).map(toEntry);
+    const last = documents.at(-1);
+    return found.length > limit && last ? { documents, next: last.id } : { documents };
+  }
+
+  async version(scope: Scope, call: CallOptions): Promise<string> {
+    const [state] = await this.#records(
+      scope,
+      `id in ${listOf([stateId(partOf(scope))])}`,
+      ["generation", "data"],
+      call,
+    );
+    return state ? `${readState(state)?.id}:${state.generation}` : "";
+  }
+
+  async status(scope: Scope, call: CallOptions): Promise<IndexStatus> {
+    const { records } = this.#parts;
+    const isStrong = records.isStrong(partOf(scope));
+    const query = { filter: this.#readable(scope), fields: ["passages"], isStrong } as const;
+    const [documents, [state]] = await Promise.all([
+      records.findAll(query, call),
+      this.#records(scope, `id in ${listOf([stateId(partOf(scope))])}`, ["data"], call),
+    ]);
+    return {
+      documents: documents.length,
+      passages: documents.reduce((sum, { passages = 0 }) => sum + passages, 0),
+      // Of documents that one may not read not even the space is known.
+      embedder: documents.length > 0 ? (readState(state)?.model ?? null) : null,
+    };
+  }
+
+  /** Counts what a question's words weigh by, and makes a connection. */
+  async warm(scope: Scope, call: CallOptions): Promise<void> {
+    await this.#parts.statistics.of(partOf(scope), call);
+  }
+
+  async close(): Promise<void> {
+    for (const writes of this.#writes.values()) await writes.settled();
+    await this.#parts.connection.close();
+  }
+
+  #readable(scope: Scope): string {
+    return `${ofKind(partOf(scope), KINDS.document)} and ${readableBy(scope.groups)}`;
+  }
+
+  #records(
+    scope: Scope,
+    filter: string,
+    fields: readonly ("generation" | "passages" | "data")[],
+    call: CallOptions,
+    more: { readonly limit?: number; readonly isOrdered?: boolean } = {},
+  ): Promise<StoredRecord[]> {
+    const isStrong = this.#parts.records.isStrong(partOf(scope));
+    return this.#parts.records.find({ filter, fields, isStrong, ...more }, call);
+  }
+
+  #writesOf(scope: Scope): MilvusWrites {
+    const part = partOf(scope);
+    let writes = this.#writes.get(part);
+    if (!writes) {
+      writes = new MilvusWrites(this.#parts, this.#space, (over) => this.#search.noteOver(part, over));
+      this.#writes.set(part, writes);
+    }
+    return writes;
+  }
+}

@@ -1,0 +1,35 @@
+import { RaglineError } from "../../errors.ts";
+import type { Scope } from "../../types.ts";
+
+/** What a collection is embedded with. */
+export interface Space {
+  readonly model: string;
+  readonly dimensions: number;
+}
+
+export function isSame(a: Space, b: Space): boolean {
+  return a.model === b.model && a.dimensions === b.dimensions;
+}
+
+/** @throws RaglineError `conflict`: another length than the embedder's; `request_invalid`: a value is not finite */
+export function checkVector(vector: Float32Array, { model, dimensions }: Space): void {
+  if (vector.length !== dimensions) {
+    throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
+      retryable: false,
+    });
+  }
+  const at = vector.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) {
+    throw new RaglineError("request_invalid", `vector: value ${at} is ${vector[at]}, not a finite number.`);
+  }
+}
+
+/** @returns RaglineError `conflict`, naming both spaces */
+export function spaceConflict({ collection }: Scope, stored: Space, own: Space): RaglineError {
+  return new RaglineError(
+    "conflict",
+    `collection ${collection} was indexed with the embedder ${stored.model} (${stored.dimensions} dimensions); ` +
+      `the configured one is ${own.model} (${own.dimensions}): use the same one, or index into another collection`,
+    { retryable: false },
+  );
+}

@@ -1,0 +1,96 @@
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { DATA, SETS } from "../../../bench/retrieval/sets.ts";
+import { createStaticEmbedder } from "../../../src/adapters/embedder/static.ts";
+import { MilvusPassageIndex } from "../../../src/adapters/passage-index/milvus.ts";
+import { fusionStoreContract } from "../../contract/fusion-store.ts";
+import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../contract/passage-index.ts";
+import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
+import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
+import { DIMENSIONS } from "../../contract/passages.ts";
+import { type MilvusServer, milvus, milvusLite, startMilvus, startMilvusLite } from "../../support/milvus.ts";
+import { relay } from "../../support/relay.ts";
+import { expectAgreement } from "./agreement.ts";
+
+const AGREEING = new Set(["SciFact (en)", "law_ko"]);
+
+describe.each([
+  { name: "milvus 2.3.5", ...milvus, start: startMilvus },
+  { name: "milvus lite 3.2.2", ...milvusLite, start: startMilvusLite },
+])("$name", ({ name, missing, start }) => {
+  describe.skipIf(missing !== null)(missing ?? "started", () => {
+    let server: MilvusServer | undefined;
+    let prefixes = 0;
+    const open = (url: string, prefix: string, model = MODEL, dimensions = DIMENSIONS) =>
+      MilvusPassageIndex.open({ url, prefix, shards: 1, consistency: "strong" }, { model, dimensions });
+    const openHere = (prefix: string, model?: string, dimensions?: number) =>
+      open(server?.url ?? "", prefix, model, dimensions);
+
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterAll(() => server?.close());
+
+    async function opened(): Promise<OpenedPassageIndex> {
+      const prefix = `t${prefixes++}`;
+      const index = await openHere(prefix);
+      const another = async (model?: string, dimensions?: number) => {
+        const other = await openHere(prefix, model, dimensions);
+        return { index: other, close: () => other.close() };
+      };
+      return { index, another, close: () => index.close() };
+    }
+
+    passageIndexContract(name, opened);
+    passageIndexWritesContract(name, opened);
+    fusionStoreContract(name, async () => {
+      const prefix = `t${prefixes++}`;
+      const [index, elsewhere] = [await openHere(prefix, "test"), await openHere(prefix, "test")];
+      const close = async () => {
+        await index.close();
+        await elsewhere.close();
+      };
+      return { index, elsewhere, close };
+    });
+    remotePassageIndexContract(
+      name,
+      async () => {
+        const own = await start();
+        const between = await relay(own.port);
+        const openOwn = (model?: string, dimensions?: number) =>
+          open(`http://127.0.0.1:${between.port}`, "remote", model, dimensions);
+        const index = await openOwn();
+        return {
+          index,
+          another: async (model, dimensions) => {
+            const other = await openOwn(model, dimensions);
+            return { index: other, close: () => other.close() };
+          },
+          kill: own.kill,
+          restart: own.restart,
+          freeze: () => own.signal("SIGSTOP"),
+          thaw: () => own.signal("SIGCONT"),
+          dropIdleConnections: async () => between.drop(),
+          async close() {
+            await index.close();
+            await between.close();
+            await own.close();
+          },
+        };
+      },
+      { recoveryMs: 60_000 },
+    );
+    describe.skipIf(!existsSync(DATA))(existsSync(DATA) ? "real sets" : `no evaluation data at ${DATA}`, () => {
+      test.each(SETS.filter(({ name: set }) => AGREEING.has(set)))(
+        "$name: nDCG agrees with the embedded index",
+        { timeout: 400_000 },
+        async (set) => {
+          const embedder = createStaticEmbedder();
+          const index = await openHere(`s${prefixes++}`, embedder.model, embedder.dimensions);
+          await expectAgreement(name, set, index);
+          await index.close();
+        },
+      );
+    });
+  });
+});

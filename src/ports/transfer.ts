@@ -16,6 +16,8 @@ export interface StoredDocument {
  * 3. `collections` gives the names of the tenant's collections, ascending. Absent: the index cannot name them.
  */
 export interface Transfer {
+  /** Documents stored at once that it is fastest with. */
+  readonly writesAtOnce: number;
   groups(scope: Scope, options: CallOptions): Promise<string[]>;
   read(scope: Scope, documentId: string, options: CallOptions): Promise<StoredDocument | null>;
   collections?(tenant: string, options: CallOptions): Promise<string[]>;

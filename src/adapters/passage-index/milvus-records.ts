@@ -244,7 +244,7 @@ export function toEntry({ id, passages = 0, data = "" }: StoredRecord): Document
 
 /** Of the document record. @throws RaglineError `request_invalid`: more than Milvus can hold */
 export function entryData({ id, ...entry }: Document, indexedAt: string): string {
-  return JSON.stringify({ ...entry, indexedAt });
+  return JSON.stringify({ indexedAt, ...entry });
 }
 
 /** What of a passage is not searched. */

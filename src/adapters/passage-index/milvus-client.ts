@@ -129,7 +129,13 @@ function clientConfig({ url, username, password, token, database, caFile }: Milv
     logLevel: "error",
     pool: { min: 1, max: CALLS_MAX },
     // A server that is back is found at once: by default the wait doubles up to two minutes.
-    channelOptions: { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000 },
+    channelOptions: {
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 1000,
+      // Milvus Lite hangs up on who asks every ten seconds; every call has a deadline anyway.
+      "grpc.keepalive_time_ms": 300_000,
+      "grpc.keepalive_permit_without_calls": 0,
+    },
     ...(username !== undefined && { username, password: password ?? "" }),
     ...(token !== undefined && { token }),
     ...(database !== undefined && { database }),

@@ -340,7 +340,7 @@ function stage(
     part,
     generation,
     document: hexOf(document.id),
-    readers: storedReaders(document.groups),
+    ...storedReaders(document.groups),
     meta: [...stored.meta],
     sorted: stored.sorted as unknown as RowData,
   };
@@ -401,7 +401,7 @@ function documentRecord(part: string, { version, generation }: Staged, indexedAt
     generation,
     passages: passages.length,
     tokens: tokensOf(version),
-    readers: storedReaders(document.groups),
+    ...storedReaders(document.groups),
     meta: stored.meta,
     data: entryData(document, indexedAt),
   };

@@ -104,6 +104,7 @@ export async function startMilvusLite(): Promise<MilvusServer> {
       logLevel: "error",
       telemetry: { enabled: false },
       timeout: 2000,
+      channelOptions: { "grpc.keepalive_time_ms": 300_000 },
     });
     try {
       const { version } = (await client.getVersion()) as unknown as { readonly version?: string };

@@ -19,6 +19,7 @@ import {
 } from "./milvus-records.ts";
 import { MilvusCollections, type MilvusLayout, partOf } from "./milvus-schema.ts";
 import { MilvusSearch } from "./milvus-search.ts";
+import { settleCollection } from "./milvus-settle.ts";
 import { MilvusStatistics } from "./milvus-statistics.ts";
 import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
 import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
@@ -135,6 +136,13 @@ export class MilvusPassageIndex implements PassageIndex {
   /** Counts what a question's words weigh by, and makes a connection. */
   async warm(scope: Scope, call: CallOptions): Promise<void> {
     await this.#parts.statistics.of(partOf(scope), call);
+  }
+
+  async settle(_scope: Scope, call: CallOptions): Promise<void> {
+    const { collections, connection } = this.#parts;
+    const kind = await collections.textKind(call);
+    const name = kind && collections.passages(this.#space.dimensions, kind);
+    if (name && (await collections.isThere(name, call))) await settleCollection(connection, name, call);
   }
 
   async close(): Promise<void> {

@@ -124,8 +124,8 @@ describe("Milvus's client", () => {
   test("a server that is too old is told so, and sent no schema", async () => {
     const { port, calls } = await stub({
       GetVersion: (_, done) => done(null, versionBytes("v2.2.16")),
-      // `bool value = 2`, absent: false.
-      HasCollection: (_, done) => done(null, Buffer.from([0x0a, 0x00])),
+      // A status: CollectionNotExists, code 100.
+      DescribeCollection: (_, done) => done(null, Buffer.from([0x0a, 0x04, 0x08, 0x04, 0x18, 0x64])),
     });
     const options = { url: `http://127.0.0.1:${port}`, prefix: "p", shards: 1, consistency: "session" } as const;
     const index = await MilvusPassageIndex.open(options, { model: "m", dimensions: 8 });

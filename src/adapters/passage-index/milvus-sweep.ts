@@ -4,9 +4,16 @@ import { type GenerationData, passageIds } from "./milvus-rows.ts";
 import { listOf } from "./milvus-values.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
 
-/** A write that has shown no life for so long is dead; what is over stays for so long, for searches that began before. */
-const GRACE_MS = 90_000;
-const PAUSE_MS = 30_000;
+export interface SweepTuning {
+  /** A write that has shown no life for so long is dead; what is over stays for so long, for searches that began before. */
+  readonly graceMs: number;
+  /** Between two sweeps. */
+  readonly pauseMs: number;
+  /** Records of counts that are put together when there are more. */
+  readonly batchesMax: number;
+}
+
+export const SWEEPING: SweepTuning = { graceMs: 90_000, pauseMs: 30_000, batchesMax: 64 };
 const GENERATIONS_MAX = 500;
 const BACKGROUND: CallOptions = { signal: new AbortController().signal };
 
@@ -14,12 +21,14 @@ const BACKGROUND: CallOptions = { signal: new AbortController().signal };
 export class MilvusSweep {
   readonly #parts: MilvusParts;
   readonly #dimensions: number;
+  readonly #tuning: SweepTuning;
   #sweeping: Promise<void> | null = null;
   #sweptAt = performance.now();
 
-  constructor(parts: MilvusParts, dimensions: number) {
+  constructor(parts: MilvusParts, dimensions: number, tuning: SweepTuning) {
     this.#parts = parts;
     this.#dimensions = dimensions;
+    this.#tuning = tuning;
   }
 
   /** Resolves when nothing is being deleted. */
@@ -29,7 +38,7 @@ export class MilvusSweep {
 
   /** Beside everything else, now and then: deletes what is long over. What is not done the next one does. */
   now(part: string): void {
-    if (this.#sweeping || performance.now() - this.#sweptAt < PAUSE_MS) return;
+    if (this.#sweeping || performance.now() - this.#sweptAt < this.#tuning.pauseMs) return;
     this.#sweptAt = performance.now();
     this.#sweeping = this.#swept(part)
       .catch(() => undefined)
@@ -40,7 +49,7 @@ export class MilvusSweep {
 
   async #swept(part: string): Promise<void> {
     const { kind, records } = await this.#parts.collections.ensure(this.#dimensions, BACKGROUND);
-    const filter = `${ofKind(part, KINDS.generation)} and at < ${Date.now() - GRACE_MS}`;
+    const filter = `${ofKind(part, KINDS.generation)} and at < ${Date.now() - this.#tuning.graceMs}`;
     const query = { filter, fields: ["generation", "data"], isStrong: true, limit: GENERATIONS_MAX } as const;
     const ledger = (await this.#parts.records.find(query, BACKGROUND)).map(({ id, generation = "", data = "" }) => ({
       id,
@@ -70,7 +79,7 @@ export class MilvusSweep {
         BACKGROUND,
       );
     }
-    await this.#parts.statistics.compact(part, records, BACKGROUND);
+    await this.#parts.statistics.compact(part, records, this.#tuning.batchesMax, BACKGROUND);
   }
 
   async #removeTexts(part: string, records: string, generations: readonly string[]): Promise<void> {

@@ -28,7 +28,7 @@ import {
 } from "./milvus-rows.ts";
 import { type MilvusCollections, partOf, type WriteTarget } from "./milvus-schema.ts";
 import type { CountChange, MilvusStatistics } from "./milvus-statistics.ts";
-import { MilvusSweep } from "./milvus-sweep.ts";
+import { MilvusSweep, type SweepTuning } from "./milvus-sweep.ts";
 import { averageLengthOf, hashOfDimension, type TermStatistics } from "./milvus-terms.ts";
 import { hexOf, listOf, textOfHex } from "./milvus-values.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
@@ -72,7 +72,12 @@ export class MilvusWrites {
   readonly #queue: WriteQueue<DocumentWrite>;
   readonly #sweep: MilvusSweep;
 
-  constructor(parts: MilvusParts, space: Space, noteOver: (generations: readonly string[]) => void) {
+  constructor(
+    parts: MilvusParts,
+    space: Space,
+    noteOver: (generations: readonly string[]) => void,
+    sweeping: SweepTuning,
+  ) {
     this.#connection = parts.connection;
     this.#collections = parts.collections;
     this.#records = parts.records;
@@ -80,7 +85,7 @@ export class MilvusWrites {
     this.#legs = parts.legs;
     this.#space = space;
     this.#noteOver = noteOver;
-    this.#sweep = new MilvusSweep(parts, space.dimensions);
+    this.#sweep = new MilvusSweep(parts, space.dimensions, sweeping);
     this.#queue = new WriteQueue(
       (batch) => this.#write(batch),
       ({ version }) => version?.passages.length ?? 0,

@@ -21,6 +21,7 @@ import { MilvusCollections, type MilvusLayout, partOf } from "./milvus-schema.ts
 import { MilvusSearch } from "./milvus-search.ts";
 import { settleCollection } from "./milvus-settle.ts";
 import { MilvusStatistics } from "./milvus-statistics.ts";
+import { SWEEPING, type SweepTuning } from "./milvus-sweep.ts";
 import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
 import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
 import { checkVector, type Space } from "./vector-space.ts";
@@ -38,6 +39,7 @@ export class MilvusPassageIndex implements PassageIndex {
   readonly #parts: MilvusParts;
   readonly #space: Space;
   readonly #search: MilvusSearch;
+  readonly #sweeping: SweepTuning;
   readonly #writes = new Map<string, MilvusWrites>();
   readonly #stem = memoizedStem();
 
@@ -45,16 +47,21 @@ export class MilvusPassageIndex implements PassageIndex {
    * Connects when it is first needed.
    * @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read
    */
-  static async open(options: MilvusIndexOptions, embedder: Space): Promise<MilvusPassageIndex> {
+  static async open(
+    options: MilvusIndexOptions,
+    embedder: Space,
+    sweeping: SweepTuning = SWEEPING,
+  ): Promise<MilvusPassageIndex> {
     const connection = await MilvusConnection.open(options);
     const collections = new MilvusCollections(connection, options);
     const records = new MilvusRecords(connection, collections, options.consistency === "strong");
     const legs = new MilvusLegs(connection, records);
     const statistics = new MilvusStatistics(records);
-    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder);
+    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder, sweeping);
   }
 
-  private constructor(parts: MilvusParts, { model, dimensions }: Space) {
+  private constructor(parts: MilvusParts, { model, dimensions }: Space, sweeping: SweepTuning) {
+    this.#sweeping = sweeping;
     this.#parts = parts;
     this.#space = { model, dimensions };
     this.#search = new MilvusSearch(parts, this.#space, this.#stem, (scope) =>
@@ -169,7 +176,7 @@ export class MilvusPassageIndex implements PassageIndex {
     const part = partOf(scope);
     let writes = this.#writes.get(part);
     if (!writes) {
-      writes = new MilvusWrites(this.#parts, this.#space, (over) => this.#search.noteOver(part, over));
+      writes = new MilvusWrites(this.#parts, this.#space, (over) => this.#search.noteOver(part, over), this.#sweeping);
       this.#writes.set(part, writes);
     }
     return writes;

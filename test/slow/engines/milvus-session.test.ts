@@ -88,6 +88,62 @@ describe.each([
       expect(await found(where)).toEqual(["휴가 둘"]);
     });
 
+    test("what is over is deleted, a long text and the counts of many batches with it, and nothing else", async () => {
+      const where = scope({ collection: "swept" });
+      const hasty = { graceMs: 300, pauseMs: 100, batchesMax: 8 };
+      const own = { ...options(), prefix: "swept", consistency: "strong" } as const;
+      const sweeping = await MilvusPassageIndex.open(own, { model: MODEL, dimensions: DIMENSIONS }, hasty);
+      const long = `휴가 ${"긴 글이 이어진다. ".repeat(10_000)}끝말`;
+      await sweeping.replace(where, document("kept"), [passage(long, 0), passage("급여", 1)], call());
+      await sweeping.replace(where, document("gone"), [passage(long, 0)], call());
+      for (let i = 0; i < 20; i++) {
+        await sweeping.replace(where, document("d"), [passage(i % 5 === 0 ? long : `휴가 ${i}`, 2)], call());
+      }
+      await sweeping.delete(where, "gone", call());
+      const connection = await MilvusConnection.open({ url: server?.url ?? "" });
+      const counted = async (matching: RegExp, filter: string) => {
+        const { data } = await connection.once(
+          "List",
+          (client, timeout) => client.showCollections({ timeout }),
+          call(),
+        );
+        const collection_name = data.find(({ name }) => matching.test(name))?.name ?? "";
+        const request = { collection_name, filter, output_fields: ["count(*)"] };
+        const { data: rows } = await connection.once(
+          "Query",
+          (client, timeout) => client.query({ ...request, timeout }),
+          call(),
+        );
+        return Number(rows[0]?.["count(*)"]);
+      };
+      await until(
+        "only what is current is left",
+        async () => {
+          // A search that meets what is over sweeps too, and so does a write.
+          await sweeping.replace(where, document("d"), [passage("휴가 마지막", 2)], call());
+          const [passages, texts, counts] = [
+            await counted(/^swept_passages/, 'part != ""'),
+            await counted(/^swept_records/, 'kind == "t"'),
+            await counted(/^swept_records/, 'kind == "w"'),
+          ];
+          return passages <= 10 && texts <= 9 && counts <= 12;
+        },
+        30_000,
+      );
+      await connection.close();
+      const fresh = await MilvusPassageIndex.open(own, { model: MODEL, dimensions: DIMENSIONS });
+      for (const by of [sweeping, fresh]) {
+        const { byText } = await by.search(where, { text: "휴가", limit: 50 }, call());
+        expect(byText.map(({ passage: { documentId, text } }) => [documentId, text]).toSorted()).toEqual([
+          ["d", "휴가 마지막"],
+          ["kept", long],
+        ]);
+        expect(await by.status(where, call())).toMatchObject({ documents: 2, passages: 3 });
+      }
+      await fresh.close();
+      await sweeping.close();
+    });
+
     test("more hits than the server gives are refused before it is asked", async () => {
       const refused = { code: "request_invalid", message: expect.stringMatching(/limit.*at most 16320/) };
       await expect(index.search(scope(), { text: "휴가", limit: 20_000 }, call())).rejects.toMatchObject(refused);

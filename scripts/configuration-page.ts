@@ -12,6 +12,7 @@ interface Schema {
   readonly maxLength?: number;
   readonly multipleOf?: number;
   readonly format?: string;
+  readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly oneOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
@@ -87,6 +88,7 @@ function limits(schema: Schema): string {
     return `${type === "number" ? "number" : "whole number"}, ${minimum ?? 0}${high || " or more"}${step}`;
   }
   if (type === "null") return "`null`";
+  if (type === "array") return `list: ${schema.items ? limits(schema.items) : "anything"}`;
   if (type === undefined || type === "object") return "object";
   if (type === "boolean") return "`true`, `false`";
   if (format === "uri") return "http(s) URL";

@@ -18,8 +18,11 @@ export const grpcClient = {
     .min(1)
     .max(64)
     .describe("`host:port` of every process that serves the stage; all must serve the same model."),
-  tls: z.boolean().default(false).describe("Over TLS, with the authorities that Node knows; `caFile` names another."),
-  caFile: pemFile("PEM file of the authority behind the stages' certificates; with it the connection is over TLS."),
+  tls: z
+    .boolean()
+    .default(false)
+    .describe("Over TLS, with the authorities that Node knows. Each of the next four means it too."),
+  caFile: pemFile("PEM file of the authority behind the stages' certificates, where Node does not know it."),
   certificateFile: pemFile("PEM file of this process's certificate, for stages that ask for one."),
   keyFile: pemFile("PEM file of its key."),
   serverName: z

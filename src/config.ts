@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
+import { configProblems } from "./config-problems.ts";
 import { type Config, configSchema } from "./config-schema.ts";
 import { RaglineError } from "./errors.ts";
 
@@ -35,7 +36,7 @@ export function parseConfig(input: unknown = {}, environment: Environment = proc
   let result = configSchema.safeParse(filled);
   if (!result.success && numbersFromText(filled, result.error.issues)) result = configSchema.safeParse(filled);
   if (result.success) return result.data;
-  throw invalid(result.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`));
+  throw invalid(configProblems(filled, result.error.issues));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { RaglineError, toRaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import { Race } from "./race.ts";
-import { rounded, Timeline } from "./timeline.ts";
+import { rounded, type StepTotal, Timeline } from "./timeline.ts";
 import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
 
 /** Makes what a step calls part of a trace. */
@@ -17,7 +17,7 @@ export interface StepTrace {
 
 /** Told of a run as it goes; never once a token. */
 export interface RunObserver {
-  onStep(span: StepSpan): void;
+  onStep?(ended: StepTotal): void;
   onModelCall(step: Step, call: ModelCall): void;
   onDegraded(degradation: Degradation): void;
   /** Told of an answer's last event before its reader sees it. */
@@ -278,7 +278,7 @@ export class Run {
 
   #ended(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {
     const span = this.timeline.end(step, startedAt, served, early);
-    this.#observer?.onStep(span);
+    this.#observer?.onStep?.({ step, ms: span.ms, queueMs: span.queueMs ?? 0 });
     return span;
   }
 }

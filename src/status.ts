@@ -67,7 +67,8 @@ export async function missingFor(
     await run.must("session", (call) => sessions.load(scope, "ready", 1, call));
     const { documents, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
     if (documents === 0) missing.push("search: no documents are indexed; run `ragline index <path>`");
-    if (indexedWith !== null && indexedWith !== embedder.model) {
+    const isKnown = embedder.dimensions > 0;
+    if (indexedWith !== null && isKnown && indexedWith !== embedder.model) {
       missing.push(`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`);
     }
   } catch (thrown) {

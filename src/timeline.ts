@@ -1,4 +1,11 @@
-import type { Served, Step, StepSpan, Timings } from "./types.ts";
+import { type Served, STEPS, type Step, type StepSpan, type Timings } from "./types.ts";
+
+/** Milliseconds of one step of a request. */
+export interface StepTotal {
+  readonly step: Step;
+  readonly ms: number;
+  readonly queueMs: number;
+}
 
 /** When each step of a request ran. What is done between two steps counts to the one that it is done for, so that nothing is left out. */
 export class Timeline {
@@ -36,6 +43,16 @@ export class Timeline {
     this.#last = span;
     this.spans.push(span);
     return span;
+  }
+
+  /** What each step took altogether, however often it began. */
+  totals(): StepTotal[] {
+    return STEPS.flatMap((step): StepTotal[] => {
+      const ms = this.timings[step];
+      if (ms === undefined) return [];
+      const queueMs = this.spans.reduce((sum, span) => sum + (span.step === step ? (span.queueMs ?? 0) : 0), 0);
+      return [{ step, ms, queueMs }];
+    });
   }
 
   /** Milliseconds up to now, when all steps are over: what was done since the last one counts to it. */

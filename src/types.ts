@@ -97,6 +97,8 @@ export interface Document {
   readonly groups: readonly string[];
   /** The file it was read from, absolute: tells two files of one id apart. Never shown to clients. */
   readonly source?: string;
+  /** ISO 8601, UTC: of one that comes from another index, when it was indexed there; absent: now. */
+  readonly indexedAt?: string;
 }
 
 /** A document as it is listed. */

@@ -53,10 +53,10 @@ export function passage(n: number): BenchPassage {
   };
 }
 
-/** `corpus`: how many passages there are. */
-export function question(n: number, corpus: number): BenchQuestion {
+/** `corpus`: how many passages there are; `first`: the number of the first. */
+export function question(n: number, corpus: number, first = 0): BenchQuestion {
   const random = randomOf(1_000_000_007 + n);
-  const { text, vector } = passage(Math.floor(random() * corpus));
+  const { text, vector } = passage(first + Math.floor(random() * corpus));
   const from = text.split(" ");
   const asked = Array.from({ length: QUESTION_WORDS }, () => from[Math.floor(random() * from.length)] ?? "");
   return { text: asked.join(" "), vector: unit(mix(vector, gaussians(random), 0.03)) };

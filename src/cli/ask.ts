@@ -10,6 +10,7 @@ import {
 import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
+import { printable, printableLine } from "./printable.ts";
 import { withRagline } from "./session.ts";
 import { waterfall } from "./waterfall.ts";
 
@@ -63,7 +64,7 @@ export async function printAnswer(
   for await (const event of ragline.ask(request, { signal })) {
     if (event.type === "answer-start") sessionId = event.sessionId;
     else if (event.type === "source-list") sources = event.sources;
-    else if (event.type === "text-delta") process.stdout.write(event.text);
+    else if (event.type === "text-delta") process.stdout.write(printable(event.text));
     else if (event.type === "answer-end") printEnd(event, sources, sessionId, timings);
     else {
       const { code, message, step, retryable } = event.error;
@@ -85,8 +86,8 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, timin
   process.stdout.write("\n\n");
   if (end.finishReason !== "no_answer") {
     for (const { n, alsoIn = [], ...source } of sources) {
-      dim(`[${n}] ${[source.title, ...source.headings].join(" > ")}  (${placeOf(source)})`);
-      for (const place of alsoIn) dim(`    also in ${placeOf(place)}`);
+      dim(printableLine(`[${n}] ${[source.title, ...source.headings].join(" > ")}  (${placeOf(source)})`));
+      for (const place of alsoIn) dim(printableLine(`    also in ${placeOf(place)}`));
     }
   }
   for (const { step, reason, fallback } of end.degraded)

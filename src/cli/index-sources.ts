@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { RaglineError } from "../errors.ts";
 import type { IngestReport, Ragline } from "../index.ts";
 import { measureSources } from "../ingest/files.ts";
+import { printableLine } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { withRagline } from "./session.ts";
@@ -67,7 +68,7 @@ async function warnOfCuts(ragline: Ragline): Promise<void> {
 
 export function printReport(report: IngestReport): void {
   const { added, changed, unchanged, removed, passages, failures, pruneSkipped, elapsedMs } = report;
-  for (const { path, reason } of failures) console.error(styleText("red", `failed: ${path}: ${reason}`));
+  for (const { path, reason } of failures) console.error(styleText("red", printableLine(`failed: ${path}: ${reason}`)));
   if (pruneSkipped) console.error(styleText("yellow", `nothing pruned: ${pruneSkipped}`));
   const documents = [
     `${added} added`,

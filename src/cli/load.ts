@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { planArrivals } from "../load/arrivals.ts";
@@ -10,6 +9,7 @@ import { questionsAbout, readQuestions } from "../load/questions.ts";
 import { type Summary, type SummaryContext, summarize } from "../load/summary.ts";
 import { inspectTarget } from "../load/target.ts";
 import { planTrace } from "../load/trace.ts";
+import { checkWritable, writeOutput } from "./output-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface LoadOptions {
@@ -39,6 +39,7 @@ const SECONDS_DEFAULT = 30;
 
 /** `ragline load`: asks a running server open-loop and says how it fared. */
 export async function loadCommand(options: LoadOptions): Promise<void> {
+  if (options.report) await checkWritable("--report", options.report);
   const client = createClient({
     url: options.url,
     headers: Object.fromEntries(options.header),
@@ -50,7 +51,7 @@ export async function loadCommand(options: LoadOptions): Promise<void> {
     for (const line of summaryLines(summary)) console.log(line);
     if (options.report) {
       const { reportPage } = await import("../load/report/page.ts");
-      await writeFile(options.report, reportPage(run, summary, context));
+      await writeOutput("--report", options.report, reportPage(run, summary, context));
       console.log(`report    ${options.report}`);
     }
     if (options.json) console.log(JSON.stringify(summary));

@@ -9,7 +9,7 @@ export function terminalLog(config: Config): Logger {
   return createLogger(level === "info" ? "warn" : level, createRedaction(config), {
     write(line) {
       const { step, msg, err } = JSON.parse(line) as LogLine;
-      const cause = err ? ` (${err.message || err.code || err.type})` : "";
+      const cause = err ? ` (${err.message?.replaceAll(".: ", ": ") || err.code || err.type})` : "";
       process.stderr.write(`ragline: ${step ? `${step}: ` : ""}${msg}${cause}\n`);
     },
   });

@@ -8,6 +8,7 @@ import { evalCommand } from "./eval.ts";
 import { extractCommand } from "./extract.ts";
 import { indexCommand } from "./index-sources.ts";
 import { registerMeasuring } from "./measuring.ts";
+import { migrateCommand } from "./migrate.ts";
 import { pullCommand } from "./models.ts";
 import { reindexCommand } from "./reindex.ts";
 import { serveCommand } from "./serve.ts";
@@ -45,10 +46,18 @@ function report(thrown: unknown): number {
   const usage = thrown.code === "config_invalid" || thrown.code === "request_invalid";
   const step = thrown.status >= 500 && thrown.step ? `${thrown.step}: ` : "";
   const heading = thrown.code === "config_invalid" ? "configuration: " : step;
-  for (const line of thrown.message.split("\n")) console.error(`ragline: ${heading}${line}`);
+  const reason = connectionFailure(thrown.cause);
+  const ending = reason === null ? "" : ` (${reason})`;
+  for (const line of `${thrown.message}${ending}`.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
   if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
   return usage ? 2 : 1;
+}
+
+/** What the system says of a connection, which holds no secret; what a server says may. */
+function connectionFailure(thrown: unknown): string | null {
+  if (!(thrown instanceof Error)) return null;
+  return /\bE[A-Z]{4,}\b|certificate|TLS|SSL/.test(thrown.message) ? thrown.message : connectionFailure(thrown.cause);
 }
 
 function stopped(): number {
@@ -94,6 +103,24 @@ function program(): Command {
     .option("--collection <name>", "collection to move")
     .addHelpText("after", "\nA run that was stopped is taken up by the next.")
     .action((options) => reindexCommand(configFile(), options));
+
+  command("migrate", "move a collection to another index, with its vectors, while both are served")
+    .requiredOption("--from <config>", "configuration whose search: block holds it")
+    .requiredOption("--to <config>", "configuration whose search: block is to hold it; with the same embedder")
+    .option("--tenant <name>", "tenant (default: that of both configurations)")
+    .option("--collection <name>", "collection (default: that of both configurations); repeat for more", collect)
+    .option("--all", "every collection of the tenant")
+    .option("--merge", "keep documents of the target that the source lacks")
+    .option("--prune", "delete them")
+    .option("--since <time>", "writers have switched: carry over what was written to the source after this time")
+    .option("--questions <n>", "questions that both are asked in the end", wholeNumber(0, 10_000), 200)
+    .option("--json", "print one JSON object on the last line")
+    .addHelpText(
+      "after",
+      "\nCopies until a pass finds nothing to copy, then compares counts and answers: exit code 1 where they differ." +
+        "\nA run that was stopped is taken up by the next. How to switch without a pause: docs/engines.md.",
+    )
+    .action((options) => migrateCommand(options));
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")

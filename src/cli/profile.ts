@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { compose } from "../compose.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { emulationNote } from "../emulation.ts";
@@ -9,6 +8,7 @@ import { measureProfile } from "../profile/measure.ts";
 import { PROFILED, type Profile, type ProfiledStep, type StageProfile } from "../profile/profile.ts";
 import type { Percentiles } from "../statistics.ts";
 import { emulatedSteps } from "../status.ts";
+import { checkWritable, writeOutput } from "./output-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface ProfileOptions {
@@ -29,6 +29,7 @@ const MAY_COST: ReadonlySet<string> = new Set(["openai", "cohere", "ai-sdk"]);
 export async function profileCommand(configFile: string | undefined, options: ProfileOptions): Promise<void> {
   const config = loadConfig(configFile);
   const chosen = chooseStages(config, options);
+  await checkWritable("--output", options.output);
   const { stages, close } = await compose(config);
   const stop = stopSignal();
   try {
@@ -49,7 +50,7 @@ export async function profileCommand(configFile: string | undefined, options: Pr
       onPoint: (step, what) => process.stderr.isTTY && process.stderr.write(`\r${step}: ${what}\x1b[K`),
     });
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-    await writeFile(options.output, `${JSON.stringify(profile, null, 2)}\n`);
+    await writeOutput("--output", options.output, `${JSON.stringify(profile, null, 2)}\n`);
     for (const line of profileLines(profile)) console.log(line);
     console.log(`\nwritten to ${options.output}; read it with: ragline bottleneck --profile ${options.output}`);
     if (options.json) console.log(JSON.stringify(profile));

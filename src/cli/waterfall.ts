@@ -26,8 +26,8 @@ export interface WaterfallOptions {
 }
 
 /**
- * One row a span, in the order they began: name, a bar on a common scale, milliseconds; below it what is known of its parts. On a
- * terminal too narrow for bars, rows without.
+ * One row a step, in the order they began: name, on a common scale a bar wherever it ran, milliseconds together; below it what is
+ * known of its parts. On a terminal too narrow for bars, rows without.
  */
 export function waterfall(
   spans: readonly StepSpan[],
@@ -38,34 +38,46 @@ export function waterfall(
   const room = columns - NAME_WIDTH - MS_WIDTH - 2;
   const width = room < BAR_WIDTH_MIN ? 0 : Math.min(room, BAR_WIDTH_MAX);
   const lines: string[] = [];
-  const told = new Set<string>();
-  for (const span of spans) {
-    if (span.step === "reader" && span.ms < totalMs * READER_SHARE_MIN) continue;
-    const bar = width === 0 ? "" : ` ${barOf(span, totalMs, width, paint)}`;
-    lines.push(`${span.step.padEnd(NAME_WIDTH)}${bar} ${`${span.ms.toFixed(2)} ms`.padStart(MS_WIDTH)}`);
-    const details = detailsOf(span, told.has(span.step) ? {} : calls);
-    told.add(span.step);
+  const seen = spans.filter(({ step, ms }) => step !== "reader" || ms >= totalMs * READER_SHARE_MIN);
+  for (const [step, ran] of Map.groupBy(seen, (span) => span.step)) {
+    const bar = width === 0 ? "" : ` ${barsOf(ran, totalMs, width, paint)}`;
+    const ms = sum(ran, (span) => span.ms) ?? 0;
+    lines.push(`${step.padEnd(NAME_WIDTH)}${bar} ${`${ms.toFixed(2)} ms`.padStart(MS_WIDTH)}`);
+    const details = detailsOf(step, ran, calls);
     if (details) lines.push(paint("dim", `${" ".repeat(width === 0 ? 2 : NAME_WIDTH + 1)}${details}`));
   }
   return lines;
 }
 
-function barOf(span: StepSpan, totalMs: number, width: number, paint: WaterfallOptions["paint"]): string {
+function barsOf(spans: readonly StepSpan[], totalMs: number, width: number, paint: WaterfallOptions["paint"]): string {
   const at = (ms: number) => Math.round((Math.max(0, Math.min(ms, totalMs)) / (totalMs || 1)) * width);
-  const from = Math.min(at(span.startMs), width - 1);
-  const to = Math.max(from + 1, at(span.startMs + span.ms));
-  let bar = " ".repeat(from);
-  let drawn = from;
-  let endMs = span.startMs;
-  for (const [part, ms] of partsOf(span)) {
-    endMs += ms;
-    const end = Math.min(to, Math.max(drawn, at(endMs)));
-    if (end > drawn) bar += paint(PARTS[part].style, PARTS[part].mark.repeat(end - drawn));
-    drawn = Math.max(drawn, end);
+  const cells: (Part | null)[] = Array.from({ length: width }, () => null);
+  for (const span of spans) {
+    const from = Math.min(at(span.startMs), width - 1);
+    const to = Math.max(from + 1, at(span.startMs + span.ms));
+    let endMs = span.startMs;
+    let drawn = from;
+    let last: Part = "ran";
+    for (const [part, ms] of partsOf(span)) {
+      endMs += ms;
+      const end = Math.min(to, Math.max(drawn, at(endMs)));
+      cells.fill(part, drawn, end);
+      drawn = end;
+      last = part;
+    }
+    cells.fill(last, drawn, to);
   }
-  const [last = "ran"] = partsOf(span).at(-1) ?? [];
-  if (drawn < to) bar += paint(PARTS[last].style, PARTS[last].mark.repeat(to - drawn));
-  return bar + " ".repeat(width - to);
+  return painted(cells, paint);
+}
+
+function painted(cells: readonly (Part | null)[], paint: WaterfallOptions["paint"]): string {
+  let bar = "";
+  for (let from = 0, to = 0; from < cells.length; from = to) {
+    const part = cells[from] ?? null;
+    while (to < cells.length && cells[to] === part) to++;
+    bar += part ? paint(PARTS[part].style, PARTS[part].mark.repeat(to - from)) : " ".repeat(to - from);
+  }
+  return bar;
 }
 
 function partsOf({ step, ms, queueMs = 0, serviceMs, networkMs = 0 }: StepSpan): (readonly [Part, number])[] {
@@ -75,8 +87,11 @@ function partsOf({ step, ms, queueMs = 0, serviceMs, networkMs = 0 }: StepSpan):
   return [...queued, ["service", serviceMs], ["network", networkMs]];
 }
 
-function detailsOf({ step, queueMs, serviceMs, networkMs }: StepSpan, calls: Calls): string {
+function detailsOf(step: StepSpan["step"], spans: readonly StepSpan[], calls: Calls): string {
   const made = step === "reader" ? undefined : calls[step];
+  const queueMs = sum(spans, (span) => span.queueMs);
+  const serviceMs = sum(spans, (span) => span.serviceMs);
+  const networkMs = sum(spans, (span) => span.networkMs);
   const parts = [
     queueMs !== undefined && `queue ${queueMs.toFixed(2)}`,
     serviceMs !== undefined && `service ${serviceMs.toFixed(2)}`,
@@ -84,4 +99,10 @@ function detailsOf({ step, queueMs, serviceMs, networkMs }: StepSpan, calls: Cal
     made && `${made.calls} ${made.calls === 1 ? "call" : "calls"}, ${made.inputTokens} + ${made.outputTokens} tokens`,
   ];
   return parts.filter((part) => part !== undefined && part !== false).join(", ");
+}
+
+/** Undefined where no span has it. */
+function sum(spans: readonly StepSpan[], value: (span: StepSpan) => number | undefined): number | undefined {
+  const values = spans.map(value).filter((one) => one !== undefined);
+  return values.length === 0 ? undefined : values.reduce((total, one) => total + one, 0);
 }

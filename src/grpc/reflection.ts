@@ -33,7 +33,9 @@ export function addReflection(server: Server, services: readonly string[]): void
       : { listServicesResponse: { service: services.map((name) => ({ name })) } };
   const serverReflectionInfo = (call: ServerDuplexStream<ReflectionRequest, object>) => {
     call.on("data", (request) => {
-      call.write({ validHost: request.host, originalRequest: request, ...answer(request) });
+      if (call.write({ validHost: request.host, originalRequest: request, ...answer(request) })) return;
+      call.pause();
+      call.once("drain", () => call.resume());
     });
     call.on("end", () => call.end());
   };

@@ -6,7 +6,7 @@ import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { Traces } from "../telemetry/traces.ts";
 import { HEALTH, REFLECTION, STAGE, STAGE_SERVICES, serviceOf } from "../wire/definitions.ts";
-import { Server, ServerCredentials } from "../wire/library.ts";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "../wire/library.ts";
 import { describeStage } from "./describe.ts";
 import { Gate } from "./gate.ts";
 import type { Serving } from "./handlers.ts";
@@ -67,6 +67,8 @@ export async function serveStage(
   log: Logger,
   traces?: Traces | null,
 ): Promise<StageServer & Ready> {
+  // What it prints of its own would stand between the lines of the log; every error comes as one.
+  setLogVerbosity(logVerbosity.NONE);
   const service = STAGE_SERVICES[served.stage];
   const health = new Health(service);
   const gate = new Gate();
@@ -129,12 +131,21 @@ function listen(server: Server, options: StageServerOptions): Promise<number> {
       if (!cause) resolve(bound);
       else
         reject(
-          new RaglineError("config_invalid", `stage.port: ${address} cannot be listened on: ${cause.message}`, {
-            cause,
-          }),
+          new RaglineError(
+            "config_invalid",
+            `stage.port: ${address} cannot be listened on: ${reasonIn(cause.message)}`,
+            {
+              cause,
+            },
+          ),
         );
     });
   });
+}
+
+/** gRPC's library lists what failed of each address that a name led to. */
+function reasonIn(message: string): string {
+  return /errors: \[(.*)\]$/s.exec(message)?.[1] ?? message;
 }
 
 function credentialsOf({ certificateFile, keyFile, clientCaFile }: StageServerOptions): ServerCredentials {

@@ -238,6 +238,10 @@ async function cutAll(
 async function checkSpace(scope: Scope, { index, embedder }: IngestStages, signal: AbortSignal): Promise<void> {
   const stored = (await index.status(scope, { signal })).embedder;
   if (stored === null || stored === embedder.model) return;
+  if (embedder.dimensions === 0) {
+    const problem = embedder.problem?.() ?? "what it embeds with is not known";
+    throw new RaglineError("dependency_failed", problem.replace(/^embed: /, ""), { step: "embed" });
+  }
   const message =
     `collection ${scope.collection} is indexed with the embedder ${stored}, the configured one is ${embedder.model}: ` +
     "use the same one, or move the collection with `ragline reindex`";

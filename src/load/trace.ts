@@ -12,14 +12,16 @@ export interface TraceOptions {
   readonly seconds: number | null;
 }
 
+const id = z.union([z.string(), z.number()]);
+
 /** A row of a trace; other fields are ignored. `timestamp` is in milliseconds, as Mooncake's traces have it. */
 const row = z
   .object({
     t: z.number().min(0).optional(),
     timestamp: z.number().min(0).optional(),
-    session: z.union([z.string(), z.number()]).optional(),
-    /** What the reader asked, as the ids of its parts: equal ones are the same question. */
-    user_input: z.array(z.union([z.string(), z.number()])).optional(),
+    session: id.optional(),
+    /** What the reader asked, by its id or the ids of its parts: equal ones are the same question. */
+    user_input: z.union([id, z.array(id)]).optional(),
   })
   .refine(({ t, timestamp }) => t !== undefined || timestamp !== undefined, "needs t (seconds) or timestamp (ms)");
 type Row = z.infer<typeof row>;
@@ -43,7 +45,10 @@ export async function planTrace(questions: readonly string[], options: TraceOpti
     lastMs = at;
     const key = one.session === undefined ? `row ${number}` : String(one.session);
     const turns = bySession.get(key) ?? [];
-    turns.push({ question: question(one.user_input?.join(" ")), at });
+    turns.push({
+      question: question(one.user_input === undefined ? undefined : [one.user_input].flat().join(" ")),
+      at,
+    });
     bySession.set(key, turns);
   }
   const sessions = [...bySession.values()] as unknown as PlannedSession[];

@@ -27,9 +27,13 @@ export function expectSearch(
   words.ofQuery(query);
 }
 
+export type SearchStages = Pick<Stages, "index" | "words"> & {
+  readonly settings: Pick<Stages["settings"], "fusion" | "top" | "keep">;
+};
+
 /** Step 5: the legs of the index that weigh something, fused into one list of the `top` best, passages that say the same as one. */
 export async function search(
-  stages: Stages,
+  stages: SearchStages,
   { scope, filter }: Asked,
   query: string,
   vector: Float32Array | null,

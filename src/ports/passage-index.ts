@@ -1,6 +1,7 @@
 import type { CallOptions, Document, DocumentEntry, Filter, PassageInput, Scope, ScoredPassage } from "../types.ts";
 import type { FusionStore } from "./fusion-store.ts";
 import type { Reembedding } from "./reembedding.ts";
+import type { Transfer } from "./transfer.ts";
 
 export interface SearchQuery {
   /** Unit length; absent: no vector leg. */
@@ -71,5 +72,7 @@ export interface PassageIndex {
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */
   readonly reembedding?: Reembedding | undefined;
+  /** Absent: a collection can be moved neither from here nor to here. */
+  readonly transfer?: Transfer;
   close?(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../types.ts";
+import type { StepTotal } from "../timeline.ts";
+import type { AnswerEvent, Degradation, ModelCall, Step } from "../types.ts";
 import type { Outcome } from "./outcome.ts";
 import { Counter, Histogram, Registry } from "./prometheus.ts";
 import { collectSources } from "./scraped.ts";
@@ -23,10 +24,15 @@ export interface CountedRequest {
 export class Metrics {
   readonly #registry = new Registry();
   readonly #tenants: TenantLabels;
-  readonly #stepSeconds = this.#histogram("step_duration_seconds", "How long a step took.", ["step"], STEP_SECONDS);
+  readonly #stepSeconds = this.#histogram(
+    "step_duration_seconds",
+    "How long a step of an answer took.",
+    ["step"],
+    STEP_SECONDS,
+  );
   readonly #queueSeconds = this.#histogram(
     "step_queue_seconds",
-    "How long a step waited for its turn, where it did.",
+    "How long a step of an answer waited for its turn, where it did.",
     ["step"],
     STEP_SECONDS,
   );
@@ -79,9 +85,10 @@ export class Metrics {
     this.#live.activeStreams++;
   }
 
-  step({ step, ms, queueMs }: StepSpan): void {
+  /** One step of one answer, once. */
+  step({ step, ms, queueMs }: StepTotal): void {
     this.#stepSeconds.observe({ step }, ms / 1000);
-    if (queueMs) this.#queueSeconds.observe({ step }, queueMs / 1000);
+    if (queueMs > 0) this.#queueSeconds.observe({ step }, queueMs / 1000);
   }
 
   modelCall(step: Step, { inputTokens, outputTokens }: ModelCall): void {

@@ -1,5 +1,6 @@
 import type { Run, RunObserver } from "../run.ts";
-import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../types.ts";
+import type { StepTotal } from "../timeline.ts";
+import type { AnswerEvent, Degradation, ModelCall, Step } from "../types.ts";
 import type { AnswerLog } from "./answer-log.ts";
 import type { Metrics } from "./metrics.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -27,6 +28,8 @@ export class ObservedAnswer implements RunObserver {
   readonly tracer: TracedAnswer | undefined;
   /** Counted at the end: tokens that no model reported are counted when they are asked for. */
   readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
+  /** Steps; null until the answer is over. */
+  #counted: Set<Step> | null = null;
   #last: AnswerEvent | undefined;
   #isUnderWay = false;
 
@@ -37,8 +40,11 @@ export class ObservedAnswer implements RunObserver {
     this.tracer = tracer;
   }
 
-  onStep(span: StepSpan): void {
-    this.#metrics.step(span);
+  /** Steps count at the end, each once however often it began; what runs after the answer counts then. */
+  onStep(ended: StepTotal): void {
+    if (!this.#counted || this.#counted.has(ended.step)) return;
+    this.#counted.add(ended.step);
+    this.#metrics.step(ended);
   }
 
   onModelCall(step: Step, call: ModelCall): void {
@@ -73,6 +79,9 @@ export class ObservedAnswer implements RunObserver {
     const last = this.#last;
     const outcome = outcomeOf(last);
     const ms = run.elapsedMs();
+    const steps = run.timeline.totals();
+    this.#counted = new Set(steps.map(({ step }) => step));
+    for (const total of steps) this.#metrics.step(total);
     for (const { step, call } of this.#calls) this.#metrics.modelCall(step, call);
     this.#metrics.end(last, { ...this.#asked, outcome, ms });
     this.tracer?.end(last, outcome);

@@ -39,7 +39,6 @@ export class Telemetry {
     this.#log = log;
     this.#answers = new AnswerLog(log, options.log.content);
     this.runs = {
-      onStep: (span) => metrics.step(span),
       onModelCall: (step, call) => metrics.modelCall(step, call),
       onDegraded: (degradation) => metrics.degraded(degradation),
     };

@@ -1,3 +1,4 @@
+import { type Canonical, createCanonical } from "./compared.ts";
 import { type PassageParts, passageText } from "./passage-text.ts";
 import { memoizedStem, queryTokens, searchTokens } from "./tokens.ts";
 
@@ -17,6 +18,7 @@ const QUERY_LENGTH_MAX = 500;
 
 export function createWords(): Words {
   const stem = memoizedStem();
+  const canonical = createCanonical();
   const passages = new WeakMap<PassageParts, ReadonlySet<string>>();
   const texts = new WeakMap<PassageParts, string>();
   const compared = new WeakMap<PassageParts, string>();
@@ -51,7 +53,7 @@ export function createWords(): Words {
     compared(passage) {
       let words = compared.get(passage);
       if (words === undefined) {
-        words = comparedWords(passage);
+        words = comparedWords(passage, canonical);
         compared.set(passage, words);
       }
       return words;
@@ -62,15 +64,7 @@ export function createWords(): Words {
 /** A shorter text gets its meaning from the headings above it, and is compared with them. */
 const OWN_WORDS_MIN = 8;
 
-/** Marks that say nothing; signs and points stay, as they change numbers. */
-const MARKS = /[*_`"'“”‘’#|]+/g;
-
-/** A passage's words without case and marks, between single spaces, so that containment ends at words. */
-function comparedWords(passage: PassageParts): string {
+function comparedWords(passage: PassageParts, canonical: Canonical): string {
   const own = canonical(passage.text);
   return own.split(" ", OWN_WORDS_MIN + 2).length < OWN_WORDS_MIN + 2 ? canonical(passageText(passage)) : own;
-}
-
-function canonical(text: string): string {
-  return ` ${text.normalize("NFKC").toLowerCase().replace(MARKS, " ").replace(/\s+/g, " ").trim()} `;
 }

@@ -6,6 +6,7 @@ export {
   credentials,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  logVerbosity,
   Metadata,
   type MethodDefinition,
   Server,
@@ -14,6 +15,7 @@ export {
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceError,
+  setLogVerbosity,
   status,
 } from "@grpc/grpc-js";
 export { loadSync } from "@grpc/proto-loader";

@@ -62,7 +62,7 @@ const RETRY_AFTER_MAX_MS = 3_600_000;
 /** The stage's own error; where the call failed on the way, `dependency_failed` or `dependency_timeout`. */
 export function fromStatus({ code, details, metadata }: WireStatus, address: string): RaglineError {
   const known = trailer(metadata, TRAILERS.code);
-  const cause = new Error(`${address}: ${status[code]}: ${details}`);
+  const cause = new Error(`${address}: ${status[code]}: ${plain(details)}`);
   if (known === undefined || !Object.hasOwn(ERRORS, known) || ITS_OWN.includes(known)) return onTheWay(code, cause);
   const step = trailer(metadata, TRAILERS.step);
   const retryAfterMs = Number(trailer(metadata, TRAILERS.retryAfterMs));
@@ -72,6 +72,14 @@ export function fromStatus({ code, details, metadata }: WireStatus, address: str
     ...(isStep(step) && { step }),
     ...(retryAfterMs > 0 && { retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) }),
   });
+}
+
+/** As gRPC's library words a connection that failed, without what says nothing. */
+function plain(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: /, "")
+    .replace(/^Error: /, "")
+    .replace(/\.? Resolution note: $/, "");
 }
 
 const LASTING = [

@@ -11,6 +11,8 @@ export interface Endpoint<P> {
   readonly port: P;
   /** Whether it says of itself that it serves; absent: it says nothing. Called once a call. */
   serving?(): boolean;
+  /** Why it does not, for the log. */
+  reason?(): string | null;
 }
 
 export interface SpreadOptions {
@@ -155,7 +157,7 @@ export class SpreadCalls<P> {
     return value;
   }
 
-  /** @throws RaglineError `overloaded`: none takes a call now. */
+  /** @throws RaglineError `dependency_failed`: none serves; `overloaded`: all that do are left alone for a while. */
   pick({ signal }: CallOptions): Slot<P> {
     signal.throwIfAborted();
     const now = performance.now();
@@ -164,9 +166,13 @@ export class SpreadCalls<P> {
     const serving = this.slots.filter((one) => one.serving);
     const waitMs = Math.min(...serving.map((one) => one.waitMs(now)));
     const { step } = this.#options;
-    if (serving.length === 0) throw new RaglineError("overloaded", `No endpoint of ${step} is serving.`, { step });
+    const cause = new Error(this.slots.map(({ endpoint }) => endpoint.reason?.() ?? endpoint.name).join("; "));
+    if (serving.length === 0) {
+      throw new RaglineError("dependency_failed", `No endpoint of ${step} is serving.`, { step, cause });
+    }
     throw new RaglineError("overloaded", `Every endpoint of ${step} keeps failing and is left alone for a while.`, {
       step,
+      cause,
       retryAfterMs: Math.max(1, Math.ceil(waitMs)),
     });
   }

@@ -17,7 +17,7 @@ export interface Spread<P> {
 
 /**
  * One port in the place of several endpoints that serve the same, each behind a circuit breaker: calls go to the one with the fewest
- * under way (or in turn) of those that serve. Where no endpoint takes a call it fails at once with `overloaded`. Nothing is
+ * under way (or in turn) of those that serve. Where no endpoint takes a call it fails at once. Nothing is
  * tried again here; of what takes long a second endpoint is asked too (see `Hedge`). What is no call of a model comes from the first endpoint.
  */
 export function spreadEmbedder(endpoints: readonly Endpoint<Embedder>[], options: SpreadOptions): Spread<Embedder> {

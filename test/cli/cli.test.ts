@@ -167,7 +167,7 @@ describe("usage and configuration", () => {
     const { code, stderr } = await ragline(cwd, "status");
     expect(code).toBe(2);
     expect(stderr).toContain("server.port");
-    expect(stderr).toContain('"serve"');
+    expect(stderr).toContain("serve: there is no such key; did you mean server?");
     await writeFile(folder.file("ragline.yaml"), "a: [");
     expect(await ragline(cwd, "status")).toMatchObject({
       code: 2,

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createGrpcRerankers } from "../../src/adapters/reranker/grpc.ts";
 import { call } from "../support/calls.ts";
@@ -41,5 +42,27 @@ describe("ragline stage", () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain("embed.endpoints.0: must be host:port");
     expect(wrong.stderr).toContain("stage: certificateFile and keyFile belong together");
+  });
+
+  it("says in one line that its port is taken", async () => {
+    const folder = folderForTest();
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const { code, stderr } = await ragline(folder.path, "stage", "embed", "--port", `${port}`);
+    taken.close();
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      new RegExp(`^ragline: configuration: stage\\.port: 127\\.0\\.0\\.1:${port} cannot .*EADDRINUSE.*\\n$`),
+    );
+  });
+
+  it("is not taken for another vector space while it cannot be reached", async () => {
+    const folder = folderForTest();
+    writeFileSync(folder.file("leave.md"), "# 연차\n\n연차는 15일이다.\n");
+    expect(await ragline(folder.path, "index", "leave.md")).toMatchObject({ code: 0 });
+    writeFileSync(folder.file("ragline.yaml"), 'embed: { use: grpc, endpoints: ["127.0.0.1:9"] }\n');
+    const { stdout } = await ragline(folder.path, "status");
+    expect(stdout.match(/^not ready: .*$/gm)).toEqual([expect.stringMatching(/^not ready: embed: 127\.0\.0\.1:9: /)]);
   });
 });

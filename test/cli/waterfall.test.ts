@@ -21,6 +21,21 @@ test("bars stand where their steps ran, in proportion, parted into queue, servic
   ]);
 });
 
+test("a step that ran twice is one row: a bar wherever it ran, its times together", () => {
+  const spans: readonly StepSpan[] = [
+    { step: "prompt", startMs: 0, ms: 20, queueMs: 5 },
+    { step: "rerank", startMs: 0, ms: 50 },
+    { step: "prompt", startMs: 50, ms: 25 },
+    { step: "save", startMs: 75, ms: 25 },
+  ];
+  expect(waterfall(spans, 100, {}, { columns: 64, paint: (_, text) => text })).toEqual([
+    "prompt    ░░▇▇▇▇▇▇            ▇▇▇▇▇▇▇▇▇▇                45.00 ms",
+    "          queue 5.00",
+    "rerank    ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇                          50.00 ms",
+    "save                                    ▇▇▇▇▇▇▇▇▇▇      25.00 ms",
+  ]);
+});
+
 test("no row is wider than the terminal, whatever its width; a narrow one gets no bars", () => {
   for (let columns = 24; columns < 200; columns++) {
     const rows = plain(columns).filter((line) => line.endsWith(" ms"));

@@ -4,6 +4,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { MODEL, type OpenedPassageIndex, passageIndexContract } from "./passage-index.ts";
 import { passageIndexWritesContract } from "./passage-index-writes.ts";
 import { DIMENSIONS } from "./passages.ts";
+import { transferContract } from "./transfer.ts";
 
 async function openSqlite(): Promise<OpenedPassageIndex> {
   const folder = temporaryFolder();
@@ -29,3 +30,4 @@ async function openSqlite(): Promise<OpenedPassageIndex> {
 
 passageIndexContract("sqlite", openSqlite);
 passageIndexWritesContract("sqlite", openSqlite);
+transferContract("sqlite", openSqlite);

@@ -91,13 +91,13 @@ describe("errors over the wire", () => {
     new RaglineError("dependency_timeout", "No answer within 5 ms.", { step: "generate" }),
     new RaglineError("request_invalid", `a lone surrogate \ud83d and ${"긴 글 ".repeat(2000)}`),
   ];
-  test.each(ERRORS_SENT)("$code keeps code, step, message and whether it may pass", async (sent) => {
+  test.each(ERRORS_SENT)("$code keeps code, message and whether it may pass, and names a step", async (sent) => {
     const server = await served(failing(sent));
     const embedder = only(await embedderOf([server.address]));
     const got = await embedder.embed(["글"], "query", call()).catch((error: unknown) => error);
     expect(got).toBeInstanceOf(RaglineError);
     const { code, step, retryable, retryAfterMs } = sent;
-    expect(got).toMatchObject({ code, step, retryable, retryAfterMs });
+    expect(got).toMatchObject({ code, step: step ?? "embed", retryable, retryAfterMs });
     expect((got as RaglineError).message.slice(0, 1000)).toBe(sent.message.toWellFormed().slice(0, 1000));
   });
 
@@ -422,6 +422,18 @@ describe("health, drain, reflection", () => {
       expect(files[0]?.includes("\x1a\x15google_protobuf.proto")).toBe(true);
       expect(answers[2]).toMatchObject({ errorResponse: { errorCode: status.NOT_FOUND } });
     }
+  });
+
+  test("reflection waits for a caller who asks faster than they read, and answers everything", async () => {
+    const client = raw((await served(createHashingEmbedder({ dimensions: 64 }))).address);
+    const { path, requestSerialize, responseDeserialize } = methodOf(REFLECTION, "ServerReflectionInfo");
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+    const asked = 300;
+    for (let i = 0; i < asked; i++) stream.write({ host: "", fileContainingSymbol: "ragline.v1.Embed" });
+    stream.end();
+    let answers = 0;
+    for await (const _ of stream) answers++;
+    expect(answers).toBe(asked);
   });
 
   test("a call without a scope is a bad request, not a crash", async () => {

@@ -53,6 +53,19 @@ describe("TLS", () => {
     await expect(rerank(tls, {})).rejects.toMatchObject(REFUSED);
   });
 
+  test("who says anything of TLS is never served in plain text", async () => {
+    const plain = await serveOnLoopback({ stage: "rerank", port: createLexicalReranker() });
+    const own = { certificateFile: files.certificate, keyFile: files.key };
+    for (const options of [own, { serverName: "localhost" }, { caFile: files.ca }]) {
+      await expect(rerank(plain, options)).rejects.toMatchObject(REFUSED);
+    }
+    await expect(rerank(plain, { certificateFile: files.certificate })).rejects.toMatchObject({
+      code: "config_invalid",
+      message: "rerank: certificateFile and keyFile belong together",
+    });
+    await plain.close();
+  });
+
   test("the name in the certificate must be the one reached, or the one configured", async () => {
     expect(await rerank(tls, { caFile: files.ca, serverName: "localhost" })).toHaveLength(2);
     await expect(rerank(tls, { caFile: files.ca, serverName: "other.example" })).rejects.toMatchObject(REFUSED);

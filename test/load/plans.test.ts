@@ -91,7 +91,7 @@ describe("traces and questions in files", () => {
         { t: 104, session: "b", user_input: [8] },
         { t: 110, session: "a", user_input: [8] },
         { t: 120 },
-        { t: 130, user_input: [7] },
+        { t: 130, user_input: "7" },
       ]
         .map((row) => JSON.stringify(row))
         .join("\n"),

@@ -32,9 +32,12 @@ test("credentials and the authority of the certificate come from the configurati
 
 test("an authority's file that cannot be read stops the start, naming the field", () => {
   const open = () => new OpenSearchClient({ url: "https://localhost:9200", caFile: "/nowhere/ca.pem" });
-  expect(open).toThrow(
-    expect.objectContaining({ code: "config_invalid", message: expect.stringContaining("search.caFile") }),
-  );
+  const plain = () => new OpenSearchClient({ url: "https://a:9200,http://b:9200", caFile: "/nowhere/ca.pem" });
+  for (const opening of [open, plain]) {
+    expect(opening).toThrow(
+      expect.objectContaining({ code: "config_invalid", message: expect.stringContaining("search.caFile") }),
+    );
+  }
 });
 
 test("a node that is not there costs no request: the others answer", async () => {

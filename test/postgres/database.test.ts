@@ -36,7 +36,9 @@ describe("what a connection is made with", () => {
     writeFileSync(caFile, "-----BEGIN CERTIFICATE-----");
     expect(config({}).ssl).toBe(false);
     expect(config({ tls: true }).ssl).toEqual({ rejectUnauthorized: true });
-    expect(config({ tls: true, caFile }).ssl).toEqual({ rejectUnauthorized: true, ca: "-----BEGIN CERTIFICATE-----" });
+    const trusting = { rejectUnauthorized: true, ca: "-----BEGIN CERTIFICATE-----" };
+    expect(config({ tls: true, caFile }).ssl).toEqual(trusting);
+    expect(config({ caFile }).ssl).toEqual(trusting);
   });
 
   test("every connection has the schema and the settings", () => {

@@ -59,6 +59,8 @@ describe.skipIf(redisMissing !== null)("TLS", () => {
   test("a file that cannot be read is a fault of the configuration", async () => {
     const opened = openRedisSessionStore({ ...redisOptions(url), caFile: folder.file("absent.pem") });
     await expect(opened).rejects.toMatchObject({ code: "config_invalid", message: expect.stringMatching(/caFile/) });
+    const plain = openRedisSessionStore({ ...redisOptions(url.replace("rediss:", "redis:")), caFile: files.ca });
+    await expect(plain).rejects.toMatchObject({ code: "config_invalid", message: expect.stringMatching(/rediss:/) });
   });
 });
 

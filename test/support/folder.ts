@@ -3,9 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
+export interface Folder {
+  readonly path: string;
+  file(name: string): string;
+  remove(): void;
+}
+
 /** A folder of its own for a test file's data; `remove` it at the end. */
-export function temporaryFolder(): { readonly path: string; file(name: string): string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), "ragline-test-"));
+export function temporaryFolder(): Folder {
+  return keptIn(mkdtempSync(join(tmpdir(), "ragline-test-")));
+}
+
+export function keptIn(path: string): Folder {
   return {
     path,
     file: (name) => join(path, name),
@@ -14,7 +23,7 @@ export function temporaryFolder(): { readonly path: string; file(name: string): 
 }
 
 /** A folder that goes when the running test ends. */
-export function folderForTest(): ReturnType<typeof temporaryFolder> {
+export function folderForTest(): Folder {
   const folder = temporaryFolder();
   onTestFinished(() => folder.remove());
   return folder;

@@ -3,7 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, wr
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { until } from "./calls.ts";
-import { temporaryFolder } from "./folder.ts";
+import { keptIn, temporaryFolder } from "./folder.ts";
 import { debianProgram, found, keptFolder } from "./installed.ts";
 import { freePort } from "./redis.ts";
 
@@ -91,11 +91,14 @@ export interface OpenSearchCluster {
   close(): Promise<void>;
 }
 
-/** A real cluster on free ports of loopback, as another user than root. Ready when all its nodes are there. */
-export async function startOpenSearch(size = 1): Promise<OpenSearchCluster> {
+/**
+ * A real cluster on free ports of loopback, as another user than root. Ready when all its nodes are there. With `kept`, in this
+ * folder, where it stays and is found again.
+ */
+export async function startOpenSearch(size = 1, kept?: string, heapMb = 512): Promise<OpenSearchCluster> {
   const { there } = openSearch;
   if (!there) throw new Error(openSearch.missing);
-  const folder = temporaryFolder();
+  const folder = kept === undefined ? temporaryFolder() : keptIn(kept);
   chmodSync(folder.path, 0o755);
   const ports = [];
   for (let i = 0; i < size; i++) ports.push({ http: await freePort(), transport: await freePort() });
@@ -106,7 +109,7 @@ export async function startOpenSearch(size = 1): Promise<OpenSearchCluster> {
       : `discovery.seed_hosts: ${seeds}\ncluster.initial_cluster_manager_nodes: ${ports.map((_, i) => `n${i}`).join(",")}`;
   const starting = ports.map(async ({ http, transport }, i) => {
     const home = folder.file(`n${i}`);
-    mkdirSync(home);
+    mkdirSync(home, { recursive: true });
     cpSync(join(there.home, "config"), join(home, "config"), { recursive: true });
     const settings = [
       "cluster.name: test",
@@ -125,7 +128,7 @@ export async function startOpenSearch(size = 1): Promise<OpenSearchCluster> {
     writeFileSync(join(home, "config/jvm.options"), options.filter((line) => !line.includes("logs/")).join("\n"));
     writeFileSync(join(home, "config/opensearch.yml"), `${settings.join("\n")}\n`);
     if (process.getuid?.() === 0) execFileSync("chown", ["-R", `${NOBODY}:${NOBODY}`, home]);
-    return startNode(there, home, http);
+    return startNode({ ...there, heapMb }, home, http);
   });
   const nodes = await Promise.all(starting);
   await until("all nodes are there", () => hasNodes(nodes[0]?.url ?? "", size), 120_000);
@@ -134,13 +137,13 @@ export async function startOpenSearch(size = 1): Promise<OpenSearchCluster> {
     nodes,
     async close() {
       await Promise.all(nodes.map((node) => node.kill()));
-      folder.remove();
+      if (kept === undefined) folder.remove();
     },
   };
 }
 
 async function startNode(
-  there: { readonly home: string; readonly java: string },
+  there: { readonly home: string; readonly java: string; readonly heapMb: number },
   home: string,
   port: number,
 ): Promise<OpenSearchNode> {
@@ -154,7 +157,7 @@ async function startNode(
         ...process.env,
         OPENSEARCH_JAVA_HOME: there.java,
         OPENSEARCH_PATH_CONF: join(home, "config"),
-        OPENSEARCH_JAVA_OPTS: "-Xms512m -Xmx512m",
+        OPENSEARCH_JAVA_OPTS: `-Xms${there.heapMb}m -Xmx${there.heapMb}m`,
         OPENSEARCH_TMPDIR: home,
         HOME: home,
       },

@@ -6,7 +6,7 @@ import pg from "pg";
 import type { PostgresIndexOptions } from "../../src/adapters/passage-index/postgres.ts";
 import type { PostgresSessionOptions } from "../../src/adapters/session-store/postgres.ts";
 import { sleep, until } from "./calls.ts";
-import { temporaryFolder } from "./folder.ts";
+import { keptIn, temporaryFolder } from "./folder.ts";
 import { freePort } from "./redis.ts";
 
 /** PostgreSQL with pgvector and contrib, as wheels; without OpenSSL and ICU. */
@@ -20,6 +20,7 @@ const TEMPLATE = "cluster-1";
 
 export interface PostgresServer {
   readonly port: number;
+  readonly pid: number;
   /** Of an ordinary role that owns its database: row-level security holds for it. */
   readonly url: string;
   /** Of the superuser, for whom it does not. */
@@ -113,12 +114,12 @@ function own(folder: string): void {
   if (isRoot) chownSync(folder, NOBODY.uid, NOBODY.gid);
 }
 
-/** A real server on loopback with a cluster of its own. */
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
-  const folder = temporaryFolder();
+/** A real server on loopback with a cluster of its own; with `kept`, in this folder, where it stays and is found again. */
+export async function startPostgres(settings: readonly string[] = [], kept?: string): Promise<PostgresServer> {
+  const folder = kept === undefined ? temporaryFolder() : keptIn(kept);
   chmodSync(folder.path, 0o755);
   const data = folder.file("data");
-  execFileSync("cp", ["-a", join(cacheFolder(), TEMPLATE, "data"), data]);
+  if (!existsSync(data)) execFileSync("cp", ["-a", join(cacheFolder(), TEMPLATE, "data"), data]);
   const port = await freePort();
   const common = ["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="];
   const args = [...common, ...settings.flatMap((setting) => ["-c", setting])];
@@ -157,6 +158,9 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   };
   return {
     port,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
     url: url("ragline"),
     superuserUrl: url("postgres"),
     signalAll(signal) {
@@ -172,9 +176,9 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     },
     query,
     async close() {
-      running.child.kill("SIGQUIT");
+      running.child.kill(kept === undefined ? "SIGQUIT" : "SIGINT");
       await running.gone;
-      folder.remove();
+      if (kept === undefined) folder.remove();
     },
   };
 }

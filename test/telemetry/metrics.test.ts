@@ -49,6 +49,25 @@ describe("GET /metrics", () => {
     expect(sampleOf(after, "ragline_active_streams")).toBe(0);
   });
 
+  it("counts each step once an answer, and only those of answers", async () => {
+    const counts = async () =>
+      Object.fromEntries(
+        (await scrape(served.url))
+          .filter(({ name }) => name === "ragline_step_duration_seconds_count")
+          .map(({ labels, value }) => [labels.step, value]),
+      );
+    const before = await counts();
+    for (let n = 0; n < 4; n++) await ask({ question: `연차 휴가는 며칠인가요? ${n}`, cache: false });
+    const after = await counts();
+    for (const step of ["session", "embed", "search", "prompt", "generate", "save"]) {
+      expect([step, (after[step] ?? 0) - (before[step] ?? 0)]).toEqual([step, 4]);
+    }
+    await fetch(`${served.url}/readyz`);
+    await fetch(`${served.url}/v1/status`);
+    await postJson(`${served.url}/v1/search`, { query: "연차" });
+    expect(await counts()).toEqual(after);
+  });
+
   it("counts other routes by their pattern, and who sends nonsense as refused", async () => {
     const before = await scrape(served.url);
     await ask({ question: "" });

@@ -99,7 +99,7 @@ describe("balancing", () => {
       [true, 3],
     ]);
     serves = [false, false];
-    await expect(ask(port)).rejects.toMatchObject({ code: "overloaded", step: "rerank", retryable: true });
+    await expect(ask(port)).rejects.toMatchObject({ code: "dependency_failed", step: "rerank", retryable: true });
   });
 
   test("the next try goes elsewhere, and does not wait for what one endpoint asked for", async () => {

@@ -7,16 +7,9 @@ import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
 import { postJson } from "../http/post.ts";
 import { reportServed } from "../http/served.ts";
-import { exceptBlank, unitVector, unusable } from "../http/vectors.ts";
+import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../http/vectors.ts";
 
-export interface OpenAiEmbedderOptions {
-  /** Up to and with `/v1`. */
-  readonly baseUrl: string;
-  readonly model: string;
-  readonly dimensions: number;
-  readonly apiKey?: string | undefined;
-  readonly queryPrefix: string;
-  readonly passagePrefix: string;
+export interface OpenAiEmbedderOptions extends HttpEmbedderOptions {
   /** Longer texts are cut; counted by `counter`. */
   readonly inputTokensMax: number;
   /** Texts a call. */

@@ -2,21 +2,10 @@ import type { Embedder } from "../../ports/embedder.ts";
 import type { CallOptions } from "../../types.ts";
 import { inBatches } from "../http/batches.ts";
 import { createTei } from "../http/tei.ts";
-import { exceptBlank, unitVector, unusable } from "../http/vectors.ts";
-
-export interface TeiEmbedderOptions {
-  /** The server, without `/embed`. */
-  readonly baseUrl: string;
-  /** Checked against what the server says that it serves. */
-  readonly model: string;
-  readonly dimensions: number;
-  readonly apiKey?: string | undefined;
-  readonly queryPrefix: string;
-  readonly passagePrefix: string;
-}
+import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../http/vectors.ts";
 
 /** The `/embed` endpoint of text-embeddings-inference, which cuts what is too long by its model's own tokenizer. */
-export function createTeiEmbedder(options: TeiEmbedderOptions): Embedder {
+export function createTeiEmbedder(options: HttpEmbedderOptions): Embedder {
   const { model, dimensions } = options;
   const tei = createTei(options);
 

@@ -26,7 +26,7 @@ const RECONNECT_FIRST_MS = 100;
 /** A connection that does not answer a ping for so long is given up. */
 const KEEP_ALIVE_TIMEOUT_MS = 5000;
 
-/** @throws RaglineError `config_invalid`: a PEM file cannot be read. */
+/** @throws RaglineError `config_invalid`: a PEM file cannot be read, or a certificate comes without its key. */
 export function openChannel(address: string, options: GrpcOptions): Client {
   const { tls, caFile, certificateFile, keyFile, serverName, step } = options;
   const pem = (field: string, file: string | undefined) =>
@@ -36,7 +36,11 @@ export function openChannel(address: string, options: GrpcOptions): Client {
     pem("keyFile", keyFile),
     pem("certificateFile", certificateFile),
   ];
-  const secure = tls || ca !== null;
+  if ((certificate === null) !== (key === null)) {
+    throw new RaglineError("config_invalid", `${step}: certificateFile and keyFile belong together`);
+  }
+  // Whoever says anything of TLS means it.
+  const secure = tls || ca !== null || certificate !== null || serverName !== undefined;
   try {
     return new Client(address, secure ? credentials.createSsl(ca, key, certificate) : credentials.createInsecure(), {
       "grpc.keepalive_time_ms": options.keepAliveMs,

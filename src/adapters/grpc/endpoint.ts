@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { RaglineError } from "../../errors.ts";
+import { RaglineError, toRaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { HEALTH, type Method, methodOf, STAGE, STAGE_SERVICES } from "../../wire/definitions.ts";
 import type { Client } from "../../wire/library.ts";
@@ -24,7 +24,7 @@ export class GrpcEndpoint {
   /** Null: not known yet. */
   #isHealthy: boolean | null = null;
   #description: DescribeResponse | null = null;
-  #failure: string | null = null;
+  #failure: RaglineError | null = null;
   readonly #tried = Promise.withResolvers<void>();
 
   constructor(name: string, options: GrpcOptions, siblings: Siblings) {
@@ -65,7 +65,13 @@ export class GrpcEndpoint {
     if (this.#isHealthy === null) return `${this.name} has not been reached yet`;
     const { step } = this.#options;
     if (this.#isHealthy) return this.#siblings.dissent(this);
-    return `${this.name}: ${this.#failure ?? this.#description?.problem ?? `the ${step} stage is not ready`}`;
+    return `${this.name}: ${this.#failure?.message ?? this.#description?.problem ?? `the ${step} stage is not ready`}`;
+  }
+
+  /** The same for the log: what the connection says. */
+  reason(): string | null {
+    const cause = this.#failure?.cause;
+    return cause instanceof Error ? cause.message : this.problem();
   }
 
   /** @throws RaglineError `dependency_failed`: it cannot be reached, or serves another stage or model. */
@@ -79,12 +85,16 @@ export class GrpcEndpoint {
   /** One call with one answer, once it is known what is called. */
   async unary<R>(method: Method, request: object, call: CallOptions): Promise<R> {
     if (!this.#description || this.#siblings.dissent(this) !== null) await this.described(call);
-    return (await unary(this.#client, this.name, method, request, call)) as R;
+    return (await this.#unary(method, request, call)) as R;
   }
 
   async *stream<R>(method: Method, request: object, call: CallOptions): AsyncGenerator<R, void, undefined> {
     await this.described(call);
-    yield* new ServerStream<R>(this.#client, this.name, method, request, call);
+    try {
+      yield* new ServerStream<R>(this.#client, this.name, method, request, call);
+    } catch (thrown) {
+      throw toRaglineError(thrown, this.#options.step);
+    }
   }
 
   /** What it said is no longer so. */
@@ -99,7 +109,7 @@ export class GrpcEndpoint {
 
   async #describe(call: CallOptions): Promise<DescribeResponse> {
     const { step } = this.#options;
-    const description = (await unary(this.#client, this.name, DESCRIBE, {}, call)) as DescribeResponse;
+    const description = (await this.#unary(DESCRIBE, {}, call)) as DescribeResponse;
     if (description.stage !== step) {
       const message = `${step}.endpoints: ${this.name} serves ${description.stage}, not ${step}`;
       throw new RaglineError("dependency_failed", message, { step, retryable: false });
@@ -107,6 +117,14 @@ export class GrpcEndpoint {
     this.#description = description;
     this.#siblings.heard(description);
     return description;
+  }
+
+  async #unary(method: Method, request: object, call: CallOptions): Promise<unknown> {
+    try {
+      return await unary(this.#client, this.name, method, request, call);
+    } catch (thrown) {
+      throw toRaglineError(thrown, this.#options.step);
+    }
   }
 
   /** Follows its health until closed. A connection that breaks is taken up again after 0.1 s, 0.2 s … with jitter. */
@@ -118,7 +136,7 @@ export class GrpcEndpoint {
           pauseMs = PAUSE_FIRST_MS;
         });
       } catch (thrown) {
-        this.#failure = thrown instanceof RaglineError ? thrown.message : String(thrown);
+        this.#failure = toRaglineError(thrown, this.#options.step);
       }
       if (signal.aborted) return;
       this.#isHealthy = false;

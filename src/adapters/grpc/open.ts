@@ -11,6 +11,8 @@ export interface OpenedEndpoint<P> {
   readonly port: P;
   /** Whether calls may go there. Costs nothing. */
   serving(): boolean;
+  /** Why they may not, for the log. */
+  reason(): string | null;
 }
 
 /** At least one. */
@@ -54,7 +56,7 @@ export async function openEndpoints<P>(
       warm: async (call) => void (await endpoint.described(call)),
       close: async () => endpoint.close(),
     });
-    return { name: endpoint.name, port, serving: () => endpoint.serving() };
+    return { name: endpoint.name, port, serving: () => endpoint.serving(), reason: () => endpoint.reason() };
   };
   const [first, ...others] = endpoints;
   if (!first) throw new RangeError("a stage needs at least one endpoint");

@@ -1,5 +1,16 @@
 import { RaglineError } from "../../errors.ts";
 
+/** An embedding endpoint, and what its model expects. */
+export interface HttpEmbedderOptions {
+  /** Of `openai` up to and with `/v1`; of `tei` the server, without `/embed`, which must say that it serves `model`. */
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly dimensions: number;
+  readonly apiKey?: string | undefined;
+  readonly queryPrefix: string;
+  readonly passagePrefix: string;
+}
+
 /** An upstream's vector, given as numbers or as base64 of little-endian float32, at unit length. @throws RaglineError */
 export function unitVector(values: unknown, dimensions: number): Float32Array {
   const vector = typeof values === "string" ? fromBase64(values) : fromNumbers(values);

@@ -67,8 +67,11 @@ export class OpenSearchClient {
   readonly #connections: ReturnType<typeof ownConnections>;
   #next = 0;
 
-  /** @throws RaglineError `config_invalid`: the file of the authority cannot be read */
+  /** @throws RaglineError `config_invalid`: the file of the authority cannot be read, or is given for a node without TLS */
   constructor({ url, username, password = "", caFile }: OpenSearchOptions) {
+    if (caFile !== undefined && !url.split(",").every((one) => one.trim().startsWith("https:"))) {
+      throw new RaglineError("config_invalid", "search.caFile: only https: URLs are spoken to over TLS");
+    }
     this.#nodes = url.split(",").map((one) => ({ url: one.trim().replace(/\/+$/, ""), downUntil: 0 }));
     const credentials = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
     this.#headers = username === undefined ? {} : { authorization: `Basic ${credentials}` };

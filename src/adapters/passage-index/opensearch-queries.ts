@@ -63,6 +63,12 @@ export function fieldNames(seen: Visible): object {
   return { size: 0, query: { bool: visible(seen) }, aggs };
 }
 
+/** Every reader of what is visible, a page of them after `after`. */
+export function readersSearch(seen: Visible, size: number, after?: object): object {
+  const composite = { size, sources: [{ reader: { terms: { field: "readers" } } }], ...(after && { after }) };
+  return { size: 0, query: { bool: visible(seen, { term: { kind: "document" } }) }, aggs: { readers: { composite } } };
+}
+
 /** Documents, by id. */
 export function documentSearch(seen: Visible, size: number, ...conditions: readonly object[]): object {
   return {

@@ -32,6 +32,7 @@ export interface DocumentRecord {
 
 /** Everyone of the tenant. */
 const OPEN = "o";
+const GROUP = "g:";
 
 export function readersOf(groups: readonly string[]): string[] {
   return groups.length === 0 ? [OPEN] : groups.map(ofGroup);
@@ -42,8 +43,13 @@ export function readableBy(groups: readonly string[]): object {
   return { terms: { readers: [OPEN, ...groups.map(ofGroup)] } };
 }
 
+/** None for everyone's. */
+export function groupOf(reader: string): string[] {
+  return reader === OPEN ? [] : [reader.slice(GROUP.length)];
+}
+
 function ofGroup(group: string): string {
-  return `g:${group}`;
+  return `${GROUP}${group}`;
 }
 
 /** The same for every try, so that a write that is repeated is the same write. */
@@ -64,7 +70,7 @@ export function* bulkLines(version: NewVersion, averageLength: number, indexedAt
     kind: "document",
     passages: passages.length,
     tokens: length,
-    entry: { ...entry, indexedAt },
+    entry: { indexedAt, ...entry },
   });
   const { title, url, metadata } = document;
   const found = { fields: Object.keys(metadata), meta: sortableValues(metadata) };

@@ -1,6 +1,8 @@
 import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import { checkDocument } from "./opensearch-checks.ts";
@@ -11,7 +13,9 @@ import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./o
 import { type IndexLayout, isOfSpace, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
+import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
 import { CollectionWrites } from "./opensearch-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
 import { checkedFields } from "./sortable-filter.ts";
 import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
 
@@ -40,7 +44,8 @@ const SEARCH_ATTEMPTS = 5;
  * looked up by the engine itself. Text is compared by Ragline's own tokens.
  */
 export class OpenSearchPassageIndex implements PassageIndex {
-  readonly fusion: OpenSearchFusionStore;
+  readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
@@ -53,7 +58,8 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.fusion = new OpenSearchFusionStore(this.#client, this.#states);
+    this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
+    this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {

@@ -80,7 +80,7 @@ export class PostgresFusionStore implements FusionStore {
 
   #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
     const begin = (limitMs: number) => beginReading(scope, "collection", limitMs);
-    return this.#database.transaction(call, begin, work, this.#timeoutMs);
+    return this.#database.reading(call, begin, work, this.#timeoutMs);
   }
 }
 

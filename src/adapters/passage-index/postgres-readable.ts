@@ -21,15 +21,15 @@ export interface Readable {
 const READABLE = `WITH r AS MATERIALIZED (
   SELECT row, documents, passages, tokens FROM readers
   WHERE tenant = $1 AND collection = $2 AND passages > 0 AND (groups = '{}' OR groups && $3::text[]))
-SELECT embedder, dimensions,
-  coalesce((SELECT array_agg(row) FROM r), '{}') AS readers,
-  coalesce((SELECT sum(documents) FROM r), 0)::float8 AS documents,
-  coalesce((SELECT sum(passages) FROM r), 0)::float8 AS passages,
-  coalesce((SELECT sum(tokens) FROM r), 0)::float8 AS tokens,
-  coalesce((SELECT json_object_agg(term, n) FROM (
+SELECT json_build_object('embedder', embedder, 'dimensions', dimensions,
+  'readers', coalesce((SELECT array_agg(row) FROM r), '{}'),
+  'documents', coalesce((SELECT sum(documents) FROM r), 0)::float8,
+  'passages', coalesce((SELECT sum(passages) FROM r), 0)::float8,
+  'tokens', coalesce((SELECT sum(tokens) FROM r), 0)::float8,
+  'frequencies', coalesce((SELECT json_object_agg(term, n) FROM (
     SELECT term, sum(n) AS n FROM frequencies WHERE readers = ANY (ARRAY(SELECT row FROM r)) AND term = ANY ($4::int[]) AND n > 0
-    GROUP BY term) f), '{}') AS frequencies,
-  CASE WHEN $5 THEN ARRAY(SELECT DISTINCT field FROM fields WHERE readers = ANY (ARRAY(SELECT row FROM r)) AND n > 0) ELSE '{}' END AS fields
+    GROUP BY term) f), '{}'),
+  'fields', CASE WHEN $5 THEN ARRAY(SELECT DISTINCT field FROM fields WHERE readers = ANY (ARRAY(SELECT row FROM r)) AND n > 0) ELSE '{}' END)::text AS readable
 FROM collections WHERE tenant = $1 AND name = $2`;
 
 /** Null: the collection is unknown. */
@@ -39,6 +39,6 @@ export async function readable(
   terms: Iterable<number>,
   withFields: boolean,
 ): Promise<Readable | null> {
-  const [found] = await query<Readable>(READABLE, [tenant, collection, groups, [...terms], withFields]);
-  return found ?? null;
+  const [found] = await query<{ readable: string }>(READABLE, [tenant, collection, groups, [...terms], withFields]);
+  return found ? (JSON.parse(found.readable) as Readable) : null;
 }

@@ -5,7 +5,16 @@ import type { Filter, Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
-import { exactVectorLeg, type HitRow, hitsOf, type LegScope, leg, nearVectorLeg, Values } from "./postgres-legs.ts";
+import {
+  exactVectorLeg,
+  type Hit,
+  hitsOf,
+  type LegScope,
+  leg,
+  nearVectorLeg,
+  readHits,
+  Values,
+} from "./postgres-legs.ts";
 import { checkSpace, type Space } from "./postgres-limits.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
@@ -63,9 +72,9 @@ export async function searchCollection(
 }
 
 /** The rows of a plan, or of another one where its are not what all terms give. */
-async function wholeText(search: Search, plan: TextPlan, rows: readonly HitRow[]): Promise<readonly HitRow[]> {
+async function wholeText(search: Search, plan: TextPlan, rows: readonly Hit[]): Promise<readonly Hit[]> {
   const isAll = ({ essential, terms }: TextPlan) => essential === terms.length;
-  const isShort = (some: readonly HitRow[]) => search.filter !== null && leg(some, "byText").length < search.limit;
+  const isShort = (some: readonly Hit[]) => search.filter !== null && leg(some, "byText").length < search.limit;
   const floor = Math.max(0, ...rows.map((row) => row.floor ?? 0));
   if (isAll(plan) || (isWhole(plan, floor) && !isShort(rows))) return rows;
   const whole = wholePlan(plan.terms, isShort(rows) ? 0 : floor);
@@ -87,7 +96,7 @@ async function hits(
   { query, found, filter, few, limit }: Search,
   text: TextPlan | null,
   near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
-): Promise<HitRow[]> {
+): Promise<Hit[]> {
   const values = new Values();
   const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
   const many = (document: string) =>
@@ -104,7 +113,8 @@ async function hits(
   const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, scope) : exactVectorLeg(vector, found, scope));
   if (!byText && !byVector) return [];
   const matching = filter && few !== null ? matchingDocuments(filter, values, readers) : null;
-  return query<HitRow>(hitsOf(byText, byVector, matching), values.all);
+  const [gave] = await query<{ hits: string | null }>(hitsOf(byText, byVector, matching), values.all);
+  return readHits(gave?.hits ?? null);
 }
 
 /** How many documents match, where they have so few passages that those can be compared one by one; else null. */

@@ -87,8 +87,8 @@ const COUNT_READERS = `INSERT INTO readers AS r (tenant, collection, groups, doc
   RETURNING row`;
 
 const insert = (dimensions: number) => `WITH document AS (
-  INSERT INTO documents (collection, readers, id, title, url, hash, metadata, groups, source, fields, passages)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING row
+  INSERT INTO documents (collection, readers, id, title, url, hash, metadata, groups, source, fields, passages, indexed_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($30::timestamptz, now())) RETURNING row
 ), texts AS (
   INSERT INTO passages (row, readers, headings, text, tokens, page, page_end, length, terms)
   SELECT document.row << ${ORDINAL_BITS} | (n - 1), $2, headings, text, tokens, page, page_end, length, terms::int[]
@@ -122,7 +122,7 @@ export async function insertDocument(
   passages: readonly PassageInput[],
   terms: readonly HashedTerms[],
 ): Promise<void> {
-  const { id, title, url = null, hash, metadata, groups, source = null } = document;
+  const { id, title, url = null, hash, metadata, groups, source = null, indexedAt = null } = document;
   const lengths = terms.map(({ length }) => length);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   const sorted = [...new Set(groups)].sort();
@@ -140,6 +140,7 @@ export async function insertDocument(
     ...postingColumns(terms),
     ...vectorColumns(passages),
     ...attributeColumns(metadata),
+    indexedAt,
   ]);
 }
 

@@ -1,4 +1,6 @@
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
@@ -10,7 +12,9 @@ import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from 
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
+import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
 
 export interface PostgresIndexOptions extends PostgresOptions {
   /** Neighbours that a step through the vectors' graph keeps in sight: more find more, and take longer. */
@@ -23,7 +27,8 @@ export interface PostgresIndexOptions extends PostgresOptions {
 
 /** Passages in PostgreSQL with pgvector: both legs are found and scored there. */
 export class PostgresPassageIndex implements PassageIndex {
-  readonly fusion: PostgresFusionStore;
+  readonly fusion: FusionStore;
+  readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
@@ -58,7 +63,8 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
     this.#tuning = tuning;
-    this.fusion = new PostgresFusionStore(database, writeTimeoutMs);
+    this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
+    this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
@@ -133,7 +139,7 @@ export class PostgresPassageIndex implements PassageIndex {
   }
 
   #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#database.transaction(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
+    return this.#database.reading(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
   }
 
   #writing<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {

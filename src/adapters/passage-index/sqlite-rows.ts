@@ -1,5 +1,8 @@
 import type { Document, DocumentEntry, Metadata } from "../../types.ts";
 
+/** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
+export const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
+
 export interface DocumentRow {
   readonly id: string;
   readonly title: string;
@@ -23,8 +26,7 @@ export interface PassageRow extends DocumentRow {
 }
 
 export function documentValues(document: Document, passages: number): (string | number | null)[] {
-  const { id, title, url, hash, metadata, groups, source } = document;
-  const now = new Date().toISOString();
+  const { id, title, url, hash, metadata, groups, source, indexedAt = new Date().toISOString() } = document;
   return [
     id,
     title,
@@ -34,7 +36,7 @@ export function documentValues(document: Document, passages: number): (string | 
     JSON.stringify(groups),
     source ?? null,
     passages,
-    now,
+    indexedAt,
   ];
 }
 

@@ -8,6 +8,7 @@ import type {
   TextQuery,
 } from "../../ports/passage-index.ts";
 import type { Reembedding } from "../../ports/reembedding.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
@@ -18,12 +19,11 @@ import type { Statement } from "../sqlite/writer.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-import { type DocumentRow, documentValues, entry, type PassageRow } from "./sqlite-rows.ts";
+import { type DocumentRow, documentValues, entry, type PassageRow, READABLE } from "./sqlite-rows.ts";
+import { createSqliteTransfer } from "./sqlite-transfer.ts";
 import { storedPassage } from "./stored-passage.ts";
 import { TextsAhead } from "./texts-ahead.ts";
 
-/** Open to the whole tenant, or to one of the caller's groups; both as JSON lists. */
-const READABLE = `(d.groups = '[]' OR EXISTS (SELECT 1 FROM json_each(d.groups) g WHERE g.value IN (SELECT value FROM json_each(?))))`;
 const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const FIND = `${DOCUMENTS} AND d.id = ?`;
@@ -61,6 +61,7 @@ const ON_LOOP_MS_MAX = 0.5;
 export class SqlitePassageIndex implements PassageIndex {
   readonly reembedding: Reembedding;
   readonly fusion: SqliteFusionStore;
+  readonly transfer: Transfer;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
@@ -71,6 +72,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
     this.fusion = new SqliteFusionStore(database);
+    this.transfer = createSqliteTransfer(database);
     this.#database = database;
     this.#embedder = embedder;
     this.reembedding = createSqliteReembedding(database, embedder);

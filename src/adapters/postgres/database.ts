@@ -97,6 +97,38 @@ export class PostgresDatabase {
     return this.#run(call, transact, timeoutMs);
   }
 
+  /**
+   * One transaction that only reads, begun as `transaction` is, in one round trip with the first statement where `work` makes it at
+   * once. Its end is not waited for: whoever has the connection next comes after it.
+   */
+  reading<T>(
+    call: CallOptions,
+    begin: (limitMs: number) => string,
+    work: (query: Query) => Promise<T>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<T> {
+    const read = async (client: PoolClient, limitMs: number) => {
+      const { stream } = client.connection;
+      stream.cork();
+      const begun = client.query(begin(Math.ceil(limitMs)));
+      begun.catch(() => undefined);
+      const working = work(this.#queryOf(client));
+      stream.uncork();
+      try {
+        const [result] = await Promise.all([working, begun]);
+        client.query("COMMIT").catch(() => undefined);
+        return result;
+      } catch (error) {
+        await begun.catch((failure) => {
+          throw isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
+        });
+        if (!isDisconnected(error)) await client.query("ROLLBACK");
+        throw error;
+      }
+    };
+    return this.#run(call, read, timeoutMs);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#pool.end(), this.#canceller.end()]);
   }

@@ -36,11 +36,12 @@ export function poolConfig(
   const all = { search_path: `${schema},public`, jit: "off", plan_cache_mode: "force_custom_plan", ...settings };
   return {
     ...readUrl(key, url),
-    ssl: tls && { rejectUnauthorized: true, ...(caFile && { ca: readCa(key, caFile) }) },
+    ssl: (tls || caFile !== undefined) && { rejectUnauthorized: true, ...(caFile && { ca: readCa(key, caFile) }) },
     options: Object.entries(all)
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(" "),
     application_name: "ragline",
+    pipeline: true,
     max: connectionsMax,
     connectionTimeoutMillis: WAIT_MAX_MS,
     idleTimeoutMillis: IDLE_MS,

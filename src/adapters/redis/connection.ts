@@ -243,7 +243,7 @@ function readCa(file: string, block: string): string {
   }
 }
 
-function parseUrl({ url, topology }: RedisOptions, block: string) {
+function parseUrl({ url, topology, caFile }: RedisOptions, block: string) {
   const match = /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#]+)(?:\/(\d+)?)?$/.exec(url);
   const [, scheme, username = "", password = "", list = "", database = "0"] = match ?? [];
   const hosts = list.split(",").map((item) => {
@@ -255,6 +255,9 @@ function parseUrl({ url, topology }: RedisOptions, block: string) {
       "config_invalid",
       `${block}.url: must be redis[s]://[user:password@]host[:port][,…][/database]`,
     );
+  }
+  if (scheme === "redis" && caFile !== undefined) {
+    throw new RaglineError("config_invalid", `${block}.caFile: only a rediss: URL is spoken to over TLS`);
   }
   if (topology === "single" && hosts.length > 1) {
     throw new RaglineError("config_invalid", `${block}.url: several hosts need ${block}.topology: sentinel or cluster`);

@@ -5,7 +5,7 @@ import type { PostgresOptions } from "../postgres/options.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { purgeSessions } from "./postgres-purge.ts";
 import { ensureSessionSchema } from "./postgres-schema.ts";
-import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+import { emptySession, neverAnswered, neverBegun, tooManyPending } from "./shared.ts";
 
 export interface PostgresSessionOptions extends PostgresOptions {
   /** A conversation that nobody goes on with for so long is forgotten. */
@@ -58,21 +58,11 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
   const stopPurging = purgeSessions(database, ttlMs);
 
   return {
-    async begin(scope, id, { requestId, question, tokens }, turnsMax, call) {
-      const at = new Date().toISOString();
-      const turn: FinishedTurn = {
-        requestId,
-        question,
-        query: question,
-        answer: "",
-        status: "interrupted",
-        tokens,
-        at,
-      };
-      const asked = [requestId, tokens, JSON.stringify(turn), turnsMax, leaseMs, ttlMs, pendingMax];
+    async begin(scope, id, asked, turnsMax, call) {
+      const turn = JSON.stringify(neverAnswered(asked));
       const [reply] = await database.query<{ begun: { before: View | null } | null }>(call, BEGIN, [
         ...keyOf(scope, id),
-        ...asked,
+        ...[asked.requestId, asked.tokens, turn, turnsMax, leaseMs, ttlMs, pendingMax],
       ]);
       if (!reply?.begun) throw tooManyPending(pendingMax);
       return { session: toSession(id, reply.begun.before), recorded: Promise.resolve() };

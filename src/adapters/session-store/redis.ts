@@ -3,7 +3,7 @@ import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from 
 import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import * as scripts from "./redis-scripts.ts";
-import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+import { emptySession, neverAnswered, neverBegun, tooManyPending } from "./shared.ts";
 
 export interface RedisSessionOptions extends RedisOptions {
   readonly keyPrefix: string;
@@ -33,19 +33,9 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:${id}`;
 
   return {
-    async begin(scope, id, { requestId, question, tokens }, turnsMax) {
-      const at = new Date().toISOString();
-      const turn: FinishedTurn = {
-        requestId,
-        question,
-        query: question,
-        answer: "",
-        status: "interrupted",
-        tokens,
-        at,
-      };
-      const asked = `${tokens}|${JSON.stringify(turn)}`;
-      const values = [encodeURIComponent(requestId), asked, turnsMax, leaseMs, ttlMs, pendingMax];
+    async begin(scope, id, asked, turnsMax) {
+      const turn = `${asked.tokens}|${JSON.stringify(neverAnswered(asked))}`;
+      const values = [encodeURIComponent(asked.requestId), turn, turnsMax, leaseMs, ttlMs, pendingMax];
       const reply = await redis.run(scripts.BEGIN, keyOf(scope, id), values);
       if (reply === 0) throw tooManyPending(pendingMax);
       return { session: toSession(id, reply as View), recorded: Promise.resolve() };

@@ -1,9 +1,16 @@
 import { RaglineError } from "../../errors.ts";
-import type { Session } from "../../types.ts";
+import type { Asked } from "../../ports/session-store.ts";
+import type { FinishedTurn, Session } from "../../types.ts";
 
 export function emptySession(id: string): Session {
   const counts = { version: 0, summarizedTurns: 0, turnCount: 0, totalTokens: 0 };
   return { id, ...counts, summary: "", entities: [], turns: [], pending: [], recall: null };
+}
+
+/** What becomes of a question whose answer never comes. */
+export function neverAnswered({ requestId, question, tokens }: Asked): FinishedTurn {
+  const at = new Date().toISOString();
+  return { requestId, question, query: question, answer: "", status: "interrupted", tokens, at };
 }
 
 export function neverBegun(): RaglineError {

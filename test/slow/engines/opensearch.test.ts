@@ -8,6 +8,7 @@ import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../cont
 import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
 import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
 import { DIMENSIONS } from "../../contract/passages.ts";
+import { transferContract } from "../../contract/transfer.ts";
 import { type OpenSearchCluster, openSearch, startOpenSearch } from "../../support/opensearch.ts";
 import { relay } from "../../support/relay.ts";
 import { expectAgreement } from "./agreement.ts";
@@ -82,6 +83,7 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
   });
   passageIndexContract("opensearch", opened);
   passageIndexWritesContract("opensearch", opened);
+  transferContract("opensearch", opened);
   fusionStoreContract("opensearch", async () => {
     const prefix = `t${prefixes++}`;
     const [index, elsewhere] = [open(prefix, "test"), open(prefix, "test")];

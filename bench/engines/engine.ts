@@ -1,0 +1,24 @@
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
+
+/** A search engine of the bench. */
+export interface Engine {
+  readonly name: string;
+  /** Why it cannot be started here, or null. */
+  readonly missing: string | null;
+  /** Files whose change makes what was stored by them useless: below the root. */
+  readonly writtenBy: readonly string[];
+  /** Starts its server, with the data in this folder, which may be empty. */
+  start(folder: string): Promise<RunningEngine>;
+}
+
+export interface RunningEngine {
+  readonly index: PassageIndex;
+  /** Documents of one tenant that are written at once. */
+  readonly writers: number;
+  /** The server's process, whose children count too; null: there is none but this one. */
+  readonly pid: number | null;
+  /** After everything was written: what an engine does in its own time. */
+  settle(): Promise<void>;
+  /** Everything is in the folder afterwards. */
+  close(): Promise<void>;
+}

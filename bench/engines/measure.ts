@@ -1,0 +1,96 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { median, percentile, round } from "../stats.ts";
+
+export interface Measured {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly perSecond: number;
+  /** CPU of this process a search, all its threads: median of rounds. */
+  readonly ownCpuMs: number;
+  /** The same of the engine's processes; null where it has none of its own, or the system does not tell. */
+  readonly engineCpuMs: number | null;
+}
+
+const ROUNDS = 7;
+/** A round is as many searches as take about so long. */
+const ROUND_MS = 700;
+
+/** Callers that each wait for one result before they ask for the next. */
+export async function measure(
+  search: (n: number) => Promise<unknown>,
+  callers: number,
+  enginePid: number | null,
+): Promise<Measured> {
+  const times: number[] = [];
+  let n = 0;
+  const caller = async (until: number) => {
+    while (n < until) {
+      const startedAt = performance.now();
+      await search(n++);
+      times.push(performance.now() - startedAt);
+      // A question comes with an event of its own, as from a socket.
+      await nextTurn();
+    }
+  };
+  const round_ = async (searches: number) => {
+    const until = n + searches;
+    const startedAt = performance.now();
+    const engineBefore = engineCpuMs(enginePid);
+    const before = process.cpuUsage();
+    await Promise.all(Array.from({ length: callers }, () => caller(until)));
+    const { user, system } = process.cpuUsage(before);
+    const engine = engineCpuMs(enginePid);
+    const tookMs = performance.now() - startedAt;
+    return {
+      tookMs,
+      own: (user + system) / 1000 / searches,
+      engine: engine === null || engineBefore === null ? null : (engine - engineBefore) / searches,
+      perSecond: (1000 * searches) / tookMs,
+    };
+  };
+  const first = await round_(4 * callers);
+  const warm = await round_(Math.ceil((4 * callers * ROUND_MS) / first.tookMs));
+  const searches = Math.max(3 * callers, Math.ceil((ROUND_MS * warm.perSecond) / 1000));
+  times.length = 0;
+  const rounds = [];
+  for (let i = 0; i < ROUNDS; i++) rounds.push(await round_(searches));
+  const engines = rounds.flatMap(({ engine }) => (engine === null ? [] : [engine]));
+  return {
+    p50Ms: round(percentile(times, 0.5)),
+    p99Ms: round(percentile(times, 0.99)),
+    perSecond: round(median(rounds.map(({ perSecond }) => perSecond)), 0),
+    ownCpuMs: round(median(rounds.map(({ own }) => own)), 3),
+    engineCpuMs: engines.length === 0 ? null : round(median(engines)),
+  };
+}
+
+/** Of the process and its children so far, in milliseconds; the system counts in ticks of 10. */
+function engineCpuMs(pid: number | null): number | null {
+  if (pid === null || process.platform !== "linux") return null;
+  const children = childrenOf(pid);
+  return [pid, ...children].reduce((sum, one) => sum + ticksOf(one), 0) * 10;
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return execFileSync("pgrep", ["-P", `${pid}`], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function ticksOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,28 @@
+import { OpenSearchPassageIndex } from "../../src/adapters/passage-index/opensearch.ts";
+import { openSearch, startOpenSearch } from "../../test/support/opensearch.ts";
+import { EMBEDDER } from "./corpus.ts";
+import type { Engine } from "./engine.ts";
+
+const HEAP_MB = 1024;
+
+export const opensearch: Engine = {
+  name: "opensearch",
+  missing: openSearch.missing,
+  writtenBy: ["schema", "terms", "records"]
+    .map((part) => `src/adapters/passage-index/opensearch-${part}`)
+    .concat("src/text"),
+  async start(folder) {
+    const cluster = await startOpenSearch(1, folder, HEAP_MB);
+    const index = new OpenSearchPassageIndex({ url: cluster.url, prefix: "bench", shards: 1, replicas: 0 }, EMBEDDER);
+    return {
+      index,
+      writers: 2,
+      pid: cluster.nodes[0]?.pid ?? null,
+      settle: async () => void (await fetch(`${cluster.url}/_flush?wait_if_ongoing=true`, { method: "POST" })),
+      async close() {
+        await index.close();
+        await cluster.close();
+      },
+    };
+  },
+};

@@ -1,0 +1,104 @@
+import { RaglineError } from "../../errors.ts";
+import type { StoredDocument, Transfer } from "../../ports/transfer.ts";
+import type { CallOptions, PassageInput, Scope } from "../../types.ts";
+import type { OpenSearchClient } from "./opensearch-client.ts";
+import { documentSearch, readersSearch } from "./opensearch-queries.ts";
+import { type DocumentRecord, groupOf, type PassageRecord, recordId, toEntry } from "./opensearch-records.ts";
+import { statesOf } from "./opensearch-schema.ts";
+import { type CollectionStates, orNull } from "./opensearch-states.ts";
+
+const PASSAGES_BATCH = 128;
+const PAGE = 1000;
+/** A version that is replaced while it is read stays for a minute; one that went all the same is read again. */
+const READ_ATTEMPTS = 5;
+
+interface Hits<T> {
+  readonly hits: { readonly hits: readonly { readonly _id: string; readonly _source: T }[] };
+}
+
+interface Readers {
+  readonly aggregations?: {
+    readonly readers: {
+      readonly buckets: readonly { readonly key: { readonly reader: string } }[];
+      readonly after_key?: object;
+    };
+  };
+}
+
+export function createOpenSearchTransfer(client: OpenSearchClient, states: CollectionStates): Transfer {
+  const search = (index: string, body: object, call: CallOptions) => {
+    const path = `/${index}/_search?allow_partial_search_results=false`;
+    return orNull(client.request({ method: "POST", path, body }, call));
+  };
+  const seen = (scope: Scope, groups: readonly string[] | null) => {
+    return { states: statesOf(states.layout), key: states.names(scope).key, groups };
+  };
+
+  async function passagesOf(scope: Scope, { key, generation, passages }: DocumentRecord, call: CallOptions) {
+    const found: PassageInput[] = [];
+    for (let from = 0; from < passages; from += PASSAGES_BATCH) {
+      const size = Math.min(PASSAGES_BATCH, passages - from);
+      const ids = Array.from({ length: size }, (_, i) => recordId(key, generation, from + i));
+      const body = { size, _source: ["passage", "vector"], query: { ids: { values: ids } } };
+      const page = (await search(states.names(scope).read, body, call)) as Hits<PassageRecord> | null;
+      const byId = new Map(page?.hits.hits.map(({ _id, _source }) => [_id, _source]));
+      for (const id of ids) {
+        const record = byId.get(id);
+        if (!record) return null;
+        found.push(passage(record));
+      }
+    }
+    return found;
+  }
+
+  return {
+    async collections(tenant, call) {
+      const names: string[] = [];
+      for (let after: object = {}; ; ) {
+        const sort = [{ collection: "asc" }];
+        const body = { size: PAGE, _source: ["collection"], query: { term: { tenant } }, sort, ...after };
+        const page = (await search(statesOf(states.layout), body, call)) as Hits<{ collection: string }> | null;
+        const found = page?.hits.hits.map(({ _source }) => _source.collection) ?? [];
+        names.push(...found);
+        if (found.length < PAGE) return names;
+        after = { search_after: [found.at(-1)] };
+      }
+    },
+
+    async groups(scope, call) {
+      const groups: string[] = [];
+      for (let after: object | undefined; ; ) {
+        const body = readersSearch(seen(scope, null), PAGE, after);
+        const page = (await search(states.names(scope).read, body, call)) as Readers | null;
+        const { buckets = [], after_key } = page?.aggregations?.readers ?? {};
+        groups.push(...buckets.flatMap(({ key }) => groupOf(key.reader)));
+        if (buckets.length < PAGE) return groups;
+        after = after_key;
+      }
+    },
+
+    async read(scope, documentId, call): Promise<StoredDocument | null> {
+      for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+        const condition = { term: { document: documentId } };
+        const body = documentSearch(seen(scope, scope.groups), 1, condition);
+        const page = (await search(states.names(scope).read, body, call)) as Hits<DocumentRecord> | null;
+        const record = page?.hits.hits[0]?._source;
+        if (!record) return null;
+        const passages = await passagesOf(scope, record, call);
+        if (passages) return { document: toEntry(record), passages };
+      }
+      throw new RaglineError("dependency_failed", "The document changed too often to be read.");
+    },
+  };
+}
+
+function passage({ passage: { text, headings, tokens, page, pageEnd }, vector }: PassageRecord): PassageInput {
+  return {
+    text,
+    headings,
+    tokens,
+    vector: vector ? Float32Array.from(vector) : null,
+    ...(page !== undefined && { page }),
+    ...(pageEnd !== undefined && { pageEnd }),
+  };
+}

@@ -1,0 +1,28 @@
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "../src/config.ts";
+
+describe("a configuration that breaks a rule", () => {
+  const cases: [unknown, string | RegExp][] = [
+    [{ embed: { use: "onx" } }, /^embed\.use: "onx" is not one of static, .*; did you mean onnx\?$/],
+    [{ serch: {} }, "serch: there is no such key; did you mean search?"],
+    [{ server: { prot: 1 } }, "server.prot: there is no such key; did you mean port?"],
+    [{ generate: { use: "openai", model: "m", tempratur: 1 } }, /^generate\.tempratur: .* did you mean temperature\?$/],
+    [{ generate: { use: "openai", zzz: 1 } }, "generate.zzz: there is no such key"],
+    [{ rerank: { use: "grpc", endpoints: 5 } }, "rerank.endpoints: expected array, received number"],
+    [
+      { generate: { use: "openai", model: "m", baseUrl: 5 } },
+      /^generate\.baseUrl: expected string.*, or expected array/,
+    ],
+    [{ 검색: {} }, "검색: there is no such key"],
+  ];
+  test.each(cases)("%j names the field and what was meant", (input, message) => {
+    expect(() => parseConfig(input, {})).toThrow(
+      typeof message === "string" ? expect.objectContaining({ message }) : message,
+    );
+  });
+
+  test("every problem is on a line of its own", () => {
+    const broken = { server: { prot: 1, zzz: 2 }, rerank: { timeoutMs: 0 } };
+    expect(() => parseConfig(broken, {})).toThrow(/^(server|rerank)\..*\n.*\n[^\n]*$/);
+  });
+});

@@ -83,6 +83,10 @@ describe("Milvus's client", () => {
       code: "config_invalid",
       message: expect.stringContaining("search.caFile"),
     });
+    await expect(MilvusConnection.open({ url: "http://localhost:1", caFile: "ca.pem" })).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/search\.caFile.*https:/),
+    });
   });
 
   test("nothing is retried behind its back, and refused credentials are no matter of time", async () => {

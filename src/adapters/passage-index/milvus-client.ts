@@ -33,7 +33,7 @@ const CALLS_MAX = 256;
 export class MilvusConnection {
   readonly #client: MilvusClient;
 
-  /** @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read */
+  /** @throws RaglineError `config_invalid`: the client is not installed, or the authority's file cannot be read, or is of no use */
   static async open(options: MilvusOptions): Promise<MilvusConnection> {
     const { MilvusClient: Client } = await import("@zilliz/milvus2-sdk-node").catch((cause) => {
       const message = "search.use: milvus needs its client: npm install @zilliz/milvus2-sdk-node@3";
@@ -117,6 +117,9 @@ function reasonOf({ reason }: AbortSignal): RaglineError {
 function clientConfig({ url, username, password, token, database, caFile }: MilvusOptions): ClientConfig {
   const { protocol, hostname } = new URL(url);
   const isSecure = protocol === "https:";
+  if (!isSecure && caFile !== undefined) {
+    throw new RaglineError("config_invalid", "search.caFile: only an https: URL is spoken to over TLS");
+  }
   const [, port = isSecure ? "443" : "19530"] = /:(\d+)\/?$/.exec(url) ?? [];
   return {
     address: `${hostname}:${port}`,
@@ -139,7 +142,7 @@ function clientConfig({ url, username, password, token, database, caFile }: Milv
     ...(username !== undefined && { username, password: password ?? "" }),
     ...(token !== undefined && { token }),
     ...(database !== undefined && { database }),
-    ...(isSecure && caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
+    ...(caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
   };
 }
 

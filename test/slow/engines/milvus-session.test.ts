@@ -10,7 +10,7 @@ import { type MilvusServer, milvus, milvusLite, startMilvus, startMilvusLite } f
 
 /** With the time ticks that a server has unless it is told otherwise. */
 describe.each([
-  { name: "Milvus 2.3.5", missing: milvus.missing, start: () => startMilvus(200) },
+  { name: "Milvus 2.3.5", missing: milvus.missing, start: () => startMilvus({ timeTickMs: 200 }) },
   { name: "Milvus Lite 3.2.2", missing: milvusLite.missing, start: startMilvusLite },
 ])("$name, as it is configured by default", ({ missing, start }) => {
   describe.skipIf(missing !== null)(missing ?? "started", () => {

@@ -39,7 +39,12 @@ export class MilvusConnection {
       const message = "search.use: milvus needs its client: npm install @zilliz/milvus2-sdk-node@3";
       throw new RaglineError("config_invalid", message, { cause });
     });
-    return new MilvusConnection(new Client(clientConfig(options)));
+    const client = new Client(clientConfig(options));
+    // Its last one retries, takes what the server does not know for a success, and makes JSON of every message for a log that
+    // nobody keeps, which took most of a search's CPU. There is no connection yet that has it.
+    const { interceptors = [] } = client.channelOptions;
+    client.channelOptions.interceptors = interceptors.slice(0, -1);
+    return new MilvusConnection(client);
   }
 
   private constructor(client: MilvusClient) {
@@ -130,7 +135,7 @@ function clientConfig({ url, username, password, token, database, caFile }: Milv
     // A failure to connect would be a rejection that nobody handles.
     __SKIP_CONNECT__: true,
     logLevel: "error",
-    pool: { min: 1, max: CALLS_MAX },
+    pool: { min: 0, max: CALLS_MAX },
     // A server that is back is found at once: by default the wait doubles up to two minutes.
     channelOptions: {
       "grpc.initial_reconnect_backoff_ms": 100,

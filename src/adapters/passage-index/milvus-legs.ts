@@ -21,6 +21,8 @@ export interface LegSearch {
   readonly isStrong: boolean;
   /** Hits, at most. */
   readonly limit: number;
+  /** Whether the filter may leave few rows. */
+  readonly isFiltered: boolean;
 }
 
 /** What is asked for beyond the limit, so that equal scores at its end are put in one order. */
@@ -37,7 +39,7 @@ const BOUNDED = 2;
 const COMPARED_MAX = 1000;
 
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
-const SCANNED_MIN = 1000;
+const SCANNED_MIN = 256;
 
 export class MilvusLegs {
   readonly #connection: MilvusConnection;
@@ -55,12 +57,16 @@ export class MilvusLegs {
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
     const ef = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
     const request = { anns_field: "vector", metric_type: "COSINE", data: [Array.from(vector)], params: { ef }, limit };
-    const [found, rows] = await Promise.all([
-      this.#search({ ...request, filter }, leg, call),
-      this.#query(leg.collection, filter, ["count(*)"], leg.isStrong, call),
-    ]);
-    const isNarrow = Number(rows[0]?.["count(*)"] ?? 0) <= COMPARED_MAX;
-    return isNarrow ? this.#compared(vector, { ...leg, filter }, call) : inOrder(found, leg.limit);
+    const isNarrow = async () => {
+      const [row] = await this.#query(leg.collection, filter, ["count(*)"], leg.isStrong, call);
+      return Number(row?.["count(*)"] ?? 0) <= COMPARED_MAX;
+    };
+    const searching = this.#search({ ...request, filter }, leg, call);
+    const [found, isNarrowFilter] = await Promise.all([searching, leg.isFiltered && isNarrow()]);
+    if (isNarrowFilter || (!leg.isFiltered && found.length < limit && (await isNarrow()))) {
+      return this.#compared(vector, { ...leg, filter }, call);
+    }
+    return inOrder(found, leg.limit);
   }
 
   /** By the inner product with what a question's words weigh. */

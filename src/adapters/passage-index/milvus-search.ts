@@ -136,7 +136,7 @@ export class MilvusSearch {
     const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
     const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
     const statistics = await this.#statistics.of(part, call);
-    const leg = { collection, filter, isStrong, limit: query.limit };
+    const leg = { collection, filter, isStrong, limit: query.limit, isFiltered: condition !== "" };
     const byText = async () => {
       const tokens = hashedQuery(query.text ?? "", this.#stem);
       if (tokens.size === 0) return [];

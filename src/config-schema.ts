@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
 import { grpcClient, stage } from "./config-grpc.ts";
-import { embed, generate, rerank } from "./config-models.ts";
 import { milvusIndex } from "./config-milvus.ts";
+import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { openSearchIndex } from "./config-opensearch.ts";
 import { postgresIndex, postgresServer } from "./config-postgres.ts";

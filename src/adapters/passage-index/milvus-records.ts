@@ -211,7 +211,7 @@ export function stateId(part: string): string {
 export function stateRecord(part: string, state: CollectionState): StoredRecord {
   const version = randomUUID().slice(0, 23);
   const generation = `${spaceKey(state)}:${version}`;
-  return { id: stateId(part), part, kind: KINDS.state, generation, data: JSON.stringify(state) };
+  return { id: stateId(part), part, kind: KINDS.state, generation, at: Date.now(), data: JSON.stringify(state) };
 }
 
 export function readState(record: StoredRecord | undefined): CollectionState | null {

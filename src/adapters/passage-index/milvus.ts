@@ -31,6 +31,11 @@ export interface MilvusIndexOptions extends MilvusOptions, MilvusLayout {
   readonly consistency: "session" | "strong";
 }
 
+/** So long, by the clocks of two processes, one may see less than the other has written. */
+const UNSETTLED_MS = 10_000;
+/** Until then an answer that was found meanwhile is served again for so long at most. */
+const VERSION_MS = 1000;
+
 /**
  * Passages in Milvus. Every tenant's collections share Milvus's, a partition key apart. Text is compared by Ragline's own tokens.
  */
@@ -115,13 +120,16 @@ export class MilvusPassageIndex implements PassageIndex {
   }
 
   async version(scope: Scope, call: CallOptions): Promise<string> {
-    const [state] = await this.#records(
-      scope,
-      `id in ${listOf([stateId(partOf(scope))])}`,
-      ["generation", "data"],
-      call,
-    );
-    return state ? `${readState(state)?.id}:${state.generation}` : "";
+    const part = partOf(scope);
+    const filter = `id in ${listOf([stateId(part)])}`;
+    const [state] = await this.#records(scope, filter, ["generation", "data", "at"], call);
+    if (!state) return "";
+    const version = `${readState(state)?.id}:${state.generation}`;
+    // Milvus's collections come up to date each in its time: what is found now may not be all that the version stands for.
+    const { at = 0 } = state;
+    const now = Date.now();
+    const isUnsettled = !this.#parts.records.isStrong(part) && now - at < UNSETTLED_MS;
+    return isUnsettled ? `${version}~${Math.floor(now / VERSION_MS)}` : version;
   }
 
   async status(scope: Scope, call: CallOptions): Promise<IndexStatus> {
@@ -164,7 +172,7 @@ export class MilvusPassageIndex implements PassageIndex {
   #records(
     scope: Scope,
     filter: string,
-    fields: readonly ("generation" | "passages" | "data")[],
+    fields: readonly ("generation" | "passages" | "data" | "at")[],
     call: CallOptions,
     more: { readonly limit?: number; readonly isOrdered?: boolean } = {},
   ): Promise<StoredRecord[]> {

@@ -66,6 +66,17 @@ describe.each([
       await other.close();
     });
 
+    test("a version that others have just made stands for a second, so that no cached answer outlives what it lacks", async () => {
+      const where = scope({ collection: "version" });
+      const other = await open();
+      await index.replace(where, document("d"), [passage("휴가", 0)], call());
+      const own = await index.version(where, call());
+      expect(own).not.toContain("~");
+      await until("it is seen", async () => (await other.version(where, call())).startsWith(own), 15_000);
+      expect(await other.version(where, call())).toMatch(/~\d+$/);
+      await other.close();
+    });
+
     test("collections that somebody has dropped are as if they had never been, and are made again", async () => {
       const where = scope({ collection: "dropped" });
       await index.replace(where, document("d"), [passage("휴가", 0)], call());

@@ -19,7 +19,7 @@ export const milvus: Engine = {
       index,
       writers: 64,
       pid: server.pid,
-      settle: () => index.settle({ tenant: "", collection: "", groups: [] }, call),
+      settle: () => index.settle({ tenant: "t0", collection: "bench", groups: [] }, call),
       async close() {
         await index.close();
         await server.close();

@@ -36,7 +36,7 @@ const CANDIDATES_MAX = 32_768;
 const BOUNDED = 2;
 
 /** Rows that are compared one by one: read in full, a megabyte or two. */
-const COMPARED_MAX = 1000;
+export const COMPARED_MAX = 1000;
 
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
 const SCANNED_MIN = 256;

@@ -6,7 +6,7 @@ import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
 import { checkDocument, checkMetadata } from "./milvus-checks.ts";
 import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
 import { MilvusFusionStore } from "./milvus-fusion.ts";
-import { MilvusLegs } from "./milvus-legs.ts";
+import { COMPARED_MAX, MilvusLegs } from "./milvus-legs.ts";
 import {
   documentIdOf,
   KINDS,
@@ -153,8 +153,10 @@ export class MilvusPassageIndex implements PassageIndex {
     await this.#parts.statistics.of(partOf(scope), call);
   }
 
-  async settle(_scope: Scope, call: CallOptions): Promise<void> {
-    const { collections, connection } = this.#parts;
+  /** Nothing where a collection is so small that all of it is compared: what is closed for it alone is searched the slower. */
+  async settle(scope: Scope, call: CallOptions): Promise<void> {
+    const { collections, connection, statistics } = this.#parts;
+    if ((await statistics.of(partOf(scope), call)).passages <= COMPARED_MAX) return;
     const kind = await collections.textKind(call);
     const name = kind && collections.passages(this.#space.dimensions, kind);
     if (name && (await collections.isThere(name, call))) await settleCollection(connection, name, call);

@@ -98,7 +98,7 @@ const searching = {
     .enum(["learned", "fixed"])
     .default("learned")
     .describe("What vectors weigh beside text: `learned` from the collection at index time, or the two weights below."),
-  vectorWeight: ratio(0.6, "`fixed`: where no word of the question is found. 1 with the next: text is not searched."),
+  vectorWeight: ratio(0.3, "`fixed`: where no word of the question is found. 1 with the next: text is not searched."),
   vectorWeightCovered: ratio(0, "`fixed`: where every word is found; in between in between. Both 0: text alone."),
   retries,
   timeoutMs: milliseconds(2000, "Limit for all tries together."),

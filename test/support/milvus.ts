@@ -92,7 +92,9 @@ export async function startMilvus({
     { program: join(there, "bin/milvus"), args: ["run", "standalone"], cwd: folder.path, env },
     port,
     isUp,
-    () => folder.remove(),
+    () => {
+      if (kept === undefined) folder.remove();
+    },
   );
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
 import { grpcClient, stage } from "./config-grpc.ts";
+import { milvusIndex } from "./config-milvus.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { openSearchIndex } from "./config-opensearch.ts";
@@ -124,6 +125,15 @@ const search = z.discriminatedUnion("use", [
       .literal("opensearch")
       .describe("`opensearch`: OpenSearch 3 with its k-NN plugin, for several instances and large collections."),
     ...openSearchIndex,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("milvus")
+      .describe(
+        "`milvus`: Milvus 2.3 or later, for several instances and large collections. Needs `npm install @zilliz/milvus2-sdk-node@3`.",
+      ),
+    ...milvusIndex,
     ...searching,
   }),
   z.strictObject({

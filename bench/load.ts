@@ -1,7 +1,7 @@
+import { Agent, type IncomingMessage, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processUsage } from "./child.ts";
+import { answerParent, processUsage } from "./child.ts";
 import { documentsOf, passageText, question } from "./corpus.ts";
-import { Connections, type Received } from "./wire.ts";
 
 /** The load generator: clients that each wait for one answer before they ask for the next, over kept-alive connections. */
 export interface LoadPlan {
@@ -20,10 +20,8 @@ export interface LoadPlan {
 
 export interface Sample {
   readonly question: number;
-  /** By `performance.now()`, as the stages' times are. */
-  readonly startedAt: number;
-  readonly firstTokenAt: number;
-  readonly endedAt: number;
+  readonly firstTokenMs: number;
+  readonly totalMs: number;
   /** Events (of the stages: chunks) with text: tokens that arrive together may be sent on together. */
   readonly events: number;
 }
@@ -33,13 +31,13 @@ export interface LoadResult {
   /** What went wrong with each answer that is no sample. */
   readonly failures: readonly string[];
   readonly wallMs: number;
-  /** Of generator and stages, which are one process. */
+  /** Of the generator itself. */
   readonly cpuMs: number;
   readonly waitedMs: number;
 }
 
-const servers = new Map<string, Connections>();
-const DELTA = { system: /event: text-delta\n/, stages: /"content":"[^"]/ };
+const agent = new Agent({ keepAlive: true });
+const DELTA = { system: /event: text-delta\n/g, stages: /"content":"[^"]/g };
 const PASSAGES = documentsOf(20).map(passageText);
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
@@ -76,46 +74,77 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
 /** Rejects where the answer was cut, failed, or was made with a step left out. */
 async function ask({ kind, url }: LoadPlan["target"], number: number): Promise<Sample> {
   const startedAt = performance.now();
-  const { body, markAt } = await (kind === "system" ? askSystem(url, number) : askStages(url, number));
-  const endedAt = performance.now();
-  const whole = kind === "system" ? body.includes("event: answer-end\n") : body.includes("data: [DONE]\n\n");
-  if (!whole || markAt === 0) throw new Error(`cut: …${body.slice(-300)}`);
-  const [degraded] = /"degraded":\[[^\]][^\]]*/.exec(body) ?? [];
+  const answer = await (kind === "system" ? askSystem(url, number) : askStages(url, number));
+  let text = "";
+  let firstTokenMs = 0;
+  answer.setEncoding("utf8");
+  await new Promise<void>((resolve, reject) => {
+    answer.on("data", (piece: string) => {
+      text += piece;
+      if (firstTokenMs === 0 && text.search(DELTA[kind]) >= 0) firstTokenMs = performance.now() - startedAt;
+    });
+    answer.on("end", resolve);
+    answer.on("error", reject);
+  });
+  const totalMs = performance.now() - startedAt;
+  const whole = kind === "system" ? text.includes("event: answer-end\n") : text.endsWith("data: [DONE]\n\n");
+  if (!whole || firstTokenMs === 0) throw new Error(`cut: …${text.slice(-300)}`);
+  const [degraded] = /"degraded":\[[^\]][^\]]*/.exec(text) ?? [];
   if (degraded) throw new Error(degraded);
-  return { question: number, startedAt, firstTokenAt: markAt, endedAt, events: eventsIn(body, DELTA[kind]) };
+  return { question: number, firstTokenMs, totalMs, events: text.match(DELTA[kind])?.length ?? 0 };
 }
 
-function eventsIn(body: string, delta: RegExp): number {
-  return body.match(new RegExp(delta, "g"))?.length ?? 0;
+function askSystem(url: string, number: number): Promise<IncomingMessage> {
+  return post(`${url}/v1/ask`, { question: question(number) });
 }
 
-function askSystem(url: string, number: number): Promise<Received> {
-  return to(url).post("/v1/ask", { question: question(number) }, DELTA.system);
-}
-
-async function askStages(url: string, number: number): Promise<Received> {
-  const stages = to(url);
+async function askStages(url: string, number: number): Promise<IncomingMessage> {
   const asked = question(number);
-  await stages.post("/v1/embeddings", { model: "bench", input: [asked] });
-  await stages.post("/rerank", { query: asked, texts: PASSAGES });
+  await drain(await post(`${url}/v1/embeddings`, { model: "bench", input: [asked] }));
+  await drain(await post(`${url}/rerank`, { query: asked, texts: PASSAGES }));
   const messages = [{ role: "user", content: `${PASSAGES.slice(0, 5).join("\n\n")}\n\n${asked}` }];
-  return stages.post("/v1/chat/completions", { model: "bench", messages, stream: true }, DELTA.stages);
+  return post(`${url}/v1/chat/completions`, { model: "bench", messages, stream: true });
 }
 
-function to(url: string): Connections {
-  const known = servers.get(url) ?? new Connections(url);
-  servers.set(url, known);
-  return known;
+function drain(incoming: IncomingMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    incoming.resume();
+    incoming.on("end", resolve);
+    incoming.on("error", reject);
+  });
+}
+
+function post(url: string, body: object): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const text = JSON.stringify(body);
+    const headers = {
+      "content-type": "application/json",
+      accept: "text/event-stream, application/json",
+      "content-length": Buffer.byteLength(text),
+    };
+    const outgoing = request(url, { method: "POST", agent, headers }, (incoming) => {
+      if (incoming.statusCode === 200) resolve(incoming);
+      else {
+        incoming.resume();
+        reject(new Error(`${url}: status ${incoming.statusCode}`));
+      }
+    });
+    outgoing.on("error", reject);
+    outgoing.end(text);
+  });
 }
 
 /** The text of one answer, to see that every system says the same. */
 async function answerText(url: string, number: number): Promise<string> {
-  const headers = { "content-type": "application/json", accept: "text/event-stream" };
-  const body = JSON.stringify({ question: question(number) });
-  const text = await (await fetch(`${url}/v1/ask`, { method: "POST", headers, body })).text();
+  const answer = await askSystem(url, number);
+  let text = "";
+  answer.setEncoding("utf8");
+  for await (const piece of answer) text += piece;
   const deltas = text.matchAll(/event: text-delta\ndata: (.*)\n/g);
   return [...deltas].map(([, data = ""]) => (JSON.parse(data) as { text: string }).text).join("");
 }
 
-export const loadCommands = { run, answerText };
+const loadCommands = { run, answerText };
 export type LoadCommands = typeof loadCommands;
+
+answerParent(loadCommands);

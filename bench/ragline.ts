@@ -14,6 +14,12 @@ const documents = documentsOf(Number(passages));
 const { createRagline } = (await load("index")) as typeof import("../src/index.ts");
 const { createServer } = (await load("http/server")) as typeof import("../src/http/server.ts");
 
+const { boundYoungGeneration } = (await load(
+  "cli/young-generation",
+)) as typeof import("../src/cli/young-generation.ts");
+// As `ragline serve` does.
+boundYoungGeneration();
+
 const folder = await mkdtemp(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "bench.db");
 const { log = {}, ...changes } = JSON.parse(more);

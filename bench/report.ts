@@ -1,5 +1,5 @@
 import type { Latency, Run, Throughput } from "./scenarios.ts";
-import { answerMs, GAPS, NOISE_MAX } from "./scenarios.ts";
+import { answerMs, NOISE_MAX } from "./scenarios.ts";
 import { median, round } from "./stats.ts";
 
 export interface Report {
@@ -25,7 +25,7 @@ export function printReport(report: Report, json: boolean): boolean {
     (sum, { failures }) => sum + failures,
     0,
   );
-  if (report.throughput.length > 0) printThroughput(report);
+  printThroughput(report);
   for (const entry of report.latency) printLatency(entry);
   const { ragline, relay } = report.peakRssMb;
   console.log(`\nPeak memory (RSS): Ragline ${ragline} MB, relay ${relay} MB`);
@@ -55,22 +55,22 @@ function barsOf(report: Report): Bar[] {
     return { what, value, limit: `at most ${limit}`, passed: value <= limit };
   };
   return [
-    ...(report.throughput.length > 0
-      ? [atLeast("requests per CPU-second, of the relay's", relayRatio(report), 0.6)]
-      : []),
-    ...(one ? [atMost("added time to first token, 1 client, p50, ms", one.addedTtftMs.p50, 1.5)] : []),
-    ...(many ? [atMost("added time to first token, 64 streams, p99, ms", many.addedTtftMs.p99, 10)] : []),
+    atLeast("requests per CPU-second, of the relay's", relayRatio(report), 0.6),
+    atMost("added time to first token, 1 client, p50, ms", one?.addedTtftMs.p50 ?? Number.NaN, 1.5),
+    atMost("added time to first token, 64 streams, p99, ms", many?.addedTtftMs.p99 ?? Number.NaN, 10),
   ];
 }
 
 function printThroughput({ pinned, throughputRun, throughput }: Report): void {
   console.log(
     pinned
-      ? "System under test pinned to core 0; load generator and stages on core 1."
+      ? "System under test pinned to core 0; stages and load generator on core 1."
       : "Not pinned: needs two cores and `taskset`; figures are noisier.",
   );
   console.log(`\nThroughput: ${describe(throughputRun)}`);
-  console.log(row("", "req/CPU-s", "of relay", "min–max", "events/answer", "req/s", "CPU", "outside", "waited"));
+  console.log(
+    row("", "req/CPU-s", "of relay", "min–max", "events/answer", "req/s", "CPU", "generator", "stages", "waited"),
+  );
   const relay = throughput.find(({ target }) => target === "relay")?.requestsPerCpuSecond ?? Number.NaN;
   for (const { target, requestsPerCpuSecond, rounds, requestsPerSecond, ...shares } of throughput) {
     console.log(
@@ -82,7 +82,8 @@ function printThroughput({ pinned, throughputRun, throughput }: Report): void {
         shares.eventsPerAnswer,
         requestsPerSecond,
         percent(shares.cpuShare),
-        percent(shares.outsideCpuShare),
+        percent(shares.generatorCpuShare),
+        percent(shares.stagesCpuShare),
         percent(shares.waitedShare),
       ),
     );
@@ -91,7 +92,7 @@ function printThroughput({ pinned, throughputRun, throughput }: Report): void {
 
 function printLatency({ run, results }: Report["latency"][number]): void {
   console.log(`\nLatency: ${describe(run)}, ${results[0]?.requests} requests`);
-  console.log(row("added, ms", "TTFT p50", "TTFT p99", "total p50, p99", "req/CPU-s", "CPU", "outside", "waited"));
+  console.log(row("added, ms", "TTFT p50", "TTFT p99", "total p50, p99", "req/CPU-s", "CPU", "generator", "waited"));
   for (const { target, addedTtftMs, addedTotalMs, requestsPerCpuSecond, cpuShare, ...shares } of results) {
     const total = `${addedTotalMs.p50}, ${addedTotalMs.p99}`;
     const cpu = cpuShare === null ? "" : percent(cpuShare);
@@ -104,14 +105,10 @@ function printLatency({ run, results }: Report["latency"][number]): void {
         total,
         requestsPerCpuSecond ?? "",
         cpu,
-        percent(shares.outsideCpuShare),
+        percent(shares.generatorCpuShare),
         percent(shares.waitedShare),
       ),
     );
-  }
-  console.log(row("where, ms: p50, p99", "→ embedder", "→ reranker", "→ model", "→ client"));
-  for (const { target, gapsMs } of results) {
-    console.log(row(target, ...GAPS.map((gap) => `${gapsMs[gap].p50}, ${gapsMs[gap].p99}`)));
   }
 }
 
@@ -131,7 +128,6 @@ function toJson(report: Report, bars: readonly Bar[], failures: number): object 
   const latencyFigures = (target: string) => ({
     addedTtftMs: byClients(target, ({ addedTtftMs }) => addedTtftMs),
     addedTotalMs: byClients(target, ({ addedTotalMs }) => addedTotalMs),
-    gapsMs: byClients(target, ({ gapsMs }) => gapsMs),
     pacedRequestsPerCpuSecond: paced(target),
   });
   return {
@@ -143,10 +139,10 @@ function toJson(report: Report, bars: readonly Bar[], failures: number): object 
     eventsPerAnswer: byTarget(({ eventsPerAnswer }) => eventsPerAnswer),
     requestsPerSecond: byTarget(({ requestsPerSecond }) => requestsPerSecond),
     cpuShare: byTarget(({ cpuShare }) => cpuShare),
-    outsideCpuShare: byTarget(({ outsideCpuShare }) => outsideCpuShare),
+    generatorCpuShare: byTarget(({ generatorCpuShare }) => generatorCpuShare),
+    stagesCpuShare: byTarget(({ stagesCpuShare }) => stagesCpuShare),
     peakRssMb: report.peakRssMb,
     relay: latencyFigures("relay"),
-    stagesAlone: latencyFigures("stages alone"),
     othersShare: othersShare(report),
     failures,
     pinned: report.pinned,

@@ -4,11 +4,12 @@ import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import { canPin, LOAD_CORE, SYSTEM_CORE } from "./cores.ts";
 import { DOCUMENTS_DEFAULT } from "./corpus.ts";
-import type { OutsideCommands } from "./outside.ts";
+import type { LoadCommands } from "./load.ts";
 import type { RaglineCommands } from "./ragline.ts";
 import type { SystemCommands } from "./relay.ts";
 import { printReport, type Report } from "./report.ts";
 import { type Bench, measureLatency, measureThroughput, type Run, type Target } from "./scenarios.ts";
+import type { StageCommands } from "./stages.ts";
 import { round } from "./stats.ts";
 
 const HELP = `npm run bench [-- options]
@@ -17,7 +18,6 @@ Ragline's own cost: time it adds and CPU it takes over stages with fixed delays 
 written by hand for the same answer. Each runs in a process of its own, pinned to one core; stages and load generator
 share another. Takes about two and a half minutes.
 
-  --only <names>     some scenarios: throughput, and 1, 64 or 256 clients; all by default
   --quick            a smoke test: the same scenarios with few requests, under 20 s; its figures say little
   --json             the last line is one JSON object with every figure
   --check            exit code 1 where a bar is missed
@@ -29,7 +29,6 @@ share another. Takes about two and a half minutes.
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: "string", default: "throughput,1,64,256" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
@@ -79,9 +78,9 @@ async function main(): Promise<void> {
   };
   try {
     const log = (line: string) => console.log(line);
-    const outside = start<OutsideCommands>("load generator and stages", "./outside.ts", LOAD_CORE);
-    const bench: Bench = { outside, log };
-    const url = await outside.call("listen");
+    const stages = start<StageCommands>("stages", "./stages.ts", LOAD_CORE);
+    const bench: Bench = { stages, load: start<LoadCommands>("load generator", "./load.ts", LOAD_CORE), log };
+    const url = await stages.call("listen");
     const build = options.dist ? "dist" : "src";
     const withCache = start<RaglineCommands>("ragline", "./ragline.ts", SYSTEM_CORE, [
       url,
@@ -105,15 +104,10 @@ async function main(): Promise<void> {
     const byHand = await target("relay", relay);
     await checkSameAnswer(bench, ragline, byHand);
 
-    const only = new Set(options.only.split(","));
-    const throughput = only.has("throughput")
-      ? await measureThroughput(bench, [ragline, byHand, noCache], throughputRun, THROUGHPUT_ROUNDS)
-      : [];
-    // What V8 has not compiled yet is not what a loaded server is like.
-    if (throughput.length === 0) await measureThroughput(bench, [ragline, byHand], throughputRun, 1);
+    const throughput = await measureThroughput(bench, [ragline, byHand, noCache], throughputRun, THROUGHPUT_ROUNDS);
     const alone: Target = { name: "stages alone", url, process: null };
     const latency: Report["latency"] = [];
-    for (const run of latencyRuns.filter(({ clients }) => only.has(String(clients)))) {
+    for (const run of latencyRuns) {
       latency.push({
         run,
         results: await measureLatency(
@@ -149,10 +143,10 @@ async function target(name: Target["name"], child: Child<SystemCommands>): Promi
 }
 
 /** Both must say the same, or they did not do the same work. */
-async function checkSameAnswer({ outside }: Bench, ...targets: readonly Target[]): Promise<void> {
-  await outside.call("set", throughputRun.delays);
+async function checkSameAnswer({ load, stages }: Bench, ...targets: readonly Target[]): Promise<void> {
+  await stages.call("set", throughputRun.delays);
   const answers = new Set<string>();
-  for (const [n, { url }] of targets.entries()) answers.add(await outside.call("answerText", url, 900_000_000 + n));
+  for (const [n, { url }] of targets.entries()) answers.add(await load.call("answerText", url, 900_000_000 + n));
   if (answers.size !== 1) throw new Error(`the answers differ: ${[...answers].join(" | ")}`);
 }
 

@@ -1,8 +1,7 @@
 import type { Child } from "./child.ts";
-import type { LoadResult, Sample } from "./load.ts";
-import type { OutsideCommands } from "./outside.ts";
+import type { LoadCommands, LoadResult } from "./load.ts";
 import type { SystemCommands } from "./relay.ts";
-import type { Delays, StageTimes } from "./stages.ts";
+import type { Delays, StageCommands } from "./stages.ts";
 import { median, percentile, round } from "./stats.ts";
 
 /** What is measured: a process that answers, or the stages with nothing in front of them. */
@@ -14,7 +13,8 @@ export interface Target {
 }
 
 export interface Bench {
-  readonly outside: Child<OutsideCommands>;
+  readonly stages: Child<StageCommands>;
+  readonly load: Child<LoadCommands>;
   readonly log: (line: string) => void;
 }
 
@@ -33,15 +33,9 @@ export interface Latency {
   readonly requestsPerCpuSecond: number | null;
   /** Of its core. */
   readonly cpuShare: number | null;
-  readonly outsideCpuShare: number;
+  readonly generatorCpuShare: number;
   readonly waitedShare: number;
-  /** What of the time to first token was spent where: from one of the stages' last byte to the next one's first. */
-  readonly gapsMs: Readonly<Record<Gap, Percentiles>>;
 }
-
-/** Before the embedder, from it to the reranker, from it to the model, and from the model's first token to the client's. */
-export const GAPS = ["toEmbed", "toRerank", "toModel", "toClient"] as const;
-export type Gap = (typeof GAPS)[number];
 
 export interface Throughput {
   readonly target: Target["name"];
@@ -53,8 +47,8 @@ export interface Throughput {
   readonly rounds: readonly number[];
   readonly requestsPerSecond: number;
   readonly cpuShare: number;
-  /** Of the core of generator and stages, which are one process. */
-  readonly outsideCpuShare: number;
+  readonly generatorCpuShare: number;
+  readonly stagesCpuShare: number;
   readonly waitedShare: number;
 }
 
@@ -68,6 +62,7 @@ export interface Run {
 
 interface Loaded extends LoadResult {
   readonly systemCpuMs: number;
+  readonly stagesCpuMs: number;
   /** Of the time, how long the main thread of the system (of the generator, where there is none) waited for its core. */
   readonly waitedShare: number;
 }
@@ -87,7 +82,7 @@ export async function measureThroughput(
   run: Run,
   rounds: number,
 ): Promise<Throughput[]> {
-  await bench.outside.call("set", run.delays);
+  await bench.stages.call("set", run.delays);
   for (const target of targets) await load(bench, target, run);
   const results = new Map<Target, Loaded[]>(targets.map((target) => [target, []]));
   for (let round = 0; round < rounds; round++) {
@@ -106,7 +101,8 @@ export async function measureThroughput(
       rounds: perCpuSecond,
       requestsPerSecond: median(perRound(({ samples, wallMs }) => (samples.length / wallMs) * 1000)),
       cpuShare: median(perRound(({ systemCpuMs, wallMs }) => systemCpuMs / wallMs)),
-      outsideCpuShare: median(perRound(({ cpuMs, wallMs }) => cpuMs / wallMs)),
+      generatorCpuShare: median(perRound(({ cpuMs, wallMs }) => cpuMs / wallMs)),
+      stagesCpuShare: median(perRound(({ stagesCpuMs, wallMs }) => stagesCpuMs / wallMs)),
       waitedShare: median(perRound(({ waitedShare }) => waitedShare)),
     };
   });
@@ -130,27 +126,22 @@ export async function measureLatency(
   const results: { readonly noise: number; readonly byTarget: ReadonlyMap<Target, Round> }[] = [];
   const quiet = () => results.filter(({ noise }) => noise <= NOISE_MAX).length;
   while (results.length < rounds || (quiet() < rounds && results.length < rounds + spareRounds)) {
-    await bench.outside.call("set", run.delays);
+    await bench.stages.call("set", run.delays);
     const loads = new Map<Target, Loaded>();
     for (const target of targets) {
       // While the others had their turn this one was idle: what Node then put away is not what a loaded server is like.
       await load(bench, target, { ...run, requests: Math.max(run.clients, WARM_UP_REQUESTS) });
       loads.set(target, await load(bench, target, run));
     }
-    const times = await bench.outside.call("times");
+    const durations = await bench.stages.call("durations");
     const beyond = ({ samples }: Loaded, of: TimeName) =>
-      samples.map((sample) => BEYOND[of](sample, times.get(sample.question) ?? {}));
+      samples.map((sample) => sample[of] - (durations.get(sample.question)?.[of] ?? Number.NaN));
     const alone = [...loads].find(([target]) => target.process === null)?.[1];
     if (!alone) throw new Error("the stages themselves must be measured too");
     const byTarget = new Map<Target, Round>();
     for (const [target, loaded] of loads) {
       const added = (of: TimeName) => beyond(loaded, of).map((value) => value - median(beyond(alone, of)));
-      byTarget.set(target, {
-        loaded,
-        ttft: added("firstTokenMs"),
-        total: added("totalMs"),
-        gaps: gapsOf(loaded, times),
-      });
+      byTarget.set(target, { loaded, ttft: added("firstTokenMs"), total: added("totalMs") });
     }
     const noise = [...loads].find(([target]) => target.name === "relay")?.[1].waitedShare ?? 0;
     results.push({ noise, byTarget });
@@ -162,46 +153,20 @@ export async function measureLatency(
   });
 }
 
-type TimeName = keyof typeof BEYOND;
-
-/** What a client measured beyond what the stages took for its question. */
-const BEYOND = {
-  firstTokenMs: ({ startedAt, firstTokenAt }: Sample, { embed, rerank, firstToken }: StageTimes) =>
-    firstTokenAt - startedAt - lasted(embed) - lasted(rerank) - lasted(firstToken),
-  totalMs: ({ startedAt, endedAt }: Sample, { embed, rerank, answer }: StageTimes) =>
-    endedAt - startedAt - lasted(embed) - lasted(rerank) - lasted(answer),
-};
-
-function lasted([from, to]: readonly [number, number] = [Number.NaN, Number.NaN]): number {
-  return to - from;
-}
-
-function gapsOf({ samples }: Loaded, times: ReadonlyMap<number, StageTimes>): Record<Gap, number[]> {
-  const gaps: Record<Gap, number[]> = { toEmbed: [], toRerank: [], toModel: [], toClient: [] };
-  for (const { question, startedAt, firstTokenAt } of samples) {
-    const { embed, rerank, firstToken } = times.get(question) ?? {};
-    if (!embed || !rerank || !firstToken) continue;
-    gaps.toEmbed.push(embed[0] - startedAt);
-    gaps.toRerank.push(rerank[0] - embed[1]);
-    gaps.toModel.push(firstToken[0] - rerank[1]);
-    gaps.toClient.push(firstTokenAt - firstToken[1]);
-  }
-  return gaps;
-}
+type TimeName = "firstTokenMs" | "totalMs";
 
 interface Round {
   readonly loaded: Loaded;
   /** Added times, milliseconds. */
   readonly ttft: readonly number[];
   readonly total: readonly number[];
-  readonly gaps: Readonly<Record<Gap, readonly number[]>>;
 }
 
 function summarize(bench: Bench, target: Target, list: readonly Round[]): Latency {
   const across = (figure: (round: Round) => number) => round(median(list.map(figure)));
-  const percentiles = (of: (round: Round) => readonly number[]): Percentiles => ({
-    p50: across((round) => percentile(of(round), 0.5)),
-    p99: across((round) => percentile(of(round), 0.99)),
+  const percentiles = (of: "ttft" | "total"): Percentiles => ({
+    p50: across((round) => percentile(round[of], 0.5)),
+    p99: across((round) => percentile(round[of], 0.99)),
   });
   return {
     target: target.name,
@@ -210,16 +175,12 @@ function summarize(bench: Bench, target: Target, list: readonly Round[]): Latenc
       bench,
       list.map(({ loaded }) => loaded),
     ),
-    addedTtftMs: percentiles(({ ttft }) => ttft),
-    addedTotalMs: percentiles(({ total }) => total),
+    addedTtftMs: percentiles("ttft"),
+    addedTotalMs: percentiles("total"),
     requestsPerCpuSecond: target.process && across(({ loaded }) => (loaded.samples.length / loaded.systemCpuMs) * 1000),
     cpuShare: target.process && across(({ loaded }) => loaded.systemCpuMs / loaded.wallMs),
-    outsideCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
+    generatorCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
     waitedShare: across(({ loaded }) => loaded.waitedShare),
-    gapsMs: Object.fromEntries(GAPS.map((gap) => [gap, percentiles(({ gaps }) => gaps[gap])])) as Record<
-      Gap,
-      Percentiles
-    >,
   };
 }
 
@@ -230,7 +191,8 @@ export function answerMs({ embedMs, rerankMs, firstTokenMs, tokenMs, tokens }: D
 
 async function load(bench: Bench, target: Target, { clients, requests, periodMs }: Run): Promise<Loaded> {
   const before = await target.process?.call("usage");
-  const loaded = await bench.outside.call("run", {
+  const stagesBefore = await bench.stages.call("usage");
+  const loaded = await bench.load.call("run", {
     target: { kind: target.process ? "system" : "stages", url: target.url },
     clients,
     requests,
@@ -240,10 +202,12 @@ async function load(bench: Bench, target: Target, { clients, requests, periodMs 
   nextQuestion += requests;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const after = await target.process?.call("usage");
+  const stagesAfter = await bench.stages.call("usage");
   const waitedMs = after && before ? after.waitedMs - before.waitedMs : loaded.waitedMs;
   return {
     ...loaded,
     systemCpuMs: (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0),
+    stagesCpuMs: stagesAfter.cpuMs - stagesBefore.cpuMs,
     waitedShare: waitedMs / loaded.wallMs,
   };
 }

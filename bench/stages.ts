@@ -1,6 +1,8 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerParent, processUsage } from "./child.ts";
 import { answerTokens, DIMENSIONS, questionNumber } from "./corpus.ts";
-import { type Answering, answerRequests, chunkOf } from "./wire.ts";
 
 /** The stages behind the system under test: an embedder, a reranker and a language model that only wait, on real sockets. */
 export interface Delays {
@@ -12,15 +14,15 @@ export interface Delays {
   readonly tokens: number;
 }
 
-/** When the stages worked for one question, by `performance.now()`: request read to answer written. */
-export interface StageTimes {
-  embed?: readonly [from: number, to: number];
-  rerank?: readonly [from: number, to: number];
-  firstToken?: readonly [from: number, to: number];
-  answer?: readonly [from: number, to: number];
+/** How long the stages themselves took for one question, milliseconds: request read to answer written. */
+export interface StageDurations {
+  /** Embedder, reranker and first token together. */
+  firstTokenMs: number;
+  /** Embedder, reranker and whole answer together. */
+  totalMs: number;
 }
 
-export const stageCommands = {
+const stageCommands = {
   async listen(): Promise<string> {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -30,92 +32,96 @@ export const stageCommands = {
     const pieces = answerTokens(next.tokens).map((content) => chunk({ delta: { content }, finish_reason: null }));
     const usage = { prompt_tokens: 900, completion_tokens: next.tokens, total_tokens: 900 + next.tokens };
     tokenChunks = pieces;
-    endChunks = [chunk({ delta: {}, finish_reason: "stop" }), chunk(null, usage), chunkOf("data: [DONE]\n\n")];
-    times.clear();
+    endChunks = [chunk({ delta: {}, finish_reason: "stop" }), chunk(null, usage), "data: [DONE]\n\n"];
+    durations.clear();
   },
   /** By question number, since the delays were set. */
-  times: (): Map<number, StageTimes> => times,
+  durations: (): Map<number, StageDurations> => durations,
+  usage: processUsage,
 };
 export type StageCommands = typeof stageCommands;
 
 const VECTORS = Array.from({ length: 64 }, (_, seed) => JSON.stringify(vector(seed)));
 const ROLE_CHUNK = chunk({ delta: { role: "assistant", content: "" }, finish_reason: null });
 
-const times = new Map<number, StageTimes>();
+const durations = new Map<number, StageDurations>();
 let delays: Delays = { embedMs: 0, rerankMs: 0, firstTokenMs: 0, tokenMs: 0, tokens: 64 };
-let tokenChunks: readonly Buffer[] = [];
-let endChunks: readonly Buffer[] = [];
+let tokenChunks: readonly string[] = [];
+let endChunks: readonly string[] = [];
 
-const server = answerRequests((path, body, answer) => {
+const server = createServer(async (request, response) => {
   const startedAt = performance.now();
-  if (path === "/v1/embeddings") embed(body, answer, startedAt);
-  else if (path === "/rerank") rerank(body, answer, startedAt);
-  else if (path === "/v1/chat/completions") chat(body, answer, startedAt);
-  else answer.notFound();
+  const body = await read(request);
+  if (request.method !== "POST") response.writeHead(405).end();
+  else if (request.url === "/v1/embeddings") await embed(body, response, startedAt);
+  else if (request.url === "/rerank") await rerank(body, response, startedAt);
+  else if (request.url === "/v1/chat/completions") await chat(body, response, startedAt);
+  else response.writeHead(404).end();
 });
+server.keepAliveTimeout = 60_000;
 
-function embed(body: string, answer: Answering, startedAt: number): void {
+async function embed(body: string, response: ServerResponse, startedAt: number): Promise<void> {
   const { input } = JSON.parse(body) as { input: string[] };
-  setTimeout(() => {
-    const data = input.map((text, index) => `{"object":"embedding","index":${index},"embedding":${vectorOf(text)}}`);
-    const usage = `{"prompt_tokens":24,"total_tokens":24}`;
-    const endedAt = performance.now();
-    answer.json(`{"object":"list","data":[${data.join(",")}],"model":"bench","usage":${usage}}`);
-    note(questionNumber(body), "embed", startedAt, endedAt);
-  }, delays.embedMs);
+  await sleep(delays.embedMs);
+  const data = input.map((text, index) => `{"object":"embedding","index":${index},"embedding":${vectorOf(text)}}`);
+  const usage = `{"prompt_tokens":24,"total_tokens":24}`;
+  sendJson(response, `{"object":"list","data":[${data.join(",")}],"model":"bench","usage":${usage}}`);
+  note(questionNumber(body), performance.now() - startedAt);
 }
 
-function rerank(body: string, answer: Answering, startedAt: number): void {
+async function rerank(body: string, response: ServerResponse, startedAt: number): Promise<void> {
   const { texts } = JSON.parse(body) as { texts: string[] };
+  await sleep(delays.rerankMs);
   const scores = texts.map(({ length }, index) => ({ index, score: 1 / (2 + ((length * 31 + index * 17) % 97)) }));
-  const ranked = JSON.stringify(scores.sort((a, b) => b.score - a.score));
-  setTimeout(() => {
-    const endedAt = performance.now();
-    answer.json(ranked);
-    note(questionNumber(body), "rerank", startedAt, endedAt);
-  }, delays.rerankMs);
+  sendJson(response, JSON.stringify(scores.sort((a, b) => b.score - a.score)));
+  note(questionNumber(body), performance.now() - startedAt);
 }
 
-function chat(body: string, answer: Answering, startedAt: number): void {
+async function chat(body: string, response: ServerResponse, startedAt: number): Promise<void> {
   const number = questionNumber(body);
-  const { tokenMs } = delays;
-  answer.begin();
-  setTimeout(() => {
-    const firstAt = performance.now();
-    answer.write(ROLE_CHUNK);
-    note(number, "firstToken", startedAt, firstAt);
-    let sent = 0;
-    const next = () => {
-      if (answer.isGone) return;
-      const token = tokenChunks[sent];
-      if (!token) {
-        for (const end of endChunks) answer.write(end);
-        answer.end();
-        note(number, "answer", startedAt, performance.now());
-        return;
-      }
-      answer.write(token);
-      // Due times are counted from the first token, so that timers that fire late do not add up.
-      sent++;
-      if (tokenMs > 0) setTimeout(next, Math.max(0, firstAt + sent * tokenMs - performance.now()));
-      else setImmediate(next);
-    };
-    next();
-  }, delays.firstTokenMs);
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+  await sleep(delays.firstTokenMs);
+  response.write(ROLE_CHUNK);
+  const firstAt = performance.now();
+  note(number, firstAt - startedAt, 0);
+  let sent = 0;
+  for (const token of tokenChunks) {
+    if (response.destroyed) return;
+    response.write(token);
+    // Due times are counted from the first token, so that timers that fire late do not add up.
+    const waitMs = firstAt + ++sent * delays.tokenMs - performance.now();
+    await (delays.tokenMs > 0 ? sleep(Math.max(0, waitMs)) : new Promise((resolve) => setImmediate(resolve)));
+  }
+  for (const end of endChunks.slice(0, -1)) response.write(end);
+  response.end(endChunks.at(-1));
+  note(number, 0, performance.now() - startedAt);
 }
 
-function note(number: number, what: keyof StageTimes, from: number, to: number): void {
+function note(number: number, firstTokenMs: number, totalMs = firstTokenMs): void {
   if (number === 0) return;
-  const known = times.get(number) ?? {};
-  known[what] = [from, to];
-  times.set(number, known);
+  const known = durations.get(number) ?? { firstTokenMs: 0, totalMs: 0 };
+  known.firstTokenMs += firstTokenMs;
+  known.totalMs += totalMs;
+  durations.set(number, known);
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  let body = "";
+  request.setEncoding("utf8");
+  for await (const text of request) body += text;
+  return body;
+}
+
+function sendJson(response: ServerResponse, body: string): void {
+  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
+  response.end(body);
 }
 
 /** A chunk of a streamed chat completion, as vLLM and OpenAI send it. */
-function chunk(choice: object | null, usage: object | null = null): Buffer {
+function chunk(choice: object | null, usage: object | null = null): string {
   const choices = choice ? [{ index: 0, ...choice, logprobs: null }] : [];
   const head = { id: "chatcmpl-6f1c2d9e8a7b", object: "chat.completion.chunk", created: 1_767_225_600, model: "bench" };
-  return chunkOf(`data: ${JSON.stringify({ ...head, system_fingerprint: null, choices, usage })}\n\n`);
+  return `data: ${JSON.stringify({ ...head, system_fingerprint: null, choices, usage })}\n\n`;
 }
 
 function vectorOf(text: string): string {
@@ -129,3 +135,5 @@ function vector(seed: number): number[] {
   const norm = Math.hypot(...values);
   return values.map((value) => Number((value / norm).toFixed(9)));
 }
+
+answerParent(stageCommands);

@@ -4,9 +4,10 @@ import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import { canPin, LOAD_CORE, SYSTEM_CORE } from "./cores.ts";
 import { DOCUMENTS_DEFAULT } from "./corpus.ts";
-import type { OutsideCommands } from "./outside.ts";
+import type { LoadCommands } from "./load.ts";
 import type { RaglineCommands } from "./ragline.ts";
 import { type Bench, measureThroughput, type Run, type Target } from "./scenarios.ts";
+import type { StageCommands } from "./stages.ts";
 import { median, percentile, round } from "./stats.ts";
 
 const HELP = `npm run bench:telemetry [-- options]
@@ -64,10 +65,11 @@ async function main(): Promise<void> {
   ];
   const children: { stop(): void }[] = [];
   try {
-    const outside = new Child<OutsideCommands>("load generator and stages", "./outside.ts", LOAD_CORE);
-    children.push(outside);
-    const bench: Bench = { outside, log: (line) => console.log(line) };
-    const url = await outside.call("listen");
+    const stages = new Child<StageCommands>("stages", "./stages.ts", LOAD_CORE);
+    const load = new Child<LoadCommands>("load generator", "./load.ts", LOAD_CORE);
+    children.push(stages, load);
+    const bench: Bench = { stages, load, log: (line) => console.log(line) };
+    const url = await stages.call("listen");
     const targets: Target[] = [];
     for (const { name, config, build = "src" } of variants) {
       const values = [url, "none", build, String(DOCUMENTS_DEFAULT), JSON.stringify(config)];

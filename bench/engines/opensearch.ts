@@ -13,6 +13,10 @@ export const opensearch: Engine = {
     .concat("src/text"),
   async start(folder) {
     const cluster = await startOpenSearch(1, folder, HEAP_MB);
+    // Shards that are there already are opened after the node answers.
+    await fetch(
+      `${cluster.url}/_cluster/health?wait_for_status=yellow&wait_for_no_initializing_shards=true&timeout=60s`,
+    );
     const index = new OpenSearchPassageIndex({ url: cluster.url, prefix: "bench", shards: 1, replicas: 0 }, EMBEDDER);
     return {
       index,

@@ -12,7 +12,7 @@ export const postgres: Engine = {
   writtenBy: ["src/adapters/passage-index/postgres-schema", "src/adapters/passage-index/postgres-terms", "src/text"],
   async start(folder) {
     const server = await startPostgres(SETTINGS, folder);
-    const limits = { connectionsMax: 16, writeTimeoutMs: 600_000 };
+    const limits = { connectionsMax: 16, timeoutMs: 300_000, writeTimeoutMs: 600_000 };
     const index = await PostgresPassageIndex.open({ ...indexOptions(server.url), ...limits }, EMBEDDER);
     return {
       index,

@@ -7,11 +7,12 @@ import { LIMIT, questionsOf, RECENT, TENANTS, type TenantQuestion } from "./corp
 import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
 import { exactAnswers, loaded } from "./load.ts";
-import { type Measured, measure } from "./measure.ts";
+import { type Measured, measure, warmUp } from "./measure.ts";
+import { milvus } from "./milvus.ts";
 import { opensearch } from "./opensearch.ts";
 import { postgres } from "./postgres.ts";
 
-const ENGINES: readonly Engine[] = [embedded, postgres, opensearch];
+const ENGINES: readonly Engine[] = [embedded, postgres, opensearch, milvus];
 const SIZES = { "10k": 10_000, "100k": 100_000 };
 const CALLERS = [1, 16];
 /** CPU of Ragline's own process a search, where the engine is another one. */
@@ -118,7 +119,9 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     const quality = { recall: shared(found, exact), asEmbedded: shared(lists, fused), loadS: running.loadS };
     qualities.push({ engine: engine.name, size: label, ...quality });
     console.log(`${engine.name} ${label}: ${JSON.stringify(quality)}`);
-    for (const way of Object.keys(WAYS) as Way[]) {
+    const ways = Object.keys(WAYS) as Way[];
+    await warmUp((n) => ask(n, ways[n % ways.length] ?? "hybrid"));
+    for (const way of ways) {
       for (const callers of CALLERS) {
         const measured = await measure((n) => ask(n, way), callers, running.pid);
         rows.push({ engine: engine.name, size: label, way, callers, ...measured });
@@ -139,7 +142,7 @@ function asker({ index }: RunningEngine, questions: readonly TenantQuestion[]): 
     if (!question) throw new Error("no question");
     const { scope, text, vector } = question;
     const { filter = null, weights } = { filter: null, weights: null, ...WAYS[way] };
-    const call: CallOptions = { signal: new AbortController().signal, deadline: performance.now() + 30_000 };
+    const call: CallOptions = { signal: new AbortController().signal, deadline: performance.now() + 300_000 };
     const weighing = weights ? Promise.resolve(weights) : undefined;
     return search(stages, { scope, filter }, text, vector, call, weighing);
   };

@@ -10,9 +10,10 @@ const HELP = `npm run bench:streams [-- options]
 Memory that an open stream takes while nothing is written to it: a server process, so many answers open over sockets, each with
 its first token read and its model silent since. What the process holds (RSS) with them less before, after garbage collection,
 by the stream. A first round of 200 is opened and closed, so that what is loaded once does not count. V8's young generation is told
-apart: it grows with the rate of allocation, to some 130 MB, whatever is held, and stays.
+apart: it grows with the rate of allocation, whatever is held, to the bound that a server sets it.
 
   --streams <n>     how many, 2,000 by default
+  --flags <flags>   of Node or V8, for the server
   --dist            measure the built package in dist/ rather than src/
   --snapshot <file> write a heap snapshot while the streams are open
   --json            the last line is one JSON object
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     streams: { type: "string", default: "2000" },
     dist: { type: "boolean", default: false },
     snapshot: { type: "string" },
+    flags: { type: "string", default: "" },
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -46,7 +48,7 @@ async function main(count: number): Promise<void> {
       "./streams/server.ts",
       SYSTEM_CORE,
       [upstream, build],
-      ["--expose-gc"],
+      ["--expose-gc", ...options.flags.split(" ").filter(Boolean)],
     );
     const url = await server.call("listen");
     await clients.call("open", url, Math.min(WARM_UP_STREAMS, count));
@@ -74,10 +76,10 @@ async function main(count: number): Promise<void> {
       `${open} of ${count} streams open, ${build}/: RSS ${result.rssMbBefore} MB before, ${result.rssMb} MB with them`,
     );
     console.log(
-      `a stream: ${result.rssKbPerStream} KB of RSS; without the young generation ${result.heldKbPerStream} KB (bar: ${KB_MAX}); ${result.heapKbPerStream} KB of live heap, ${result.externalKbPerStream} KB of buffers`,
+      `a stream: ${result.rssKbPerStream} KB of RSS (bar: ${KB_MAX}); without the young generation ${result.heldKbPerStream} KB; ${result.heapKbPerStream} KB of live heap, ${result.externalKbPerStream} KB of buffers`,
     );
     if (options.json) console.log(JSON.stringify(result));
-    if (options.check && (open < count || result.heldKbPerStream > KB_MAX)) process.exitCode = 1;
+    if (options.check && (open < count || result.rssKbPerStream > KB_MAX)) process.exitCode = 1;
   } finally {
     clients.stop();
     server?.stop();

@@ -14,6 +14,12 @@ const { createServer } = (await import(
   `../../${build}/http/server.${suffix}`
 )) as typeof import("../../src/http/server.ts");
 
+const { boundYoungGeneration } = (await import(
+  `../../${build}/cli/young-generation.${suffix}`
+)) as typeof import("../../src/cli/young-generation.ts");
+// As `ragline serve` does.
+boundYoungGeneration();
+
 const folder = mkdtempSync(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "ragline.db");
 const LONG_MS = 600_000;

@@ -2,19 +2,20 @@
 export type Leg<T> = readonly (readonly [found: T, score: number])[];
 
 /**
- * The text leg scaled to 0 to 1. 0 is the last hit of a full leg, as whatever it left out scores about as much; else a passage
- * without any word of the query.
+ * The text leg in shares of its best score, above what is left out: 0 is the last hit of a full leg, as whatever it left out
+ * scores about as much; else a passage without any word of the query. So hits that score about the same count little: words that
+ * many passages hold tell none of them, and the vectors' say grows. One hit far above the rest counts nearly 1. (BM25 has a true
+ * zero, so shares of it mean something; cosines have none.)
  */
 export function scaledText<T>(leg: Leg<T>, limit: number): Leg<T> {
-  return scaled(leg, leg.length < limit ? 0 : (leg.at(-1)?.[1] ?? 0));
+  const best = leg[0]?.[1] ?? 0;
+  const floor = leg.length < limit ? 0 : (leg.at(-1)?.[1] ?? 0);
+  return leg.map(([found, score]) => [found, best > 0 ? (score - floor) / best : 0]);
 }
 
 /** The vector leg scaled to 0 to 1; 0 is its last hit. */
 export function scaledVector<T>(leg: Leg<T>): Leg<T> {
-  return scaled(leg, leg.at(-1)?.[1] ?? 0);
-}
-
-function scaled<T>(leg: Leg<T>, floor: number): Leg<T> {
+  const floor = leg.at(-1)?.[1] ?? 0;
   const range = (leg[0]?.[1] ?? 0) - floor;
   return leg.map(([found, score]) => [found, range > 0 ? (score - floor) / range : 1]);
 }

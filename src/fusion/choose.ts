@@ -20,11 +20,11 @@ export interface Trials {
 }
 
 /** Fewer questions than these say little: the prior holds. */
-const QUESTIONS_MIN = 24;
+const QUESTIONS_MIN = 48;
 /** What the vectors may weigh: finer steps are within chance. */
-const STEPS = [0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9];
+const STEPS = [0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8];
 /** Where every word is found, text always has its say. */
-const COVERED_MAX = 0.75;
+const COVERED_MAX = 0.6;
 /** The lightest first. */
 const GRID: readonly VectorWeights[] = STEPS.flatMap((uncovered) =>
   STEPS.filter((covered) => covered <= Math.min(uncovered, COVERED_MAX)).map((covered) => ({ uncovered, covered })),
@@ -32,10 +32,12 @@ const GRID: readonly VectorWeights[] = STEPS.flatMap((uncovered) =>
 /** Of nDCG@10: what questions in known words may lose, and what vectors must bring at all. */
 const LOSS_MAX = 0.002;
 const GAIN_MIN = 0.005;
-/** What weights that are 1 away from the prior must make up for, in nDCG summed over the questions. */
-const PRIOR_STRENGTH = 3;
-/** Between languages the text leg knows names and code only: vectors lead as far as they know both languages. */
-const ACROSS_UNCOVERED = 0.9;
+/** What weights are drawn to where questions cannot tell; made questions know the documents' words better than askers do. */
+const CENTRE: VectorWeights = { uncovered: 0.3, covered: 0.1 };
+/** What weights that are 1 away from the centre must make up for, in nDCG summed over the content questions, two a sentence. */
+const CENTRE_STRENGTH = 6;
+/** Between languages the text leg knows names and code only: vectors weigh as much, as far as they know both languages. */
+const ACROSS_UNCOVERED = 0.5;
 
 /** The weights for each language of question. `agreement`: see `languageAgreement`. */
 export async function weightsByLanguage(
@@ -64,7 +66,7 @@ export async function weightsByLanguage(
 
 /**
  * Among the weights under which questions in known words lose nothing against text alone, those that lift content questions
- * most, less what their distance from the prior costs: the fewer questions, the more (a penalised estimate).
+ * most, less what their distance from the centre costs: the fewer questions, the more (a penalised estimate).
  */
 async function learned({ known, content }: Trials, pause: () => Promise<void>): Promise<VectorWeights> {
   const textAlone = { uncovered: 0, covered: 0 };
@@ -77,7 +79,7 @@ async function learned({ known, content }: Trials, pause: () => Promise<void>): 
     await pause();
     if (worth(known, weights) < floor) continue;
     const gain = worth(content, weights) - base;
-    const net = gain - (PRIOR_STRENGTH / content.length) * distance(weights, PRIOR);
+    const net = gain - (CENTRE_STRENGTH / content.length) * distance(weights, CENTRE);
     gained = Math.max(gained, gain);
     if (net > most) [best, most] = [weights, net];
   }

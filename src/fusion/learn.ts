@@ -13,10 +13,11 @@ import {
   reducedText,
   type SentenceQuestion,
   sentenceQuestions,
+  thinned,
 } from "./questions.ts";
 
 /** Raise it when the same collection would be learned from differently. */
-export const LEARNER_VERSION = 2;
+export const LEARNER_VERSION = 3;
 /** Passages that the questions are asked of, at most. */
 export const SAMPLE_MAX = 1024;
 /** Hits a leg: as many as a default search has. */
@@ -34,8 +35,8 @@ export interface LearnOptions extends CallOptions {
 
 /**
  * Learns how to fuse the legs from questions that a sample of the collection makes of itself: a sentence should find the passage
- * that it was taken out of (content in other words), a title or heading the passages below it (words known). Needs no
- * labels, calls nothing but the embedder, for at most 128 + 128 questions and 128 passages, and gives the same for the same
+ * that it was taken out of (content in other words), also with fewer of the passage's words, a title or heading the passages below it (words known). Needs no
+ * labels, calls nothing but the embedder, for at most 128 + 2 · 128 questions and 128 passages, and gives the same for the same
  * sample. With the static table 0.25 to 0.38 s for a full sample, the event loop being kept for 35 ms at a time at most (law
  * articles and abstracts, 1,024 of 4,000 and 5,000).
  */
@@ -65,7 +66,8 @@ export async function learnFusion(
     });
     if (i % STRIDE === 0) await pause(breathe, signal);
   }
-  const content = await trials(bench, sentences, await embedAll(embedder, sentences, "query", signal), isOwn);
+  const questions = [...sentences, ...thinned(sentences)];
+  const content = await trials(bench, questions, await embedAll(embedder, questions, "query", signal), isOwn);
   const agreement = await languageAgreement(embedder, { signal });
   return {
     version: LEARNER_VERSION,
@@ -90,9 +92,9 @@ type Judge<Q> = (question: Q, place: number, passage: StoredPassage | undefined)
 const isBelow: Judge<MadeQuestion> = ({ text }, _place, passage) => (headingOf(passage) === text ? 1 : 0);
 
 /** Passages that overlap repeat the sentence: finding them is no merit. */
-const isOwn: Judge<SentenceQuestion> = ({ text, place: own }, place, passage) => {
+const isOwn: Judge<SentenceQuestion> = ({ sentence, place: own }, place, passage) => {
   if (place === own) return 1;
-  return passage?.text.includes(text) ? null : 0;
+  return passage?.text.includes(sentence) ? null : 0;
 };
 
 async function trials<Q extends MadeQuestion>(

@@ -2,6 +2,7 @@ import type { StoredPassage } from "../ports/fusion-store.ts";
 import { type Language, languageOf } from "../text/language.ts";
 import { passageText } from "../text/passage-text.ts";
 import { splitSentences } from "../text/sentences.ts";
+import { memoizedStem, searchTokens } from "../text/tokens.ts";
 
 /** Questions of each kind, at most. */
 export const QUESTIONS_MAX = 128;
@@ -23,6 +24,8 @@ export interface MadeQuestion {
 
 /** A sentence asks for the passage that it was taken out of. */
 export interface SentenceQuestion extends MadeQuestion {
+  /** As it stood in the passage. */
+  readonly sentence: string;
   readonly reduced: StoredPassage;
 }
 
@@ -51,7 +54,27 @@ export function sentenceQuestions(sample: readonly StoredPassage[]): SentenceQue
     if (!sentence || sentences.length < 2) return [];
     const rest = `${text.slice(0, sentence.start)} ${text.slice(sentence.end)}`;
     const reduced = { ...passage, text: rest, vector: null };
-    return [{ text: sentence.text, language: languageOf(sentence.text), place, reduced }];
+    return [{ text: sentence.text, sentence: sentence.text, language: languageOf(sentence.text), place, reduced }];
+  });
+}
+
+/** Words that still ask for something. */
+const THINNED_WORDS_MIN = 3;
+
+/**
+ * The same questions with every second of the words left out that the rest of the passage holds too: an author repeats the own
+ * words, somebody who asks has others.
+ */
+export function thinned(questions: readonly SentenceQuestion[]): SentenceQuestion[] {
+  const stem = memoizedStem();
+  return questions.flatMap((question): SentenceQuestion[] => {
+    const held = new Set(searchTokens(reducedText(question), stem));
+    let repeated = 0;
+    const words = question.text.split(/\s+/).filter((word) => {
+      const tokens = searchTokens(word, stem);
+      return tokens.length > 0 && (!tokens.every((token) => held.has(token)) || repeated++ % 2 === 0);
+    });
+    return words.length < THINNED_WORDS_MIN ? [] : [{ ...question, text: words.join(" ") }];
   });
 }
 

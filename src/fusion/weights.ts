@@ -1,8 +1,8 @@
 import type { Fusion, VectorWeights } from "../ports/fusion-store.ts";
 import { type Language, languageOf } from "../text/language.ts";
 
-/** For a collection that has not been learned from: vectors help where words are missing; measured flat from 0.5 to 0.8. */
-export const PRIOR: VectorWeights = { uncovered: 0.6, covered: 0 };
+/** For a collection that has not been learned from: vectors help where words are missing, and hurt least. */
+export const PRIOR: VectorWeights = { uncovered: 0.3, covered: 0 };
 
 /** How a deployment fuses: by what was learned, or the same for every collection. */
 export type FusionChoice = "learned" | VectorWeights;

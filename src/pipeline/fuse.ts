@@ -6,7 +6,8 @@ import { createWords, type Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 
 /**
- * One list of the two legs, at most `limit` long: score = (1 − w) · text + w · vector, both scaled to 0 to 1 within their leg.
+ * One list of the two legs, at most `limit` long: score = (1 − w) · text + w · vector, text in shares of its best score (see
+ * `scaledText`), vectors from 0 to 1 within their leg.
  * w lies between `weights.uncovered` and `weights.covered` by coverage, the share of the query's distinct tokens that the best
  * text hit holds: the fewer of them it holds (other words, another language), the less the text leg knows.
  *

@@ -8,6 +8,8 @@ import type { Stages } from "./stages.ts";
 
 /** Where duplicates leave too few passages: how many more hits are looked at, once. */
 const DEEPER = 5;
+/** Hits a leg at least, whatever is wanted: the last one tells fusion what the rest score, and weights are learned with so many. */
+const HITS_MIN = 20;
 
 interface Asked {
   readonly scope: Scope;
@@ -23,7 +25,9 @@ export function expectSearch(
   call: CallOptions,
 ): void {
   if (!isUsed(weights).text) return;
-  index.expect?.(scope, { text: query, limit: settings.top, ...(filter && { filter }) }, call).catch(() => undefined);
+  index
+    .expect?.(scope, { text: query, limit: Math.max(settings.top, HITS_MIN), ...(filter && { filter }) }, call)
+    .catch(() => undefined);
   words.ofQuery(query);
 }
 
@@ -52,7 +56,8 @@ export async function search(
     const fused = fuse(result, query, limit, weights, stages.words);
     return { isFull: fused.length === limit, distinct: collapseDuplicates(fused, stages.words) };
   };
-  const first = await find(top);
-  if (!first.isFull || first.distinct.length >= Math.min(keep, top)) return first.distinct;
-  return (await find(top * DEEPER)).distinct.slice(0, top);
+  const hits = Math.max(top, HITS_MIN);
+  const first = await find(hits);
+  const { distinct } = first.isFull && first.distinct.length < Math.min(keep, top) ? await find(hits * DEEPER) : first;
+  return distinct.slice(0, top);
 }

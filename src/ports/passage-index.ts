@@ -39,7 +39,8 @@ export interface IndexStatus {
  *
  * 1. Nothing outside `scope` is ever returned, counted or named in an error.
  * 2. `replace` is atomic: a search sees all passages of the old version or all of the new one. When it resolves the
- *    document is durable and found by the next `search` of this process.
+ *    document is durable and found by the next `search` of this process, and by others' within 200 ms. The same holds
+ *    for what `delete` takes away.
  * 3. `search` with `limit` k returns k hits a leg where k match the filter; ties are broken the same way every time.
  * 4. A filter on a field that no readable document has rejects with `request_invalid` and names the field.
  * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with

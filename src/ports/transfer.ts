@@ -17,6 +17,8 @@ export interface StoredDocument {
  * 4. `has`: whether there is a document of this id, whoever may read it. Absent: a scope with all groups finds it.
  */
 export interface Transfer {
+  /** Documents stored at once that it is fastest with. */
+  readonly writesAtOnce: number;
   groups(scope: Scope, options: CallOptions): Promise<string[]>;
   read(scope: Scope, documentId: string, options: CallOptions): Promise<StoredDocument | null>;
   has?(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;

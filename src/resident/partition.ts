@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
 import type { PassageParts } from "../text/passage-text.ts";
 import { queryTokens } from "../text/tokens.ts";
@@ -9,7 +8,7 @@ import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
 import { type Readable, Views } from "./readable.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
-  buildSegment,
+  buildSteps,
   type LiveSegment,
   type PassageTerms,
   type ResidentPassage,
@@ -18,6 +17,7 @@ import {
   wholeSegment,
   withoutDocuments,
 } from "./segment.ts";
+import { atOnce, inSlices } from "./slices.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 export type { ScanPlan, ScanResult } from "./scan.ts";
@@ -28,8 +28,6 @@ export type { RowHit } from "./top.ts";
 const FIELDS_NAMED_MAX = 20;
 /** Passages whose terms are kept until they are added. */
 const PREPARED_MAX = 4096;
-/** How long a merge in the background works before others get the event loop. */
-const MERGE_SLICE_MS = 0.25;
 
 export interface PartitionChange {
   /** Document rows whose passages go. */
@@ -61,7 +59,7 @@ type Searchable = Pick<Readable, "live" | "allowed">;
 /**
  * The searchable passages of one tenant's collection, in memory: BM25 over postings in typed arrays and an exact scan of
  * the vectors. Segments are immutable and removals are marked in a copy, so that a search sees one state throughout.
- * Segments are merged in the background, a quarter of a millisecond at a time.
+ * Segments are merged in the background, in slices.
  */
 export class Partition {
   readonly #vocabulary = new Vocabulary();
@@ -117,17 +115,13 @@ export class Partition {
    * Makes the change visible at once, as a whole. Rejects with `conflict`, changing nothing, where an added vector has
    * another length than the partition's. `asOf`: a number of the caller's for this state, kept with the segments.
    */
-  apply({ removedDocuments, added }: PartitionChange, asOf = 0): void {
-    const left = this.#segments.map((live) => withoutDocuments(live, removedDocuments));
-    const dimensions = commonDimensions(left, added);
-    for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
-      const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
-      left.push(wholeSegment(buildSegment(some, (passage) => this.#termsOf(passage), dimensions, asOf)));
-    }
-    this.#asOf = asOf;
-    this.#segments = left.filter((live) => live.passages > 0);
-    for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
-    this.#merging ??= this.#mergeAll();
+  apply(change: PartitionChange, asOf = 0): void {
+    atOnce(this.#applySteps(change, asOf));
+  }
+
+  /** The same, prepared in slices: until it resolves searches see what was before. One at a time. */
+  async applyInSlices(change: PartitionChange, asOf: number): Promise<void> {
+    await inSlices(this.#applySteps(change, asOf));
   }
 
   /** Takes over a segment as it once was, without the documents that have changed since. */
@@ -192,6 +186,26 @@ export class Partition {
     return weighed.sort((x, y) => y.weight - x.weight);
   }
 
+  *#applySteps({ removedDocuments, added }: PartitionChange, asOf: number): Generator<void, void> {
+    const dimensions = addedDimensions(added);
+    const built: LiveSegment[] = [];
+    for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
+      const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
+      built.push(wholeSegment(yield* buildSteps(some, (passage) => this.#termsOf(passage), dimensions, asOf)));
+    }
+    const left = this.#segments
+      .map((live) => withoutDocuments(live, removedDocuments))
+      .filter((live) => live.passages > 0);
+    const stored = dimensionsOf(left);
+    if (dimensions !== null && stored !== null && dimensions !== stored) {
+      throw lengthConflict("A passage's", dimensions, stored);
+    }
+    this.#asOf = asOf;
+    this.#segments = [...left, ...built];
+    for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
+    this.#merging ??= this.#mergeAll();
+  }
+
   #termsOf(passage: ResidentPassage): PassageTerms {
     const known = this.#prepared.get(passage.text);
     this.#prepared.delete(passage.text);
@@ -214,17 +228,8 @@ export class Partition {
   }
 
   async #mergeInSlices(sources: readonly LiveSegment[], dimensions: number | null): Promise<void> {
-    const steps = mergeSteps(sources, dimensions, this.#asOf);
-    for (;;) {
-      await yieldToOthers();
-      const until = performance.now() + MERGE_SLICE_MS;
-      while (performance.now() < until) {
-        const step = steps.next();
-        if (!step.done) continue;
-        this.#replace(sources, withoutDocuments(step.value, this.#removedMeanwhile));
-        return;
-      }
-    }
+    const merged = await inSlices(mergeSteps(sources, dimensions, this.#asOf));
+    this.#replace(sources, withoutDocuments(merged, this.#removedMeanwhile));
   }
 
   #replace(sources: readonly LiveSegment[], merged: LiveSegment): void {
@@ -270,9 +275,9 @@ function dimensionsOf(segments: readonly LiveSegment[]): number | null {
   return segments.find(({ segment }) => segment.arrays.vectors)?.segment.arrays.vectors?.dimensions ?? null;
 }
 
-/** The length of all vectors, kept and added; null where there is none. */
-function commonDimensions(segments: readonly LiveSegment[], added: readonly ResidentPassage[]): number | null {
-  let dimensions = dimensionsOf(segments.filter((live) => live.passages > 0));
+/** The length of all added vectors; null where there is none. */
+function addedDimensions(added: readonly ResidentPassage[]): number | null {
+  let dimensions: number | null = null;
   for (const { vector } of added) {
     if (!vector) continue;
     dimensions ??= vector.length;

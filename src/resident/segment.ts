@@ -72,13 +72,13 @@ export function termsOf(passage: PassageParts, vocabulary: Vocabulary): PassageT
   return { counts, length: Math.max(1, tokens.length - heading.length) };
 }
 
-/** Builds a segment from passages; `dimensions` is the partition's, null while it has no vector. */
-export function buildSegment(
+/** Builds a segment from passages, a passage a step; `dimensions` is that of their vectors, null where none has one. */
+export function* buildSteps(
   passages: readonly ResidentPassage[],
   termsOf: (passage: ResidentPassage) => PassageTerms,
   dimensions: number | null,
   asOf: number,
-): Segment {
+): Generator<void, Segment> {
   const ordered = passages.toSorted((a, b) => a.documentRow - b.documentRow || a.row - b.row);
   const size = ordered.length;
   const builder = new PostingsBuilder();
@@ -95,6 +95,7 @@ export function buildSegment(
     for (const [field, value] of Object.entries(passage.metadata)) columnOf(columns, field, size).set(position, value);
     groups.set(position, passage.groups);
     if (vectors && passage.vector) setVector(vectors, position, passage.vector);
+    yield;
   }
   return {
     size,

@@ -14,7 +14,7 @@ describe("scaling", () => {
         2,
       ),
     ).toEqual([
-      ["a", 1],
+      ["a", 0.5],
       ["b", 0],
     ]);
     expect(
@@ -29,6 +29,33 @@ describe("scaling", () => {
       ["a", 1],
       ["b", 0.5],
     ]);
+  });
+
+  test("text hits that score about the same count little, one that stands out counts nearly 1", () => {
+    const even = scaledText(
+      [
+        ["a", 10],
+        ["b", 9.5],
+        ["c", 9],
+      ],
+      3,
+    );
+    const outstanding = scaledText(
+      [
+        ["a", 10],
+        ["b", 1],
+        ["c", 0.5],
+      ],
+      3,
+    );
+    expect(even[0]?.[1]).toBeCloseTo(0.1);
+    expect(outstanding[0]?.[1]).toBeCloseTo(0.95);
+    const vectors = scaledVector([
+      ["v", 0.9],
+      ["a", 0.8],
+    ]);
+    expect(blend(even, vectors, 0.3)[0]?.[0]).toBe("v");
+    expect(blend(outstanding, vectors, 0.3)[0]?.[0]).toBe("a");
   });
 
   test("the vector leg is measured from its last hit, whatever the level of cosines", () => {

@@ -15,7 +15,7 @@ async function fusionOf(config: ConfigInput) {
 test("GET /v1/status says that nothing was learned yet: the prior", async () => {
   const fusion = await fusionOf({});
   expect(fusion.from).toBe("prior");
-  expect(fusion.weights.ko).toEqual({ uncovered: 0.6, covered: 0, questions: 0 });
+  expect(fusion.weights.ko).toEqual({ uncovered: 0.3, covered: 0, questions: 0 });
 });
 
 test("GET /v1/status shows an operator's own weights, the same for every language", async () => {

@@ -42,7 +42,11 @@ test("the vector leg: the filter is inside the neighbours' search", () => {
     size: 20,
     query: {
       knn: {
-        vector: { vector: [1, 0], k: 100, filter: { bool: { filter: [READABLE, { terms: {} }], must_not: HIDDEN } } },
+        vector: {
+          vector: [2 ** 30, 0],
+          k: 100,
+          filter: { bool: { filter: [READABLE, { terms: {} }], must_not: HIDDEN } },
+        },
       },
     },
   });

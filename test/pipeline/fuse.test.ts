@@ -20,7 +20,11 @@ describe("fuse", () => {
   test("lets the vectors lead where the text knows none of the words, as across languages", () => {
     const byText = [hit("a", 1.2, "unrelated")];
     const byVector = [hit("b", 0.6), hit("c", 0.5), hit("a", 0.1)];
-    expect(ids(fuse({ byText, byVector }, "비밀번호 변경", 3))).toEqual(["b", "c", "a"]);
+    expect(ids(fuse({ byText, byVector }, "비밀번호 변경", 3, { uncovered: 0.6, covered: 0 }))).toEqual([
+      "b",
+      "c",
+      "a",
+    ]);
   });
 
   test("weighs both in between: what both legs find goes first", () => {

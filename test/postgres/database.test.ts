@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PostgresDatabase } from "../../src/adapters/postgres/database.ts";
 import { codeOf } from "../../src/adapters/postgres/failure.ts";
@@ -58,6 +60,21 @@ describe("what a connection is made with", () => {
       expect.objectContaining({ code: "config_invalid", message: expect.stringContaining(field) }),
     );
   });
+});
+
+test("a port that takes connections and never speaks: the call ends at its limit, and closing does not wait for it", async () => {
+  const silent = createServer((socket) => void socket.on("error", () => undefined)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const database = await PostgresDatabase.open(
+    { key: "search", settings: {}, ensure: async () => undefined },
+    { ...OPTIONS, url: `postgres://ragline@127.0.0.1:${port}/ragline`, timeoutMs: 100 },
+  );
+  await expect(database.query(call(), "SELECT 1")).rejects.toMatchObject({ code: "dependency_timeout" });
+  const startedAt = performance.now();
+  await database.close();
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
+  silent.close();
 });
 
 describe.skipIf(postgresMissing !== null)(`PostgreSQL${postgresMissing ? ` (${postgresMissing})` : ""}`, () => {

@@ -33,13 +33,13 @@ export function namesOf({ prefix }: IndexLayout, { tenant, collection }: Scope):
     key,
     read,
     write: (epoch) => `${read}-w${epoch}`,
-    index: (epoch, space) => `${read}-${epoch}-${spaceKey(space)}`,
+    index: (epoch, space) => `${read}-${epoch}${endingOf(space)}`,
   };
 }
 
-/** Whether an index's name says that its vectors are of this space. */
-export function isOfSpace(index: string, space: Space): boolean {
-  return index.endsWith(`-${spaceKey(space)}`);
+/** How the name of an index ends whose vectors are of this space. */
+export function endingOf(space: Space): string {
+  return `-${spaceKey(space)}`;
 }
 
 export function documentKey(documentId: string): string {

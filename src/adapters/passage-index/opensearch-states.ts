@@ -53,6 +53,8 @@ const LEASE_MS = 90_000;
 /** So long what is over stays, for searches that began before: longer than a search may take. */
 const GRACE_MS = 60_000;
 const CONFLICTS_MAX = 100;
+/** Collections whose names are remembered: every call needs them, and they are hashes. */
+const NAMES_MAX = 10_000;
 
 /**
  * Gives up what the writer does not know the end of, hides new generations and locks their documents. One that is announced already, or whose document is locked, is passed over. An
@@ -104,6 +106,7 @@ export class CollectionStates {
   readonly #client: OpenSearchClient;
   /** Collections and epochs whose index was seen. */
   readonly #made = new Set<string>();
+  readonly #names = new Map<string, CollectionNames>();
 
   constructor(client: OpenSearchClient, layout: IndexLayout) {
     this.#client = client;
@@ -111,7 +114,14 @@ export class CollectionStates {
   }
 
   names(scope: Scope): CollectionNames {
-    return namesOf(this.layout, scope);
+    const key = JSON.stringify([scope.tenant, scope.collection]);
+    let names = this.#names.get(key);
+    if (!names) {
+      if (this.#names.size >= NAMES_MAX) this.#names.clear();
+      names = namesOf(this.layout, scope);
+      this.#names.set(key, names);
+    }
+    return names;
   }
 
   /** As it is now; null: nothing was ever written to it. */

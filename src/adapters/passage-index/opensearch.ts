@@ -10,7 +10,7 @@ import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
-import { type IndexLayout, isOfSpace, statesOf } from "./opensearch-schema.ts";
+import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
@@ -49,6 +49,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
   readonly #client: OpenSearchClient;
   readonly #states: CollectionStates;
   readonly #space: Space;
+  readonly #ending: string;
   readonly #writes = new Map<string, CollectionWrites>();
   readonly #stem = memoizedStem();
 
@@ -58,6 +59,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
+    this.#ending = endingOf(this.#space);
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
     this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
@@ -68,7 +70,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
       const all = [...byText, ...byVector];
-      const isForeign = query.vector && all.some(({ _index }) => !isOfSpace(_index, this.#space));
+      const isForeign = query.vector && all.some(({ _index }) => !_index.endsWith(this.#ending));
       if (isForeign) await this.#checkSpace(scope, call);
       const unknown = fields.find((_, i) => !known[i]);
       if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);

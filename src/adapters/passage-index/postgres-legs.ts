@@ -1,7 +1,5 @@
-import type { Metadata, Passage, ScoredPassage } from "../../types.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
-import { ORDINAL_BITS } from "./postgres-writes.ts";
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
@@ -50,71 +48,38 @@ function searchedBy({ readers, filter }: LegScope): string {
   return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers}) ${condition}`;
 }
 
-/** A passage of the legs' hits, with its score in each. */
+/** A passage that the legs have found, by its number, with its score in each. */
 export interface Hit {
   readonly row: number;
   readonly byText: number | null;
   /** See `textLeg`; null where every term was essential. */
   readonly floor: number | null;
   readonly byVector: number | null;
-  readonly passage: Passage;
 }
 
 const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
 
-/** As the statement of `hitsOf` gives a hit. */
-type HitColumns = readonly [
-  ...scores: [row: number, byText: number | null, floor: number | null, byVector: number | null],
-  ...passage: [id: string, ordinal: number, title: string, headings: string[], text: string, tokens: number],
-  ...optional: [page: number | null, pageEnd: number | null, url: string | null, metadata: Metadata],
-];
-
-/**
- * The passages of both legs; null: there is no such leg. `matching`: see `LegScope`. One value of JSON, which is read in half the time
- * that rows and columns take.
- */
+/** The passages of both legs, as JSON; null: there is no such leg. `matching`: see `LegScope`. */
 export function hitsOf(text: string | null, vector: string | null, matching: string | null): string {
   return `WITH ${matching === null ? "" : `matching AS MATERIALIZED (${matching}),`}
-    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE}), hits AS MATERIALIZED (
-      SELECT coalesce(t.passage, v.passage) AS passage, t.score AS by_text, t.floor, v.score AS by_vector
-      FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage)
-  SELECT json_agg(json_build_array(h.passage, h.by_text, h.floor, h.by_vector,
-    d.id, h.passage & ${(1 << ORDINAL_BITS) - 1}, d.title, p.headings::json, p.text, p.tokens, p.page, p.page_end, d.url, d.metadata::json))::text AS hits
-  FROM hits h
-    CROSS JOIN LATERAL (SELECT * FROM passages WHERE row = h.passage LIMIT 1) p
-    CROSS JOIN LATERAL (SELECT * FROM documents WHERE row = h.passage >> ${ORDINAL_BITS} LIMIT 1) d`;
+    by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE})
+  SELECT json_agg(json_build_array(coalesce(t.passage, v.passage), t.score, t.floor, v.score))::text AS hits
+  FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage`;
 }
 
 /** What the statement of `hitsOf` gives; null: nothing. */
 export function readHits(json: string | null): Hit[] {
-  if (json === null) return [];
-  return (JSON.parse(json) as HitColumns[]).map(([row, byText, floor, byVector, ...columns]) => {
-    const [documentId, ordinal, title, headings, text, tokens, page, pageEnd, url, metadata] = columns;
-    const optional = {
-      ...(page !== null && { page }),
-      ...(pageEnd !== null && { pageEnd }),
-      ...(url !== null && { url }),
-    };
-    const passage = {
-      id: `${documentId}#${ordinal}`,
-      documentId,
-      title,
-      headings,
-      text,
-      tokens,
-      ...optional,
-      metadata,
-    };
-    return { row, byText, floor, byVector, passage };
-  });
+  const hits = JSON.parse(json ?? "[]") as [number, number | null, number | null, number | null][];
+  return hits.map(([row, byText, floor, byVector]) => ({ row, byText, floor, byVector }));
+}
+
+export interface LegHit {
+  readonly row: number;
+  readonly score: number;
 }
 
 /** The hits that have this score, best first. */
-export function leg(hits: readonly Hit[], of: "byText" | "byVector"): ScoredPassage[] {
-  const scored = hits.flatMap((hit) => {
-    const score = hit[of];
-    return score === null ? [] : [{ hit, score }];
-  });
-  scored.sort((a, b) => b.score - a.score || a.hit.row - b.hit.row);
-  return scored.map(({ hit, score }) => ({ passage: hit.passage, score }));
+export function leg(hits: readonly Hit[], of: "byText" | "byVector"): LegHit[] {
+  const scored = hits.flatMap(({ row, [of]: score }) => (score === null ? [] : [{ row, score }]));
+  return scored.sort((a, b) => b.score - a.score || a.row - b.row);
 }

@@ -3,6 +3,8 @@ import type { Query } from "../postgres/database.ts";
 
 /** What of a collection a scope may read, and what ranking needs to know of it. */
 export interface Readable {
+  /** Of the tables: another one on another server, and where they were made or filled anew. */
+  readonly epoch: string;
   readonly embedder: string;
   readonly dimensions: number;
   /** Rows of `readers`. */
@@ -21,7 +23,7 @@ export interface Readable {
 const READABLE = `WITH r AS MATERIALIZED (
   SELECT row, documents, passages, tokens FROM readers
   WHERE tenant = $1 AND collection = $2 AND passages > 0 AND (groups = '{}' OR groups && $3::text[]))
-SELECT json_build_object('embedder', embedder, 'dimensions', dimensions,
+SELECT json_build_object('epoch', pg_postmaster_start_time() || ' ' || pg_relation_filenode('documents'), 'embedder', embedder, 'dimensions', dimensions,
   'readers', coalesce((SELECT array_agg(row) FROM r), '{}'),
   'documents', coalesce((SELECT sum(documents) FROM r), 0)::float8,
   'passages', coalesce((SELECT sum(passages) FROM r), 0)::float8,

@@ -1,7 +1,7 @@
 import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
-import type { Filter, Scope } from "../../types.ts";
+import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
@@ -9,6 +9,7 @@ import {
   exactVectorLeg,
   type Hit,
   hitsOf,
+  type LegHit,
   type LegScope,
   leg,
   nearVectorLeg,
@@ -16,6 +17,7 @@ import {
   Values,
 } from "./postgres-legs.ts";
 import { checkSpace, type Space } from "./postgres-limits.ts";
+import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
 import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
@@ -36,14 +38,19 @@ export interface SearchTuning {
 
 export const TUNING: SearchTuning = { exactMax: 5000, postingsMin: 8000 };
 
+export interface SearchContext {
+  readonly embedder: Space;
+  readonly passages: PostgresPassages;
+  readonly stem: Stem;
+  readonly tuning: SearchTuning;
+}
+
 /** One search, in a transaction of its own. */
 export async function searchCollection(
   query: Query,
   scope: Scope,
   { vector, text, limit, filter: wanted }: SearchQuery,
-  embedder: Space,
-  stem: Stem,
-  tuning: SearchTuning,
+  { embedder, passages, stem, tuning }: SearchContext,
 ): Promise<SearchResult> {
   const filter = wanted ?? null;
   const fields = filter ? checkedFields(filter) : [];
@@ -60,15 +67,23 @@ export async function searchCollection(
   const searched = vector?.some((value) => value !== 0) ? vector : null;
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
   const rows = await hits(search, plan, searched && { vector: searched, isNear });
-  const byVector = leg(rows, "byVector");
-  return {
-    byText: leg(await wholeText(search, plan, rows), "byText"),
-    // The graph may be left before enough was found: they are compared one by one.
-    byVector:
-      searched && isNear && byVector.length < Math.min(limit, found.passages)
-        ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
-        : byVector,
-  };
+  const byText = leg(await wholeText(search, plan, rows), "byText");
+  const near = leg(rows, "byVector");
+  // The graph may be left before enough was found: they are compared one by one.
+  const byVector =
+    searched && isNear && near.length < Math.min(limit, found.passages)
+      ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
+      : near;
+  const numbers = new Set([...byText, ...byVector].map(({ row }) => row));
+  const read = await passages.read(query, found.epoch, numbers);
+  return { byText: scored(byText, read), byVector: scored(byVector, read) };
+}
+
+function scored(hits: readonly LegHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
+  return hits.flatMap(({ row, score }) => {
+    const passage = passages.get(row);
+    return passage ? [{ passage, score }] : [];
+  });
 }
 
 /** The rows of a plan, or of another one where its are not what all terms give. */

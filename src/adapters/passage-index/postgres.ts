@@ -9,9 +9,10 @@ import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
+import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
-import { type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
+import { type SearchContext, type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
@@ -32,7 +33,7 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
   readonly #writeTimeoutMs: number;
-  readonly #tuning: SearchTuning;
+  readonly #search: SearchContext;
   readonly #stem = memoizedStem();
 
   /** @throws RaglineError `config_invalid`. What is wrong with the server itself, the first call says. */
@@ -62,7 +63,7 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#database = database;
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
-    this.#tuning = tuning;
+    this.#search = { embedder: this.#embedder, passages: new PostgresPassages(), stem: this.#stem, tuning };
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
     this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
@@ -70,9 +71,7 @@ export class PostgresPassageIndex implements PassageIndex {
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
     if (wanted.filter) checkFilter(wanted.filter);
-    return this.#reading(scope, call, (query) =>
-      searchCollection(query, scope, wanted, this.#embedder, this.#stem, this.#tuning),
-    );
+    return this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
   }
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {

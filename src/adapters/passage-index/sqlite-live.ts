@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
+import { inSlices } from "../../resident/slices.ts";
 import type { PassageParts } from "../../text/passage-text.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -15,10 +15,13 @@ const CHANGES = `SELECT seq, document FROM changes
   WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?) AND seq > ? ORDER BY seq`;
 const PASSAGES = `SELECT p.row, p.document, p.headings, p.text, p.vector, d.title, d.metadata, d.groups
   FROM documents d JOIN passages p ON p.document = d.row WHERE d.row = ? ORDER BY p.ordinal`;
-/** How long terms are looked for before others get the event loop. */
-const PREPARE_SLICE_MS = 0.25;
-/** Passages taken over at once; between two batches others get the event loop. */
+/** Passages taken over at once. */
 const BATCH_PASSAGES = 256;
+/**
+ * So long after a look for changes a search goes on with the state of then, while a later one is taken over. The look may be
+ * 50 ms old itself: others' commits are seen within 200 ms.
+ */
+const OUTDATED_MS_MAX = 100;
 
 /** The vector space that a collection was indexed in. */
 export interface Space {
@@ -50,10 +53,13 @@ export class LiveCollection {
   #partition = new Partition();
   #reader: DatabaseSync | null = null;
   #dataVersion = -1;
+  /** When the partition was last known to hold all there was. */
+  #currentAt = Number.NEGATIVE_INFINITY;
   #seq = 0;
   #isRestored = false;
   #space: Space | null = null;
   #catchingUp: Promise<void> | null = null;
+  readonly #preparing = new Set<Promise<void>>();
   readonly #stored: StoredSegments;
   #storing: Promise<void> | null = null;
   #isSettling = false;
@@ -66,29 +72,36 @@ export class LiveCollection {
     this.#collection = collection;
   }
 
-  /** The index with every change in it that was committed before the call; `asOf`: before that time. */
-  async current(asOf?: number): Promise<Partition> {
-    // A catch-up that is under way may have begun before the commit that this caller waits for.
-    while (this.#catchingUp) await this.#catchingUp;
-    const version = this.#database.dataVersion(asOf);
-    if (version !== this.#dataVersion) {
-      this.#catchingUp = this.#catchUp(version).finally(() => {
-        this.#catchingUp = null;
-      });
-      await this.#catchingUp;
-    }
+  /**
+   * The index as it was at most 150 ms ago, without waiting where that is at hand: what came since is taken over in the
+   * background. `asOf`: a look for changes at that time or later will do.
+   */
+  async recent(asOf?: number): Promise<Partition> {
+    if (!this.#catchingUp) this.#look(asOf);
+    if (this.#catchingUp && performance.now() - this.#currentAt > OUTDATED_MS_MAX) return this.current(asOf);
     return this.#partition;
   }
 
-  /** Finds the terms of passages that are being written, in slices: after their commit a search waits the less for them. */
+  /** The index with every change in it that was committed before the call; `asOf`: before that time. */
+  async current(asOf?: number): Promise<Partition> {
+    // It may have begun before the commit that this caller waits for; one that begins from here on has not.
+    await this.#catchingUp;
+    if (!this.#catchingUp) this.#look(asOf);
+    await this.#catchingUp;
+    return this.#partition;
+  }
+
+  /** Finds the terms of passages that are being written, in slices, beside their commit. */
   async prepare(passages: readonly PassageParts[]): Promise<void> {
-    let until = performance.now() + PREPARE_SLICE_MS;
+    const preparing = inSlices(this.#prepareSteps(passages)).finally(() => this.#preparing.delete(preparing));
+    this.#preparing.add(preparing);
+    await preparing;
+  }
+
+  *#prepareSteps(passages: readonly PassageParts[]): Generator<void, void> {
     for (const passage of passages) {
-      if (performance.now() > until) {
-        await yieldToOthers();
-        until = performance.now() + PREPARE_SLICE_MS;
-      }
       this.#partition.prepare(passage);
+      yield;
     }
   }
 
@@ -114,9 +127,30 @@ export class LiveCollection {
 
   async close(): Promise<void> {
     this.#closed.abort();
+    await this.#catchingUp?.catch(() => undefined);
     await this.#storing;
     this.#reader?.close();
     this.#reader = null;
+  }
+
+  /** Begins to catch up where there is something new. */
+  #look(asOf: number | undefined): void {
+    const lookedAt = performance.now();
+    const version = this.#database.dataVersion(asOf);
+    if (version === this.#dataVersion) {
+      this.#currentAt = lookedAt;
+      return;
+    }
+    const catchingUp = this.#catchUp(version).then(() => {
+      this.#currentAt = lookedAt;
+    });
+    this.#catchingUp = catchingUp.finally(() => {
+      this.#catchingUp = null;
+    });
+    // Whoever waits for it hears of a failure, and so does the next search.
+    this.#catchingUp.catch(() => {
+      this.#currentAt = Number.NEGATIVE_INFINITY;
+    });
   }
 
   /** Passages of two vector spaces never meet in one partition, though the collection is moved while it is being read. */
@@ -126,6 +160,7 @@ export class LiveCollection {
       if (this.#space && space && !isSame(this.#space, space)) {
         this.#partition = new Partition();
         this.#seq = 0;
+        this.#currentAt = Number.NEGATIVE_INFINITY;
       }
       this.#space = space ?? this.#space;
       let failed: unknown = null;
@@ -178,6 +213,7 @@ export class LiveCollection {
 
   /** Documents are read one by one, each whole: a document changed meanwhile is in the log again, and is read again. */
   async #apply(changes: readonly Change[], lastSeq: number): Promise<void> {
+    await Promise.all(this.#preparing);
     this.#reader ??= this.#database.openReader();
     const statement = this.#reader.prepare(PASSAGES);
     let removedDocuments: number[] = [];
@@ -186,14 +222,13 @@ export class LiveCollection {
       removedDocuments.push(document);
       for (const row of this.#rowsOf(statement, document)) added.push(decode(row));
       if (added.length >= BATCH_PASSAGES) {
-        this.#partition.apply({ removedDocuments, added }, seq);
+        await this.#partition.applyInSlices({ removedDocuments, added }, seq);
         this.#seq = seq;
         removedDocuments = [];
         added = [];
-        await yieldToOthers();
       }
     }
-    this.#partition.apply({ removedDocuments, added }, lastSeq);
+    await this.#partition.applyInSlices({ removedDocuments, added }, lastSeq);
     this.#seq = lastSeq;
   }
 

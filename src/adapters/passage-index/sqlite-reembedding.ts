@@ -30,10 +30,14 @@ const DISCARD = `DELETE FROM shadow_vectors WHERE passage IN (${OF_COLLECTION})`
 const DELETE_SEGMENTS = "DELETE FROM segments WHERE tenant = ? AND collection = ?";
 const END = `DELETE FROM shadows WHERE collection = ${THIS_COLLECTION}`;
 
-/** The new vectors lie beside the old ones, by passage, until one transaction puts them in their place. */
+/**
+ * The new vectors lie beside the old ones, by passage, until one transaction puts them in their place. `onSwap`: awaited before
+ * the swap is acknowledged.
+ */
 export function createSqliteReembedding(
   database: Database,
   embedder: { readonly model: string; readonly dimensions: number },
+  onSwap: (scope: Scope) => Promise<unknown>,
 ): Reembedding {
   // Asked anew each time: a model's files may come while this runs.
   const to = () => [embedder.model, embedder.dimensions] as const;
@@ -87,7 +91,7 @@ export function createSqliteReembedding(
 
     async swap(scope) {
       const key = keyOf(scope);
-      return mine(scope, [
+      const isSwapped = await mine(scope, [
         { sql: NONE_PENDING, values: key, guard: true },
         { sql: TAKE_VECTORS, values: key },
         { sql: TAKE_SPACE, values: [...to(), ...key] },
@@ -99,6 +103,8 @@ export function createSqliteReembedding(
         { sql: DELETE_SEGMENTS, values: key },
         { sql: DELETE_ORPHANS, values: [] },
       ]);
+      await onSwap(scope);
+      return isSwapped;
     },
   };
 }

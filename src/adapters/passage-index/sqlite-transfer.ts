@@ -29,6 +29,8 @@ interface StoredRow extends DocumentRow {
 
 export function createSqliteTransfer(database: Database): Transfer {
   return {
+    // One commit for all.
+    writesAtOnce: 32,
     async collections(tenant) {
       return database.all<{ name: string }>(COLLECTIONS, tenant).map(({ name }) => name);
     },

@@ -75,11 +75,11 @@ export class SqlitePassageIndex implements PassageIndex {
     this.transfer = createSqliteTransfer(database);
     this.#database = database;
     this.#embedder = embedder;
-    this.reembedding = createSqliteReembedding(database, embedder);
+    this.reembedding = createSqliteReembedding(database, embedder, (scope) => this.#takeOver(scope));
   }
 
   async expect(scope: Scope, query: TextQuery, { asOf }: Pick<CallOptions, "asOf">): Promise<void> {
-    const partition = await this.#liveCollection(scope).current(asOf);
+    const partition = await this.#liveCollection(scope).recent(asOf);
     const { byText } = await this.#scan(partition, { ...query, groups: scope.groups });
     this.#ahead.put(scope, query, partition.state, byText);
   }
@@ -87,7 +87,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async search(scope: Scope, query: SearchQuery, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<SearchResult> {
     const live = this.#liveCollection(scope);
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-      const partition = await live.current(attempt === 0 ? asOf : undefined);
+      const partition = await (attempt === 0 ? live.recent(asOf) : live.current());
       if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
       const ahead = this.#ahead.take(scope, query, partition.state);
       const { text, ...rest } = query;
@@ -130,8 +130,7 @@ export class SqlitePassageIndex implements PassageIndex {
       live?.prepare(passages.map(({ headings, text }) => ({ title: document.title, headings, text }))),
     ]);
     if (changes === null) this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
-    // A search finds out what is wrong with reading; the document is written.
-    await live?.current().catch(() => undefined);
+    await this.#takeOver(scope);
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
@@ -141,6 +140,7 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
       { sql: DELETE_DOCUMENT, values: [...collection, documentId] },
     ]);
+    await this.#takeOver(scope);
     return changes !== null;
   }
 
@@ -160,7 +160,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   async version(scope: Scope, call: Pick<CallOptions, "asOf"> = {}): Promise<string> {
     const live = this.#liveCollection(scope);
-    await live.current(call.asOf);
+    await live.recent(call.asOf);
     return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope, call)}`;
   }
 
@@ -192,6 +192,14 @@ export class SqlitePassageIndex implements PassageIndex {
   #scan(partition: Partition, query: PartitionQuery): ScanResult | Promise<ScanResult> {
     const plan = partition.plan(query);
     return estimatedMs(plan) > ON_LOOP_MS_MAX ? this.#pool.scan(plan) : this.#scanner.scan(plan);
+  }
+
+  /** Every search from now on sees what is written. One finds out what is wrong with reading; it is written. */
+  async #takeOver(scope: Scope): Promise<void> {
+    await this.#live
+      .get(keyOf(scope))
+      ?.current()
+      .catch(() => undefined);
   }
 
   #liveCollection(scope: Scope): LiveCollection {

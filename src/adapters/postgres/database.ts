@@ -1,4 +1,4 @@
-import type { Pool, PoolClient, PoolConfig } from "pg";
+import type { ClientConfig, Pool, PoolClient, PoolConfig } from "pg";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
@@ -22,6 +22,11 @@ type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
 const NAMES_MAX = 100;
 /** What a server that was told to stop, or is late, is left to say so in. */
 const GRACE_MS = 250;
+/** For a new connection; the pool's own limit is for one that is free again. */
+const CONNECT_MS = 3000;
+
+/** The tables are there: nothing to wait for. */
+const READY = Promise.resolve();
 
 /** A connection had died unnoticed while nobody used it, and nothing has been done in it. */
 class Stale extends Error {}
@@ -49,8 +54,13 @@ export class PostgresDatabase {
       throw new RaglineError("config_invalid", `${key}.use: postgres needs its client: npm install pg@8`, { cause });
     });
     const config = poolConfig(key, options, settings);
+    class Client extends pg.Client {
+      constructor(own?: ClientConfig) {
+        super({ ...own, connectionTimeoutMillis: CONNECT_MS });
+      }
+    }
     const pool = (change: PoolConfig) => {
-      const made = new pg.Pool({ ...config, ...change });
+      const made = new pg.Pool({ ...config, Client, ...change });
       // A connection that the server ends is an event, which without a listener ends this process.
       made.on("error", () => undefined);
       made.on("connect", (client) => client.on("error", () => undefined));
@@ -138,7 +148,7 @@ export class PostgresDatabase {
     const until = Math.min(deadline, performance.now() + timeoutMs);
     try {
       this.#ensured ??= this.#makeTables();
-      await before(this.#ensured, signal, until);
+      if (this.#ensured !== READY) await before(this.#ensured, signal, until);
       return await this.#worked(signal, until, work);
     } catch (cause) {
       if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
@@ -152,6 +162,7 @@ export class PostgresDatabase {
     try {
       const client = await this.#pool.connect();
       await this.#use.ensure(this.#queryOf(client)).finally(() => client.release(true));
+      this.#ensured = READY;
     } catch (error) {
       this.#ensured = null;
       throw error;
@@ -173,6 +184,9 @@ export class PostgresDatabase {
   /** A connection that nobody else uses. Who leaves while waiting for one gives it back when it comes. */
   async #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
     const connecting = this.#pool.connect();
+    const { idleCount, waitingCount } = this.#pool;
+    const isFree = idleCount > 0 && idleCount >= waitingCount;
+    if (isFree && !signal.aborted && performance.now() < until) return connecting;
     try {
       return await before(connecting, signal, until);
     } catch (error) {

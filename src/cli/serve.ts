@@ -3,6 +3,7 @@ import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
+import { isLoopback } from "../loopback.ts";
 import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
 import { boundYoungGeneration } from "./young-generation.ts";
@@ -37,6 +38,12 @@ export async function serveCommand(configFile: string | undefined, options: Serv
       for (const what of missing) console.log(`not ready: ${what}`);
       for (const what of degraded) console.log(`degraded: ${what}`);
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
+      if (!isLoopback(ragline.config.server.host)) {
+        ragline.log.warn(
+          { host: ragline.config.server.host },
+          "other machines may reach this server: it asks nobody who they are",
+        );
+      }
       await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
     },
     { change: (config) => withAddress(config, options), logsJson: true },

@@ -124,11 +124,17 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
 
 /** Its fields are checked with the document's others. */
 function parseMetadata(text: string): NonNullable<FileInput["metadata"]> {
+  let metadata: NonNullable<FileInput["metadata"]>;
   try {
-    return JSON.parse(text);
+    metadata = JSON.parse(text);
   } catch {
     throw new RaglineError("request_invalid", "metadata: must be a JSON object");
   }
+  // The schema does not see this one.
+  if (metadata !== null && Object.hasOwn(metadata, "__proto__")) {
+    throw new RaglineError("request_invalid", "metadata.__proto__: is a reserved name");
+  }
+  return metadata;
 }
 
 function missing(id: string): never {

@@ -99,6 +99,9 @@ test("title, url, groups and metadata come in the query, and are checked like an
   await expectError(await send({ metadata: "{" }), "request_invalid", /metadata: must be a JSON object/);
   await expectError(await send({ metadata: "[1]" }), "request_invalid", /metadata/);
   await expectError(await send({ metadata: '{"a":{"b":1}}' }), "request_invalid", /metadata\.a/);
+  for (const name of ["__proto__", "constructor"]) {
+    await expectError(await send({ metadata: `{"${name}":"a"}` }), "request_invalid", /reserved name/);
+  }
   await expectError(await send({ group: " " }), "request_invalid", /groups/);
   const grouped = await fetch(target("group=hr&group=board"), {
     method: "PUT",

@@ -47,7 +47,8 @@ export class MilvusFusionStore implements FusionStore {
       const rows = await legs.rows(passages, ids, ["document", "content", "vector", "embedded"], true, call);
       for (const id of ids) {
         const row = rows.get(id);
-        if (row) sample.push(await this.#stored(part, id, row, call));
+        const passage = row && (await this.#stored(part, id, row, call));
+        if (passage) sample.push(passage);
       }
     }
     return sample;
@@ -71,8 +72,9 @@ export class MilvusFusionStore implements FusionStore {
     records.noteWrite(part);
   }
 
-  async #stored(part: string, id: string, row: Row, call: CallOptions): Promise<StoredPassage> {
+  async #stored(part: string, id: string, row: Row, call: CallOptions): Promise<StoredPassage | null> {
     const content = await this.#search.wholeContent(part, id, String(row.content), call);
+    if (content === null) return null;
     const { title, headings, text } = toPassage(String(row.document), 0, content);
     return { title, headings, text, vector: row.embedded === true ? Float32Array.from(row.vector as number[]) : null };
   }

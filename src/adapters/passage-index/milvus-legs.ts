@@ -1,8 +1,11 @@
 import type { CallOptions } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
 import type { MilvusRecords } from "./milvus-records.ts";
+import { placeOfPassage } from "./milvus-rows.ts";
+import { readScanned, type ScannedPassage, scannedBytes, scannedScore } from "./milvus-scanned.ts";
 import { LIMIT_MAX } from "./milvus-schema.ts";
-import { averageLengthOf, dimensionOf, questionWeights, saturated, type TermStatistics } from "./milvus-terms.ts";
+import { averageLengthOf, dimensionOf, questionWeights, type TermStatistics } from "./milvus-terms.ts";
+import { Remembered } from "./remembered.ts";
 
 /** A passage that was found, as it is told from others; whether it may be shown is another question. */
 export interface Hit {
@@ -29,7 +32,8 @@ export interface LegSearch {
 const TIES = 64;
 /** The largest limit of a search. */
 export const HITS_MAX = LIMIT_MAX - TIES;
-const HIT_FIELDS = ["id", "document", "generation", "ordinal"];
+/** The rest of a hit is in its id. */
+const HIT_FIELDS = ["id", "document"];
 /** The graph is walked for so many candidates, at least. */
 const CANDIDATES_MIN = 128;
 const CANDIDATES_MAX = 32_768;
@@ -40,10 +44,28 @@ export const COMPARED_MAX = 1000;
 
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
 const SCANNED_MIN = 256;
+/** Words of some 30,000 passages of a usual length, and as much of vectors. */
+const REMEMBERED_BYTES_MAX = 32_000_000;
+
+interface Field<T> {
+  readonly field: string;
+  readonly read: (stored: unknown) => T;
+  readonly remembered: Remembered<T>;
+}
 
 export class MilvusLegs {
   readonly #connection: MilvusConnection;
   readonly #records: MilvusRecords;
+  readonly #scanned: Field<ScannedPassage> = {
+    field: "counts",
+    read: (stored) => readScanned(String(stored)),
+    remembered: new Remembered(REMEMBERED_BYTES_MAX, scannedBytes),
+  };
+  readonly #vectors: Field<Float32Array> = {
+    field: "vector",
+    read: (stored) => Float32Array.from(stored as readonly number[]),
+    remembered: new Remembered(REMEMBERED_BYTES_MAX, ({ byteLength }) => byteLength + 400),
+  };
 
   constructor(connection: MilvusConnection, records: MilvusRecords) {
     this.#connection = connection;
@@ -107,9 +129,14 @@ export class MilvusLegs {
       }
       const looked = terms.slice(0, essential).map(([hash]) => dimensionOf(hash));
       const filter = `${leg.filter} and array_contains_any(terms, [${looked.join(",")}])`;
-      const rows = await this.#query(leg.collection, filter, [...HIT_FIELDS, "counts"], leg.isStrong, call);
-      const scored = rows.map((row) => ({ ...toHit(row), score: scoreOf(String(row.counts), terms, averageLength) }));
-      const best = inOrder(scored, leg.limit);
+      const rows = await this.#query(leg.collection, filter, HIT_FIELDS, leg.isStrong, call);
+      const words = await this.#field(this.#scanned, rows, { ...leg, filter }, call);
+      const scores = new Float64Array(rows.length);
+      for (const [i, { id }] of rows.entries()) {
+        const scanned = words.get(String(id));
+        if (scanned) scores[i] = scannedScore(scanned, terms, averageLength);
+      }
+      const best = inOrder(bestOf(rows, scores, leg.limit), leg.limit);
       const rest = terms.slice(essential).reduce((sum, [, weight]) => sum + weight, 0);
       const floor = best.length < leg.limit ? 0 : (best.at(-1)?.score ?? 0);
       if (rest < floor || essential === terms.length) return best;
@@ -117,9 +144,30 @@ export class MilvusLegs {
     return [];
   }
 
+  /** A field of these rows, which are what the filter leaves: all are read again where many are new. */
+  #field<T>(
+    { remembered, field, read }: Field<T>,
+    rows: readonly Row[],
+    { collection, filter, isStrong }: LegSearch,
+    call: CallOptions,
+  ): Promise<Map<string, T>> {
+    const ids = rows.map(({ id }) => String(id));
+    return remembered.all(ids, async (missing) => {
+      const found =
+        missing.length > SCANNED_MIN
+          ? await this.#query(collection, filter, ["id", field], isStrong, call)
+          : (await this.rows(collection, missing, [field], isStrong, call)).values();
+      return new Map(Array.from(found, (row) => [String(row.id), read(row[field])]));
+    });
+  }
+
   async #compared(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
-    const rows = await this.#query(leg.collection, leg.filter, [...HIT_FIELDS, "vector"], leg.isStrong, call);
-    const scored = rows.map((row) => ({ ...toHit(row), score: cosine(vector, row.vector as readonly number[]) }));
+    const rows = await this.#query(leg.collection, leg.filter, HIT_FIELDS, leg.isStrong, call);
+    const vectors = await this.#field(this.#vectors, rows, leg, call);
+    const scored = rows.flatMap((row) => {
+      const stored = vectors.get(String(row.id));
+      return stored ? [{ ...toHit(row), score: cosine(vector, stored) }] : [];
+    });
     return inOrder(scored, leg.limit);
   }
 
@@ -200,18 +248,23 @@ function inOrder(hits: readonly Hit[], limit: number): Hit[] {
     .slice(0, limit);
 }
 
-function toHit({ id, document, generation, ordinal, score = 0 }: Row): Hit {
-  return {
-    id: String(id),
-    document: String(document),
-    generation: String(generation),
-    ordinal: Number(ordinal),
-    score: Number(score),
-  };
+/** Those that can be among the best, with their scores. */
+function bestOf(rows: readonly Row[], scores: Float64Array, limit: number): Hit[] {
+  const worst = scores.toSorted()[Math.max(0, scores.length - limit)] ?? 0;
+  const hits: Hit[] = [];
+  for (const [i, row] of rows.entries()) {
+    const score = scores[i] ?? 0;
+    if (score > 0 && score >= worst - 1 / SCORE_UNITS) hits.push({ ...toHit(row), score });
+  }
+  return hits;
+}
+
+function toHit({ id, document, score = 0 }: Row): Hit {
+  return { ...placeOfPassage(String(id)), id: String(id), document: String(document), score: Number(score) };
 }
 
 /** Of unit vectors, as far as 32 bits go. */
-function cosine(a: Float32Array, b: readonly number[]): number {
+function cosine(a: Float32Array, b: Float32Array): number {
   let [dot, squares] = [0, 0];
   for (let i = 0; i < a.length; i++) {
     const value = b[i] ?? 0;
@@ -219,32 +272,4 @@ function cosine(a: Float32Array, b: readonly number[]): number {
     squares += value * value;
   }
   return squares === 0 ? 0 : dot / Math.sqrt(squares);
-}
-
-/** `counts`: the passage's length, then pairs of hash and packed count, 32 bits each, in base64. */
-function scoreOf(counts: string, terms: readonly (readonly [number, number])[], averageLength: number): number {
-  const bytes = Buffer.from(counts, "base64");
-  const length = bytes.length < 4 ? 1 : bytes.readInt32LE(0);
-  const packed = new Map<number, number>();
-  for (let i = 4; i + 8 <= bytes.length; i += 8) packed.set(bytes.readInt32LE(i), bytes.readInt32LE(i + 4));
-  let score = 0;
-  for (const [hash, weight] of terms) {
-    const count = packed.get(hash);
-    if (count !== undefined) score += weight * saturated(count, length, averageLength);
-  }
-  return score;
-}
-
-/** As `scoreOf` reads it. */
-export function scannedCounts(counts: ReadonlyMap<number, number>, length: number): string {
-  const numbers = Int32Array.from([length, ...[...counts].flat()]);
-  return Buffer.from(numbers.buffer).toString("base64");
-}
-
-/** The hashes in what `scannedCounts` wrote. */
-export function scannedHashes(counts: string): number[] {
-  const bytes = Buffer.from(counts, "base64");
-  return Array.from({ length: Math.max(0, Math.floor((bytes.length - 4) / 8)) }, (_, i) =>
-    bytes.readInt32LE(4 + 8 * i),
-  );
 }

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { RowData } from "@zilliz/milvus2-sdk-node";
 import type { Document, PassageInput } from "../../types.ts";
 import type { HashedTerms } from "./hashed-terms.ts";
-import { scannedCounts } from "./milvus-legs.ts";
 import { documentIdOf, entryData, KINDS, passageContent, pieces, type StoredRecord, textId } from "./milvus-records.ts";
+import { scannedCounts } from "./milvus-scanned.ts";
 import { type TextKind, VARCHAR_BYTES_MAX } from "./milvus-schema.ts";
 import { dimensionOf, passageWeights } from "./milvus-terms.ts";
 import { hexOf, type StoredMetadata, storedReaders } from "./milvus-values.ts";
@@ -98,6 +98,12 @@ function placeholder(seed: string, dimensions: number): Float32Array {
 
 export function passageIds(generation: string, passages: number): string[] {
   return Array.from({ length: passages }, (_, ordinal) => `${generation}:${ordinal}`);
+}
+
+/** What `passageIds` made. */
+export function placeOfPassage(id: string): { readonly generation: string; readonly ordinal: number } {
+  const end = id.lastIndexOf(":");
+  return { generation: id.slice(0, end), ordinal: Number(id.slice(end + 1)) };
 }
 
 export function documentRecord(part: string, { version, generation }: Staged, indexedAt: string): StoredRecord {

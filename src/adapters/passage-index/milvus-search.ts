@@ -1,10 +1,10 @@
 import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
-import type { CallOptions, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Passage, Scope, ScoredPassage } from "../../types.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { MilvusConditions } from "./milvus-conditions.ts";
-import { HITS_MAX, type Hit, type MilvusLegs, type Row } from "./milvus-legs.ts";
+import { HITS_MAX, type Hit, type MilvusLegs } from "./milvus-legs.ts";
 import {
   invalid,
   isOfSpace,
@@ -21,6 +21,7 @@ import { type MilvusCollections, partOf, type TextKind } from "./milvus-schema.t
 import type { MilvusStatistics } from "./milvus-statistics.ts";
 import { listOf, readableBy } from "./milvus-values.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
+import { Remembered } from "./remembered.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Versions of documents that come and go while they are searched are met by searching again. */
@@ -29,6 +30,9 @@ const ATTEMPTS = 8;
 const JUST_WRITTEN_MS = 60_000;
 /** Known to be over, and passed over from the start. */
 const OVER_MAX = 256;
+/** Characters of passages in memory, and what each has beside its text. */
+const REMEMBERED_MAX = 10_000_000;
+const PASSAGE_OVERHEAD = 500;
 
 interface Found {
   readonly byText: readonly Hit[];
@@ -48,6 +52,7 @@ export class MilvusSearch {
   readonly #own: Space;
   readonly #stem: Stem;
   readonly #onStale: (scope: Scope) => void;
+  readonly #remembered = new Remembered<Passage>(REMEMBERED_MAX, ({ text }) => text.length + PASSAGE_OVERHEAD);
   readonly #spaces = new Map<string, Space>();
   readonly #over = new Map<string, Set<string>>();
 
@@ -92,10 +97,10 @@ export class MilvusSearch {
       const { vector, ...textOnly } = query;
       const how = { kind, space, condition, isStrong, known };
       const found = await this.#find(scope, isForeign ? textOnly : query, how, call);
-      const passages = this.#collections.passages(space.dimensions, kind);
-      const [current, contents] = await Promise.all([
+      const collection = this.#collections.passages(space.dimensions, kind);
+      const [current, passages] = await Promise.all([
         this.#current(part, found, known, isStrong, call),
-        this.#contents(passages, found, isStrong, call),
+        this.#passages(part, collection, found, isStrong, call),
       ]);
       const state = current.get(stateId(part));
       if (!state) return { byText: [], byVector: [] };
@@ -105,9 +110,7 @@ export class MilvusSearch {
       }
       if (vector && isForeign) return this.#foreign(scope, space, call);
       const isSettled = note(part, found, current, known);
-      if (isSettled && hitsOf(found).every(({ id }) => contents.has(id))) {
-        return this.#result(part, found, contents, call);
-      }
+      if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) return resultOf(found, passages);
       isStrong = true;
       this.#onStale(scope);
     }
@@ -176,31 +179,24 @@ export class MilvusSearch {
     return records;
   }
 
-  async #contents(collection: string, found: Found, isStrong: boolean, call: CallOptions) {
-    const ids = [...new Set(hitsOf(found).map(({ id }) => id))];
-    return this.#legs.rows(collection, ids, ["content"], isStrong, call);
+  /** By passage's id, for hits alone: those of whom may read them. */
+  #passages(part: string, collection: string, found: Found, isStrong: boolean, call: CallOptions) {
+    const hits = new Map(hitsOf(found).map((hit) => [hit.id, hit]));
+    return this.#remembered.all(hits.keys(), async (missing) => {
+      const rows = await this.#legs.rows(collection, missing, ["content"], isStrong, call);
+      const passages = new Map<string, Passage>();
+      for (const [id, { content }] of rows) {
+        const hit = hits.get(id);
+        if (!hit) continue;
+        const whole = await this.wholeContent(part, id, String(content), call);
+        if (whole !== null) passages.set(id, toPassage(hit.document, hit.ordinal, whole));
+      }
+      return passages;
+    });
   }
 
-  async #result(
-    part: string,
-    { byText, byVector }: Found,
-    contents: ReadonlyMap<string, Row>,
-    call: CallOptions,
-  ): Promise<SearchResult> {
-    const whole = new Map<string, string>();
-    for (const { id } of [...byText, ...byVector]) {
-      if (!whole.has(id)) whole.set(id, await this.wholeContent(part, id, String(contents.get(id)?.content), call));
-    }
-    const scored = (hits: readonly Hit[]): ScoredPassage[] =>
-      hits.map(({ id, document, ordinal, score }) => ({
-        passage: toPassage(document, ordinal, whole.get(id) ?? ""),
-        score,
-      }));
-    return { byText: scored(byText), byVector: scored(byVector) };
-  }
-
-  /** What did not fit into the passage's row is in records. */
-  async wholeContent(part: string, id: string, content: string, call: CallOptions): Promise<string> {
+  /** What did not fit into the passage's row is in records. Null: not all of it is there any more. */
+  async wholeContent(part: string, id: string, content: string, call: CallOptions): Promise<string | null> {
     const pieces = /^\+(\d+)$/.exec(content)?.[1];
     if (pieces === undefined) return content;
     const ids = Array.from({ length: Number(pieces) }, (_, n) => textId(part, id, n));
@@ -210,7 +206,7 @@ export class MilvusSearch {
       const records = await this.#records.find({ filter, fields: ["data"], isStrong: true }, call);
       for (const { id, data = "" } of records) found.set(id, data);
     }
-    return ids.map((one) => found.get(one) ?? "").join("");
+    return found.size < ids.length ? null : ids.map((one) => found.get(one)).join("");
   }
 
   async #learnSpace(part: string, call: CallOptions): Promise<void> {
@@ -235,6 +231,15 @@ const TEXTS_AT_ONCE = 64;
 
 /** Which generation a document was of at some time in this search; undefined: it was none. */
 type Known = Map<string, string | undefined>;
+
+function resultOf({ byText, byVector }: Found, passages: ReadonlyMap<string, Passage>): SearchResult {
+  const scored = (hits: readonly Hit[]): ScoredPassage[] =>
+    hits.flatMap(({ id, score }) => {
+      const passage = passages.get(id);
+      return passage ? [{ passage, score }] : [];
+    });
+  return { byText: scored(byText), byVector: scored(byVector) };
+}
 
 function hitsOf({ byText, byVector }: Found): Hit[] {
   return [...byText, ...byVector];

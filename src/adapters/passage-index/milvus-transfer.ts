@@ -29,6 +29,7 @@ export function createMilvusTransfer({ collections, records, legs }: MilvusParts
         const row = rows.get(id);
         if (!row) return null;
         const content = await search.wholeContent(part, id, String(row.content), call);
+        if (content === null) return null;
         const vector = row.embedded === true ? Float32Array.from(row.vector as readonly number[]) : null;
         passages.push(passage(content, vector));
       }

@@ -3,7 +3,7 @@ import { createBreather } from "../../breather.ts";
 import type { CallOptions, Scope } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection, isUnreachable, tooLate } from "./milvus-failures.ts";
-import { type MilvusLegs, scannedHashes } from "./milvus-legs.ts";
+import type { MilvusLegs } from "./milvus-legs.ts";
 import {
   type CollectionState,
   documentIdOf,
@@ -26,6 +26,7 @@ import {
   stage,
   tokensOf,
 } from "./milvus-rows.ts";
+import { readScanned } from "./milvus-scanned.ts";
 import { type MilvusCollections, partOf, type WriteTarget } from "./milvus-schema.ts";
 import type { CountChange, MilvusStatistics } from "./milvus-statistics.ts";
 import { MilvusSweep, type SweepTuning } from "./milvus-sweep.ts";
@@ -257,7 +258,7 @@ export class MilvusWrites {
         const hashes =
           kind === "sparse"
             ? Object.keys(row.words as object).map((dimension) => hashOfDimension(Number(dimension)))
-            : scannedHashes(String(row.counts));
+            : readScanned(String(row.counts)).hashes;
         for (const hash of hashes) count(hash, -1);
       }
     }

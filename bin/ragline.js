@@ -11,7 +11,8 @@ if (major < 22 || (major === 22 && minor < 13)) {
 process.removeAllListeners("warning");
 process.on("warning", (warning) => {
   // DEP0123: a TLS server is reached by its address, and its certificate names that.
-  if (warning.name !== "ExperimentalWarning" && warning.code !== "DEP0123") console.error(`${warning.name}: ${warning.message}`);
+  if (warning.name !== "ExperimentalWarning" && warning.code !== "DEP0123")
+    console.error(`${warning.name}: ${warning.message}`);
 });
 
 // A reader that has enough (`| head`) is no failure; a full disk is.

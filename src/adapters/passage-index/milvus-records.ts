@@ -5,7 +5,7 @@ import type { CallOptions, Document, DocumentEntry, Passage, PassageInput } from
 import type { MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection } from "./milvus-failures.ts";
 import { LIMIT_MAX, type MilvusCollections } from "./milvus-schema.ts";
-import { digest, hexOf, textOfHex } from "./milvus-values.ts";
+import { digest, hexOf, tenantMark, textOfHex } from "./milvus-values.ts";
 import type { Space } from "./vector-space.ts";
 
 /** What a record is: the state of a tenant's collection, one of its documents, … */
@@ -201,6 +201,8 @@ function plainRecord({ at = 0, passages = 0, tokens = 0, ...rest }: Record<strin
 export interface CollectionState extends Space {
   /** Another collection of the same name, before or after, has another. */
   readonly id: string;
+  readonly tenant: string;
+  readonly collection: string;
 }
 
 export function stateId(part: string): string {
@@ -211,7 +213,8 @@ export function stateId(part: string): string {
 export function stateRecord(part: string, state: CollectionState): StoredRecord {
   const version = randomUUID().slice(0, 23);
   const generation = `${spaceKey(state)}:${version}`;
-  return { id: stateId(part), part, kind: KINDS.state, generation, at: Date.now(), data: JSON.stringify(state) };
+  const [meta, data] = [[tenantMark(state.tenant)], JSON.stringify(state)];
+  return { id: stateId(part), part, kind: KINDS.state, generation, at: Date.now(), meta, data };
 }
 
 export function readState(record: StoredRecord | undefined): CollectionState | null {

@@ -73,6 +73,11 @@ export function listOf(values: readonly string[]): string {
   return `["${values.join('","')}"]`;
 }
 
+/** Stands in the state of each of a tenant's collections. */
+export function tenantMark(tenant: string): string {
+  return digest(`tenant:${tenant}`);
+}
+
 function ofGroup(group: string): string {
   return digest(`group:${group}`);
 }

@@ -159,11 +159,13 @@ export class MilvusWrites {
   /** A collection without documents takes over the writer's space. @throws RaglineError `conflict` */
   async #stateFor(scope: Scope, known: CollectionState | null): Promise<CollectionState> {
     const part = partOf(scope);
-    if (known && isSame(known, this.#space)) return known;
+    const { tenant, collection } = scope;
+    const state = { id: known?.id ?? randomUUID(), tenant, collection, ...this.#space };
+    if (known && isSame(known, this.#space)) return state;
     if (known && (await this.#records.count(ofKind(part, KINDS.document), true, BACKGROUND)) > 0) {
       throw spaceConflict(scope, known, this.#space);
     }
-    return { id: known?.id ?? randomUUID(), model: this.#space.model, dimensions: this.#space.dimensions };
+    return state;
   }
 
   /** Everything of the new generations, and first of all what is needed to delete them again. True: in several requests. */

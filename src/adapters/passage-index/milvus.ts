@@ -1,5 +1,6 @@
 import { createBreather } from "../../breather.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
@@ -22,6 +23,7 @@ import { MilvusSearch } from "./milvus-search.ts";
 import { settleCollection } from "./milvus-settle.ts";
 import { MilvusStatistics } from "./milvus-statistics.ts";
 import { SWEEPING, type SweepTuning } from "./milvus-sweep.ts";
+import { createMilvusTransfer } from "./milvus-transfer.ts";
 import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
 import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
 import { checkVector, type Space } from "./vector-space.ts";
@@ -41,6 +43,7 @@ const VERSION_MS = 1000;
  */
 export class MilvusPassageIndex implements PassageIndex {
   readonly fusion: MilvusFusionStore;
+  readonly transfer: Transfer;
   readonly #parts: MilvusParts;
   readonly #space: Space;
   readonly #search: MilvusSearch;
@@ -73,6 +76,7 @@ export class MilvusPassageIndex implements PassageIndex {
       this.#writesOf(scope).sweep(partOf(scope)),
     );
     this.fusion = new MilvusFusionStore(parts, this.#search);
+    this.transfer = createMilvusTransfer(parts, this.#search);
   }
 
   async search(scope: Scope, query: SearchQuery, call: CallOptions): Promise<SearchResult> {

@@ -8,6 +8,7 @@ import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../cont
 import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
 import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
 import { DIMENSIONS } from "../../contract/passages.ts";
+import { transferContract } from "../../contract/transfer.ts";
 import { type MilvusServer, milvus, milvusLite, startMilvus, startMilvusLite } from "../../support/milvus.ts";
 import { relay } from "../../support/relay.ts";
 import { expectAgreement } from "./agreement.ts";
@@ -47,6 +48,7 @@ describe.each([
 
     passageIndexContract(name, opened);
     passageIndexWritesContract(name, opened);
+    transferContract(name, opened);
     fusionStoreContract(name, async () => {
       const prefix = `t${prefixes++}`;
       const [index, elsewhere] = [await openHere(prefix, "test"), await openHere(prefix, "test")];

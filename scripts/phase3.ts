@@ -79,9 +79,9 @@ async function ask(phase3: Phase3, signal: AbortSignal): Promise<string[]> {
   const faults: string[] = [];
   let conversation: { readonly id: string; readonly by: Orchestrator } | undefined;
   for (const question of [...QUESTIONS, BEGINNING]) {
-    signal.throwIfAborted();
     const before = await Promise.all(phase3.orchestrators.map(({ url }) => askedOf(url)));
-    const { id, text, failure, timings, degraded } = await askOver(phase3.url, question);
+    const { id, text, failure, timings, degraded } = await askOver(phase3.url, question, { signal });
+    signal.throwIfAborted();
     const after = await Promise.all(phase3.orchestrators.map(({ url }) => askedOf(url)));
     const by = phase3.orchestrators.find((_, i) => (after[i] ?? 0) > (before[i] ?? 0));
     console.log(styleText("bold", `\n${by?.name ?? "nobody"}: ${question}`));
@@ -93,5 +93,5 @@ async function ask(phase3: Phase3, signal: AbortSignal): Promise<string[]> {
   }
   if (!options.once || faults.length > 0) return faults;
   if (!conversation) return ["nobody answered"];
-  return withKills(phase3, conversation.id, conversation.by);
+  return withKills(phase3, conversation.id, conversation.by, signal);
 }

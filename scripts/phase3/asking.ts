@@ -40,13 +40,18 @@ export async function askedOf(url: string): Promise<number> {
 }
 
 /** One question over HTTP, read from its stream of events; never from the cache. */
-export async function askOver(url: string, question: string, sessionId?: string): Promise<Answered> {
+export async function askOver(
+  url: string,
+  question: string,
+  { sessionId, signal }: { readonly sessionId?: string | undefined; readonly signal?: AbortSignal } = {},
+): Promise<Answered> {
+  const limit = AbortSignal.timeout(ANSWER_MS);
   try {
     const response = await fetch(`${url}/v1/ask`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "text/event-stream" },
       body: JSON.stringify({ question, cache: false, ...(sessionId && { sessionId }) }),
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     const body = await response.text();
     return response.ok ? readEvents(body) : notAnswered(codeOf(body), `HTTP ${response.status}`);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { askedOf, askOver } from "./asking.ts";
 import type { Orchestrator, Phase3 } from "./services.ts";
-import { ASKING_AT_ONCE, type Counted, SteadyAsking } from "./steady.ts";
+import { ASKERS, type Counted, SteadyAsking, turnsOf } from "./steady.ts";
 
 const FOLLOW_UPS = ["이월은 며칠까지 되나요?", "언제까지 써야 하나요?"];
 /** A failover takes about 2 seconds here, nginx leaves a dead instance alone for 5. */
@@ -14,36 +14,44 @@ const STEADY_ANSWERS = 20;
  * first of them answered is gone on with.
  * @returns what was not as it must be
  */
-export async function withKills(phase3: Phase3, sessionId: string, by: Orchestrator): Promise<string[]> {
+export async function withKills(
+  phase3: Phase3,
+  sessionId: string,
+  by: Orchestrator,
+  signal: AbortSignal,
+): Promise<string[]> {
   const faults: string[] = [];
-  const asking = new SteadyAsking(phase3.url, "before");
+  const asking = new SteadyAsking(phase3.url);
   const other = phase3.orchestrators.find((one) => one !== by);
+  const until = (what: string, holds: () => boolean | Promise<boolean>) => within(BACK_MS, what, holds, signal);
+  const answers = (part: Counted, more = part.answered + STEADY_ANSWERS) =>
+    until("questions are answered", () => part.answered >= more);
   try {
-    await answers(asking, 0);
+    await answers(asking.begin("before"));
     const killed = asking.begin("orchestrator killed", true);
     await by.kill();
-    const before = other ? await askedOf(other.url) : 0;
     faults.push(...(await followUp(phase3.url, FOLLOW_UPS[0] ?? "", sessionId)));
     console.log(`  ${by.name}, which had answered before, is dead; answered by ${other?.name}`);
-    if (other && (await askedOf(other.url)) <= before) faults.push("the other orchestrator was not asked");
-    await answers(asking, 0);
-    if (killed.cut > ASKING_AT_ONCE) faults.push(`${killed.cut} streams were cut by one orchestrator's end`);
+    await answers(killed, STEADY_ANSWERS);
+    const cut = sum(killed.cut);
+    if (cut > ASKERS) faults.push(`${cut} answers were cut by one orchestrator's end`);
     asking.begin("orchestrator back");
     await by.restart();
     await until(`${by.name} is asked again`, async () => (await askedOf(by.url)) > 0);
     const failover = asking.begin("Redis master killed", true);
     await phase3.redis[0]?.kill();
     await until("turns are saved again", () => isSaved(phase3.url));
-    await answers(asking, failover.answered);
+    await answers(failover);
     faults.push(...(await followUp(phase3.url, FOLLOW_UPS[1] ?? "", sessionId)));
-    asking.begin("after");
-    await answers(asking, 0);
+    await answers(asking.begin("after"));
   } finally {
     await asking.stop();
   }
   printTable(asking.parts);
   const { acknowledged, missing } = await asking.lost();
   console.log(`${acknowledged} turns acknowledged as saved, ${missing} missing`);
+  const turns = await turnsOf(phase3.url, sessionId);
+  if (turns !== 1 + FOLLOW_UPS.length) faults.push(`the conversation has ${turns} turns`);
   if (missing > 0) faults.push(`${missing} acknowledged turns are missing`);
   for (const part of asking.parts) faults.push(...faultsOf(part));
   return faults;
@@ -55,7 +63,7 @@ async function isSaved(url: string): Promise<boolean> {
 }
 
 async function followUp(url: string, question: string, sessionId: string): Promise<string[]> {
-  const { fate, text, failure, degraded } = await askOver(url, question, sessionId);
+  const { fate, text, failure, degraded } = await askOver(url, question, { sessionId });
   console.log(`\n(conversation) ${question}\n${failure || text}`);
   if (degraded) console.log(`  degraded: ${degraded}`);
   return fate === "answered" ? [] : [`${question}: ${failure}`];
@@ -65,23 +73,22 @@ function faultsOf({ part, failed, cut, longestGapMs }: Counted): string[] {
   const faults: string[] = [];
   const mayCut = part === "orchestrator killed";
   const mayFail = part === "Redis master killed";
-  if (cut > 0 && !mayCut) faults.push(`${part}: ${cut} ended without an error of Ragline's`);
+  if (cut.size > 0 && !mayCut) faults.push(`${part}: ${[...cut.keys()].join(", ")}`);
   if (failed.size > 0 && !mayFail) faults.push(`${part}: ${[...failed.keys()].join(", ")}`);
   if (longestGapMs > GAP_MAX_MS) faults.push(`${part}: no answer for ${longestGapMs.toFixed(0)} ms`);
   return faults;
 }
 
-/** Waits until so many more were answered in the part that is asked now. */
-async function answers(asking: SteadyAsking, before: number): Promise<void> {
-  const part = asking.parts.at(-1);
-  await until("questions are answered", () => (part?.answered ?? 0) >= before + STEADY_ANSWERS);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + BACK_MS;
+async function within(
+  limitMs: number,
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${BACK_MS} ms: ${what}`);
-    await sleep(100);
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await sleep(100, undefined, { signal });
   }
 }
 
@@ -90,8 +97,11 @@ function printTable(parts: readonly Counted[]): void {
     cells.map((cell, i) => (i === 0 ? String(cell).padEnd(22) : String(cell).padStart(13))).join("");
   console.log(`\n${row(["", "asked", "answered", "degraded", "failed", "cut", "longest gap"])}`);
   for (const { part, asked, answered, degraded, failed, cut, longestGapMs } of parts) {
-    const codes = [...failed.values()].reduce((sum, count) => sum + count, 0);
-    console.log(row([part, asked, answered, degraded, codes, cut, `${longestGapMs.toFixed(0)} ms`]));
-    for (const [code, count] of failed) console.log(`  ${count} × ${code}`);
+    console.log(row([part, asked, answered, degraded, sum(failed), sum(cut), `${longestGapMs.toFixed(0)} ms`]));
+    for (const [what, count] of [...failed, ...cut]) console.log(`  ${count} × ${what}`);
   }
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((total, count) => total + count, 0);
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GATEWAYS, type GatewayKind, startGateway } from "../../test/support/gateway.ts";
+import { debianProgram, found } from "../../test/support/installed.ts";
 import { freePort, type RedisServer, redisMissing } from "../../test/support/redis.ts";
 import { startSentinels } from "../../test/support/sentinels.ts";
 import { ready } from "./asking.ts";
@@ -52,7 +53,9 @@ const STAGES = ["embed", "rerank", "generate"] as const;
 export async function startPhase3(options: Phase3Options): Promise<Phase3> {
   const { engine, folder, signal, ends } = options;
   const gatewayKind = gatewayHere();
-  if (redisMissing !== null) throw new Error(redisMissing);
+  const sentinel = found("redis-sentinel", () => debianProgram("redis-sentinel", "redis-sentinel"));
+  const missing = redisMissing ?? sentinel.missing;
+  if (missing !== null) throw new Error(missing);
   const isSmol = !options.extractive && existsSync(SMOLLM2);
   const sentinels = await startSentinels();
   ends.push(sentinels.close);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answered, askOver } from "./asking.ts";
 
-const ASKERS = 2;
+export const ASKERS = 2;
 const PAUSE_MS = 100;
 /** Then a conversation is over, and another begins. */
 const TURNS_MAX = 5;
@@ -21,11 +21,16 @@ export interface Counted {
   answered: number;
   /** Of the answered. */
   degraded: number;
-  cut: number;
-  /** By code. */
+  /** With an error of Ragline's, by its code. */
   readonly failed: Map<string, number>;
+  /** Without one, by what the client saw. */
+  readonly cut: Map<string, number>;
   /** Milliseconds between two answers that follow each other, over all askers; the longest that ended in this part. */
   longestGapMs: number;
+}
+
+function counted(part: string, disturbed: boolean): Counted {
+  return { part, disturbed, asked: 0, answered: 0, degraded: 0, failed: new Map(), cut: new Map(), longestGapMs: 0 };
 }
 
 /** Asks through the gateway without pause, in conversations, until it is stopped. */
@@ -36,17 +41,16 @@ export class SteadyAsking {
   readonly #running: Promise<void>[];
   #isOver = false;
   #lastAnswerAt = performance.now();
-  #current: Counted;
+  #current = counted("", false);
 
-  constructor(url: string, part: string) {
+  constructor(url: string) {
     this.#url = url;
-    this.#current = this.begin(part);
     this.#running = Array.from({ length: ASKERS }, (_, i) => this.#ask(i));
   }
 
   /** What is asked from now on counts there. */
   begin(part: string, disturbed = false): Counted {
-    this.#current = { part, disturbed, asked: 0, answered: 0, degraded: 0, cut: 0, failed: new Map(), longestGapMs: 0 };
+    this.#current = counted(part, disturbed);
     this.parts.push(this.#current);
     return this.#current;
   }
@@ -62,9 +66,7 @@ export class SteadyAsking {
     let missing = 0;
     for (const [id, turns] of this.#acknowledged) {
       acknowledged += turns;
-      const response = await fetch(`${this.#url}/v1/sessions/${id}`);
-      const { turnCount = 0 } = response.ok ? ((await response.json()) as { readonly turnCount: number }) : {};
-      missing += Math.max(0, turns - turnCount);
+      missing += Math.max(0, turns - (await turnsOf(this.#url, id)));
     }
     return { acknowledged, missing };
   }
@@ -74,7 +76,7 @@ export class SteadyAsking {
     for (let i = seed; !this.#isOver; i++) {
       const question = QUESTIONS[i % QUESTIONS.length] ?? "";
       const begun = this.#current;
-      const answered = await askOver(this.#url, question, id);
+      const answered = await askOver(this.#url, question, { sessionId: id });
       this.#count(begun.disturbed ? begun : this.#current, answered);
       id = answered.id && i % TURNS_MAX !== 0 ? answered.id : undefined;
       await sleep(PAUSE_MS);
@@ -83,9 +85,10 @@ export class SteadyAsking {
 
   #count(part: Counted, { fate, id, failure, degraded }: Answered): void {
     part.asked++;
-    if (fate === "cut") part.cut++;
-    if (fate === "failed") part.failed.set(failure, (part.failed.get(failure) ?? 0) + 1);
-    if (fate !== "answered") return;
+    if (fate !== "answered") {
+      part[fate].set(failure, (part[fate].get(failure) ?? 0) + 1);
+      return;
+    }
     part.answered++;
     if (degraded) part.degraded++;
     if (!degraded.includes("save")) this.#acknowledged.set(id, (this.#acknowledged.get(id) ?? 0) + 1);
@@ -95,4 +98,8 @@ export class SteadyAsking {
   }
 }
 
-export const ASKING_AT_ONCE = ASKERS;
+/** How many turns a conversation has there. */
+export async function turnsOf(url: string, id: string): Promise<number> {
+  const response = await fetch(`${url}/v1/sessions/${id}`);
+  return response.ok ? ((await response.json()) as { readonly turnCount: number }).turnCount : 0;
+}

@@ -1,29 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { loadConfig } from "../../src/config.ts";
+import { addressOf, DEPLOY, servicesOf } from "../support/compose.ts";
 
-const DEPLOY = resolve(import.meta.dirname, "../../deploy");
 const STAGES = ["embed", "rerank", "generate", "search"] as const;
 const usesOf = (file: string, environment = {}) => {
   const { session, embed, search, rerank, generate } = loadConfig(join(DEPLOY, file), environment);
   return [session, embed, search, rerank, generate].map(({ use }) => use);
 };
-
-interface Service {
-  readonly image: string;
-  readonly command?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly volumes?: readonly string[];
-  readonly networks?: { readonly default: { readonly ipv4_address: string } };
-}
-
-function servicesOf(name: string): Readonly<Record<string, Service>> {
-  const text = readFileSync(join(DEPLOY, name), "utf8").replaceAll(/\$\{RAGLINE_POSTGRES_PASSWORD[^}]*\}/g, "secret");
-  return (parse(text) as { readonly services: Readonly<Record<string, Service>> }).services;
-}
 
 describe("deploy/", () => {
   test("each phase moves its stages and nothing else", () => {
@@ -115,7 +101,3 @@ describe("deploy/", () => {
     ]);
   });
 });
-
-function addressOf(services: Readonly<Record<string, Service>>, name: string): string {
-  return services[name]?.networks?.default.ipv4_address ?? "";
-}

@@ -130,6 +130,7 @@ export class Partition {
   restore(segment: Segment, removedDocuments: readonly number[]): void {
     const live = withoutDocuments(wholeSegment(segment), removedDocuments);
     if (live.passages > 0) this.#segments = [...this.#segments, live];
+    this.#reclaim.restored(segment);
   }
 
   /** On this thread. See `plan` for what it rejects. */

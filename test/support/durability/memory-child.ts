@@ -1,5 +1,6 @@
 import { SqlitePassageIndex } from "../../../src/adapters/passage-index/sqlite.ts";
 import { Database } from "../../../src/adapters/sqlite/database.ts";
+import type { PassageIndex } from "../../../src/ports/passage-index.ts";
 
 /**
  * A process that fills an index, searches it, deletes every document and waits until its resident memory is near what it was before,
@@ -15,20 +16,20 @@ const call = { signal: new AbortController().signal };
 const rssMb = () => Math.round(process.memoryUsage().rss / 2 ** 20);
 
 const database = Database.open(file);
-const index = new SqlitePassageIndex(database, { model: "generated", dimensions: DIMENSIONS });
+const index: PassageIndex = new SqlitePassageIndex(database, { model: "generated", dimensions: DIMENSIONS });
 await search(0);
 const emptyMb = rssMb();
 await eachDocument(write);
 for (let n = 0; n < 20; n++) await search(n);
 const fullMb = rssMb();
-await eachDocument((document) => index.delete(scope, `d${document}`));
+await eachDocument((document) => index.delete(scope, `d${document}`, call));
 const deadline = performance.now() + Number(waitMs);
 do {
   await new Promise((resolve) => setTimeout(resolve, 500));
   await search(1);
 } while (rssMb() > emptyMb + Number(nearMb) && performance.now() < deadline);
 console.log(JSON.stringify({ emptyMb, fullMb, deletedMb: rssMb() }));
-await index.close();
+await index.close?.();
 await database.close();
 
 async function eachDocument(run: (document: number) => Promise<unknown>): Promise<void> {

@@ -20,7 +20,7 @@ const KEPT_FEW = 64;
  *
  * Terms are taken heaviest, that is rarest, first. A term adds at most its weight: as soon as the weights still to come are
  * together below what the last of the best has, no passage unseen so far can get in, and the long lists of the common terms
- * are only looked into for the passages that still can (the MaxScore rule, term at a time).
+ * are only looked into for the passages that still can, fewer with each term (the MaxScore rule, term at a time).
  */
 export class TextLeg {
   /** By position in the segment; all zeros between searches. */

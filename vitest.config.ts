@@ -25,7 +25,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      { test: { ...common, name: "deploy", include: ["test/slow/deploy.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "deploy", include: ["test/slow/deploy*.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       {
@@ -38,7 +38,7 @@ export default defineConfig({
         },
       },
       { test: { ...common, name: "retrieval", include: ["test/slow/retrieval.test.ts"], testTimeout: 300_000 } },
-      { test: { ...common, name: "postgres", include: ["test/slow/postgres.test.ts"], testTimeout: 120_000 } },
+      { test: { ...common, name: "postgres", include: ["test/slow/postgres*.test.ts"], testTimeout: 120_000 } },
       { test: { ...common, name: "load", include: ["test/slow/load.test.ts"], testTimeout: 180_000 } },
       {
         test: {

@@ -34,8 +34,11 @@ export interface Status {
   readonly version: string;
   readonly tenant: string;
   readonly collection: string;
-  readonly documents: number;
-  readonly passages: number;
+  /** Null, as `passages` and `indexedWith`: the index cannot be asked. */
+  readonly documents: number | null;
+  readonly passages: number | null;
+  /** What could not be found out, one line each. */
+  readonly missing: readonly string[];
   /** What each stage runs on, by step; the embedded defaults are named for what they are. */
   readonly stages: Readonly<Record<string, string>>;
   /** Steps that an emulated server does (`use: simulated`): their figures are no model's. */
@@ -76,6 +79,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** One line a thing that is missing. */
   readonly missing: readonly string[];
+  /** One line a thing that answers do without meanwhile: the embedder, the reranker. */
+  readonly degraded: readonly string[];
 }
 
 export interface ReindexOptions extends CallerOptions {

@@ -29,3 +29,20 @@ export const redisKeyPrefix = (fallback: string) =>
     .regex(/^[^{}\s]*$/, "must hold no braces and no blanks")
     .default(fallback)
     .describe("Begins every key.");
+
+export const redisReplicas = {
+  replicasMin: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe(
+      "Replicas that must have a finished turn before it counts as saved (`WAIT`); with fewer it is stored all the same, and `degraded` says `save`. 0: what the master took last is lost with it.",
+    ),
+  replicasTimeoutMs: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(300)
+    .describe("Limit for that; `save.timeoutMs` holds for the whole of saving."),
+};

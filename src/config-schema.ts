@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
 import { grpcClient, stage } from "./config-grpc.ts";
+import { milvusIndex } from "./config-milvus.ts";
 import { embed, generate, rerank } from "./config-models.ts";
 import { models } from "./config-onnx.ts";
 import { openSearchIndex } from "./config-opensearch.ts";
 import { postgresIndex, postgresServer } from "./config-postgres.ts";
-import { redisKeyPrefix, redisServer } from "./config-redis.ts";
+import { redisKeyPrefix, redisReplicas, redisServer } from "./config-redis.ts";
 import { log, telemetry } from "./config-telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
@@ -44,6 +45,7 @@ const session = z.discriminatedUnion("use", [
       .describe("`redis`: conversations in Redis 7, for several instances. Needs `npm install @redis/client@6`."),
     ...redisServer,
     keyPrefix: redisKeyPrefix("ragline:session:"),
+    ...redisReplicas,
     ...conversation,
   }),
   z.strictObject({
@@ -123,6 +125,15 @@ const search = z.discriminatedUnion("use", [
       .literal("opensearch")
       .describe("`opensearch`: OpenSearch 3 with its k-NN plugin, for several instances and large collections."),
     ...openSearchIndex,
+    ...searching,
+  }),
+  z.strictObject({
+    use: z
+      .literal("milvus")
+      .describe(
+        "`milvus`: Milvus 2.3 or later, for several instances and large collections. Needs `npm install @zilliz/milvus2-sdk-node@3`.",
+      ),
+    ...milvusIndex,
     ...searching,
   }),
   z.strictObject({

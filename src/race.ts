@@ -48,6 +48,11 @@ export class Race implements CallOptions {
     return this.#controller.signal;
   }
 
+  /** @throws RaglineError where it is lost already */
+  check(): void {
+    if (this.#lost) throw this.#lost;
+  }
+
   get deadline(): number {
     return this.#deadline;
   }

@@ -15,6 +15,7 @@ import { Background } from "./background.ts";
 import { createBreather } from "./breather.ts";
 import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
+import { listed } from "./documents.ts";
 import { RaglineError } from "./errors.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
 import { reasonOf } from "./ingest/document.ts";
@@ -40,7 +41,7 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
-import { missingFor, statusOf, withoutSource } from "./status.ts";
+import { readiness, statusOf, withoutSource } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
 import { warm } from "./warm.ts";
@@ -65,6 +66,7 @@ export class Ragline {
   readonly #reader: DocumentReader;
   readonly #learner: FusionLearner;
   #closed = false;
+  #warming = 0;
 
   /** Use `createRagline` of `index.ts`. */
   constructor(config: Config, stages: Stages, composed: Composed, log: Logger, traces: Traces | null = null) {
@@ -212,10 +214,7 @@ export class Ragline {
   async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
     const { collection, limit, after } = this.#parse(this.schemas.list, page);
     const scope = this.#calls.scope(collection, caller);
-    const found = await this.#calls.store("search", caller, (call) =>
-      this.#stages.index.list(scope, after === undefined ? { limit } : { after, limit }, call),
-    );
-    return { ...found, documents: found.documents.map(withoutSource) };
+    return this.#calls.store("search", caller, (call) => listed(this.#stages.index, scope, { limit, after }, call));
   }
 
   async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
@@ -268,14 +267,19 @@ export class Ragline {
     const { settle = false, signal = new AbortController().signal } = options;
     const scope = this.#calls.scope(collection, options);
     if (settle) await this.#stages.index.settle?.(scope, { signal });
-    else await warm(this.#stages, scope, { signal }, this.log);
+    else {
+      this.#warming++;
+      await warm(this.#stages, scope, { signal }, this.log).finally(() => this.#warming--);
+    }
   }
 
-  /** Whether questions can be answered now, and if not, what is missing. */
+  /**
+   * Whether questions can be answered now, and if not, what is missing. What answers can do without is only `degraded`, but while it is
+   * loaded for the first time.
+   */
   async ready(caller: CallerOptions = {}): Promise<Readiness> {
-    const missing = await missingFor(this.#stages, this.#calls.scope(undefined, caller), this.#calls.run(caller));
-    if (this.#closed) missing.unshift("closing: no new questions");
-    return { ready: missing.length === 0, missing };
+    const state = { isWarming: this.#warming > 0, isClosed: this.#closed };
+    return readiness(this.#stages, this.#calls.scope(undefined, caller), this.#calls.run(caller), state);
   }
 
   /** Finishes what runs after answers, then closes every stage. */

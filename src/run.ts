@@ -242,6 +242,7 @@ export class Run {
     const trace = early?.trace ?? this.#tracer?.begin(step) ?? UNTRACED;
     let error: RaglineError | undefined;
     try {
+      race.check();
       const pending = trace.within(() => call(race));
       if (!(pending instanceof Promise)) return pending;
       const value = await race.against(pending);
@@ -261,8 +262,10 @@ export class Run {
   #checkTime(step: Step, now: number, deadline: number): void {
     const [left, expected] = [deadline - now, this.#pace.expect(step)];
     if (left >= expected || this.signal.aborted) return;
-    const available = `${Math.max(0, Math.floor(left))} ms were left for it`;
-    const message = `Not begun: ${available}, and it usually takes ${Math.ceil(expected)} ms.`;
+    const message =
+      left > 0
+        ? `Not begun: ${Math.floor(left)} ms were left for it, and it usually takes ${Math.ceil(expected)} ms.`
+        : "Not begun: the request's time was over.";
     throw new RaglineError("deadline_short", message, { step });
   }
 

@@ -1,8 +1,9 @@
 import type { CallerOptions, TurnPage } from "./api.ts";
 import type { Calls } from "./calls.ts";
+import { boundedPage, latestThatFit } from "./pages.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import { parseRequest, type RequestSchemas, type TurnsRequest } from "./requests.ts";
-import type { Scope, Session } from "./types.ts";
+import type { Scope, Session, Turn } from "./types.ts";
 
 /** The latest turns that a prompt is made of at most. */
 const TURNS_MAX = 100;
@@ -25,21 +26,22 @@ export class Sessions {
     const session = await this.#calls.store("session", caller, (call) =>
       this.#store.load(scope, sessionId, TURNS_MAX, call),
     );
-    return session.version === 0 ? null : session;
+    return session.version === 0 ? null : { ...session, turns: latestThatFit(session.turns) };
   }
 
   async turns(id: string, page: TurnsRequest, caller: CallerOptions): Promise<TurnPage | null> {
     const { collection, limit, after } = parseRequest(this.#schemas.turns, page);
     const scope = this.#calls.scope(collection, caller);
     const sessionId = parseRequest(this.#schemas.sessionId, id);
-    const numbers = Array.from({ length: limit + 1 }, (_, i) => after + 1 + i);
-    const found = await this.#calls.store("session", caller, (call) =>
-      this.#store.turns(scope, sessionId, numbers, call),
+    const { items, next } = await this.#calls.store("session", caller, (call) =>
+      boundedPage(limit, after, numberOf, async (from = 0, count) => {
+        const numbers = Array.from({ length: count + 1 }, (_, i) => from + 1 + i);
+        const found = await this.#store.turns(scope, sessionId, numbers, call);
+        return { items: found.slice(0, count), next: found.length > count ? from + count : undefined };
+      }),
     );
-    if (found.length === 0 && (await this.read(id, collection, caller)) === null) return null;
-    const turns = found.slice(0, limit);
-    const last = turns.at(-1);
-    return found.length > limit && last ? { turns, next: last.number } : { turns };
+    if (items.length === 0 && (await this.read(id, collection, caller)) === null) return null;
+    return next === undefined ? { turns: items } : { turns: items, next };
   }
 
   async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
@@ -51,4 +53,8 @@ export class Sessions {
   #scope(collection: string | undefined, caller: CallerOptions): Scope {
     return this.#calls.scope(parseRequest(this.#schemas.collection, collection), caller);
   }
+}
+
+function numberOf({ number }: Turn): number {
+  return number;
 }

@@ -1,6 +1,6 @@
-import type { Status } from "./api.ts";
+import type { Readiness, Status } from "./api.ts";
 import type { Config } from "./config.ts";
-import { RaglineError } from "./errors.ts";
+import { RaglineError, toRaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
@@ -16,16 +16,27 @@ export async function statusOf(
   run: Run,
 ): Promise<Omit<Status, "saves" | "endpoints">> {
   const { embedder, index, reranker, model, counter, settings } = stages;
-  const { documents, passages, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
-  const learned = await run.must("search", async (call) => index.fusion?.load(scope, call));
+  const missing: string[] = [];
+  const { indexed, learned } = await run
+    .must("search", async (call) => ({
+      indexed: await index.status(scope, call),
+      learned: await index.fusion?.load(scope, call),
+    }))
+    .catch((thrown: unknown) => {
+      const error = toRaglineError(thrown);
+      if (error.code === "config_invalid" || error.status < 500) throw error;
+      missing.push(lineOf(error));
+      return { indexed: null, learned: null };
+    });
   const { tenant, collection } = scope;
   return {
     version: VERSION,
     tenant,
     collection,
-    documents,
-    passages,
-    indexedWith,
+    documents: indexed?.documents ?? null,
+    passages: indexed?.passages ?? null,
+    missing,
+    indexedWith: indexed?.embedder ?? null,
     fusion: fusionStatus(settings.fusion, learned ?? null),
     stages: {
       session: config.session.use,
@@ -53,13 +64,25 @@ export function emulatedSteps({ embedder, reranker, model }: Stages): Step[] {
   return (["embed", "rerank", "generate"] as const).filter((step) => names[step].startsWith("simulated"));
 }
 
-/** What keeps questions of this scope from being answered; empty: nothing. */
-export async function missingFor(
-  { index, sessions, embedder, reranker, model }: Stages,
+/** What keeps questions of this scope from being answered, and what they are answered without. */
+export async function readiness(
+  stages: Stages,
   scope: Scope,
   run: Run,
-): Promise<string[]> {
-  const missing = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
+  { isWarming, isClosed }: { readonly isWarming: boolean; readonly isClosed: boolean },
+): Promise<Readiness> {
+  const { embedder, reranker } = stages;
+  const optional = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
+  const missing = [
+    ...(isClosed ? ["closing: no new questions"] : []),
+    ...(isWarming ? optional : []),
+    ...(await missingFor(stages, scope, run)),
+  ];
+  return { ready: missing.length === 0, missing, degraded: isWarming ? [] : optional };
+}
+
+async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<string[]> {
+  const missing: string[] = [];
   const lacking = model.missing?.();
   if (lacking) missing.push(`generate: ${lacking}`);
   try {
@@ -72,9 +95,13 @@ export async function missingFor(
       missing.push(`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`);
     }
   } catch (thrown) {
-    missing.push(thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal");
+    missing.push(lineOf(thrown));
   }
   return missing;
+}
+
+function lineOf(thrown: unknown): string {
+  return thrown instanceof RaglineError ? `${thrown.step ?? "internal"}: ${thrown.message}` : "internal";
 }
 
 /** Where files lie on this machine is nobody's business. */

@@ -8,10 +8,11 @@ import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
 import { exactAnswers, loaded } from "./load.ts";
 import { type Measured, measure, warmUp } from "./measure.ts";
+import { milvus } from "./milvus.ts";
 import { opensearch } from "./opensearch.ts";
 import { postgres } from "./postgres.ts";
 
-const ENGINES: readonly Engine[] = [embedded, postgres, opensearch];
+const ENGINES: readonly Engine[] = [embedded, postgres, opensearch, milvus];
 const SIZES = { "10k": 10_000, "100k": 100_000 };
 const CALLERS = [1, 16];
 /** CPU of Ragline's own process a search, where the engine is another one. */

@@ -3,6 +3,7 @@ import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
+import { isLoopback } from "../loopback.ts";
 import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
 import { boundYoungGeneration } from "./young-generation.ts";
@@ -30,12 +31,19 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         await server.close();
         throw thrown;
       });
-      console.log(`${documents} documents, ${passages} passages`);
+      if (documents !== null) console.log(`${documents} documents, ${passages} passages`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
       if (emulated.length > 0) console.log(emulationNote(emulated));
-      const { missing } = await ragline.ready();
+      const { missing, degraded } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
+      for (const what of degraded) console.log(`degraded: ${what}`);
       console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
+      if (!isLoopback(ragline.config.server.host)) {
+        ragline.log.warn(
+          { host: ragline.config.server.host },
+          "other machines may reach this server: it asks nobody who they are",
+        );
+      }
       await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
     },
     { change: (config) => withAddress(config, options), logsJson: true },

@@ -1,6 +1,7 @@
 import type { ComposedStage } from "../compose/stage.ts";
 import { loadConfig } from "../config.ts";
 import { VERSION } from "../index.ts";
+import { isLoopback } from "../loopback.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { openTracing } from "../telemetry/open-tracing.ts";
 import { createRedaction } from "../telemetry/redaction.ts";
@@ -32,6 +33,10 @@ export async function stageCommand(
     const server = await serveStage(stage, { ...config.stage, ...options }, log, tracing);
     try {
       console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
+      const { host, certificateFile } = { ...config.stage, ...options };
+      if (!isLoopback(host) && certificateFile === undefined) {
+        log.warn({ host }, "other machines may reach this stage, in plain text: it asks nobody who they are");
+      }
       const call = { signal: stop.signal };
       if (stage.stage === "search") {
         await (await stage.port(null)).version(

@@ -16,7 +16,7 @@ export async function statusCommand(
       }
       const { version, tenant, collection, documents, passages, indexedWith, fusion, stages, emulated } = status;
       console.log(`ragline ${version}`);
-      console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
+      if (documents !== null) console.log(`${tenant}/${collection}: ${documents} documents, ${passages} passages`);
       if (indexedWith) console.log(`indexed with ${indexedWith}`);
       for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
       if (emulated.length > 0) console.log(emulationNote(emulated));
@@ -30,8 +30,9 @@ export async function statusCommand(
         const from = fusion.from === "learned" ? `, from ${questions} questions` : "";
         console.log(`  ${language.padEnd(9)}${uncovered.toFixed(2)} to ${covered.toFixed(2)}${from}`);
       }
-      const { missing } = await ragline.ready();
+      const { missing, degraded } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
+      for (const what of degraded) console.log(`degraded: ${what}`);
     },
     { warm: false },
   );

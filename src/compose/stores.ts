@@ -1,4 +1,5 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
+import { MilvusPassageIndex } from "../adapters/passage-index/milvus.ts";
 import { OpenSearchPassageIndex } from "../adapters/passage-index/opensearch.ts";
 import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
@@ -59,6 +60,10 @@ export async function chooseIndex(
       return retriedSearches(await PostgresPassageIndex.open(config, embedder), config);
     case "opensearch": {
       const index = new OpenSearchPassageIndex(config, embedder);
+      return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
+    }
+    case "milvus": {
+      const index = await MilvusPassageIndex.open(config, embedder);
       return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
     }
     case "grpc": {

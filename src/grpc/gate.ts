@@ -14,6 +14,11 @@ export class Gate {
     this.#running.add(call);
   }
 
+  /** Whether it got in, and has not left. */
+  has(call: StageCall): boolean {
+    return this.#running.has(call);
+  }
+
   leave(call: StageCall): void {
     this.#running.delete(call);
     if (this.#running.size === 0) this.#onEmpty?.();

@@ -56,7 +56,7 @@ export function unary<Q extends object, R extends object>(
         },
         (thrown: unknown) => {
           traced?.end(toRaglineError(thrown).code);
-          noteFailure(log, thrown, received.getPath(), call.signal);
+          if (gate.has(call)) noteFailure(log, thrown, received.getPath(), call.signal);
           respond(call.failure(call.signal.aborted ? call.signal.reason : thrown));
         },
       )
@@ -93,7 +93,7 @@ export function serverStream<Q extends object, R extends object>(
         },
         (thrown: unknown) => {
           traced?.end(toRaglineError(thrown).code);
-          noteFailure(log, thrown, received.getPath(), call.signal);
+          if (gate.has(call)) noteFailure(log, thrown, received.getPath(), call.signal);
           received.emit("error", call.failure(call.signal.aborted ? call.signal.reason : thrown));
         },
       )

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
 import type { AnswerEvent } from "../types.ts";
 import { clientSignal } from "./sse.ts";
@@ -10,6 +11,8 @@ export function askFor(
   ragline: Ragline,
   asked: AskRequest,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
+  // Counted as a request whose client has left.
+  if (request.raw.socket.destroyed) throw new RaglineError("cancelled", "The caller left.");
   const signal = clientSignal(request, reply);
   const route = request.routeOptions.url ?? "unknown";
   const events = ragline.ask(asked, { signal, requestId: request.id, route });

@@ -10,7 +10,7 @@ import { boundUploads } from "./uploads.ts";
 /** `/v1/documents`: list, add or replace, read, delete. Ids may hold slashes, raw or as `%2F`. */
 export function registerDocuments(routes: FastifyInstance, ragline: Ragline): void {
   const { document, list, documentId, collection } = ragline.schemas;
-  routes.addHook("onRequest", boundUploads(ragline.config.server.uploadBytesMax));
+  boundUploads(routes, ragline.config.server.uploadBytesMax);
   const typed = routes.withTypeProvider<ZodRequests>();
   const byId = { params: z.object({ "*": documentId }), querystring: z.strictObject({ collection }) };
 
@@ -18,7 +18,7 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
     "/v1/documents",
     {
       schema: {
-        summary: "List documents.",
+        summary: "List documents; a page has at most 8 MiB, one document at least.",
         querystring: list,
         response: { 200: documentPageSchema, ...errorResponses },
       },
@@ -124,11 +124,17 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
 
 /** Its fields are checked with the document's others. */
 function parseMetadata(text: string): NonNullable<FileInput["metadata"]> {
+  let metadata: NonNullable<FileInput["metadata"]>;
   try {
-    return JSON.parse(text);
+    metadata = JSON.parse(text);
   } catch {
     throw new RaglineError("request_invalid", "metadata: must be a JSON object");
   }
+  // The schema does not see this one.
+  if (metadata !== null && Object.hasOwn(metadata, "__proto__")) {
+    throw new RaglineError("request_invalid", "metadata.__proto__: is a reserved name");
+  }
+  return metadata;
 }
 
 function missing(id: string): never {

@@ -189,8 +189,9 @@ export const statusSchema = z.object({
   version: z.string(),
   tenant: z.string(),
   collection: z.string(),
-  documents: z.int(),
-  passages: z.int(),
+  documents: z.int().nullable().describe("null: the index cannot be asked."),
+  passages: z.int().nullable(),
+  missing: z.array(z.string()).describe("What could not be found out."),
   indexedWith: z.string().nullable(),
   fusion: z.object({
     from: z.enum(["learned", "prior", "fixed"]),
@@ -219,4 +220,8 @@ export const statusSchema = z.object({
   ),
   saves: z.object({ saved: z.int(), failed: z.int(), recovered: z.int(), lost: z.int(), waiting: z.int() }),
 });
-export const readinessSchema = z.object({ ready: z.boolean(), missing: z.array(z.string()) });
+export const readinessSchema = z.object({
+  ready: z.boolean(),
+  missing: z.array(z.string()).describe("What keeps questions from being answered."),
+  degraded: z.array(z.string()).describe("What answers do without meanwhile."),
+});

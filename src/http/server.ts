@@ -13,10 +13,13 @@ import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
+import { cutStalled } from "./stall.ts";
 import { registerTelemetry } from "./telemetry.ts";
 
 const DOCUMENT_ID_CHARACTERS_MAX = 2000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How much later than that it may be cut; Node's own default is as long as the limit itself. */
+const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 
 /** Ragline over HTTP. `listen` it on the address you like; closing it waits for running answers. */
 export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
@@ -28,6 +31,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     genReqId: () => randomUUID(),
     // For receiving a request; what bounds its answer is in `run.ts`.
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS },
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: "idle",
     frameworkErrors: refuseAddress,
@@ -43,6 +47,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     done();
   });
   closeWhatBecomesIdle(app);
+  cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
     return withStatus(reply, error).send({ error: error.body(request.id) });

@@ -21,7 +21,8 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
     "/v1/sessions/:id/turns",
     {
       schema: {
-        summary: "List a conversation's turns in their original form, oldest first.",
+        summary:
+          "List a conversation's turns in their original form, oldest first; a page has at most 8 MiB, one turn at least.",
         params: byId.params,
         querystring: ragline.schemas.turns,
         response: { 200: turnPageSchema, ...errorResponses },

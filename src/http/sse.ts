@@ -2,12 +2,13 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { callsSent } from "../turns.ts";
 import type { AnswerEvent } from "../types.ts";
+import { whenOver } from "./over.ts";
 
 /** Aborts when the client hangs up before the response is complete, and when the server stops answering. */
 export function clientSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   const over = request.server.answers.add(controller);
-  reply.raw.once("close", () => {
+  whenOver(request, reply, () => {
     over();
     if (!reply.raw.writableFinished) controller.abort();
   });

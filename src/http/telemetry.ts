@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Ragline } from "../index.ts";
 import { outcomeOfStatus } from "../telemetry/outcome.ts";
 import { createProcessMetrics } from "../telemetry/process.ts";
 import type { Registry } from "../telemetry/prometheus.ts";
+import { statusOf, whenOver } from "./over.ts";
 import { traceRequests } from "./tracing.ts";
 
 declare module "fastify" {
@@ -19,20 +20,23 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
   const { config, telemetry } = ragline;
   if (telemetry.traces) traceRequests(app, telemetry.traces, (route) => PROBES.has(route));
   app.decorateRequest("isAnswer", false);
-  app.addHook("onResponse", (request, reply, done) => {
-    if (!request.isAnswer) {
-      const route = routeOf(request);
-      telemetry.request({
-        requestId: request.id,
-        tenant: config.tenant,
-        route,
-        outcome: reply.raw.writableFinished ? outcomeOfStatus(reply.statusCode) : "cancelled",
-        method: request.method,
-        status: reply.statusCode,
-        totalMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        isProbe: PROBES.has(route),
-      });
-    }
+  const count = (request: FastifyRequest, reply: FastifyReply) => {
+    if (request.isAnswer) return;
+    const route = routeOf(request);
+    const status = statusOf(reply);
+    telemetry.request({
+      requestId: request.id,
+      tenant: config.tenant,
+      route,
+      outcome: outcomeOfStatus(status),
+      method: request.method,
+      status,
+      totalMs: Math.round(reply.elapsedTime * 1000) / 1000,
+      isProbe: PROBES.has(route),
+    });
+  };
+  app.addHook("onRequest", (request, reply, done) => {
+    whenOver(request, reply, () => count(request, reply));
     done();
   });
   if (!config.telemetry.metrics) return;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { TracedRequest, Traces } from "../telemetry/traces.ts";
+import { statusOf, whenOver } from "./over.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -10,18 +11,18 @@ declare module "fastify" {
 /** A span a request, in the trace of its `traceparent`. What handles the request runs within it, from its checked body on. */
 export function traceRequests(app: FastifyInstance, traces: Traces, isProbe: (route: string) => boolean): void {
   app.decorateRequest("traced", null);
-  app.addHook("onRequest", (request, _reply, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
     const route = request.routeOptions.url ?? "unknown";
-    if (!isProbe(route)) request.traced = traces.request(request.method, route, request.headers);
+    if (!isProbe(route)) {
+      const traced = traces.request(request.method, route, request.headers);
+      request.traced = traced;
+      whenOver(request, reply, () => traced.end(statusOf(reply)));
+    }
     done();
   });
   // Reading a body loses the context of what came before.
   app.addHook("preHandler", (request, _reply, done) => {
     if (request.traced) request.traced.within(done);
     else done();
-  });
-  app.addHook("onResponse", (request, reply, done) => {
-    request.traced?.end(reply.statusCode);
-    done();
   });
 }

@@ -1,21 +1,38 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
+import { Transform } from "node:stream";
+import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
+import { whenOver } from "./over.ts";
 
-/** An `onRequest` hook: what is being received and read is held in memory, so that only so many bytes are let in at once. */
-export function boundUploads(bytesMax: number): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+/** Documents that are being received and read are held in memory: only so many bytes of them at once, counted as they come. */
+export function boundUploads(app: FastifyInstance, bytesMax: number): void {
   let held = 0;
-  return async (request, reply) => {
-    if (request.method !== "POST" && request.method !== "PUT") return;
-    const { bodyLimit } = request.routeOptions;
-    const declared = Number(request.headers["content-length"] ?? bodyLimit);
-    // What is too large is refused by its length, before it is read.
-    const bytes = declared <= bodyLimit ? declared : 0;
-    if (held + bytes > bytesMax) {
-      throw new RaglineError("overloaded", "Too many documents are being received and read: try again in a moment.");
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    if (held >= bytesMax) {
+      done(tooMany());
+      return;
     }
-    held += bytes;
-    reply.raw.once("close", () => {
-      held -= bytes;
+    let mine = 0;
+    let isOver = false;
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        const size = isOver ? 0 : chunk.length;
+        mine += size;
+        held += size;
+        if (held > bytesMax) next(tooMany());
+        else next(null, chunk);
+      },
     });
-  };
+    whenOver(request, reply, () => {
+      isOver = true;
+      held -= mine;
+    });
+    // What is refused is read to its end all the same, so that its client reads why.
+    counted.once("error", () => payload.resume());
+    payload.once("error", (error) => counted.destroy(error));
+    done(null, payload.pipe(counted));
+  });
+}
+
+function tooMany(): RaglineError {
+  return new RaglineError("overloaded", "Too many documents are being received and read: try again in a moment.");
 }

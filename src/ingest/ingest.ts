@@ -7,7 +7,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { passageText } from "../text/passage-text.ts";
-import type { Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
 import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
 import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
@@ -165,7 +165,8 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 }
 
 /**
- * Indexes one document, e.g. one that came over HTTP. `changed` is false where it was indexed in the same way before;
+ * Indexes one document, e.g. one that came over HTTP. Whoever writes it for groups need not belong to them, but replaces only what the
+ * scope may read (`conflict`). `changed` is false where it was indexed in the same way before;
  * `passages` is how many it has.
  */
 export async function ingestDocument(
@@ -174,7 +175,8 @@ export async function ingestDocument(
   options: Pick<IngestOptions, "scope" | "chunk" | "signal" | "embedTimeoutMs">,
 ): Promise<{ changed: boolean; passages: number }> {
   const { scope, signal } = options;
-  const plan = await planner(stages, options)(document);
+  const plan = await planner(stages, options, scope)(document);
+  if (plan.known === null) await checkId(document.id, scope, stages.index, signal);
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const embedded = embedChunks(document, plan.chunks, batcher);
@@ -192,15 +194,35 @@ interface Plan {
   readonly chunks: readonly Chunk[] | null;
 }
 
-/** Looks at what is stored, and in which vector space; that once for all documents. */
-function planner(stages: IngestStages, options: Pick<IngestOptions, "scope" | "chunk" | "signal">) {
+/**
+ * A document that the writer may not read is not replaced. That its id is taken is all that is told of it.
+ * @throws RaglineError `conflict`
+ */
+async function checkId(id: string, scope: Scope, index: PassageIndex, signal: AbortSignal): Promise<void> {
+  if (!(await isTaken(id, scope, index, { signal }))) return;
+  const message = `id: ${JSON.stringify(id)} is taken by a document that you may not read; use another`;
+  throw new RaglineError("conflict", message, { retryable: false });
+}
+
+async function isTaken(id: string, scope: Scope, index: PassageIndex, call: CallOptions): Promise<boolean> {
+  if (index.transfer?.has) return index.transfer.has(scope, id, call);
+  const groups = (await index.transfer?.groups(scope, call)) ?? [];
+  return groups.length > 0 && (await index.find({ ...scope, groups }, id, call)) !== null;
+}
+
+/** Looks at what is stored, and in which vector space; that once for all documents. `writer`: who may look; else whoever may read the document. */
+function planner(
+  stages: IngestStages,
+  options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
+  writer: Scope | null = null,
+) {
   const { chunk, signal } = options;
   let isChecked = false;
   return async (document: SourceDocument, path?: string): Promise<Plan> => {
     const { blocks, ...content } = document;
     const source = path === undefined ? {} : { source: resolve(path) };
     const indexed = { ...content, ...source, hash: storedHash(document.hash, chunk, stages) };
-    const reader = readerOf(document, options.scope);
+    const reader = writer ?? readerOf(document, options.scope);
     const known = await stages.index.find(reader, document.id, { signal });
     if (known && !isChecked) {
       await checkSpace(reader, stages, signal);
@@ -248,7 +270,7 @@ async function checkSpace(scope: Scope, { index, embedder }: IngestStages, signa
   throw new RaglineError("conflict", message, { retryable: false });
 }
 
-/** The scope widened to see the document: who writes a document for a group need not belong to it. */
+/** The scope widened to see the document: whoever indexes files need not belong to the groups that may read them. */
 function readerOf(document: SourceDocument, scope: Scope): Scope {
   return document.groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...document.groups] };
 }

@@ -14,10 +14,9 @@ export function overlap(a: Ranking, b: Ranking): number {
   return (held(a, b) + held(b, a)) / 2;
 }
 
-/** The same passages in the same order. */
+/** The same passages in the same order, but for equals. */
 export function isIdentical(a: Ranking, b: Ranking): boolean {
-  const ids = (ranking: Ranking) => JSON.stringify(ranking.slice(0, BEST).map(([id]) => id));
-  return ids(a) === ids(b);
+  return isPlacedAs(a, b) && isPlacedAs(b, a);
 }
 
 /** The first `limit`, and whatever ties with the last of them. */
@@ -38,4 +37,13 @@ function held(a: Ranking, b: Ranking): number {
   const last = b[Math.min(BEST, b.length) - 1]?.[1] ?? Number.POSITIVE_INFINITY;
   const amongThem = new Set(b.filter(([, score]) => score >= last - TIE).map(([id]) => id));
   return best.filter(([id]) => amongThem.has(id)).length / best.length;
+}
+
+/** Whether each of the best of the one scores in the other what stands there in its place. */
+function isPlacedAs(a: Ranking, b: Ranking): boolean {
+  const scores = new Map(b);
+  return a.slice(0, BEST).every(([id], place) => {
+    const [own, placed] = [scores.get(id), b[place]?.[1]];
+    return own !== undefined && placed !== undefined && Math.abs(own - placed) <= TIE;
+  });
 }

@@ -5,8 +5,8 @@ import { InFlight } from "./in-flight.ts";
 import { type Pair, paired } from "./merge.ts";
 import type { Side } from "./side.ts";
 
-/** Documents copied at once, and their passages together: what is in memory. */
-const IN_FLIGHT = { countMax: 16, weightMax: 1024 };
+/** Of documents that are copied at once: what is in memory. */
+const PASSAGES_MAX = 1024;
 /** Documents that could not be copied, named; more end the run. */
 const FAILURES_MAX = 100;
 /** Ids named of each kind. */
@@ -58,7 +58,7 @@ export async function walk(source: Side, target: Side, options: PassOptions): Pr
   const pass = newPass();
   const over = new AbortController();
   const step = { ...options, source: source.until(over.signal), target: target.until(over.signal), pass };
-  const inFlight = new InFlight(IN_FLIGHT);
+  const inFlight = new InFlight({ countMax: target.writesAtOnce, weightMax: PASSAGES_MAX });
   try {
     for await (const pair of paired(step.source.entries(), step.target.entries())) {
       const decision = decide(pair, options.carried);

@@ -34,6 +34,11 @@ export class Side {
     this.#calls = calls;
   }
 
+  /** Documents at once. */
+  get writesAtOnce(): number {
+    return this.#transfer.writesAtOnce;
+  }
+
   get scope(): Scope {
     return { ...this.#collection, groups: this.#groups };
   }

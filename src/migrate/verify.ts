@@ -27,7 +27,7 @@ export interface Agreement {
   readonly questions: number;
   /** Mean share of the ten best passages that both sides find, 0 to 1; 1 where nothing was asked. */
   readonly overlap: number;
-  /** Questions whose ten best are the same in the same order. */
+  /** Questions whose ten best are the same in the same order, but for equals. */
   readonly identical: number;
   /** Of the question that they agree least on. */
   readonly worst: { readonly question: string; readonly overlap: number } | null;

@@ -35,6 +35,13 @@ export function unfinished(question: Question): Answer {
   };
 }
 
+/** Notes the failure that ends an answer. */
+export function failed(answer: Answer, run: Run, thrown: unknown): RaglineError {
+  const error = run.fail(thrown);
+  answer.status = error.code === "cancelled" ? "interrupted" : "failed";
+  return error;
+}
+
 export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent {
   const totalMs = run.timeline.totalMs();
   return {

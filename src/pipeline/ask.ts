@@ -3,7 +3,8 @@ import type { Run } from "../run.ts";
 import { callsSent } from "../turns.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
 import { stillFits } from "./ahead.ts";
-import { type Answer, answerEnd, answerError, unfinished } from "./answer.ts";
+import { type Answer, answerEnd, answerError, failed, unfinished } from "./answer.ts";
+import { begin } from "./begin.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
@@ -14,7 +15,7 @@ import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
 import { isSettled, needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
-import { beginTurn, keepLease } from "./session.ts";
+import { keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /**
@@ -32,7 +33,7 @@ export async function* ask(
   const answer: Answer = unfinished(question);
   const asIs = new Finder(stages, { ...question, query: question.question }, run);
   if (isSettled(stages, question)) await asIs.embedAhead();
-  const begun = await run.must("session", (call) => beginTurn(stages, question, call));
+  const begun = await begin(stages, question, answer, run, later);
   const { session, recorded, isRecorded } = begun;
   const endLease = keepLease(stages, question);
   const find = (query: string) =>
@@ -99,8 +100,7 @@ export async function* ask(
     }
     answer.status = "complete";
   } catch (thrown) {
-    error = run.fail(thrown);
-    answer.status = error.code === "cancelled" ? "interrupted" : "failed";
+    error = failed(answer, run, thrown);
   } finally {
     endLease();
     // A reader who leaves ends this generator here, in the middle of a `yield`.

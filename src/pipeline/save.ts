@@ -1,3 +1,4 @@
+import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Question, Stages } from "./stages.ts";
@@ -16,4 +17,22 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
     at: new Date().toISOString(),
   };
   await stages.sessions.finish(question.scope, question.sessionId, turn, call);
+}
+
+/** The task of saving an answer that failed before it began, where its question turns out to be recorded. */
+export function saveRecorded(
+  stages: Stages,
+  question: Question,
+  answer: Answer,
+  beginning: Promise<Pick<Begun, "recorded">>,
+): (call: CallOptions) => Promise<void> {
+  const recording = beginning
+    .then(({ recorded }) => recorded)
+    .then(
+      () => true,
+      () => false,
+    );
+  return async (call) => {
+    if (await recording) await save(stages, question, answer, call);
+  };
 }

@@ -19,7 +19,7 @@ export async function beginTurn(stages: Stages, question: Question, call: CallOp
   }
   const { requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
-  const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, call);
+  const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, toItsEnd(call));
   let isRecorded = false;
   // Awaited later: until then nobody else may be told of its failure.
   begun.recorded.then(
@@ -30,6 +30,16 @@ export async function beginTurn(stages: Stages, question: Question, call: CallOp
   );
   const session = withUnanswered(begun.session, requestId, stages);
   return { ...begun, session, isRecorded: () => isRecorded, older: [] };
+}
+
+/** What is being recorded is not taken back by whoever leaves: only so is it known whether there is a question to finish. */
+function toItsEnd({ deadline }: CallOptions): CallOptions {
+  return {
+    deadline,
+    get signal() {
+      return new AbortController().signal;
+    },
+  };
 }
 
 function withUnanswered(session: Session, requestId: string, { counter }: Stages): Session {

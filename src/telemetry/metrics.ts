@@ -62,7 +62,10 @@ export class Metrics {
     "step",
     "reason",
   ]);
-  readonly #errors = this.#counter("errors_total", "Answers that ended with an error.", ["code", "step"]);
+  readonly #errors = this.#counter("errors_total", "Answers that ended with an error; not those whose reader left.", [
+    "code",
+    "step",
+  ]);
   readonly #requests = this.#counter("requests_total", "Requests by tenant, route and how they ended.", [
     "tenant",
     "route",
@@ -109,7 +112,7 @@ export class Metrics {
     this.#live.activeStreams--;
     this.request(request);
     this.#requestSeconds.observe({ outcome: request.outcome }, request.ms / 1000);
-    if (last?.type === "answer-error") this.error(last.error);
+    if (last?.type === "answer-error" && request.outcome !== "cancelled") this.error(last.error);
     if (last?.type !== "answer-end") return;
     const { firstTextMs, timings, cached, degraded } = last;
     if (firstTextMs !== null) this.#firstTextSeconds.observe(firstTextMs / 1000);

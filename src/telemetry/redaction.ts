@@ -24,10 +24,11 @@ function* secretsIn(value: unknown, isSecret: boolean): Generator<string> {
   }
 }
 
-/** Of URLs, also of several hosts. */
+/** Of URLs, also of several hosts. Who stands alone is a token to an HTTP server, and a name to a database. */
 function* passwordsIn(text: string): Generator<string> {
-  const [, user = "", password = ""] = /^[a-z][a-z0-9+.-]*:\/\/([^:@/]*)(?::([^@/]*))?@/i.exec(text) ?? [];
-  const secret = password || user;
+  const found = /^([a-z][a-z0-9+.-]*):\/\/([^:@/]*)(?::([^@/]*))?@/i.exec(text) ?? [];
+  const [, scheme = "", user = "", password = ""] = found;
+  const secret = password || (/^https?$/i.test(scheme) ? user : "");
   if (!secret) return;
   yield secret;
   yield decoded(secret);

@@ -20,6 +20,7 @@ async function openSqlite(): Promise<OpenedPassageIndex> {
   const first = open();
   return {
     index: first.index,
+    othersSeenWithinMs: 200,
     another: async (model, dimensions) => open(model, dimensions),
     async close() {
       await first.close();

@@ -8,6 +8,8 @@ export interface OpenedPassageIndex {
   readonly index: PassageIndex;
   /** A second index over the same data, as another process would open it; `model` names its vector space. */
   another(model?: string, dimensions?: number): Promise<{ readonly index: PassageIndex; close(): Promise<void> }>;
+  /** How long another process's commit may take to be found here; absent: the next search finds it. */
+  readonly othersSeenWithinMs?: number;
   close(): Promise<void>;
 }
 

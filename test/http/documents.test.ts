@@ -46,7 +46,7 @@ describe("with documents", () => {
   test("ready, and the status names every stage", async () => {
     const response = await at("/readyz");
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ ready: true, missing: [] });
+    expect(await response.json()).toEqual({ ready: true, missing: [], degraded: [] });
     const status = statusSchema.strict().parse(await json("/v1/status"));
     expect(status).toMatchObject({
       documents: 3,
@@ -148,6 +148,31 @@ describe("with documents", () => {
     const response = await postJson(`${served.url}/v1/search`, { query: "비밀계획" });
     const ids = searchSchema.parse(await response.json()).hits.map(({ passage }) => passage.documentId);
     expect(ids).not.toContain("secret");
+  });
+
+  test.each([
+    ["POST", "/v1/documents", "application/json", JSON.stringify({ id: "board/plan", text: "덮어쓴 글" })],
+    [
+      "POST",
+      "/v1/documents",
+      "application/json",
+      JSON.stringify({ id: "board/plan", text: "이사회만의 계획", groups: ["board"] }),
+    ],
+    ["PUT", "/v1/documents/board/plan", "text/plain", "덮어쓴 글"],
+  ])("nor replaced by them, nor told what is in it: %s %s", async (method, path, type, body) => {
+    const writer = { groups: ["board"] };
+    const document = { id: "board/plan", text: "이사회만의 계획", groups: ["board"] };
+    await served.ragline.addDocument(document, writer);
+    const before = await served.ragline.findDocument("board/plan", undefined, writer);
+    const written = await fetch(served.url + path, { method, headers: { "content-type": type }, body });
+    const { error } = (await written.json()) as { error: object };
+    expect([written.status, error]).toMatchObject([
+      409,
+      { code: "conflict", retryable: false, message: expect.stringMatching(/"board\/plan" is taken/) },
+    ]);
+    expect(await served.ragline.findDocument("board/plan", undefined, writer)).toEqual(before);
+    expect(await served.ragline.addDocument(document, writer)).toMatchObject({ changed: false });
+    expect(await served.ragline.addDocument({ ...document, text: "새 계획" }, writer)).toMatchObject({ changed: true });
   });
 
   test("a document without text is refused by name", async () => {

@@ -81,6 +81,6 @@ test("whatever is written and deleted in the source meanwhile, in the end the ta
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 15 },
   );
 });

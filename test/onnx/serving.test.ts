@@ -32,9 +32,9 @@ describe("models in process", () => {
     try {
       expect(hub.requests).toHaveLength(before);
       const readiness = await fetch(`${served.url}/readyz`);
-      expect(readiness.status).toBe(503);
-      const { missing } = (await readiness.json()) as { missing: string[] };
-      expect(missing.join("\n")).toContain("`ragline models pull Xenova/tiny` fetches it");
+      const lines = (await readiness.json()) as { missing: string[]; degraded: string[] };
+      expect([readiness.status, lines.missing]).toEqual([503, [expect.stringMatching(/^search: no documents/)]]);
+      expect(lines.degraded.join("\n")).toContain("`ragline models pull Xenova/tiny` fetches it");
       await expect(addPages(served.ragline)).rejects.toMatchObject({ code: "dependency_failed", retryable: false });
       const { degraded } = await served.ragline.search({ query: "휴가" });
       expect(degraded).toMatchObject([{ step: "embed", reason: "dependency_failed" }]);

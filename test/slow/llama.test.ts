@@ -264,7 +264,7 @@ describe.skipIf(!file)("everything in one process", () => {
     });
     try {
       await ragline.index([HANDBOOK]);
-      expect(await ragline.ready()).toEqual({ ready: true, missing: [] });
+      expect(await ragline.ready()).toEqual({ ready: true, missing: [], degraded: [] });
       const events: AnswerEvent[] = [];
       for await (const event of ragline.ask({ question: "How many days of annual leave do I get?" }))
         events.push(event);

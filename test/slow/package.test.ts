@@ -44,7 +44,7 @@ describe("the packed package", () => {
     const files = await readdir(join(folder, "node_modules/ragline"));
     expect(files).not.toContain("src");
     expect(files).not.toContain("test");
-    expect(files).toEqual(expect.arrayContaining(["LICENSE", "NOTICE", "dist", "assets", "bin", "docs"]));
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "NOTICE", "dist", "assets", "bin", "docs", "deploy"]));
   });
 
   it("says what to install where a model is asked for whose runtime is not there", async () => {

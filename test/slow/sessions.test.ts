@@ -14,6 +14,7 @@ import {
   startRedis,
   vectorCacheOptions,
 } from "../support/redis.ts";
+import { type Sentinels, startSentinels } from "../support/sentinels.ts";
 import { append, turn } from "../support/sessions.ts";
 
 const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
@@ -47,37 +48,18 @@ async function survivesFailover(store: SessionStore, killMaster: () => Promise<v
 }
 
 describe.skipIf(redisMissing !== null)("Sentinel", () => {
-  let servers: RedisServer[] = [];
-  const sentinels: RedisServer[] = [];
-  let url = "";
+  let watched: Sentinels;
 
   beforeAll(async () => {
-    const master = await startRedis();
-    const replicaOf = ["--replicaof", "127.0.0.1", `${master.port}`, "--repl-ping-replica-period", "1"];
-    servers = [master, await startRedis(replicaOf), await startRedis(replicaOf)];
-    const monitor = ["SENTINEL", "MONITOR", "mymaster", "127.0.0.1", `${master.port}`, "2"];
-    for (let i = 0; i < 3; i++) {
-      const sentinel = await startRedis([], "redis-sentinel");
-      sentinel.cli(...monitor);
-      sentinel.cli("SENTINEL", "SET", "mymaster", "down-after-milliseconds", "500");
-      sentinel.cli("SENTINEL", "SET", "mymaster", "failover-timeout", "2000");
-      sentinels.push(sentinel);
-    }
-    const known = (sentinel: RedisServer) => sentinel.cli("INFO", "sentinel");
-    await until(
-      "the sentinels know all",
-      () => sentinels.every((one) => /slaves=2,sentinels=3/.test(known(one))),
-      30_000,
-    );
-    url = `redis://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+    watched = await startSentinels();
   });
   afterAll(async () => {
-    for (const one of [...sentinels, ...servers]) await one.close();
+    await watched.close();
   });
 
-  const open = () => openRedisSessionStore({ ...redisOptions(url), topology: "sentinel", ...limits });
+  const open = () => openRedisSessionStore({ ...redisOptions(watched.url), topology: "sentinel", ...limits });
   vectorCacheContract("redis behind sentinels", async () => {
-    const cache = await openRedisVectorCache({ ...vectorCacheOptions(url), topology: "sentinel" });
+    const cache = await openRedisVectorCache({ ...vectorCacheOptions(watched.url), topology: "sentinel" });
     return { cache, close: async () => cache.close?.() };
   });
 
@@ -87,8 +69,8 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
   });
 
   test("the master is killed: another takes over, and nothing acknowledged is lost", { timeout: 60_000 }, async () => {
-    const store = await openRedisSessionStore({ ...redisOptions(url), topology: "sentinel", timeoutMs: 400 });
-    await survivesFailover(store, async () => servers[0]?.kill());
+    const store = await openRedisSessionStore({ ...redisOptions(watched.url), topology: "sentinel", timeoutMs: 400 });
+    await survivesFailover(store, async () => watched.servers[0]?.kill());
     await store.close?.();
   });
 });

@@ -9,25 +9,52 @@ import type { Document, PassageInput, Scope } from "../../src/types.ts";
 import { call, SCOPE } from "./calls.ts";
 import { temporaryFolder } from "./folder.ts";
 
-export const EMBEDDER: Embedder = createHashingEmbedder({ dimensions: 32 });
+export const EMBEDDER: Embedder = createHashingEmbedder({ dimensions: 64 });
 
 export interface OpenedIndex {
   readonly index: PassageIndex;
   close(): Promise<void>;
 }
 
+/** In a folder of its own. */
 export function openSqliteIndex(space: Pick<Embedder, "model" | "dimensions"> = EMBEDDER): OpenedIndex {
   const folder = temporaryFolder();
-  const database = Database.open(folder.file("index.db"));
+  const { index, close } = openFile(folder.file("index.db"), space);
+  return {
+    index,
+    async close() {
+      await close();
+      folder.remove();
+    },
+  };
+}
+
+export function openFile(file: string, space: Pick<Embedder, "model" | "dimensions"> = EMBEDDER): OpenedIndex {
+  const database = Database.open(file);
   const index = new SqlitePassageIndex(database, space);
   return {
     index,
     async close() {
       await index.close();
       await database.close();
-      folder.remove();
     },
   };
+}
+
+/** The contents of an index in a file that others may have open. */
+export async function contentsOfFile(file: string): Promise<unknown[]> {
+  const { index, close } = openFile(file);
+  try {
+    return await contents(index);
+  } finally {
+    await close();
+  }
+}
+
+/** A configuration of the same embedder. */
+export function configuration(search: object): string {
+  const { tenant, collection } = SCOPE;
+  return JSON.stringify({ tenant, collection, embed: { use: "hashing", dimensions: EMBEDDER.dimensions }, search });
 }
 
 const SUBJECTS = [
@@ -78,11 +105,18 @@ export async function write(
   await index.replace(scope, { ...document, ...change }, passages, call());
 }
 
+const TOGETHER = 32;
+
 /** Documents d0, d1, … of one to three passages; every third for a group. */
 export async function fill(index: PassageIndex, documents: number): Promise<void> {
-  for (let i = 0; i < documents; i++) {
-    const seeds = Array.from({ length: 1 + (i % 3) }, (_, n) => i * 3 + n);
-    await write(index, `d${i}`, seeds, { groups: i % 3 === 0 ? [`부서 ${i % 4}`] : [] });
+  for (let from = 0; from < documents; from += TOGETHER) {
+    const ordinals = Array.from({ length: Math.min(TOGETHER, documents - from) }, (_, n) => from + n);
+    await Promise.all(
+      ordinals.map((i) => {
+        const seeds = Array.from({ length: 1 + (i % 3) }, (_, n) => i * 3 + n);
+        return write(index, `d${i}`, seeds, { groups: i % 3 === 0 ? [`부서 ${i % 4}`] : [] });
+      }),
+    );
   }
 }
 

@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "./calls.ts";
-import { temporaryFolder } from "./folder.ts";
+import { keptIn, temporaryFolder } from "./folder.ts";
 import { found, keptFolder, pythonPackages } from "./installed.ts";
 import { freePort } from "./redis.ts";
 
@@ -34,6 +34,7 @@ export const milvusLite = found(`Milvus Lite ${MILVUS_LITE_VERSION}`, () =>
 export interface MilvusServer {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   signal(signal: NodeJS.Signals): void;
   /** Ends it with SIGKILL; nothing else does. */
   kill(): Promise<void>;
@@ -42,13 +43,19 @@ export interface MilvusServer {
   close(): Promise<void>;
 }
 
-/** `timeTickMs`: how long asking for what is true now takes at most; as a server has it unless told otherwise, 200. */
-export async function startMilvus(timeTickMs = 20): Promise<MilvusServer> {
+/** `folder`: kept, with what is in it; absent: one that goes. `timeTickMs`: how long asking for what is true now takes at most; as a server has it unless told otherwise, 200. */
+export async function startMilvus({
+  timeTickMs = 20,
+  folder: kept,
+}: {
+  readonly timeTickMs?: number;
+  readonly folder?: string;
+} = {}): Promise<MilvusServer> {
   const { there } = milvus;
   if (!there) throw new Error(milvus.missing ?? "missing");
-  const folder = temporaryFolder();
-  for (const name of ["configs", "data", "logs", "run"]) mkdirSync(folder.file(name));
-  symlinkSync(join(there, "bin"), folder.file("bin"));
+  const folder = kept === undefined ? temporaryFolder() : keptIn(kept);
+  for (const name of ["configs", "data", "logs", "run"]) mkdirSync(folder.file(name), { recursive: true });
+  if (!existsSync(folder.file("bin"))) symlinkSync(join(there, "bin"), folder.file("bin"));
   const config = readFileSync(join(there, "configs/milvus.yaml"), "utf8").replaceAll(there, folder.path);
   writeFileSync(folder.file("configs/milvus.yaml"), config);
   writeFileSync(folder.file("configs/glog.conf"), readFileSync(join(there, "configs/glog.conf")));
@@ -85,7 +92,9 @@ export async function startMilvus(timeTickMs = 20): Promise<MilvusServer> {
     { program: join(there, "bin/milvus"), args: ["run", "standalone"], cwd: folder.path, env },
     port,
     isUp,
-    () => folder.remove(),
+    () => {
+      if (kept === undefined) folder.remove();
+    },
   );
 }
 
@@ -104,6 +113,7 @@ export async function startMilvusLite(): Promise<MilvusServer> {
       logLevel: "error",
       telemetry: { enabled: false },
       timeout: 2000,
+      channelOptions: { "grpc.keepalive_time_ms": 300_000 },
     });
     try {
       const { version } = (await client.getVersion()) as unknown as { readonly version?: string };
@@ -152,6 +162,9 @@ async function started(
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
     signal: (signal) => void running.child.kill(signal),
     kill,
     async restart() {

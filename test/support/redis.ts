@@ -10,6 +10,7 @@ export interface RedisServer {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
+  alive(): boolean;
   signal(signal: NodeJS.Signals): void;
   /** Ends it with SIGKILL. */
   kill(): Promise<void>;
@@ -94,6 +95,7 @@ export async function startRedis(options: readonly string[] = [], program = "red
     get pid() {
       return running.child.pid ?? 0;
     },
+    alive: () => running.child.exitCode === null && running.child.signalCode === null,
     signal: (signal) => void running.child.kill(signal),
     kill,
     async restart() {
@@ -114,6 +116,13 @@ export function vectorCacheOptions(url: string): RedisVectorCacheOptions {
 }
 
 export function redisOptions(url: string): RedisSessionOptions {
-  const limits = { timeoutMs: 2000, ttlMs: 60_000, leaseMs: 60_000, pendingMax: 64 };
+  const limits = {
+    timeoutMs: 2000,
+    ttlMs: 60_000,
+    leaseMs: 60_000,
+    pendingMax: 64,
+    replicasMin: 0,
+    replicasTimeoutMs: 300,
+  };
   return { url, topology: "single", sentinelMaster: "mymaster", keyPrefix: "test:", ...limits };
 }

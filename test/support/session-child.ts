@@ -12,7 +12,7 @@ import { append, begin, turn } from "./sessions.ts";
  */
 const [places = "{}", id = ""] = process.argv.slice(2);
 const { sqlite, redis, postgres } = JSON.parse(places) as { sqlite?: string; redis?: string; postgres?: string };
-const limits = { leaseMs: 60_000, pendingMax: 64 };
+const limits = { leaseMs: 60_000, pendingMax: 64, replicasMin: 0, replicasTimeoutMs: 300 };
 
 async function converse(name: string, store: SessionStore, lane: number): Promise<void> {
   for (let i = 0; ; i++) {

@@ -134,6 +134,10 @@ describe("redaction", () => {
     expect(redact("user ge%2Fheim ge/heim redis://user:ge%2Fheim@a:1")).toBe(
       "user [redacted] [redacted] redis://user:[redacted]@a:1",
     );
+    const url = "postgres://ragline@host/ragline";
+    expect(createRedaction({ session: { url } })(url)).toBe(url);
+    const token = createRedaction({ telemetry: { endpoint: "https://sk-token-1@host/v1" } });
+    expect(token("https://sk-token-1@host/v1")).toBe("https://[redacted]@host/v1");
   });
 
   it("leaves everything else as it is", () => {

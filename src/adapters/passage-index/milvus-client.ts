@@ -33,13 +33,18 @@ const CALLS_MAX = 256;
 export class MilvusConnection {
   readonly #client: MilvusClient;
 
-  /** @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read */
+  /** @throws RaglineError `config_invalid`: the client is not installed, or the authority's file cannot be read, or is of no use */
   static async open(options: MilvusOptions): Promise<MilvusConnection> {
     const { MilvusClient: Client } = await import("@zilliz/milvus2-sdk-node").catch((cause) => {
       const message = "search.use: milvus needs its client: npm install @zilliz/milvus2-sdk-node@3";
       throw new RaglineError("config_invalid", message, { cause });
     });
-    return new MilvusConnection(new Client(clientConfig(options)));
+    const client = new Client(clientConfig(options));
+    // Its last one retries, takes what the server does not know for a success, and makes JSON of every message for a log that
+    // nobody keeps, which took most of a search's CPU. There is no connection yet that has it.
+    const { interceptors = [] } = client.channelOptions;
+    client.channelOptions.interceptors = interceptors.slice(0, -1);
+    return new MilvusConnection(client);
   }
 
   private constructor(client: MilvusClient) {
@@ -117,6 +122,9 @@ function reasonOf({ reason }: AbortSignal): RaglineError {
 function clientConfig({ url, username, password, token, database, caFile }: MilvusOptions): ClientConfig {
   const { protocol, hostname } = new URL(url);
   const isSecure = protocol === "https:";
+  if (!isSecure && caFile !== undefined) {
+    throw new RaglineError("config_invalid", "search.caFile: only an https: URL is spoken to over TLS");
+  }
   const [, port = isSecure ? "443" : "19530"] = /:(\d+)\/?$/.exec(url) ?? [];
   return {
     address: `${hostname}:${port}`,
@@ -127,13 +135,19 @@ function clientConfig({ url, username, password, token, database, caFile }: Milv
     // A failure to connect would be a rejection that nobody handles.
     __SKIP_CONNECT__: true,
     logLevel: "error",
-    pool: { min: 1, max: CALLS_MAX },
+    pool: { min: 0, max: CALLS_MAX },
     // A server that is back is found at once: by default the wait doubles up to two minutes.
-    channelOptions: { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000 },
+    channelOptions: {
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 1000,
+      // Milvus Lite hangs up on who asks every ten seconds; every call has a deadline anyway.
+      "grpc.keepalive_time_ms": 300_000,
+      "grpc.keepalive_permit_without_calls": 0,
+    },
     ...(username !== undefined && { username, password: password ?? "" }),
     ...(token !== undefined && { token }),
     ...(database !== undefined && { database }),
-    ...(isSecure && caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
+    ...(caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
   };
 }
 

@@ -104,6 +104,12 @@ export function isNotLoaded(thrown: unknown): boolean {
   return refusal?.isTransport === false && refusal.code === COLLECTION_NOT_LOADED;
 }
 
+/** The server does not know the call. */
+export function isUnknownCall(thrown: unknown): boolean {
+  const refusal = refusalBehind(thrown);
+  return refusal?.isTransport === true && refusal.code === UNIMPLEMENTED;
+}
+
 /** The connection was lost, or never made. */
 export function isUnreachable(thrown: unknown): boolean {
   const refusal = refusalBehind(thrown);

@@ -21,6 +21,8 @@ export interface LegSearch {
   readonly isStrong: boolean;
   /** Hits, at most. */
   readonly limit: number;
+  /** Whether the filter may leave few rows. */
+  readonly isFiltered: boolean;
 }
 
 /** What is asked for beyond the limit, so that equal scores at its end are put in one order. */
@@ -33,8 +35,11 @@ const CANDIDATES_MIN = 128;
 const CANDIDATES_MAX = 32_768;
 const BOUNDED = 2;
 
+/** Rows that are compared one by one: read in full, a megabyte or two. */
+export const COMPARED_MAX = 1000;
+
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
-const SCANNED_MIN = 1000;
+const SCANNED_MIN = 256;
 
 export class MilvusLegs {
   readonly #connection: MilvusConnection;
@@ -45,13 +50,23 @@ export class MilvusLegs {
     this.#records = records;
   }
 
-  /** Nearest by cosine. */
-  async byVector(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
+  /** Nearest by cosine. Of few rows each is compared: behind a narrow filter the servers' graphs give too few, or none. */
+  async byVector(vector: Float32Array, leg: LegSearch, rowsMax: number, call: CallOptions): Promise<Hit[]> {
+    const filter = `${leg.filter} and embedded == true`;
+    if (rowsMax <= COMPARED_MAX) return this.#compared(vector, { ...leg, filter }, call);
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
     const ef = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
-    const filter = `${leg.filter} and embedded == true`;
     const request = { anns_field: "vector", metric_type: "COSINE", data: [Array.from(vector)], params: { ef }, limit };
-    return inOrder(await this.#search({ ...request, filter }, leg, call), leg.limit);
+    const isNarrow = async () => {
+      const [row] = await this.#query(leg.collection, filter, ["count(*)"], leg.isStrong, call);
+      return Number(row?.["count(*)"] ?? 0) <= COMPARED_MAX;
+    };
+    const searching = this.#search({ ...request, filter }, leg, call);
+    const [found, isNarrowFilter] = await Promise.all([searching, leg.isFiltered && isNarrow()]);
+    if (isNarrowFilter || (!leg.isFiltered && found.length < limit && (await isNarrow()))) {
+      return this.#compared(vector, { ...leg, filter }, call);
+    }
+    return inOrder(found, leg.limit);
   }
 
   /** By the inner product with what a question's words weigh. */
@@ -102,6 +117,12 @@ export class MilvusLegs {
     return [];
   }
 
+  async #compared(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
+    const rows = await this.#query(leg.collection, leg.filter, [...HIT_FIELDS, "vector"], leg.isStrong, call);
+    const scored = rows.map((row) => ({ ...toHit(row), score: cosine(vector, row.vector as readonly number[]) }));
+    return inOrder(scored, leg.limit);
+  }
+
   /** Rows of passages by their ids. */
   async rows(
     collection: string,
@@ -148,7 +169,8 @@ export class MilvusLegs {
     call: CallOptions,
   ): Promise<Row[]> {
     const consistency = isStrong ? {} : { consistency_level: BOUNDED };
-    const request = { collection_name, filter, output_fields, limit: LIMIT_MAX, ...consistency };
+    const isCount = output_fields[0] === "count(*)";
+    const request = { collection_name, filter, output_fields, ...(!isCount && { limit: LIMIT_MAX }), ...consistency };
     try {
       const { data } = await this.#connection.loaded(
         collection_name,
@@ -186,6 +208,17 @@ function toHit({ id, document, generation, ordinal, score = 0 }: Row): Hit {
     ordinal: Number(ordinal),
     score: Number(score),
   };
+}
+
+/** Of unit vectors, as far as 32 bits go. */
+function cosine(a: Float32Array, b: readonly number[]): number {
+  let [dot, squares] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const value = b[i] ?? 0;
+    dot += (a[i] ?? 0) * value;
+    squares += value * value;
+  }
+  return squares === 0 ? 0 : dot / Math.sqrt(squares);
 }
 
 /** `counts`: the passage's length, then pairs of hash and packed count, 32 bits each, in base64. */

@@ -29,6 +29,7 @@ export interface StoredRecord {
   readonly passages?: number;
   /** Search tokens of all its passages. */
   readonly tokens?: number;
+  readonly open?: boolean;
   readonly readers?: readonly string[];
   readonly meta?: readonly string[];
   readonly data?: string;
@@ -169,6 +170,7 @@ function recordRow({
   at = 0,
   passages = 0,
   tokens = 0,
+  open = false,
   readers = [],
   meta = [],
   data = "",
@@ -181,6 +183,7 @@ function recordRow({
     at,
     passages,
     tokens,
+    open,
     readers: [...readers],
     meta: [...meta],
     data,
@@ -208,7 +211,7 @@ export function stateId(part: string): string {
 export function stateRecord(part: string, state: CollectionState): StoredRecord {
   const version = randomUUID().slice(0, 23);
   const generation = `${spaceKey(state)}:${version}`;
-  return { id: stateId(part), part, kind: KINDS.state, generation, data: JSON.stringify(state) };
+  return { id: stateId(part), part, kind: KINDS.state, generation, at: Date.now(), data: JSON.stringify(state) };
 }
 
 export function readState(record: StoredRecord | undefined): CollectionState | null {
@@ -244,7 +247,7 @@ export function toEntry({ id, passages = 0, data = "" }: StoredRecord): Document
 
 /** Of the document record. @throws RaglineError `request_invalid`: more than Milvus can hold */
 export function entryData({ id, ...entry }: Document, indexedAt: string): string {
-  return JSON.stringify({ ...entry, indexedAt });
+  return JSON.stringify({ indexedAt, ...entry });
 }
 
 /** What of a passage is not searched. */

@@ -2,6 +2,7 @@ import type { FieldType } from "@zilliz/milvus2-sdk-node";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions, Scope } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
+import { isMissingCollection } from "./milvus-failures.ts";
 import { digest } from "./milvus-values.ts";
 
 export interface MilvusLayout {
@@ -46,6 +47,7 @@ const RECORD_FIELDS: FieldType[] = [
   { name: "at", data_type: "Int64" },
   { name: "passages", data_type: "Int64" },
   { name: "tokens", data_type: "Int64" },
+  { name: "open", data_type: "Bool" },
   list("readers"),
   list("meta"),
   text("data"),
@@ -72,6 +74,7 @@ function passageFields(dimensions: number, kind: TextKind): FieldType[] {
     text("document", 4096),
     { name: "ordinal", data_type: "Int64" },
     { name: "embedded", data_type: "Bool" },
+    { name: "open", data_type: "Bool" },
     list("readers"),
     list("meta"),
     { name: "sorted", data_type: "JSON" },
@@ -131,13 +134,19 @@ export class MilvusCollections {
 
   async isThere(name: string, call: CallOptions): Promise<boolean> {
     if (this.#there.has(name)) return true;
-    const { value } = await this.#connection.request(
-      "HasCollection",
-      (client, timeout) => client.hasCollection({ collection_name: name, timeout }),
-      call,
-    );
-    if (value) this.#there.add(name);
-    return Boolean(value);
+    // `hasCollection` says no to whatever the server refuses, and be it that it is not ready yet.
+    try {
+      await this.#connection.request(
+        "DescribeCollection",
+        (client, timeout) => client.describeCollection({ collection_name: name, timeout }),
+        call,
+      );
+    } catch (thrown) {
+      if (isMissingCollection(thrown)) return false;
+      throw thrown;
+    }
+    this.#there.add(name);
+    return true;
   }
 
   /** What was there may not be any more. */

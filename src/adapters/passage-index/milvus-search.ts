@@ -3,7 +3,7 @@ import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
 import type { CallOptions, Scope, ScoredPassage } from "../../types.ts";
 import { hashedQuery } from "./hashed-terms.ts";
-import { filterExpression, rangedKeys } from "./milvus-filter.ts";
+import { MilvusConditions } from "./milvus-conditions.ts";
 import { HITS_MAX, type Hit, type MilvusLegs, type Row } from "./milvus-legs.ts";
 import {
   invalid,
@@ -19,9 +19,8 @@ import {
 } from "./milvus-records.ts";
 import { type MilvusCollections, partOf, type TextKind } from "./milvus-schema.ts";
 import type { MilvusStatistics } from "./milvus-statistics.ts";
-import { fieldMark, LIST_LENGTHS, lengthMark, listOf, readableBy } from "./milvus-values.ts";
+import { listOf, readableBy } from "./milvus-values.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
-import { checkedFields, type SortableCondition, sortableFilter } from "./sortable-filter.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Versions of documents that come and go while they are searched are met by searching again. */
@@ -30,7 +29,6 @@ const ATTEMPTS = 8;
 const JUST_WRITTEN_MS = 60_000;
 /** Known to be over, and passed over from the start. */
 const OVER_MAX = 256;
-const FIELDS_NAMED_MAX = 20;
 
 interface Found {
   readonly byText: readonly Hit[];
@@ -46,6 +44,7 @@ export class MilvusSearch {
   readonly #records: MilvusRecords;
   readonly #statistics: MilvusStatistics;
   readonly #legs: MilvusLegs;
+  readonly #conditions: MilvusConditions;
   readonly #own: Space;
   readonly #stem: Stem;
   readonly #onStale: (scope: Scope) => void;
@@ -62,6 +61,7 @@ export class MilvusSearch {
     this.#records = records;
     this.#statistics = statistics;
     this.#legs = legs;
+    this.#conditions = new MilvusConditions(records);
     this.#own = own;
     this.#stem = stem;
     this.#onStale = onStale;
@@ -82,7 +82,7 @@ export class MilvusSearch {
     const part = partOf(scope);
     if (query.limit > HITS_MAX) throw invalid(`limit: ${query.limit}, but at most ${HITS_MAX}`);
     const kind = await this.#collections.textKind(call);
-    const condition = await this.#conditionOf(scope, query, call);
+    const condition = query.filter ? await this.#conditions.of(scope, query.filter, call) : "";
     if (!kind) return { byText: [], byVector: [] };
     const known: Known = new Map();
     let isStrong = this.#records.isStrong(part);
@@ -135,20 +135,25 @@ export class MilvusSearch {
     const isShown = over.length === 0 ? "" : ` and generation not in ${listOf(over)}`;
     const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
     const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
-    const leg = { collection, filter, isStrong, limit: query.limit };
+    const statistics = await this.#statistics.of(part, call);
+    const leg = { collection, filter, isStrong, limit: query.limit, isFiltered: condition !== "" };
     const byText = async () => {
       const tokens = hashedQuery(query.text ?? "", this.#stem);
       if (tokens.size === 0) return [];
-      const statistics = await this.#statistics.of(part, call);
       return kind === "sparse"
         ? this.#legs.bySparseText(tokens, statistics, leg, call)
         : this.#legs.byScannedText(tokens, statistics, leg, call);
     };
     const [text, vector] = await Promise.all([
       byText(),
-      query.vector ? this.#legs.byVector(query.vector, leg, call) : [],
+      query.vector ? this.#legs.byVector(query.vector, leg, this.#rowsMax(part, statistics.passages), call) : [],
     ]);
     return { byText: text, byVector: vector };
+  }
+
+  /** Rows of the collection, those included that are over, or that another process has just written. */
+  #rowsMax(part: string, passages: number): number {
+    return this.#records.isStrong(part) ? 2 * passages : Number.POSITIVE_INFINITY;
   }
 
   /** The records, as they are after the hits were found, of the collection and of every document that they are of. */
@@ -223,68 +228,10 @@ export class MilvusSearch {
     if (readable > 0) throw spaceConflict(scope, state, this.#own);
     return { byText: [], byVector: [] };
   }
-
-  /** The filter, checked, as a further condition. @throws RaglineError `request_invalid`: no readable document has a field */
-  async #conditionOf(scope: Scope, { filter }: SearchQuery, call: CallOptions): Promise<string> {
-    if (!filter) return "";
-    const fields = checkedFields(filter);
-    const condition = sortableFilter(filter);
-    const [known, lengths] = await Promise.all([
-      Promise.all(fields.map((field) => this.#isHeld(scope, [fieldMark(field)], call))),
-      this.#lengthsOf(scope, condition, call),
-    ]);
-    const unknown = fields.find((_, i) => !known[i]);
-    if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
-    return ` and ${filterExpression(condition, lengths)}`;
-  }
-
-  /** Lists of several values are rare: which lengths there are is asked for where there are any. */
-  async #lengthsOf(scope: Scope, condition: SortableCondition, call: CallOptions) {
-    const known = new Map<string, number[]>();
-    for (const key of rangedKeys(condition)) {
-      const [one = 1, ...longer] = LIST_LENGTHS;
-      known.set(key, [one]);
-      const marks = longer.map((length) => lengthMark(key, length));
-      if (!(await this.#isHeld(scope, marks, call))) continue;
-      const held = await Promise.all(marks.map((mark) => this.#isHeld(scope, [mark], call)));
-      known.set(key, [one, ...longer.filter((_, i) => held[i])]);
-    }
-    return known;
-  }
-
-  async #isHeld(scope: Scope, marks: readonly string[], call: CallOptions): Promise<boolean> {
-    const part = partOf(scope);
-    const isHeld = `array_contains_any(meta, ${listOf(marks)})`;
-    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)} and ${isHeld}`;
-    const query = { filter, fields: ["id"], isStrong: this.#records.isStrong(part), limit: 1 } as const;
-    return (await this.#records.find(query, call)).length > 0;
-  }
-
-  async #unknownField(scope: Scope, field: string, call: CallOptions): Promise<RaglineError> {
-    const part = partOf(scope);
-    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)}`;
-    const query = {
-      filter,
-      fields: ["data"],
-      isStrong: this.#records.isStrong(part),
-      limit: FIELDS_LOOKED_AT,
-    } as const;
-    const known = new Set<string>();
-    for (const { data = "{}" } of await this.#records.find(query, call)) {
-      const { metadata = {} } = JSON.parse(data) as { readonly metadata?: object };
-      for (const name of Object.keys(metadata)) known.add(name);
-    }
-    const names = [...known].sort();
-    const more = names.length > FIELDS_NAMED_MAX ? ", …" : "";
-    const listed = `known fields: ${names.slice(0, FIELDS_NAMED_MAX).join(", ")}${more}`;
-    return invalid(`filter.${field}: no document has this field (${names.length === 0 ? "none has any" : listed})`);
-  }
 }
 
 const RECORDS_AT_ONCE = 1000;
 const TEXTS_AT_ONCE = 64;
-/** Documents whose fields an error names. */
-const FIELDS_LOOKED_AT = 1000;
 
 /** Which generation a document was of at some time in this search; undefined: it was none. */
 type Known = Map<string, string | undefined>;

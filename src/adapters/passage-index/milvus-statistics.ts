@@ -40,8 +40,6 @@ const REFRESH_MS = 5000;
 const OWN_MS = 60_000;
 /** 6,000 pairs are 64,000 characters. */
 const PAIRS_A_RECORD = 5500;
-/** So many batches are put together. */
-const BATCHES_MAX = 64;
 const COVERS_MAX = 600;
 const CLAIM_MS = 60_000;
 const FETCHED_AT_ONCE = 32;
@@ -98,9 +96,9 @@ export class MilvusStatistics {
   }
 
   /** Puts many batches' records together, where nobody else does so at this moment. */
-  async compact(part: string, records: string, call: CallOptions): Promise<void> {
+  async compact(part: string, records: string, batchesMax: number, call: CallOptions): Promise<void> {
     const batches = [...(this.#collected.get(part)?.counted.values() ?? [])].filter(({ isBase }) => !isBase);
-    if (batches.length <= BATCHES_MAX) return;
+    if (batches.length <= batchesMax) return;
     const claim = { id: `${part}:${KINDS.claim}:${randomUUID()}`, part, kind: KINDS.claim, at: Date.now() };
     await this.#records.put(records, [claim], call);
     try {

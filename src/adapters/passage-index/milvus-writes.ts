@@ -1,40 +1,38 @@
 import { randomUUID } from "node:crypto";
-import type { RowData } from "@zilliz/milvus2-sdk-node";
 import { createBreather } from "../../breather.ts";
-import type { CallOptions, Document, PassageInput, Scope } from "../../types.ts";
-import type { HashedTerms } from "./hashed-terms.ts";
+import type { CallOptions, Scope } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection, isUnreachable, tooLate } from "./milvus-failures.ts";
-import { type MilvusLegs, scannedCounts, scannedHashes } from "./milvus-legs.ts";
+import { type MilvusLegs, scannedHashes } from "./milvus-legs.ts";
 import {
   type CollectionState,
   documentIdOf,
-  entryData,
   KINDS,
   type MilvusRecords,
   ofKind,
-  passageContent,
-  pieces,
   readState,
   type StoredRecord,
   stateId,
   stateRecord,
-  textId,
 } from "./milvus-records.ts";
-import { type MilvusCollections, partOf, VARCHAR_BYTES_MAX, type WriteTarget } from "./milvus-schema.ts";
+import {
+  documentRecord,
+  type GenerationData,
+  generationRecord,
+  type NewVersion,
+  passageIds,
+  portions,
+  type Staged,
+  stage,
+  tokensOf,
+} from "./milvus-rows.ts";
+import { type MilvusCollections, partOf, type WriteTarget } from "./milvus-schema.ts";
 import type { CountChange, MilvusStatistics } from "./milvus-statistics.ts";
-import { averageLengthOf, dimensionOf, hashOfDimension, passageWeights, type TermStatistics } from "./milvus-terms.ts";
-import { hexOf, listOf, type StoredMetadata, storedReaders, textOfHex } from "./milvus-values.ts";
+import { MilvusSweep, type SweepTuning } from "./milvus-sweep.ts";
+import { averageLengthOf, hashOfDimension, type TermStatistics } from "./milvus-terms.ts";
+import { hexOf, listOf, textOfHex } from "./milvus-values.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 import { type QueuedWrite, WriteQueue } from "./write-queue.ts";
-
-/** A document on its way in, as it will be stored. */
-export interface NewVersion {
-  readonly document: Document;
-  readonly passages: readonly PassageInput[];
-  readonly terms: readonly HashedTerms[];
-  readonly stored: StoredMetadata;
-}
 
 interface DocumentWrite {
   readonly scope: Scope;
@@ -54,27 +52,8 @@ export interface MilvusParts {
   readonly legs: MilvusLegs;
 }
 
-/** What is left of a generation once it is over, or if its write does not come to its end. */
-interface GenerationData {
-  readonly document: string;
-  readonly dimensions: number;
-  readonly passages: number;
-}
-
-interface Staged {
-  readonly write: Write;
-  readonly version: NewVersion;
-  readonly generation: string;
-  readonly rows: readonly RowData[];
-  readonly texts: readonly StoredRecord[];
-}
-
-/** A write that has not committed for so long is dead; what is over stays for so long, for searches that began before. */
-const GRACE_MS = 90_000;
-const SWEEP_PAUSE_MS = 30_000;
-const SWEPT_MAX = 500;
-/** Of one request. */
-const REQUEST_BYTES_MAX = 8_000_000;
+/** A write that takes long shows so often that it is alive: see `MilvusSweep`. */
+const SIGN_OF_LIFE_MS = 20_000;
 const BACKGROUND: CallOptions = { signal: new AbortController().signal };
 
 /**
@@ -91,10 +70,14 @@ export class MilvusWrites {
   readonly #space: Space;
   readonly #noteOver: (generations: readonly string[]) => void;
   readonly #queue: WriteQueue<DocumentWrite>;
-  #sweeping: Promise<void> | null = null;
-  #sweptAt = performance.now();
+  readonly #sweep: MilvusSweep;
 
-  constructor(parts: MilvusParts, space: Space, noteOver: (generations: readonly string[]) => void) {
+  constructor(
+    parts: MilvusParts,
+    space: Space,
+    noteOver: (generations: readonly string[]) => void,
+    sweeping: SweepTuning,
+  ) {
     this.#connection = parts.connection;
     this.#collections = parts.collections;
     this.#records = parts.records;
@@ -102,6 +85,7 @@ export class MilvusWrites {
     this.#legs = parts.legs;
     this.#space = space;
     this.#noteOver = noteOver;
+    this.#sweep = new MilvusSweep(parts, space.dimensions, sweeping);
     this.#queue = new WriteQueue(
       (batch) => this.#write(batch),
       ({ version }) => version?.passages.length ?? 0,
@@ -121,7 +105,12 @@ export class MilvusWrites {
 
   async settled(): Promise<void> {
     await this.#queue.settled();
-    await this.#sweeping;
+    await this.#sweep.settled();
+  }
+
+  /** Beside everything else, now and then. */
+  sweep(part: string): void {
+    this.#sweep.now(part);
   }
 
   /** Once more where the connection was lost: under other generations, as what was sent may have arrived. */
@@ -148,7 +137,7 @@ export class MilvusWrites {
     const pause = createBreather();
     for (const write of batch) {
       const { version } = write.what;
-      if (version) staged.push(stage(write, version, part, target, this.#space, averageLength));
+      if (version) staged.push(stage(version, part, target.kind, this.#space, averageLength));
       await pause();
     }
     const inSeveral = await this.#stage(target, part, staged);
@@ -180,11 +169,17 @@ export class MilvusWrites {
   /** Everything of the new generations, and first of all what is needed to delete them again. True: in several requests. */
   async #stage(target: WriteTarget, part: string, staged: readonly Staged[]): Promise<boolean> {
     if (staged.length === 0) return false;
-    const at = Date.now();
-    const ledger = staged.map(({ generation, version }) =>
-      generationRecord(part, generation, this.#dataOf(version.document.id, version.passages.length), at),
-    );
-    await this.#records.put(target.records, ledger, BACKGROUND);
+    let aliveAt = Number.NEGATIVE_INFINITY;
+    const showLife = async () => {
+      if (performance.now() - aliveAt < SIGN_OF_LIFE_MS) return;
+      aliveAt = performance.now();
+      const ledger = staged.map(({ generation, version }) => {
+        const data = this.#dataOf(version.document.id, version.passages.length);
+        return generationRecord(part, generation, data, Date.now());
+      });
+      await this.#records.put(target.records, ledger, BACKGROUND);
+    };
+    await showLife();
     const texts = staged.flatMap((one) => one.texts);
     for (const some of portions(texts, ({ data = "" }) => data.length)) {
       await this.#records.put(target.records, some, BACKGROUND);
@@ -198,6 +193,7 @@ export class MilvusWrites {
         BACKGROUND,
       );
       requests++;
+      await showLife();
     }
     return requests > 1;
   }
@@ -265,155 +261,6 @@ export class MilvusWrites {
     }
     return change;
   }
-
-  /** Beside everything else, now and then: deletes what is long over. What is not done the next one does. */
-  sweep(part: string): void {
-    if (this.#sweeping || performance.now() - this.#sweptAt < SWEEP_PAUSE_MS) return;
-    this.#sweptAt = performance.now();
-    this.#sweeping = this.#swept(part)
-      .catch(() => undefined)
-      .finally(() => {
-        this.#sweeping = null;
-      });
-  }
-
-  async #swept(part: string): Promise<void> {
-    const { kind, records } = await this.#collections.ensure(this.#space.dimensions, BACKGROUND);
-    const filter = `${ofKind(part, KINDS.generation)} and at < ${Date.now() - GRACE_MS}`;
-    const query = { filter, fields: ["generation", "data"], isStrong: true, limit: SWEPT_MAX } as const;
-    const ledger = (await this.#records.find(query, BACKGROUND)).map(({ id, generation = "", data = "" }) => ({
-      id,
-      generation,
-      ...(JSON.parse(data) as GenerationData),
-    }));
-    if (ledger.length > 0) {
-      const ids = ledger.map(({ document }) => `${part}:${KINDS.document}:${document}`);
-      const documents = {
-        filter: `id in ${listOf([...new Set(ids)])}`,
-        fields: ["generation"],
-        isStrong: true,
-      } as const;
-      const current = new Set((await this.#records.find(documents, BACKGROUND)).map(({ generation }) => generation));
-      const over = ledger.filter(({ generation }) => !current.has(generation));
-      for (const { generation, dimensions, passages } of over) {
-        const name = this.#collections.passages(dimensions, kind);
-        await this.#records.remove(name, passageIds(generation, passages), BACKGROUND);
-      }
-      if (over.length > 0)
-        await this.#removeTexts(
-          part,
-          records,
-          over.map(({ generation }) => generation),
-        );
-      await this.#records.remove(
-        records,
-        ledger.map(({ id }) => id),
-        BACKGROUND,
-      );
-    }
-    await this.#statistics.compact(part, records, BACKGROUND);
-  }
-
-  async #removeTexts(part: string, records: string, generations: readonly string[]): Promise<void> {
-    const filter = `${ofKind(part, KINDS.text)} and generation in ${listOf(generations)}`;
-    const texts = await this.#records.findAll({ filter, fields: ["id"], isStrong: true }, BACKGROUND);
-    await this.#records.remove(
-      records,
-      texts.map(({ id }) => id),
-      BACKGROUND,
-    );
-  }
-}
-
-function stage(
-  write: Write,
-  version: NewVersion,
-  part: string,
-  { kind }: WriteTarget,
-  { dimensions }: Space,
-  averageLength: number,
-): Staged {
-  const { document, passages, terms, stored } = version;
-  const generation = `${Date.now().toString(36)}-${randomUUID()}`;
-  const ids = passageIds(generation, passages.length);
-  const common = {
-    part,
-    generation,
-    document: hexOf(document.id),
-    readers: storedReaders(document.groups),
-    meta: [...stored.meta],
-    sorted: stored.sorted as unknown as RowData,
-  };
-  const texts: StoredRecord[] = [];
-  const rows = passages.map((passage, ordinal): RowData => {
-    const id = ids[ordinal] ?? "";
-    const { counts, length } = terms[ordinal] ?? { counts: new Map<number, number>(), length: 1 };
-    const isEmbedded = passage.vector?.some((value) => value !== 0) ?? false;
-    return {
-      ...common,
-      id,
-      ordinal,
-      embedded: isEmbedded,
-      content: fitted(id, part, generation, passageContent(document, passage), texts),
-      vector: Array.from(isEmbedded && passage.vector ? passage.vector : placeholder(id, dimensions)),
-      ...(kind === "sparse"
-        ? { words: counts.size > 0 ? passageWeights(counts, length, averageLength) : NO_WORDS }
-        : { terms: [...counts.keys()].map(dimensionOf), counts: scannedCounts(counts, length) }),
-    };
-  });
-  return { write, version, generation, rows, texts };
-}
-
-/** A sparse vector must have a value; this one adds nothing to any score. */
-const NO_WORDS = { 0: 1e-9 };
-
-/** What fits into a row, or how many records it is in. */
-function fitted(id: string, part: string, generation: string, content: string, texts: StoredRecord[]): string {
-  if (Buffer.byteLength(content) <= VARCHAR_BYTES_MAX) return content;
-  const parts = pieces(content, VARCHAR_BYTES_MAX);
-  for (const [n, data] of parts.entries()) {
-    texts.push({ id: textId(part, id, n), part, kind: KINDS.text, generation, data });
-  }
-  return `+${parts.length}`;
-}
-
-/** Stands where a passage has no vector, and is never compared: spread out, as equal vectors spoil the graph. */
-function placeholder(seed: string, dimensions: number): Float32Array {
-  const vector = new Float32Array(dimensions);
-  let state = Number.parseInt(hexOf(seed).slice(-8), 16) % 2_147_483_647 || 1;
-  for (let i = 0; i < dimensions; i++) {
-    state = (state * 48_271) % 2_147_483_647;
-    vector[i] = state / 2_147_483_647 - 0.5;
-  }
-  return vector;
-}
-
-function passageIds(generation: string, passages: number): string[] {
-  return Array.from({ length: passages }, (_, ordinal) => `${generation}:${ordinal}`);
-}
-
-function documentRecord(part: string, { version, generation }: Staged, indexedAt: string): StoredRecord {
-  const { document, passages, stored } = version;
-  return {
-    id: documentIdOf(part, document.id),
-    part,
-    kind: KINDS.document,
-    generation,
-    passages: passages.length,
-    tokens: tokensOf(version),
-    readers: storedReaders(document.groups),
-    meta: stored.meta,
-    data: entryData(document, indexedAt),
-  };
-}
-
-function generationRecord(part: string, generation: string, data: GenerationData, at: number): StoredRecord {
-  const id = `${part}:${KINDS.generation}:${generation}`;
-  return { id, part, kind: KINDS.generation, generation, at, data: JSON.stringify(data) };
-}
-
-function tokensOf({ terms }: NewVersion): number {
-  return terms.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Of the collection as it was, and of what comes. */
@@ -424,19 +271,4 @@ function averageOf(statistics: TermStatistics, batch: readonly Write[]): number 
     tokens += what.version ? tokensOf(what.version) : 0;
   }
   return averageLengthOf({ passages, tokens });
-}
-
-/** In portions of so many bytes, by an estimate. */
-function* portions<T>(all: readonly T[], sizeOf: (one: T) => number): Generator<T[]> {
-  let some: T[] = [];
-  let size = 0;
-  for (const one of all) {
-    some.push(one);
-    size += sizeOf(one);
-    if (size < REQUEST_BYTES_MAX) continue;
-    yield some;
-    some = [];
-    size = 0;
-  }
-  if (some.length > 0) yield some;
 }

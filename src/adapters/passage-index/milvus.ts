@@ -6,7 +6,7 @@ import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
 import { checkDocument, checkMetadata } from "./milvus-checks.ts";
 import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
 import { MilvusFusionStore } from "./milvus-fusion.ts";
-import { MilvusLegs } from "./milvus-legs.ts";
+import { COMPARED_MAX, MilvusLegs } from "./milvus-legs.ts";
 import {
   documentIdOf,
   KINDS,
@@ -19,7 +19,9 @@ import {
 } from "./milvus-records.ts";
 import { MilvusCollections, type MilvusLayout, partOf } from "./milvus-schema.ts";
 import { MilvusSearch } from "./milvus-search.ts";
+import { settleCollection } from "./milvus-settle.ts";
 import { MilvusStatistics } from "./milvus-statistics.ts";
+import { SWEEPING, type SweepTuning } from "./milvus-sweep.ts";
 import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
 import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
 import { checkVector, type Space } from "./vector-space.ts";
@@ -29,6 +31,11 @@ export interface MilvusIndexOptions extends MilvusOptions, MilvusLayout {
   readonly consistency: "session" | "strong";
 }
 
+/** So long, by the clocks of two processes, one may see less than the other has written. */
+const UNSETTLED_MS = 10_000;
+/** Until then an answer that was found meanwhile is served again for so long at most. */
+const VERSION_MS = 1000;
+
 /**
  * Passages in Milvus. Every tenant's collections share Milvus's, a partition key apart. Text is compared by Ragline's own tokens.
  */
@@ -37,6 +44,7 @@ export class MilvusPassageIndex implements PassageIndex {
   readonly #parts: MilvusParts;
   readonly #space: Space;
   readonly #search: MilvusSearch;
+  readonly #sweeping: SweepTuning;
   readonly #writes = new Map<string, MilvusWrites>();
   readonly #stem = memoizedStem();
 
@@ -44,16 +52,21 @@ export class MilvusPassageIndex implements PassageIndex {
    * Connects when it is first needed.
    * @throws RaglineError `config_invalid`: the client is not installed, or a file of the options cannot be read
    */
-  static async open(options: MilvusIndexOptions, embedder: Space): Promise<MilvusPassageIndex> {
+  static async open(
+    options: MilvusIndexOptions,
+    embedder: Space,
+    sweeping: SweepTuning = SWEEPING,
+  ): Promise<MilvusPassageIndex> {
     const connection = await MilvusConnection.open(options);
     const collections = new MilvusCollections(connection, options);
     const records = new MilvusRecords(connection, collections, options.consistency === "strong");
     const legs = new MilvusLegs(connection, records);
     const statistics = new MilvusStatistics(records);
-    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder);
+    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder, sweeping);
   }
 
-  private constructor(parts: MilvusParts, { model, dimensions }: Space) {
+  private constructor(parts: MilvusParts, { model, dimensions }: Space, sweeping: SweepTuning) {
+    this.#sweeping = sweeping;
     this.#parts = parts;
     this.#space = { model, dimensions };
     this.#search = new MilvusSearch(parts, this.#space, this.#stem, (scope) =>
@@ -107,13 +120,16 @@ export class MilvusPassageIndex implements PassageIndex {
   }
 
   async version(scope: Scope, call: CallOptions): Promise<string> {
-    const [state] = await this.#records(
-      scope,
-      `id in ${listOf([stateId(partOf(scope))])}`,
-      ["generation", "data"],
-      call,
-    );
-    return state ? `${readState(state)?.id}:${state.generation}` : "";
+    const part = partOf(scope);
+    const filter = `id in ${listOf([stateId(part)])}`;
+    const [state] = await this.#records(scope, filter, ["generation", "data", "at"], call);
+    if (!state) return "";
+    const version = `${readState(state)?.id}:${state.generation}`;
+    // Milvus's collections come up to date each in its time: what is found now may not be all that the version stands for.
+    const { at = 0 } = state;
+    const now = Date.now();
+    const isUnsettled = !this.#parts.records.isStrong(part) && now - at < UNSETTLED_MS;
+    return isUnsettled ? `${version}~${Math.floor(now / VERSION_MS)}` : version;
   }
 
   async status(scope: Scope, call: CallOptions): Promise<IndexStatus> {
@@ -137,6 +153,15 @@ export class MilvusPassageIndex implements PassageIndex {
     await this.#parts.statistics.of(partOf(scope), call);
   }
 
+  /** Nothing where a collection is so small that all of it is compared: what is closed for it alone is searched the slower. */
+  async settle(scope: Scope, call: CallOptions): Promise<void> {
+    const { collections, connection, statistics } = this.#parts;
+    if ((await statistics.of(partOf(scope), call)).passages <= COMPARED_MAX) return;
+    const kind = await collections.textKind(call);
+    const name = kind && collections.passages(this.#space.dimensions, kind);
+    if (name && (await collections.isThere(name, call))) await settleCollection(connection, name, call);
+  }
+
   async close(): Promise<void> {
     for (const writes of this.#writes.values()) await writes.settled();
     await this.#parts.connection.close();
@@ -149,7 +174,7 @@ export class MilvusPassageIndex implements PassageIndex {
   #records(
     scope: Scope,
     filter: string,
-    fields: readonly ("generation" | "passages" | "data")[],
+    fields: readonly ("generation" | "passages" | "data" | "at")[],
     call: CallOptions,
     more: { readonly limit?: number; readonly isOrdered?: boolean } = {},
   ): Promise<StoredRecord[]> {
@@ -161,7 +186,7 @@ export class MilvusPassageIndex implements PassageIndex {
     const part = partOf(scope);
     let writes = this.#writes.get(part);
     if (!writes) {
-      writes = new MilvusWrites(this.#parts, this.#space, (over) => this.#search.noteOver(part, over));
+      writes = new MilvusWrites(this.#parts, this.#space, (over) => this.#search.noteOver(part, over), this.#sweeping);
       this.#writes.set(part, writes);
     }
     return writes;

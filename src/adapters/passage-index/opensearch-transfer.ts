@@ -52,6 +52,8 @@ export function createOpenSearchTransfer(client: OpenSearchClient, states: Colle
   }
 
   return {
+    // One bulk request and one refresh for all.
+    writesAtOnce: 64,
     async collections(tenant, call) {
       const names: string[] = [];
       for (let after: object = {}; ; ) {

@@ -32,6 +32,8 @@ export function createPostgresTransfer(database: PostgresDatabase, timeoutMs: nu
   const reading = <T>(scope: Scope, sight: Sight, call: CallOptions, work: (query: Query) => Promise<T>) =>
     database.transaction(call, (limitMs) => beginReading(scope, sight, limitMs), work, timeoutMs);
   return {
+    // Each takes the collection's row, and more only wait for it.
+    writesAtOnce: 2,
     groups: (scope, call) =>
       reading(scope, "collection", call, async (query) => {
         const found = await query<{ name: string }>(GROUPS, [scope.tenant, scope.collection]);

@@ -35,7 +35,13 @@ interface Values {
   mGet(keys: string[]): Promise<(Buffer | null)[]>;
   get(key: string): Promise<Buffer | null>;
 }
+interface Pipeline {
+  eval(source: string, options: EvalOptions): Pipeline;
+  wait(replicas: number, timeoutMs: number): Pipeline;
+  execAsPipeline(): Promise<unknown[]>;
+}
 interface Client extends Scripting, Values {
+  multi(): Pipeline;
   set(key: string, value: Buffer, options: { expiration: { type: "PX"; value: number } }): Promise<unknown>;
   withTypeMapping(mapping: object): Scripting & Values;
   connect(): Promise<unknown>;
@@ -90,10 +96,7 @@ export class RedisConnection {
     values: readonly (string | number | Uint8Array)[],
     binary = false,
   ): Promise<unknown> {
-    const options = {
-      keys: [key],
-      arguments: values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : String(value))),
-    };
+    const options = evalOptions(key, values);
     return this.#within(this.#options.timeoutMs, async (client) => {
       const scripting = binary ? this.#binary(client) : client;
       try {
@@ -102,6 +105,24 @@ export class RedisConnection {
         if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
         return scripting.eval(script.source, options);
       }
+    });
+  }
+
+  /**
+   * Runs a script on one key, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
+   * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory.
+   * @returns the script's reply, and how many replicas have it. @throws RaglineError `dependency_failed`
+   */
+  async runReplicated(
+    script: Script,
+    key: string,
+    values: readonly (string | number | Uint8Array)[],
+    { replicas, waitMs }: { readonly replicas: number; readonly waitMs: number },
+  ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    return this.#within(this.#options.timeoutMs + waitMs, async (client) => {
+      const pipeline = client.multi().eval(script.source, evalOptions(key, values)).wait(replicas, waitMs);
+      const [reply, acknowledged] = await pipeline.execAsPipeline();
+      return { reply, replicas: Number(acknowledged) };
     });
   }
 
@@ -184,6 +205,11 @@ export class RedisConnection {
       }
     }
   }
+}
+
+function evalOptions(key: string, values: readonly (string | number | Uint8Array)[]): EvalOptions {
+  const given = values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : String(value)));
+  return { keys: [key], arguments: given };
 }
 
 function clientFactory(redis: Redis, options: RedisOptions, block: string): () => Client {

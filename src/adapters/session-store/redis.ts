@@ -2,10 +2,11 @@ import type { SessionStore } from "../../ports/session-store.ts";
 import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
 import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
+import { openReplicatedTurns, type ReplicaOptions } from "./redis-replicas.ts";
 import * as scripts from "./redis-scripts.ts";
 import { emptySession, neverAnswered, neverBegun, tooManyPending } from "./shared.ts";
 
-export interface RedisSessionOptions extends RedisOptions {
+export interface RedisSessionOptions extends RedisOptions, ReplicaOptions {
   readonly keyPrefix: string;
   /** A conversation that nobody reads or goes on with for so long is forgotten. */
   readonly ttlMs: number;
@@ -23,11 +24,12 @@ type View = readonly [
 
 /**
  * Conversations in Redis 7, each one hash. Every call is one script, hence one round trip and atomic. What is acknowledged is as durable
- * as that Redis is configured to be.
+ * as that Redis is configured to be; with `replicasMin` finished turns outlive the master.
  * @throws RaglineError `config_invalid`
  */
 export async function openRedisSessionStore(options: RedisSessionOptions): Promise<SessionStore> {
   const redis = await RedisConnection.open(options);
+  const replicated = options.replicasMin > 0 ? await openReplicatedTurns(options) : null;
   const { ttlMs, leaseMs, pendingMax } = options;
   const keyOf = ({ tenant, collection }: Scope, id: string) =>
     `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:${id}`;
@@ -47,7 +49,9 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
 
     async finish(scope, id, turn) {
       const values = [encodeURIComponent(turn.requestId), turn.status, turn.tokens, JSON.stringify(turn), ttlMs];
-      if ((await redis.run(scripts.FINISH, keyOf(scope, id), values)) === 0) throw neverBegun();
+      const key = keyOf(scope, id);
+      if ((await redis.run(scripts.FINISH, key, values)) === 0) throw neverBegun();
+      if (replicated && (await replicated.confirm(key, values)) === 0) throw neverBegun();
     },
 
     async load(scope, id, turnsMax) {
@@ -79,7 +83,10 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
       return (await redis.run(scripts.DELETE, keyOf(scope, id), [])) === 1;
     },
 
-    close: () => redis.close(),
+    async close() {
+      await replicated?.close();
+      await redis.close();
+    },
   };
 }
 

@@ -26,9 +26,15 @@ export interface Agreement {
 }
 
 /** Holds an index, over a whole set, against the embedded one: each leg, and both fused by weights that it has learned and kept. */
-export async function expectAgreement(name: string, set: NamedSet, index: PassageIndex): Promise<void> {
+export async function expectAgreement(
+  name: string,
+  set: NamedSet,
+  index: PassageIndex,
+  { queriesMax = Number.POSITIVE_INFINITY } = {},
+): Promise<void> {
   const embedder = createStaticEmbedder();
-  const loaded = await loadSet(set);
+  const whole = await loadSet(set);
+  const loaded = { ...whole, set: { ...whole.set, queries: whole.set.queries.slice(0, queriesMax) } };
   const database = Database.open(folderForTest().file("embedded.db"));
   const embedded = new SqlitePassageIndex(database, embedder);
   const rows = { embedded: await measured(loaded, embedded), [name]: await measured(loaded, index) };
@@ -58,6 +64,7 @@ async function measured({ set, corpus }: LoadedSet, index: PassageIndex): Promis
       }),
     );
   }
+  await index.settle?.(where, call());
   const learner = createFusionLearner({ index, embedder, settings: { fusion: "learned" } }, () => undefined);
   await learner.learn(where, call());
   const learned = (await index.fusion?.load(where, call())) ?? null;

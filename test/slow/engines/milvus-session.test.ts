@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MilvusPassageIndex } from "../../../src/adapters/passage-index/milvus.ts";
+import { MilvusConnection } from "../../../src/adapters/passage-index/milvus-client.ts";
+import type { PassageIndex } from "../../../src/ports/passage-index.ts";
+import type { Scope } from "../../../src/types.ts";
+import { MODEL } from "../../contract/passage-index.ts";
+import { DIMENSIONS, document, passage, unit } from "../../contract/passages.ts";
+import { call, scope, until } from "../../support/calls.ts";
+import { type MilvusServer, milvus, milvusLite, startMilvus, startMilvusLite } from "../../support/milvus.ts";
+
+/** With the time ticks that a server has unless it is told otherwise. */
+describe.each([
+  { name: "Milvus 2.3.5", missing: milvus.missing, start: () => startMilvus({ timeTickMs: 200 }) },
+  { name: "Milvus Lite 3.2.2", missing: milvusLite.missing, start: startMilvusLite },
+])("$name, as it is configured by default", ({ missing, start }) => {
+  describe.skipIf(missing !== null)(missing ?? "started", () => {
+    let server: MilvusServer | undefined;
+    let index: PassageIndex;
+    const options = () => ({ url: server?.url ?? "", prefix: "session", shards: 1, consistency: "session" }) as const;
+    const open = () => MilvusPassageIndex.open(options(), { model: MODEL, dimensions: DIMENSIONS });
+    const found = async (where: Scope, by = index) => {
+      const { byText } = await by.search(where, { text: "휴가", limit: 50 }, call());
+      return byText.map(({ passage: { text } }) => text).toSorted();
+    };
+
+    beforeAll(async () => {
+      server = await start();
+      index = await open();
+    });
+    afterAll(async () => {
+      await index.close?.();
+      await server?.close();
+    });
+
+    test("a process finds at once what it has written, however often", async () => {
+      const where = scope({ collection: "own" });
+      for (let i = 0; i < 10; i++) {
+        await index.replace(where, document("d"), [passage(`휴가 ${i}`, i % DIMENSIONS)], call());
+        expect(await found(where)).toEqual([`휴가 ${i}`]);
+        expect((await index.search(where, { vector: unit(0), limit: 5 }, call())).byVector).toHaveLength(1);
+      }
+    });
+
+    test("and soon what another one has, of which it never sees a half", async () => {
+      const where = scope({ collection: "others" });
+      const other = await open();
+      const version = (mark: string) => [0, 1, 2, 3].map((i) => passage(`휴가 ${mark} ${i}`, i));
+      await index.replace(where, document("d"), version("가"), call());
+      let writing = true;
+      const reading = (async () => {
+        const seen = new Set<string>();
+        while (writing) {
+          const texts = await found(where, other);
+          expect([0, 4]).toContain(texts.length);
+          const marks = new Set(texts.map((text) => text.split(" ")[1] ?? ""));
+          expect(marks.size).toBe(texts.length === 0 ? 0 : 1);
+          for (const mark of marks) seen.add(mark);
+        }
+        return seen;
+      })();
+      for (const mark of ["나", "다", "라", "마", "바"])
+        await index.replace(where, document("d"), version(mark), call());
+      await until("the last version is seen", async () => (await found(where, other))[0] === "휴가 바 0", 15_000);
+      writing = false;
+      expect((await reading).size).toBeGreaterThan(0);
+      await other.close();
+    });
+
+    test("a version that others have just made stands for a second, so that no cached answer outlives what it lacks", async () => {
+      const where = scope({ collection: "version" });
+      const other = await open();
+      await index.replace(where, document("d"), [passage("휴가", 0)], call());
+      const own = await index.version(where, call());
+      expect(own).not.toContain("~");
+      await until("it is seen", async () => (await other.version(where, call())).startsWith(own), 15_000);
+      expect(await other.version(where, call())).toMatch(/~\d+$/);
+      await other.close();
+    });
+
+    test("collections that somebody has dropped are as if they had never been, and are made again", async () => {
+      const where = scope({ collection: "dropped" });
+      await index.replace(where, document("d"), [passage("휴가", 0)], call());
+      const connection = await MilvusConnection.open({ url: server?.url ?? "" });
+      const { data } = await connection.once("List", (client, timeout) => client.showCollections({ timeout }), call());
+      for (const { name } of data) {
+        await connection.once(
+          "Drop",
+          (client, timeout) => client.dropCollection({ collection_name: name, timeout }),
+          call(),
+        );
+      }
+      await connection.close();
+      expect(await index.search(where, { text: "휴가", vector: unit(0), limit: 5 }, call())).toEqual({
+        byText: [],
+        byVector: [],
+      });
+      expect(await index.status(where, call())).toMatchObject({ documents: 0 });
+      await index.replace(where, document("e"), [passage("휴가 둘", 0)], call());
+      expect(await found(where)).toEqual(["휴가 둘"]);
+    });
+
+    test("what is over is deleted, a long text and the counts of many batches with it, and nothing else", async () => {
+      const where = scope({ collection: "swept" });
+      const hasty = { graceMs: 300, pauseMs: 100, batchesMax: 8 };
+      const own = { ...options(), prefix: "swept", consistency: "strong" } as const;
+      const sweeping = await MilvusPassageIndex.open(own, { model: MODEL, dimensions: DIMENSIONS }, hasty);
+      const long = `휴가 ${"긴 글이 이어진다. ".repeat(10_000)}끝말`;
+      await sweeping.replace(where, document("kept"), [passage(long, 0), passage("급여", 1)], call());
+      await sweeping.replace(where, document("gone"), [passage(long, 0)], call());
+      for (let i = 0; i < 20; i++) {
+        await sweeping.replace(where, document("d"), [passage(i % 5 === 0 ? long : `휴가 ${i}`, 2)], call());
+      }
+      await sweeping.delete(where, "gone", call());
+      const connection = await MilvusConnection.open({ url: server?.url ?? "" });
+      const counted = async (matching: RegExp, filter: string) => {
+        const { data } = await connection.once(
+          "List",
+          (client, timeout) => client.showCollections({ timeout }),
+          call(),
+        );
+        const collection_name = data.find(({ name }) => matching.test(name))?.name ?? "";
+        const request = { collection_name, filter, output_fields: ["count(*)"] };
+        const { data: rows } = await connection.once(
+          "Query",
+          (client, timeout) => client.query({ ...request, timeout }),
+          call(),
+        );
+        return Number(rows[0]?.["count(*)"]);
+      };
+      await until(
+        "only what is current is left",
+        async () => {
+          // A search that meets what is over sweeps too, and so does a write.
+          await sweeping.replace(where, document("d"), [passage("휴가 마지막", 2)], call());
+          const [passages, texts, counts] = [
+            await counted(/^swept_passages/, 'part != ""'),
+            await counted(/^swept_records/, 'kind == "t"'),
+            await counted(/^swept_records/, 'kind == "w"'),
+          ];
+          return passages <= 10 && texts <= 9 && counts <= 12;
+        },
+        30_000,
+      );
+      await connection.close();
+      const fresh = await MilvusPassageIndex.open(own, { model: MODEL, dimensions: DIMENSIONS });
+      for (const by of [sweeping, fresh]) {
+        const { byText } = await by.search(where, { text: "휴가", limit: 50 }, call());
+        expect(byText.map(({ passage: { documentId, text } }) => [documentId, text]).toSorted()).toEqual([
+          ["d", "휴가 마지막"],
+          ["kept", long],
+        ]);
+        expect(await by.status(where, call())).toMatchObject({ documents: 2, passages: 3 });
+      }
+      await fresh.close();
+      await sweeping.close();
+    });
+
+    test("more hits than the server gives are refused before it is asked", async () => {
+      const refused = { code: "request_invalid", message: expect.stringMatching(/limit.*at most 16320/) };
+      await expect(index.search(scope(), { text: "휴가", limit: 20_000 }, call())).rejects.toMatchObject(refused);
+    });
+
+    test("what metadata cannot be held is refused by name, and lists are looked through as far as they go", async () => {
+      const where = scope({ collection: "metadata" });
+      const large = document("d", { metadata: { note: "가".repeat(30_000) } });
+      await expect(index.replace(where, large, [passage("휴가", 0)], call())).rejects.toMatchObject({
+        code: "request_invalid",
+        message: expect.stringContaining("metadata"),
+      });
+      const years = Array.from({ length: 37 }, (_, i) => 1980 + i);
+      await index.replace(where, document("d", { metadata: { years } }), [passage("휴가", 0)], call());
+      const within = async (low: number, high: number) => {
+        const filter = { years: { $gte: low, $lt: high } };
+        return (await index.search(where, { text: "휴가", limit: 5, filter }, call())).byText.length;
+      };
+      expect([await within(2016, 2017), await within(2017, 2100), await within(1979, 1980)]).toEqual([1, 0, 0]);
+    });
+  });
+});

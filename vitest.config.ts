@@ -26,7 +26,7 @@ export default defineConfig({
         },
       },
       { test: { ...common, name: "deploy", include: ["test/slow/deploy*.test.ts"], testTimeout: 300_000 } },
-      { test: { ...common, name: "crash", include: ["test/slow/crash.test.ts"], testTimeout: 300_000 } },
+      { test: { ...common, name: "crash", include: ["test/slow/{crash,memory}.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "sessions", include: ["test/slow/session*.test.ts"], hookTimeout: 120_000 } },
       {
         test: {

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, glob, mkdir, readFile, rm } from "node:fs/promises";
+import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type Plugin, transform } from "esbuild";
 
 /** Packages bundled into the one file that uses them: with what they bring along they would weigh 30 times as much. */
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
@@ -41,6 +41,7 @@ await rm("dist", { recursive: true, force: true });
 await import("./kernel.ts");
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
 await keepDeclarations("dist/index.d.ts");
+for await (const file of glob("dist/**/*.js")) await dropComments(file);
 await mkdir("dist/licenses", { recursive: true });
 for (const [name, packages] of Object.entries(BUNDLED)) {
   const file = `dist/${name}.js`;
@@ -61,6 +62,12 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
   for (const one of packages) {
     await copyFile(`node_modules/${one}/LICENSE`, `dist/licenses/${one.replace("/", "-")}.txt`);
   }
+}
+
+/** They stand in the declarations and in the sources; here they would take a disk block in every other file. */
+async function dropComments(file: string): Promise<void> {
+  const { code } = await transform(await readFile(file, "utf8"), { format: "esm", target: "node22" });
+  await writeFile(file, code);
 }
 
 /** Removes the declarations that no user of the library sees: each takes a disk block or more. */

@@ -11,10 +11,14 @@ const messageBytesMax = z
 const keepAliveMs = milliseconds(30_000, "An idle connection is tried so often.");
 const ADDRESS = /^(?:[^\s:[\]/]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 
+function hasPort(address: string): boolean {
+  return Number(address.slice(address.lastIndexOf(":") + 1)) <= 65_535;
+}
+
 /** How a stage that is served apart is reached. */
 export const grpcClient = {
   endpoints: z
-    .array(z.string().regex(ADDRESS, "must be host:port"))
+    .array(z.string().regex(ADDRESS, "must be host:port").refine(hasPort, "the port must be at most 65535"))
     .min(1)
     .max(64)
     .describe("`host:port` of every process that serves the stage; all must serve the same model."),

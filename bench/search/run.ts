@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { round } from "../stats.ts";
-import { type BenchQuestion, question } from "./corpus.ts";
+import { type BenchQuestion, DIMENSIONS, question } from "./corpus.ts";
 import { loopDelayMs, measure } from "./measure.ts";
 import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
 import { fill, open, passagesFrom, SCOPE, search, write } from "./ragline.ts";
@@ -67,8 +67,9 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   const delay = await loopDelayMs(() => measure(searchOnly, queries, 16));
   note(`loopDelayP99Ms${label}`, delay);
   await close();
-  const script = fileURLToPath(new URL("./cold.ts", import.meta.url));
-  const cold = execFileSync(process.execPath, [script, file, String(size)], { encoding: "utf8" });
+  const script = fileURLToPath(new URL("./cold.mjs", import.meta.url));
+  const input = JSON.stringify(asked.slice(0, 50).map(({ text, vector }) => ({ text, vector: [...vector] })));
+  const cold = execFileSync(process.execPath, [script, file, String(DIMENSIONS)], { encoding: "utf8", input });
   note(`coldStart${label}`, JSON.parse(cold));
   await writing(file, label, size, queries, asked);
 }

@@ -1,13 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnswerEvent } from "../../src/index.ts";
+import { scrape } from "../../test/support/scrape.ts";
 
 const READY_MS = 120_000;
+/** Longer than any limit that the server has of its own. */
+const ANSWER_MS = 150_000;
+
+/** What became of a question: an error with a code of Ragline's, or a stream or connection that ended without one. */
+export type Fate = "answered" | "failed" | "cut";
 
 export interface Answered {
+  readonly fate: Fate;
   readonly id: string;
   readonly text: string;
-  /** The error, or that the stream ended without an end; null: an answer. */
-  readonly failure: string | null;
+  /** The error's code, or what else ended it; empty: nothing did. */
+  readonly failure: string;
   readonly timings: Readonly<Record<string, number>>;
   readonly degraded: string;
 }
@@ -24,21 +31,62 @@ export async function ready(url: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One question over HTTP, read from its stream of events. */
-export async function askOver(url: string, question: string, sessionId: string | undefined): Promise<Answered> {
-  const response = await fetch(`${url}/v1/ask`, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "text/event-stream" },
-    body: JSON.stringify({ question, ...(sessionId && { sessionId }) }),
-  });
-  const lines = (await response.text()).split("\n").filter((line) => line.startsWith("data: {"));
+/** How many questions that instance has been asked, however they ended. */
+export async function askedOf(url: string): Promise<number> {
+  const answers = (await scrape(url)).filter(
+    ({ name, labels }) => name === "ragline_requests_total" && labels.route === "/v1/ask",
+  );
+  return answers.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** One question over HTTP, read from its stream of events; never from the cache. */
+export async function askOver(
+  url: string,
+  question: string,
+  { sessionId, signal }: { readonly sessionId?: string | undefined; readonly signal?: AbortSignal } = {},
+): Promise<Answered> {
+  const limit = AbortSignal.timeout(ANSWER_MS);
+  try {
+    const response = await fetch(`${url}/v1/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+      body: JSON.stringify({ question, cache: false, ...(sessionId && { sessionId }) }),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    const body = await response.text();
+    return response.ok ? readEvents(body) : notAnswered(codeOf(body), `HTTP ${response.status}`);
+  } catch (thrown) {
+    return notAnswered(null, String(thrown));
+  }
+}
+
+function readEvents(body: string): Answered {
+  const lines = body.split("\n").filter((line) => line.startsWith("data: {"));
   const events = lines.map((line) => JSON.parse(line.slice("data: ".length)) as AnswerEvent);
   const [first] = events;
   const last = events.at(-1);
-  const text = events.map((event) => (event.type === "text-delta" ? event.text : "")).join("");
-  const id = first?.type === "answer-start" ? first.sessionId : "";
-  const ended = last?.type === "answer-end" || last?.type === "answer-error" ? last : null;
-  const failure = last?.type === "answer-end" ? null : JSON.stringify(last ?? response.status);
-  const degraded = (ended?.degraded ?? []).map(({ step, reason }) => `${step} ${reason}`).join(", ");
-  return { id, text, failure, timings: { ...ended?.timings }, degraded };
+  if (last?.type !== "answer-end")
+    return notAnswered(last?.type === "answer-error" ? last.error.code : null, "cut stream");
+  return {
+    fate: "answered",
+    id: first?.type === "answer-start" ? first.sessionId : "",
+    text: events.map((event) => (event.type === "text-delta" ? event.text : "")).join(""),
+    failure: "",
+    timings: { ...last.timings },
+    degraded: (last.degraded ?? []).map(({ step, reason }) => `${step} ${reason}`).join(", "),
+  };
+}
+
+function notAnswered(code: string | null, otherwise: string): Answered {
+  const fate = code === null ? "cut" : "failed";
+  return { fate, id: "", text: "", failure: code ?? otherwise, timings: {}, degraded: "" };
+}
+
+function codeOf(body: string): string | null {
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: { readonly code?: string } };
+    return error?.code ?? null;
+  } catch {
+    return null;
+  }
 }

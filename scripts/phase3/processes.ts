@@ -1,44 +1,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 export interface Started {
   readonly name: string;
+  readonly pid: number;
   /** What it said when it was up, or the part of it that was asked for. */
   readonly said: string;
   /** Asks it to end, and ends it where it does not. */
   stop(): Promise<void>;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
 }
 
 const BIN = join(import.meta.dirname, "../../bin/ragline.js");
 const START_MS = 120_000;
 const STOP_MS = 15_000;
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no free port");
-  return address.port;
-}
-
-export async function startRedis(folder: string): Promise<Started & { readonly url: string }> {
-  const port = await freePort();
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"];
-  const started = await start("redis", "redis-server", args, /Ready to accept connections/, {});
-  return { ...started, url: `redis://127.0.0.1:${port}` };
-}
-
-export function startProcess(
-  name: string,
-  args: readonly string[],
-  isUp: RegExp,
-  environment: Readonly<Record<string, string>>,
-): Promise<Started> {
-  return start(name, process.execPath, [BIN, ...args], isUp, environment);
-}
 
 /** What one command said last. @throws Error it failed. */
 export async function runToEnd(
@@ -59,15 +36,18 @@ export async function runToEnd(
   return output.trim().split("\n").at(-1) ?? "";
 }
 
-/** Resolves once it has said that it is up. It does not hear the terminal's Ctrl-C: its parent stops it in order. */
-async function start(
+export function sayUp(name: string, pid: number): void {
+  console.log(`${name} is up (${pid})`);
+}
+
+/** A command of Ragline; resolves once it has said that it is up. It does not hear the terminal's Ctrl-C: its parent stops it in order. */
+export async function startProcess(
   name: string,
-  program: string,
   args: readonly string[],
   isUp: RegExp,
   environment: Readonly<Record<string, string>>,
 ): Promise<Started> {
-  const child = spawn(program, args, {
+  const child = spawn(process.execPath, [BIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
     env: { ...process.env, ...environment },
@@ -86,16 +66,18 @@ async function start(
   child.once("error", (error) => fail(error.message));
   child.once("close", () => fail("ended before it was up"));
   const timer = setTimeout(() => fail(`not up within ${START_MS} ms`), START_MS);
-  const stop = async () => {
-    child.kill("SIGTERM");
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
     const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     if (child.exitCode === null && child.signalCode === null) await gone;
     clearTimeout(late);
   };
+  const stop = () => end("SIGTERM");
   try {
     const said = await up.promise;
-    console.log(`${name} is up (${child.pid})`);
-    return { name, said, stop };
+    const pid = child.pid ?? 0;
+    sayUp(name, pid);
+    return { name, pid, said, stop, kill: () => end("SIGKILL") };
   } catch (thrown) {
     await stop();
     throw thrown;

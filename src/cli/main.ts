@@ -124,7 +124,7 @@ function program(): Command {
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")
-    .option("-n, --top <n>", "passages that go into the prompt", wholeNumber(1, 200))
+    .option("-n, --top <n>", "passages that go into the prompt, up to search.top", wholeNumber(1, 200))
     .option(
       "-f, --filter <condition>",
       "metadata filter: field=value, field>=value, field!=value or JSON; repeat for more",

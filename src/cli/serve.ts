@@ -6,7 +6,7 @@ import type { Config, Ragline } from "../index.ts";
 import { isLoopback } from "../loopback.ts";
 import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
-import { boundYoungGeneration } from "./young-generation.ts";
+import { boundYoungGeneration, holdYoungGeneration } from "./young-generation.ts";
 
 export interface ServeOptions {
   readonly port?: number;
@@ -22,10 +22,11 @@ const FAREWELL_MS = 1_000;
 
 /** `ragline serve`: answers over HTTP until SIGINT or SIGTERM. */
 export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
-  boundYoungGeneration();
+  holdYoungGeneration();
   await withRagline(
     configFile,
     async (ragline, signal) => {
+      boundYoungGeneration();
       const server = await listen(ragline);
       const { documents, passages, stages, emulated } = await ragline.status().catch(async (thrown: unknown) => {
         await server.close();

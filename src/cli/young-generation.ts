@@ -3,6 +3,16 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /** Of the two halves together. */
 const BYTES_MAX = 32 * 1024 * 1024;
+/** V8's own. */
+const GROWTH = 2;
+
+/**
+ * Keeps V8's young generation as small as it begins, until `boundYoungGeneration`. For the loading of an index, which leaves little
+ * behind: its young generation would grow nonetheless, and stay so (100,000 passages: 35 MB less).
+ */
+export function holdYoungGeneration(): void {
+  setFlagsFromString("--semi-space-growth-factor=1");
+}
 
 /**
  * Ends the growth of V8's young generation at 32 MB. It would double up to 128 MB under load, whatever is held, and stay there; and
@@ -11,6 +21,7 @@ const BYTES_MAX = 32 * 1024 * 1024;
  * whoever sets that has a smaller bound, or this one. Worker threads that begin later stay at V8's first size.
  */
 export function boundYoungGeneration(): void {
+  setFlagsFromString(`--semi-space-growth-factor=${GROWTH}`);
   const observer = new PerformanceObserver(() => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
     if ((young?.space_size ?? 0) < BYTES_MAX) return;

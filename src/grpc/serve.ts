@@ -1,4 +1,6 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
@@ -160,9 +162,13 @@ function credentialsOf({ certificateFile, keyFile, clientCaFile }: StageServerOp
   const pair = { cert_chain: read("certificateFile", certificateFile), private_key: read("keyFile", keyFile) };
   const clientCa = clientCaFile === undefined ? null : read("clientCaFile", clientCaFile);
   try {
+    // What is no certificate would be found only when the port is opened, or never.
+    createSecureContext({ cert: pair.cert_chain, key: pair.private_key });
+    if (clientCa) new X509Certificate(clientCa);
     return ServerCredentials.createSsl(clientCa, [pair], clientCa !== null);
   } catch (cause) {
-    const message = `stage.certificateFile, stage.keyFile: cannot be used: ${(cause as Error).message}`;
+    const fields = `stage.certificateFile, stage.keyFile${clientCa ? ", stage.clientCaFile" : ""}`;
+    const message = `${fields}: cannot be used: ${(cause as Error).message}`;
     throw new RaglineError("config_invalid", message, { cause });
   }
 }

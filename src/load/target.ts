@@ -10,22 +10,28 @@ export interface Target {
 
 /** @throws RaglineError `dependency_failed`: no Ragline answers there. */
 export async function inspectTarget(client: LoadClient, url: string, collection: string | undefined): Promise<Target> {
-  const query = collection === undefined ? "" : `collection=${encodeURIComponent(collection)}`;
+  const chosen = collection === undefined ? "" : `collection=${encodeURIComponent(collection)}`;
   try {
-    const status = (await client.get(`/v1/status?${query}`)) as { readonly emulated?: unknown };
-    const listed = (await client.get(`/v1/documents?limit=1000&${query}`)) as {
+    const status = (await client.get(chosen ? `/v1/status?${chosen}` : "/v1/status")) as {
+      readonly emulated?: unknown;
+    };
+    const listed = (await client.get(`/v1/documents?limit=1000${chosen && `&${chosen}`}`)) as {
       readonly documents?: Target["documents"];
     };
     return { emulated: emulatedOf(status.emulated), documents: listed.documents ?? [] };
   } catch (cause) {
     throw new RaglineError(
       "dependency_failed",
-      `no Ragline answers at ${url} (${String(cause)}); start one: ragline serve`,
-      {
-        cause,
-      },
+      `no Ragline answers at ${url} (${reasonOf(cause)}); start one: ragline serve`,
+      { cause },
     );
   }
+}
+
+/** The innermost: `fetch failed` says nothing. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause instanceof Error ? reasonOf(thrown.cause) : thrown.message;
 }
 
 function emulatedOf(value: unknown): Step[] | null {

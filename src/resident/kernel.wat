@@ -1,20 +1,24 @@
-;; The inner loops of the vector scan, in WebAssembly SIMD. `npm run kernel` assembles this file into kernel-code.ts.
+;; The inner loops of the vector scan, in WebAssembly SIMD. `npm run kernel` assembles this file and kernel-relaxed.wat into
+;; kernel-code.ts.
 ;;
-;; Both functions score `count` rows that lie one after the other from address `rows`, each `bytes` long, against one query,
-;; and write a float32 a row from address `out`. Rows and query are padded with zeros to 32 numbers (two steps over
-;; float32, one over int8), so that there is no remainder loop. The memory is shared between threads, which each bring a `query` and an
-;; `out` of their own.
+;; Both functions score `count` rows that lie one after the other from address `rows`, each `bytes` long, against one query.
+;; Of each row that scores `floor` or more they write an int32, its place among the `count`, and a float32, its score, from address
+;; `out` on; there is room for all of them. They return how many there are. Rows and query are padded with zeros to 32 numbers (two
+;; steps over float32, one over int8), so that there is no remainder loop. The memory is shared between threads, which each bring a
+;; `query` and an `out` of their own.
 (module
   (import "env" "memory" (memory 1 65536 shared))
 
-  ;; out[i] = Σ query[d] · row[d] over float32. Four sums, so that additions need not wait for each other.
+  ;; score = Σ query[d] · row[d] over float32. Four sums, so that additions need not wait for each other.
   (func (export "scanFloats")
-    (param $query i32) (param $rows i32) (param $count i32) (param $bytes i32) (param $out i32)
-    (local $at i32) (local $end i32)
+    (param $query i32) (param $rows i32) (param $count i32) (param $bytes i32) (param $floor f32) (param $out i32)
+    (result i32)
+    (local $i i32) (local $from i32) (local $score f32) (local $at i32) (local $end i32)
     (local $a v128) (local $b v128) (local $c v128) (local $d v128)
+    (local.set $from (local.get $out))
     (block $done
       (loop $row
-        (br_if $done (i32.eqz (local.get $count)))
+        (br_if $done (i32.eq (local.get $i) (local.get $count)))
         (local.set $a (v128.const f32x4 0 0 0 0))
         (local.set $b (v128.const f32x4 0 0 0 0))
         (local.set $c (v128.const f32x4 0 0 0 0))
@@ -35,22 +39,28 @@
         (local.set $a (f32x4.add
           (f32x4.add (local.get $a) (local.get $b))
           (f32x4.add (local.get $c) (local.get $d))))
-        (f32.store (local.get $out) (f32.add
+        (local.set $score (f32.add
           (f32.add (f32x4.extract_lane 0 (local.get $a)) (f32x4.extract_lane 1 (local.get $a)))
           (f32.add (f32x4.extract_lane 2 (local.get $a)) (f32x4.extract_lane 3 (local.get $a)))))
-        (local.set $out (i32.add (local.get $out) (i32.const 4)))
-        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
-        (br $row))))
+        (i32.store (local.get $out) (local.get $i))
+        (f32.store offset=4 (local.get $out) (local.get $score))
+        (local.set $out (i32.add (local.get $out) (i32.shl (f32.ge (local.get $score) (local.get $floor)) (i32.const 3))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br $row)))
+    (i32.shr_u (i32.sub (local.get $out) (local.get $from)) (i32.const 3)))
 
-  ;; out[i] = scales[i] · Σ query[d] · row[d] over an int16 query and int8 rows. Sums are 32-bit integers: at 4,096 dimensions
-  ;; each of the eight lanes adds 512 products, so that queries up to ±32,767 cannot overflow: 512 · 127 · 32,767 < 2^31.
+  ;; score = scales[i] · Σ query[d] · row[d] over an int16 query and int8 rows. The sum is a 32-bit integer, exact: at 4,096 dimensions
+  ;; a query up to ±4,095 cannot overflow it: 4,096 · 127 · 4,095 < 2^31.
   (func (export "scanBytes")
-    (param $query i32) (param $rows i32) (param $count i32) (param $bytes i32) (param $scales i32) (param $out i32)
-    (local $at i32) (local $end i32)
+    (param $query i32) (param $rows i32) (param $count i32) (param $bytes i32)
+    (param $scales i32) (param $sums i32) (param $floor f32) (param $out i32)
+    (result i32)
+    (local $i i32) (local $from i32) (local $score f32) (local $at i32) (local $end i32)
     (local $a v128) (local $b v128) (local $codes v128)
+    (local.set $from (local.get $out))
     (block $done
       (loop $row
-        (br_if $done (i32.eqz (local.get $count)))
+        (br_if $done (i32.eq (local.get $i) (local.get $count)))
         (local.set $a (v128.const i32x4 0 0 0 0))
         (local.set $b (v128.const i32x4 0 0 0 0))
         (local.set $at (local.get $query))
@@ -68,12 +78,14 @@
             (i32x4.dot_i16x8_s (v128.load offset=48 (local.get $at)) (i16x8.extend_high_i8x16_s (local.get $codes)))))
           (local.set $at (i32.add (local.get $at) (i32.const 64)))
           (br_if $part (i32.lt_u (local.tee $rows (i32.add (local.get $rows) (i32.const 32))) (local.get $end))))
-        ;; As floats, since the sum of the lanes may pass 2^31.
-        (local.set $a (f32x4.add (f32x4.convert_i32x4_s (local.get $a)) (f32x4.convert_i32x4_s (local.get $b))))
-        (f32.store (local.get $out) (f32.mul (f32.load (local.get $scales)) (f32.add
-          (f32.add (f32x4.extract_lane 0 (local.get $a)) (f32x4.extract_lane 1 (local.get $a)))
-          (f32.add (f32x4.extract_lane 2 (local.get $a)) (f32x4.extract_lane 3 (local.get $a))))))
+        (local.set $a (i32x4.add (local.get $a) (local.get $b)))
+        (local.set $score (f32.mul (f32.load (local.get $scales)) (f32.convert_i32_s (i32.add
+          (i32.add (i32x4.extract_lane 0 (local.get $a)) (i32x4.extract_lane 1 (local.get $a)))
+          (i32.add (i32x4.extract_lane 2 (local.get $a)) (i32x4.extract_lane 3 (local.get $a)))))))
         (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
-        (local.set $out (i32.add (local.get $out) (i32.const 4)))
-        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
-        (br $row)))))
+        (i32.store (local.get $out) (local.get $i))
+        (f32.store offset=4 (local.get $out) (local.get $score))
+        (local.set $out (i32.add (local.get $out) (i32.shl (f32.ge (local.get $score) (local.get $floor)) (i32.const 3))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br $row)))
+    (i32.shr_u (i32.sub (local.get $out) (local.get $from)) (i32.const 3))))

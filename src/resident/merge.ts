@@ -150,6 +150,7 @@ function copyVectors(source: Vectors, into: Vectors, moves: Int32Array): Generat
       into.values.set(vectorAt(source, row), at * stride);
       to.codes.set(from.codes.subarray(row * stride, (row + 1) * stride), at * stride);
       to.scales[at] = from.scales[row] as number;
+      to.sums[at] = from.sums[row] as number;
     },
     STEP_VECTORS * 2,
   );

@@ -6,6 +6,7 @@ import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
 import { mergeSteps, segmentsToCompact, segmentsToMerge } from "./merge.ts";
 import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
 import { type Readable, Views } from "./readable.ts";
+import { Reclaim } from "./reclaim.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSteps,
@@ -65,6 +66,7 @@ export class Partition {
   readonly #vocabulary = new Vocabulary();
   readonly #scanner = new Scanner(0);
   readonly #views = new Views();
+  readonly #reclaim = new Reclaim();
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
@@ -128,6 +130,7 @@ export class Partition {
   restore(segment: Segment, removedDocuments: readonly number[]): void {
     const live = withoutDocuments(wholeSegment(segment), removedDocuments);
     if (live.passages > 0) this.#segments = [...this.#segments, live];
+    this.#reclaim.restored(segment);
   }
 
   /** On this thread. See `plan` for what it rejects. */
@@ -201,7 +204,7 @@ export class Partition {
       throw lengthConflict("A passage's", dimensions, stored);
     }
     this.#asOf = asOf;
-    this.#segments = [...left, ...built];
+    this.#become([...left, ...built]);
     for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
     this.#merging ??= this.#mergeAll();
   }
@@ -235,7 +238,14 @@ export class Partition {
   #replace(sources: readonly LiveSegment[], merged: LiveSegment): void {
     const gone = new Set(sources.map(({ segment }) => segment));
     const kept = this.#segments.filter(({ segment }) => !gone.has(segment));
-    this.#segments = merged.passages > 0 ? [...kept, merged] : kept;
+    this.#become(merged.passages > 0 ? [...kept, merged] : kept);
+  }
+
+  #become(segments: readonly LiveSegment[]): void {
+    const kept = new Set(segments.map(({ segment }) => segment));
+    const dropped = this.segments.filter((segment) => !kept.has(segment));
+    this.#segments = segments;
+    if (dropped.length > 0) this.#reclaim.dropped(dropped);
   }
 }
 

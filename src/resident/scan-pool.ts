@@ -25,6 +25,9 @@ interface Pending {
 /** A thread that had nothing to do for so long is ended: it holds on to memory of segments that are gone. */
 const IDLE_MS = 10_000;
 
+/** Nor does one go on that holds on to more of it: its own heap is too quiet to be collected soon. */
+const GONE_BYTES_MAX = 32 * 1024 * 1024;
+
 /** A scan leaves little behind: a larger young generation would only be memory. */
 const YOUNG_MB = 4;
 
@@ -71,6 +74,10 @@ export class ScanPool {
   scan(plan: ScanPlan): Promise<ScanResult> {
     const place = this.#leastBusy();
     let thread = this.#threads[place] ?? null;
+    if (thread?.isHoarding) {
+      thread.end().catch(() => undefined);
+      thread = null;
+    }
     if (!thread) {
       const started = new ScanThread(place + 1, () => {
         if (this.#threads[place] === started) this.#threads[place] = null;
@@ -99,11 +106,15 @@ class ScanThread {
   readonly #pending = new Map<number, Pending>();
   readonly #numbers = new WeakMap<SegmentArrays, number>();
   readonly #forgotten: number[] = [];
-  readonly #registry = new FinalizationRegistry<number>((segment) => this.#forgotten.push(segment));
+  readonly #registry = new FinalizationRegistry<{ segment: number; bytes: number }>(({ segment, bytes }) => {
+    this.#forgotten.push(segment);
+    this.#goneBytes += bytes;
+  });
   readonly #onEnd: () => void;
   #idle: NodeJS.Timeout | null = null;
   #lastId = 0;
   #lastSegment = 0;
+  #goneBytes = 0;
 
   constructor(thread: number, onEnd: () => void) {
     this.#onEnd = onEnd;
@@ -119,6 +130,11 @@ class ScanThread {
 
   get waiting(): number {
     return this.#pending.size;
+  }
+
+  /** Idle, and keeps much of what is gone: another would be smaller. */
+  get isHoarding(): boolean {
+    return this.waiting === 0 && this.#goneBytes > GONE_BYTES_MAX;
   }
 
   scan(whole: ScanPlan, scanHere: (plan: ScanPlan) => ScanResult): Promise<ScanResult> {
@@ -149,7 +165,7 @@ class ScanThread {
       if (segment === undefined) {
         segment = ++this.#lastSegment;
         this.#numbers.set(arrays, segment);
-        this.#registry.register(arrays, segment);
+        this.#registry.register(arrays, { segment, bytes: arrays.vectors?.memory?.buffer.byteLength ?? 0 });
         added.push({ segment, arrays });
       }
       return { ...part, segment };

@@ -8,6 +8,8 @@ export const B = 0.6;
 export const HEADING_WEIGHT = 2;
 /** Postings still to be read. */
 const LEFT_MIN = 16_384;
+/** Passages that can still get in of which it does not pay to find out whether the last of the best has risen. */
+const KEPT_FEW = 64;
 
 /**
  * The text leg: BM25F (Robertson et al., 2004) over two fields, with Lucene's inverse document frequency,
@@ -18,7 +20,7 @@ const LEFT_MIN = 16_384;
  *
  * Terms are taken heaviest, that is rarest, first. A term adds at most its weight: as soon as the weights still to come are
  * together below what the last of the best has, no passage unseen so far can get in, and the long lists of the common terms
- * are only looked into for the passages that still can (the MaxScore rule, term at a time).
+ * are only looked into for the passages that still can, fewer with each term (the MaxScore rule, term at a time).
  */
 export class TextLeg {
   /** By position in the segment; all zeros between searches. */
@@ -45,15 +47,19 @@ export class TextLeg {
     let floor = Number.NEGATIVE_INFINITY;
     for (; next < weights.length; next++) {
       if (touched > 0 && isWorthLooking(part, next, touched)) {
-        floor = Math.max(top.floor, this.#floorOf(part, touched, top.limit));
+        floor = Math.max(top.floor, this.#floorOf(part, this.#touched.subarray(0, touched), top.limit));
         if ((rests[next] as number) < floor) break;
       }
       const place = places[next] as number;
       if (place >= 0) touched = this.#add(part, place, weights[next] as number, perLength, touched);
     }
-    const kept = next < weights.length ? this.#keep(allowed, touched, floor - (rests[next] as number)) : null;
-    if (kept) for (; next < weights.length; next++) this.#addTo(kept, part, next, weights[next] as number, perLength);
-    const positions = kept ?? this.#touched.subarray(0, touched);
+    let positions: Uint32Array = this.#touched.subarray(0, touched);
+    if (next < weights.length) positions = this.#keep(allowed, touched, floor - (rests[next] as number));
+    for (; next < weights.length; next++) {
+      if (positions.length > KEPT_FEW) floor = Math.max(floor, this.#floorOf(part, positions, top.limit));
+      positions = this.#narrow(positions, floor - (rests[next] as number));
+      this.#addTo(positions, part, next, weights[next] as number, perLength);
+    }
     this.#offer(positions, part, top);
     for (let i = 0; i < touched; i++) this.#scores[this.#touched[i] as number] = 0;
   }
@@ -94,11 +100,11 @@ export class TextLeg {
   }
 
   /** What the last of the best `limit` has by now; minus infinity while there are fewer. */
-  #floorOf({ allowed }: ScanPart, touched: number, limit: number): number {
+  #floorOf({ allowed }: ScanPart, positions: Uint32Array, limit: number): number {
     const best = new Top(limit);
     let floor = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < touched; i++) {
-      const position = this.#touched[i] as number;
+    for (let i = 0; i < positions.length; i++) {
+      const position = positions[i] as number;
       const score = this.#scores[position] as number;
       if (score <= floor || allowed?.[position] === 0) continue;
       best.offer(position, score);
@@ -116,6 +122,16 @@ export class TextLeg {
       if ((this.#scores[position] as number) >= least && allowed?.[position] !== 0) kept[size++] = position;
     }
     return kept.subarray(0, size).sort();
+  }
+
+  /** Of the kept passages those that have at least so much, in their place. */
+  #narrow(kept: Uint32Array, least: number): Uint32Array {
+    let size = 0;
+    for (let i = 0; i < kept.length; i++) {
+      const position = kept[i] as number;
+      if ((this.#scores[position] as number) >= least) kept[size++] = position;
+    }
+    return kept.subarray(0, size);
   }
 
   #offer(positions: Uint32Array, { arrays: { rows }, allowed }: ScanPart, top: Top): void {

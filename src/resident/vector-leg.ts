@@ -1,7 +1,7 @@
-import type { Kernels } from "./kernel.ts";
+import type { Kernels, SharedMemory } from "./kernel.ts";
 import type { ScanPart } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
-import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeInt16 } from "./vectors.ts";
+import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeDigits, writeInt16 } from "./vectors.ts";
 
 /** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
 const FLOAT_SPARE = 12;
@@ -66,8 +66,9 @@ function scanBytes(
   const best = new Top(Math.min(limit + FLOAT_SPARE, passages));
   for (const { row, position } of proposed.candidates()) {
     const at = placeOf(parts, position);
-    const score = scans[at]?.(position - (parts[at]?.first ?? 0), 1)[0];
-    if (score !== undefined) best.offer(row, score, position);
+    const scan = scans[at];
+    if (scan && scan.find(position - (parts[at]?.first ?? 0), 1, best.floor) > 0)
+      best.offer(row, scan.scores[1] as number, position);
   }
   offerExactly(parts, best, query, top);
 }
@@ -98,8 +99,15 @@ function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, 
   }
 }
 
-/** Scores `count` rows from `from` on; the scores stand in the same place each time. */
-type BlockScan = (from: number, count: number) => Float32Array;
+/** Finds rows that score `floor` or more; the finds stand in the same place each time. */
+interface BlockScan {
+  /** Among `count` rows from `from` on. Returns how many it found. */
+  find(from: number, count: number, floor: number): number;
+  /** Of find i at 2 · i: its place after `from`. */
+  readonly places: Int32Array;
+  /** Of find i at 2 · i + 1. */
+  readonly scores: Float32Array;
+}
 
 function propose(placed: Placed, scan: BlockScan, proposed: Top): void {
   const { arrays, allowed } = placed.part;
@@ -111,7 +119,8 @@ function propose(placed: Placed, scan: BlockScan, proposed: Top): void {
       continue;
     }
     const to = endOfRun(allowed, from, Math.min(from + BLOCK_ROWS, size));
-    offerBlock(scan(from, to - from), from, to - from, placed, proposed);
+    const found = scan.find(from, to - from, proposed.floor);
+    if (found > 0) offerFinds(scan, found, from, placed, proposed);
     from = to;
   }
 }
@@ -119,42 +128,61 @@ function propose(placed: Placed, scan: BlockScan, proposed: Top): void {
 function byteScan({ memory, stride, bytes }: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
   if (!memory || !bytes) throw new Error("no memory to scan");
   const kernel = kernels.on(memory);
-  const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
-  const { codes, scales } = bytes;
+  const { codes, scales, sums } = bytes;
   const padded = new Int16Array(memory.buffer, desk.query, stride).fill(0);
   writeInt16(query, padded);
-  return (from, count) => {
-    const rows = codes.byteOffset + from * stride;
-    kernel.scanBytes(desk.query, rows, count, stride, scales.byteOffset + 4 * from, desk.scores);
-    return scores;
+  const digits = new Uint8Array(memory.buffer, desk.query + padded.byteLength, 2 * stride);
+  if (kernel.isRelaxed) writeDigits(padded, digits);
+  const asked = kernel.isRelaxed ? digits.byteOffset : desk.query;
+  return {
+    ...findsAt(memory, desk),
+    find: (from, count, floor) =>
+      kernel.scanBytes(
+        asked,
+        codes.byteOffset + from * stride,
+        count,
+        stride,
+        scales.byteOffset + 4 * from,
+        sums.byteOffset + 4 * from,
+        floor,
+        desk.finds,
+      ),
   };
 }
 
 function floatScan({ memory, stride, values }: Vectors, query: Float32Array, kernels: Kernels, desk: Desk): BlockScan {
   if (!memory) throw new Error("no memory to scan");
   const kernel = kernels.on(memory);
-  const scores = new Float32Array(memory.buffer, desk.scores, BLOCK_ROWS);
   const padded = new Float32Array(memory.buffer, desk.query, stride).fill(0);
   padded.set(query);
-  return (from, count) => {
-    kernel.scanFloats(desk.query, values.byteOffset + 4 * from * stride, count, 4 * stride, desk.scores);
-    return scores;
+  return {
+    ...findsAt(memory, desk),
+    find: (from, count, floor) =>
+      kernel.scanFloats(desk.query, values.byteOffset + 4 * from * stride, count, 4 * stride, floor, desk.finds),
   };
 }
 
-function offerBlock(
-  scores: Float32Array,
+function findsAt({ buffer }: SharedMemory, { finds }: Desk): Pick<BlockScan, "places" | "scores"> {
+  return {
+    places: new Int32Array(buffer, finds, 2 * BLOCK_ROWS),
+    scores: new Float32Array(buffer, finds, 2 * BLOCK_ROWS),
+  };
+}
+
+function offerFinds(
+  { places, scores }: BlockScan,
+  found: number,
   from: number,
-  count: number,
   { part, vectors, first }: Placed,
   proposed: Top,
 ): void {
   const { rows } = part.arrays;
   let floor = proposed.floor;
-  for (let i = 0; i < count; i++) {
-    const score = scores[i] as number;
-    if (score < floor || (score === 0 && !hasVector(vectors, from + i))) continue;
-    proposed.offer(rows[from + i] as number, score, first + from + i);
+  for (let i = 0; i < found; i++) {
+    const position = from + (places[2 * i] as number);
+    const score = scores[2 * i + 1] as number;
+    if (score < floor || (score === 0 && !hasVector(vectors, position))) continue;
+    proposed.offer(rows[position] as number, score, first + position);
     floor = proposed.floor;
   }
 }

@@ -17,37 +17,43 @@ export interface ByteVectors {
   readonly codes: Int8Array;
   /** One a vector. */
   readonly scales: Float32Array;
+  /** Of each vector's codes. */
+  readonly sums: Int32Array;
 }
 
-/** A thread's own corner of a segment's memory, by the thread's number: the query, and room for a block of scores. */
+/** A thread's own corner of a segment's memory, by the thread's number: the query, and room for the finds of a block. */
 export interface Desk {
   readonly query: number;
-  readonly scores: number;
+  readonly finds: number;
 }
 
 export const DIMENSIONS_MAX = 4096;
 /** Threads that can scan one memory at a time. */
 export const DESKS = 4;
-/** Rows scored between two looks at the scores. */
+/** Rows scored between two looks at what was found. */
 export const BLOCK_ROWS = 1024;
-const DESK_BYTES = 4 * (DIMENSIONS_MAX + BLOCK_ROWS);
+const DESK_BYTES = 4 * DIMENSIONS_MAX + 8 * BLOCK_ROWS;
 /** The kernel's steps are so many numbers long, or half as many. */
 const STEP = 32;
 /** Fewer vectors are not worth a WebAssembly memory, which takes gigabytes of address space. */
 const KERNEL_ROWS_MIN = 128;
 /** From so many vectors on the scan is bound by memory: int8 reads a quarter. */
 export const BYTES_ROWS_MIN = 2048;
+/** The largest of which 4,096 products with int8 cannot pass 2^31. */
+const QUERY_CODE_MAX = 4095;
+/** Bytes in a vector register. */
+const LANES = 16;
 /** Addresses in WebAssembly have 32 bits. */
 const MEMORY_BYTES_MAX = 4e9;
 
 export function deskOf(thread: number): Desk {
   const query = (thread % DESKS) * DESK_BYTES;
-  return { query, scores: query + 4 * DIMENSIONS_MAX };
+  return { query, finds: query + 4 * DIMENSIONS_MAX };
 }
 
 /** How many vectors of so many dimensions fit into one segment. */
 export function rowsMax(dimensions: number): number {
-  return Math.floor((MEMORY_BYTES_MAX - DESKS * DESK_BYTES) / (5 * strideOf(dimensions) + 4));
+  return Math.floor((MEMORY_BYTES_MAX - DESKS * DESK_BYTES) / (5 * strideOf(dimensions) + 8));
 }
 
 /** Room for so many vectors, all zeros. */
@@ -56,9 +62,9 @@ export function allocateVectors(rows: number, dimensions: number): Vectors {
   const stride = strideOf(dimensions);
   const floats = rows * stride * 4;
   const codes = isLarge ? rows * stride : 0;
-  const scales = isLarge ? rows * 4 : 0;
+  const perRow = isLarge ? rows * 4 : 0;
   const start = DESKS * DESK_BYTES;
-  const memory = rows >= KERNEL_ROWS_MIN ? allocateShared(start + floats + codes + scales) : null;
+  const memory = rows >= KERNEL_ROWS_MIN ? allocateShared(start + floats + codes + 2 * perRow) : null;
   if (!memory) {
     const values = new Float32Array(new SharedArrayBuffer(rows * dimensions * 4));
     return { dimensions, stride: dimensions, values, memory: null, bytes: null };
@@ -73,6 +79,7 @@ export function allocateVectors(rows: number, dimensions: number): Vectors {
       ? {
           codes: new Int8Array(buffer, start + floats, rows * stride),
           scales: new Float32Array(buffer, start + floats + codes, rows),
+          sums: new Int32Array(buffer, start + floats + codes + perRow, rows),
         }
       : null,
   };
@@ -94,18 +101,34 @@ export function hasVector({ values, stride, dimensions }: Vectors, row: number):
   return false;
 }
 
-function setBytes({ codes, scales }: ByteVectors, row: number, stride: number, vector: Float32Array): void {
+function setBytes({ codes, scales, sums }: ByteVectors, row: number, stride: number, vector: Float32Array): void {
   const scale = largest(vector) / 127;
   scales[row] = scale;
   if (scale === 0) return;
   const at = row * stride;
-  for (let i = 0; i < vector.length; i++) codes[at + i] = Math.round((vector[i] as number) / scale);
+  let sum = 0;
+  for (let i = 0; i < vector.length; i++) {
+    const code = Math.round((vector[i] as number) / scale);
+    codes[at + i] = code;
+    sum += code;
+  }
+  sums[row] = sum;
 }
 
 /** The query as the int8 scan wants it; the factor is left out, since it changes no order. */
 export function writeInt16(query: Float32Array, to: Int16Array): void {
-  const scale = largest(query) / 32_767;
+  const scale = largest(query) / QUERY_CODE_MAX;
   for (let i = 0; i < query.length; i++) to[i] = Math.round((query[i] as number) / scale);
+}
+
+/** The same in two digits: see kernel-relaxed.wat. */
+export function writeDigits(codes: Int16Array, to: Uint8Array): void {
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    const at = 2 * i - (i % LANES);
+    to[at] = (code >> 6) + 64;
+    to[at + LANES] = code & 63;
+  }
 }
 
 /** In float64, four sums, so that additions need not wait for each other: the score that a search reports. */

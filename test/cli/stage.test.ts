@@ -63,6 +63,6 @@ describe("ragline stage", () => {
     expect(await ragline(folder.path, "index", "leave.md")).toMatchObject({ code: 0 });
     writeFileSync(folder.file("ragline.yaml"), 'embed: { use: grpc, endpoints: ["127.0.0.1:9"] }\n');
     const { stdout } = await ragline(folder.path, "status");
-    expect(stdout.match(/^not ready: .*$/gm)).toEqual([expect.stringMatching(/^not ready: embed: 127\.0\.0\.1:9: /)]);
+    expect(stdout.match(/^degraded: .*$/gm)).toEqual([expect.stringMatching(/^degraded: embed: 127\.0\.0\.1:9: /)]);
   });
 });

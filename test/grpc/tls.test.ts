@@ -89,5 +89,17 @@ describe("TLS", () => {
       { certificateFile: "/no/c.pem", keyFile: files.key },
     );
     await expect(served).rejects.toMatchObject({ message: "stage.certificateFile: /no/c.pem cannot be read" });
+    const own = { certificateFile: files.certificate, keyFile: files.key };
+    for (const wrong of [
+      { ...own, keyFile: stranger.key },
+      { ...own, certificateFile: files.key },
+      { ...own, clientCaFile: files.key },
+    ]) {
+      const unusable = serveOnLoopback({ stage: "rerank", port: createLexicalReranker() }, wrong);
+      await expect(unusable).rejects.toMatchObject({
+        code: "config_invalid",
+        message: expect.stringMatching(/^stage\.certificateFile, stage\.keyFile.*: cannot be used: /),
+      });
+    }
   });
 });

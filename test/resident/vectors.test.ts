@@ -3,11 +3,20 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { kernelCode } from "../../scripts/kernel-code.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
-import { hasKernel, Kernels } from "../../src/resident/kernel.ts";
+import { hasKernel, hasRelaxedKernel, Kernels } from "../../src/resident/kernel.ts";
 import type { ScanPart } from "../../src/resident/scan.ts";
 import type { RowHit } from "../../src/resident/top.ts";
 import { searchVectors } from "../../src/resident/vector-leg.ts";
-import { allocateVectors, BYTES_ROWS_MIN, deskOf, setVector, type Vectors } from "../../src/resident/vectors.ts";
+import {
+  allocateVectors,
+  BLOCK_ROWS,
+  BYTES_ROWS_MIN,
+  deskOf,
+  setVector,
+  type Vectors,
+  writeDigits,
+  writeInt16,
+} from "../../src/resident/vectors.ts";
 
 const SHARED = process.env.RAGLINE_SHARED ?? resolve(import.meta.dirname, "../../../shared");
 const CORPUS = `${SHARED}/data/law_ko/corpus.jsonl`;
@@ -74,10 +83,50 @@ function randomVectors(count: number, dimensions: number, seed: number): Float32
   });
 }
 
-test("kernel-code.ts is kernel.wat assembled", async () => {
+/** Straight from the kernel: place and score of each row of the first block. */
+function byteScores({ arrays: { vectors } }: ScanPart, query: Float32Array, isRelaxed: boolean): number[][] {
+  if (!vectors?.memory || !vectors.bytes) throw new Error("no int8 vectors");
+  const { memory, stride, bytes } = vectors;
+  const desk = deskOf(1);
+  const codes = new Int16Array(memory.buffer, desk.query, stride).fill(0);
+  writeInt16(query, codes);
+  const digits = desk.query + codes.byteLength;
+  writeDigits(codes, new Uint8Array(memory.buffer, digits, 2 * stride));
+  const found = new Kernels(isRelaxed)
+    .on(memory)
+    .scanBytes(
+      isRelaxed ? digits : desk.query,
+      bytes.codes.byteOffset,
+      BLOCK_ROWS,
+      stride,
+      bytes.scales.byteOffset,
+      bytes.sums.byteOffset,
+      0.01,
+      desk.finds,
+    );
+  const places = new Int32Array(memory.buffer, desk.finds, 2 * found);
+  const scores = new Float32Array(memory.buffer, desk.finds, 2 * found);
+  return Array.from({ length: found }, (_, i) => [places[2 * i] ?? -1, scores[2 * i + 1] ?? Number.NaN]);
+}
+
+/** The same from the definition. */
+function byteScoresPlainly({ arrays: { vectors } }: ScanPart, query: Float32Array): number[][] {
+  if (!vectors?.bytes) throw new Error("no int8 vectors");
+  const { stride, bytes } = vectors;
+  const codes = new Int16Array(stride);
+  writeInt16(query, codes);
+  return Array.from({ length: BLOCK_ROWS }, (_, row) => {
+    let sum = 0;
+    for (let i = 0; i < stride; i++) sum += (codes[i] ?? 0) * (bytes.codes[row * stride + i] ?? 0);
+    return [row, Math.fround(Math.fround(sum) * (bytes.scales[row] ?? 0))];
+  }).filter(([, score = 0]) => score >= Math.fround(0.01));
+}
+
+test("kernel-code.ts is kernel.wat and kernel-relaxed.wat assembled", async () => {
   const file = resolve(import.meta.dirname, "../../src/resident/kernel-code.ts");
   expect(readFileSync(file, "utf8")).toBe(await kernelCode());
   expect(hasKernel).toBe(true);
+  expect(hasRelaxedKernel).toBe(true);
 });
 
 describe("the vector scan", () => {
@@ -102,6 +151,19 @@ describe("the vector scan", () => {
     },
   );
 
+  test.each([1, 33, 384, 4096])(
+    "%i dimensions: with and without relaxed SIMD int8 scores are equal to the bit",
+    (dimensions) => {
+      const rows = BYTES_ROWS_MIN;
+      const part = partOf(randomVectors(rows, dimensions, 21), allocateVectors(rows, dimensions));
+      for (const query of randomVectors(5, dimensions, 23)) {
+        const [relaxed, plainSimd] = [true, false].map((isRelaxed) => byteScores(part, query, isRelaxed));
+        expect(relaxed).toEqual(plainSimd);
+        expect(relaxed).toEqual(byteScoresPlainly(part, query));
+      }
+    },
+  );
+
   test.each([1, 2, 20, 700, 2999, 3000])("%i of 3,000 rows allowed", (count) => {
     const all = randomVectors(3000, 32, 5);
     const allowed = new Uint8Array(3000);
@@ -112,10 +174,12 @@ describe("the vector scan", () => {
     }
   });
 
-  test("int8 sums do not overflow at 4,096 dimensions", () => {
+  test.each([true, false])("int8 sums do not overflow at 4,096 dimensions, relaxed SIMD: %s", (isRelaxed) => {
     const ones = new Float32Array(4096).fill(1 / 64);
     const all = Array.from({ length: BYTES_ROWS_MIN }, (_, row) => (row === 77 ? ones : ones.map((value) => -value)));
-    expect(found(partOf(all, allocateVectors(all.length, 4096)), ones, 1)).toEqual([{ row: 77, score: 1 }]);
+    const part = partOf(all, allocateVectors(all.length, 4096));
+    expect(searchVectors([part], ones, 1, new Kernels(isRelaxed), deskOf(1))).toEqual([{ row: 77, score: 1 }]);
+    expect(byteScores(part, ones, isRelaxed).map(([row]) => row)).toEqual([77]);
   });
 
   test.skipIf(!existsSync(CORPUS))(

@@ -68,6 +68,17 @@ describe.skipIf(helm.missing !== null)(helm.missing ?? "the Helm chart", () => {
     expect(text).not.toContain("r-embed-3");
   });
 
+  test("an orchestrator is left alone by the Services first, and has the time that `ragline serve` may take to end", () => {
+    const [serve = ""] = rendered({})
+      .split(/^---$/m)
+      .filter((text) => /kind: Deployment/.test(text));
+    const [, grace] = /terminationGracePeriodSeconds: (\d+)/.exec(serve) ?? [];
+    const [, sleep] = /preStop: \{ exec: \{ command: \[sleep, "(\d+)"\]/.exec(serve) ?? [];
+    expect(Number(sleep)).toBe(5);
+    // 10 s for answers, 1 to hear that it stops, 30 for what runs after answers, 1 for turns that wait.
+    expect(Number(grace)).toBeGreaterThan(5 + 10 + 1 + 30 + 1);
+  });
+
   test.skipIf(kubernetesValidate.missing !== null).each(Object.keys(VALUES))("%s: Kubernetes takes it", (name) => {
     const file = folder.file("rendered.yaml");
     writeFileSync(file, rendered(VALUES[name] ?? {}));

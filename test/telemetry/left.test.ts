@@ -7,7 +7,8 @@ import { type ConfigInput, createRagline } from "../../src/index.ts";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { postJson } from "../support/http.ts";
-import { type RedisServer, redisMissing, startRedis } from "../support/redis.ts";
+import { postgresMissing, startPostgres } from "../support/postgres.ts";
+import { redisMissing, startRedis } from "../support/redis.ts";
 import { sampleOf, scrape } from "../support/scrape.ts";
 import { type StubServer, stubServer } from "../support/stub-server.ts";
 
@@ -131,31 +132,37 @@ describe("answers that cannot begin", () => {
     await served.close();
   });
 
-  describe.skipIf(redisMissing !== null)(`on Redis ${redisMissing ?? ""}`, () => {
-    let redis: RedisServer;
+  describe.each([
+    ["redis", redisMissing, startRedis],
+    ["postgres", postgresMissing, startPostgres],
+  ] as const)("on %s", (use, missing, start) => {
+    let store: Awaited<ReturnType<typeof start>>;
     beforeAll(async () => {
-      redis = await startRedis();
+      if (missing === null) store = await start();
     });
-    afterAll(() => redis.close());
+    afterAll(() => store?.close());
 
-    it("clients who leave at once leave no question pending, and a full conversation is refused, not cancelled", async () => {
-      const served = await serve({ session: { use: "redis", url: redis.url }, generate: { use: "extractive" } });
-      const sockets = Array.from({ length: 200 }, async (_, i) => {
-        const socket = connect(served.port, "127.0.0.1").on("error", () => undefined);
-        socket.write(post("/v1/ask", { question: `연차? ${i}`, sessionId: "one" }));
-        await new Promise((resolve) => setTimeout(resolve, 2 + (i % 40)));
-        socket.destroy();
-      });
-      await Promise.all(sockets);
-      await until("nobody is answered any more", async () => {
-        const samples = await scrape(served.url);
-        return sampleOf(samples, "ragline_active_streams") === 0;
-      });
-      await until("nothing is pending", async () => (await served.ragline.readSession("one"))?.pending.length === 0);
-      const asked = await postJson(`${served.url}/v1/ask`, { question: "연차?", sessionId: "one" });
-      expect(asked.status).toBe(200);
-      await asked.text();
-      await served.close();
-    });
+    it.skipIf(missing !== null)(
+      "clients who leave at once leave no question pending, and a full conversation is refused, not cancelled",
+      async () => {
+        const served = await serve({ session: { use, url: store.url }, generate: { use: "extractive" } });
+        const sockets = Array.from({ length: 200 }, async (_, i) => {
+          const socket = connect(served.port, "127.0.0.1").on("error", () => undefined);
+          socket.write(post("/v1/ask", { question: `연차? ${i}`, sessionId: "one" }));
+          await new Promise((resolve) => setTimeout(resolve, 2 + (i % 40)));
+          socket.destroy();
+        });
+        await Promise.all(sockets);
+        await until("nobody is answered any more", async () => {
+          const samples = await scrape(served.url);
+          return sampleOf(samples, "ragline_active_streams") === 0;
+        });
+        await until("nothing is pending", async () => (await served.ragline.readSession("one"))?.pending.length === 0);
+        const asked = await postJson(`${served.url}/v1/ask`, { question: "연차?", sessionId: "one" });
+        expect(asked.status).toBe(200);
+        await asked.text();
+        await served.close();
+      },
+    );
   });
 });

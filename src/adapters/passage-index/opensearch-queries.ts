@@ -12,7 +12,6 @@ const TOKENS_MIN = 100;
 const CANDIDATES_MIN = 100;
 const CANDIDATES_MAX = 10_000;
 
-const PASSAGE_FIELDS = ["generation", "document", "ordinal", "passage"] as const;
 /** Known fields that an error names, and one more, which tells whether there are others. */
 export const FIELDS_NAMED_MAX = 20;
 
@@ -97,12 +96,12 @@ export function documentCounts(seen: Visible): object {
   };
 }
 
-/** Best first; equal ones in the order of their documents. */
+/** Ids and scores, best first; equal ones in the order of their documents. */
 function hits(size: number): object {
   return {
     size,
     track_total_hits: false,
-    _source: PASSAGE_FIELDS,
+    _source: false,
     sort: [{ _score: "desc" }, { document: "asc" }, { ordinal: "asc" }],
   };
 }

@@ -4,12 +4,13 @@ import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
-import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
+import { OpenSearchPassages, type RecordPlace } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
-import { type DocumentRecord, type PassageRecord, toEntry, toPassage } from "./opensearch-records.ts";
+import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
@@ -25,28 +26,32 @@ interface Response<T = unknown> {
   readonly status?: number;
   readonly error?: unknown;
   readonly timed_out?: boolean;
-  readonly hits: { readonly total?: { readonly value: number }; readonly hits: readonly Hit<T>[] };
+  readonly hits: { readonly total?: { readonly value: number }; readonly hits: readonly T[] };
   readonly aggregations?: unknown;
 }
 
-interface Hit<T> {
-  readonly _index: string;
+interface Hit<T> extends RecordPlace {
   readonly _source: T;
-  readonly sort: readonly [number, ...unknown[]];
+}
+
+/** Of a leg: what it is sorted by comes with it. */
+interface LegHit extends RecordPlace {
+  readonly sort: readonly [score: number, document: string, ordinal: number];
 }
 
 const NOTHING: Response<never> = { hits: { total: { value: 0 }, hits: [] } };
-/** A commit between the two legs of one search is met by searching again. */
+/** A commit between the two legs of one search, or a deletion behind them, is met by searching again. */
 const SEARCH_ATTEMPTS = 5;
 
 /**
- * Passages in OpenSearch 3 with its k-NN plugin, an index a collection. Both legs are one round trip (`_msearch`); what is hidden is
- * looked up by the engine itself. Text is compared by Ragline's own tokens.
+ * Passages in OpenSearch 3 with its k-NN plugin, an index a collection. Both legs are one round trip (`_msearch`), and passages not
+ * read before another; what is hidden is looked up by the engine itself. Text is compared by Ragline's own tokens.
  */
 export class OpenSearchPassageIndex implements PassageIndex {
   readonly fusion: FusionStore;
   readonly transfer: Transfer;
   readonly #client: OpenSearchClient;
+  readonly #passages: OpenSearchPassages;
   readonly #states: CollectionStates;
   readonly #space: Space;
   readonly #ending: string;
@@ -56,6 +61,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
   /** @throws RaglineError `config_invalid`: a file of the options cannot be read */
   constructor(options: OpenSearchIndexOptions, embedder: Space) {
     this.#client = new OpenSearchClient(options);
+    this.#passages = new OpenSearchPassages(this.#client);
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
@@ -74,7 +80,9 @@ export class OpenSearchPassageIndex implements PassageIndex {
       if (isForeign) await this.#checkSpace(scope, call);
       const unknown = fields.find((_, i) => !known[i]);
       if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
-      if (isOneState(all)) return { byText: scored(byText, textScore), byVector: scored(byVector, cosine) };
+      const passages = isOneState(all) ? await this.#passages.read(all, call) : null;
+      if (passages)
+        return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
@@ -148,8 +156,8 @@ export class OpenSearchPassageIndex implements PassageIndex {
       ...fields.map((field) => queries.fieldSearch(seen, field)),
     ];
     const responses = await this.#searches(scope, bodies, call);
-    const byText = (text === undefined ? NOTHING : responses.shift()) as Response<PassageRecord>;
-    const byVector = (vector ? responses.shift() : NOTHING) as Response<PassageRecord>;
+    const byText = (text === undefined ? NOTHING : responses.shift()) as Response<LegHit>;
+    const byVector = (vector ? responses.shift() : NOTHING) as Response<LegHit>;
     const known = responses.map(({ hits }) => (hits.total?.value ?? 0) > 0);
     // Without a collection there is no field to be missed.
     const isNothing = responses.length > 0 && responses.every((response) => response === NOTHING);
@@ -214,7 +222,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
   }
 
   async #documents(scope: Scope, body: object, call: CallOptions): Promise<DocumentRecord[]> {
-    const found = (await this.#search(scope, body, call)) as Response<DocumentRecord>;
+    const found = (await this.#search(scope, body, call)) as Response<Hit<DocumentRecord>>;
     return found.hits.hits.map(({ _source }) => _source);
   }
 
@@ -245,17 +253,30 @@ function cancelledInTime({ deadline }: CallOptions): object {
 }
 
 /** No document is there in two versions. */
-function isOneState(hits: readonly Hit<PassageRecord>[]): boolean {
+function isOneState(hits: readonly LegHit[]): boolean {
   const generations = new Map<string, string>();
-  return hits.every(({ _source: { document, generation } }) => {
+  return hits.every(({ _id, sort: [, document] }) => {
+    const generation = generationOf(_id);
     const other = generations.get(document) ?? generation;
     generations.set(document, other);
     return other === generation;
   });
 }
 
-function scored(hits: readonly Hit<PassageRecord>[], score: (of: number) => number): ScoredPassage[] {
-  return hits.map(({ _source, sort: [engines] }) => ({ passage: toPassage(_source), score: score(engines) }));
+function scored(
+  hits: readonly LegHit[],
+  passages: ReadonlyMap<string, Passage>,
+  score: (of: number) => number,
+): ScoredPassage[] {
+  return hits.flatMap(({ _id, sort: [engines] }) => {
+    const passage = passages.get(_id);
+    return passage ? [{ passage, score: score(engines) }] : [];
+  });
+}
+
+/** See `recordId`. */
+function generationOf(id: string): string {
+  return id.split(":")[1] ?? "";
 }
 
 function textScore(engines: number): number {

@@ -1,9 +1,7 @@
 import type { Metadata, Passage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
-
-/** Some 20 MB of passages of a usual length. */
-const CACHED_MAX = 10_000;
+import { RecentPassages } from "./recent-passages.ts";
 
 /** One value of JSON, which is read in half the time that rows and columns take. */
 const PASSAGES = `SELECT json_agg(json_build_array(p.row, d.id, p.row & ${(1 << ORDINAL_BITS) - 1}, d.title, p.headings::json, p.text, p.tokens,
@@ -31,16 +29,16 @@ type Columns = readonly [
  */
 export class PostgresPassages {
   #epoch = "";
-  #cached = new Map<number, Passage>();
+  #recent = new RecentPassages<number>();
 
   /** `epoch`: of the tables that the numbers are of; another server, or other tables, use them anew. */
   async read(query: Query, epoch: string, rows: Iterable<number>): Promise<ReadonlyMap<number, Passage>> {
-    if (epoch !== this.#epoch) [this.#epoch, this.#cached] = [epoch, new Map()];
-    const cached = this.#cached;
+    if (epoch !== this.#epoch) [this.#epoch, this.#recent] = [epoch, new RecentPassages()];
+    const recent = this.#recent;
     const found = new Map<number, Passage>();
     const missing = new Set<number>();
     for (const row of rows) {
-      const passage = cached.get(row);
+      const passage = recent.get(row);
       if (passage) found.set(row, passage);
       else missing.add(row);
     }
@@ -50,9 +48,7 @@ export class PostgresPassages {
       const [row] = columns;
       const passage = toPassage(columns);
       found.set(row, passage);
-      const [oldest] = cached.keys();
-      if (oldest !== undefined && cached.size >= CACHED_MAX) cached.delete(oldest);
-      cached.set(row, passage);
+      recent.add(row, passage);
     }
     return found;
   }

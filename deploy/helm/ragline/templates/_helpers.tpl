@@ -41,6 +41,9 @@ spec:
       envFrom: [{ secretRef: { name: {{ . }} } }]
       {{- end }}
       {{- .probes | nindent 6 }}
+      {{- with .lifecycle }}
+      lifecycle: {{- . | nindent 8 }}
+      {{- end }}
       resources: {{- toYaml .settings.resources | nindent 8 }}
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }
       volumeMounts:

@@ -64,7 +64,8 @@ describe.skipIf(postgresMissing !== null)(postgresMissing ?? "ragline migrate, P
         else {
           const id = i % 2 === 0 ? `새 문서 ${i}` : `d${(i * 11) % DOCUMENTS}`;
           const { status } = await postJson(`${url}/v1/documents`, { id, text: textOf(10_000 + i) });
-          expect(status).toBeLessThan(300);
+          // 409: a document of a group that nobody belongs to over HTTP.
+          expect([200, 201, 409]).toContain(status);
         }
         seen.written++;
         await sleep(30);

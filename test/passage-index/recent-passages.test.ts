@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { RecentPassages } from "../../src/adapters/passage-index/recent-passages.ts";
+import { recentPassages } from "../../src/adapters/passage-index/recent-passages.ts";
 import type { Passage } from "../../src/types.ts";
 
 function passage(text: string): Passage {
@@ -7,14 +7,14 @@ function passage(text: string): Passage {
 }
 
 test("beyond 10,000, those that were read first go", () => {
-  const recent = new RecentPassages<number>();
+  const recent = recentPassages<number>();
   for (let n = 0; n < 10_003; n++) recent.add(n, passage(`휴가 ${n}`));
   expect([0, 1, 2, 3].map((n) => recent.get(n)?.text)).toEqual([undefined, undefined, undefined, "휴가 3"]);
   expect(recent.get(10_002)?.text).toBe("휴가 10002");
 });
 
 test("long texts are fewer, and one that is added again counts once", () => {
-  const recent = new RecentPassages<string>();
+  const recent = recentPassages<string>();
   const long = passage("가".repeat(9_000_000));
   for (const key of ["a", "b", "b", "b"]) recent.add(key, long);
   expect([recent.get("a"), recent.get("b")]).toEqual([long, long]);
@@ -24,7 +24,7 @@ test("long texts are fewer, and one that is added again counts once", () => {
 });
 
 test("a text longer than all may be together is not kept, and takes no other's place", () => {
-  const recent = new RecentPassages<string>();
+  const recent = recentPassages<string>();
   recent.add("a", passage("휴가"));
   recent.add("b", passage("가".repeat(20_000_001)));
   expect(recent.get("a")?.text).toBe("휴가");

@@ -11,7 +11,7 @@ function counted(values: Readonly<Record<string, string>>) {
 }
 
 test("what was read once is not read again; what is not there is asked for every time", async () => {
-  const remembered = new Remembered<string>(100, ({ length }) => length);
+  const remembered = new Remembered<string, string>({ weightMax: 100, weightOf: ({ length }) => length });
   const { asked, read } = counted({ a: "가", b: "나" });
   expect([...(await remembered.all(["a", "none"], read))]).toEqual([["a", "가"]]);
   expect(await remembered.all(["a", "b", "none"], read)).toEqual(new Map(Object.entries({ a: "가", b: "나" })));
@@ -23,7 +23,7 @@ test("what was read once is not read again; what is not there is asked for every
 });
 
 test("the oldest go first, and what is heavier than all together is given but not kept", async () => {
-  const remembered = new Remembered<string>(10, ({ length }) => length);
+  const remembered = new Remembered<string, string>({ weightMax: 10, weightOf: ({ length }) => length });
   const { asked, read } = counted({ a: "four", b: "four", c: "four", large: "more than ten" });
   for (const id of ["a", "b", "c", "large"]) expect((await remembered.all([id], read)).size).toBe(1);
   asked.length = 0;

@@ -50,7 +50,7 @@ const REMEMBERED_BYTES_MAX = 32_000_000;
 interface Field<T> {
   readonly field: string;
   readonly read: (stored: unknown) => T;
-  readonly remembered: Remembered<T>;
+  readonly remembered: Remembered<string, T>;
 }
 
 export class MilvusLegs {
@@ -59,12 +59,12 @@ export class MilvusLegs {
   readonly #scanned: Field<ScannedPassage> = {
     field: "counts",
     read: (stored) => readScanned(String(stored)),
-    remembered: new Remembered(REMEMBERED_BYTES_MAX, scannedBytes),
+    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: scannedBytes }),
   };
   readonly #vectors: Field<Float32Array> = {
     field: "vector",
     read: (stored) => Float32Array.from(stored as readonly number[]),
-    remembered: new Remembered(REMEMBERED_BYTES_MAX, ({ byteLength }) => byteLength + 400),
+    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
   };
 
   constructor(connection: MilvusConnection, records: MilvusRecords) {

@@ -52,7 +52,10 @@ export class MilvusSearch {
   readonly #own: Space;
   readonly #stem: Stem;
   readonly #onStale: (scope: Scope) => void;
-  readonly #remembered = new Remembered<Passage>(REMEMBERED_MAX, ({ text }) => text.length + PASSAGE_OVERHEAD);
+  readonly #remembered = new Remembered<string, Passage>({
+    weightMax: REMEMBERED_MAX,
+    weightOf: ({ text }) => text.length + PASSAGE_OVERHEAD,
+  });
   readonly #spaces = new Map<string, Space>();
   readonly #over = new Map<string, Set<string>>();
 

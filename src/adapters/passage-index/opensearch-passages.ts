@@ -1,7 +1,7 @@
 import type { CallOptions, Passage } from "../../types.ts";
 import { type OpenSearchClient, refusalBehind, refused } from "./opensearch-client.ts";
 import { type PassageRecord, toPassage } from "./opensearch-records.ts";
-import { RecentPassages } from "./recent-passages.ts";
+import { recentPassages } from "./recent-passages.ts";
 
 /** What of a search's hit names its passage. */
 export interface RecordPlace {
@@ -23,7 +23,7 @@ const FIELDS = ["document", "ordinal", "passage"];
  */
 export class OpenSearchPassages {
   readonly #client: OpenSearchClient;
-  readonly #recent = new RecentPassages<string>();
+  readonly #recent = recentPassages<string>();
 
   constructor(client: OpenSearchClient) {
     this.#client = client;
@@ -31,26 +31,20 @@ export class OpenSearchPassages {
 
   /** By id, all of them, in one round trip where some are not known; null: some are gone meanwhile. */
   async read(hits: readonly RecordPlace[], call: CallOptions): Promise<ReadonlyMap<string, Passage> | null> {
-    const found = new Map<string, Passage>();
-    const missing = new Map<string, RecordPlace>();
-    for (const hit of hits) {
-      const passage = this.#recent.get(hit._id);
-      if (passage) found.set(hit._id, passage);
-      else missing.set(hit._id, hit);
-    }
-    if (missing.size === 0) return found;
-    const docs = [...missing.values()].map(({ _index, _id }) => ({ _index, _id, _source: FIELDS }));
-    const read = (await this.#client.request({ method: "POST", path: "/_mget", body: { docs } }, call)) as {
-      readonly docs: readonly FoundRecord[];
-    };
-    for (const { _id, _source, error } of read.docs) {
-      if (error !== undefined) throwUnlessGone(error);
-      if (!_source) return null;
-      const passage = toPassage(_source);
-      found.set(_id, passage);
-      this.#recent.add(_id, passage);
-    }
-    return found;
+    const places = new Map(hits.map(({ _id, _index }) => [_id, _index]));
+    const found = await this.#recent.all(places.keys(), async (missing) => {
+      const docs = missing.map((_id) => ({ _index: places.get(_id), _id, _source: FIELDS }));
+      const read = (await this.#client.request({ method: "POST", path: "/_mget", body: { docs } }, call)) as {
+        readonly docs: readonly FoundRecord[];
+      };
+      const passages = new Map<string, Passage>();
+      for (const { _id, _source, error } of read.docs) {
+        if (error !== undefined) throwUnlessGone(error);
+        if (_source) passages.set(_id, toPassage(_source));
+      }
+      return passages;
+    });
+    return found.size < places.size ? null : found;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Metadata, Passage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
-import { RecentPassages } from "./recent-passages.ts";
+import { recentPassages } from "./recent-passages.ts";
 
 /** One value of JSON, which is read in half the time that rows and columns take. */
 const PASSAGES = `SELECT json_agg(json_build_array(p.row, d.id, p.row & ${(1 << ORDINAL_BITS) - 1}, d.title, p.headings::json, p.text, p.tokens,
@@ -29,28 +29,16 @@ type Columns = readonly [
  */
 export class PostgresPassages {
   #epoch = "";
-  #recent = new RecentPassages<number>();
+  #recent = recentPassages<number>();
 
   /** `epoch`: of the tables that the numbers are of; another server, or other tables, use them anew. */
   async read(query: Query, epoch: string, rows: Iterable<number>): Promise<ReadonlyMap<number, Passage>> {
-    if (epoch !== this.#epoch) [this.#epoch, this.#recent] = [epoch, new RecentPassages()];
-    const recent = this.#recent;
-    const found = new Map<number, Passage>();
-    const missing = new Set<number>();
-    for (const row of rows) {
-      const passage = recent.get(row);
-      if (passage) found.set(row, passage);
-      else missing.add(row);
-    }
-    if (missing.size === 0) return found;
-    const [read] = await query<{ passages: string | null }>(PASSAGES, [`{${[...missing].join(",")}}`]);
-    for (const columns of JSON.parse(read?.passages ?? "[]") as Columns[]) {
-      const [row] = columns;
-      const passage = toPassage(columns);
-      found.set(row, passage);
-      recent.add(row, passage);
-    }
-    return found;
+    if (epoch !== this.#epoch) [this.#epoch, this.#recent] = [epoch, recentPassages()];
+    return this.#recent.all(rows, async (missing) => {
+      const [read] = await query<{ passages: string | null }>(PASSAGES, [`{${missing.join(",")}}`]);
+      const found = JSON.parse(read?.passages ?? "[]") as Columns[];
+      return new Map(found.map((columns) => [columns[0], toPassage(columns)]));
+    });
   }
 }
 

@@ -1,46 +1,63 @@
-/**
- * What was read once and never changes, by ids that are never used again. Bounded by what its values weigh together; the oldest go first.
- */
-export class Remembered<T> {
-  readonly #values = new Map<string, T>();
-  readonly #weightOf: (value: T) => number;
-  readonly #weightMax: number;
+/** Of values. */
+interface Limits<T> {
+  readonly weightMax: number;
+  readonly weightOf: (value: T) => number;
+  /** Absent: as many as weigh no more together. */
+  readonly countMax?: number;
+}
+
+/** What was read once and never changes, by keys that are never used again. Those that were read first go first. */
+export class Remembered<Key, T> {
+  readonly #values = new Map<Key, T>();
+  readonly #limits: Limits<T>;
   #weight = 0;
 
-  constructor(weightMax: number, weightOf: (value: T) => number) {
-    this.#weightMax = weightMax;
-    this.#weightOf = weightOf;
+  constructor(limits: Limits<T>) {
+    this.#limits = limits;
   }
 
-  /** All of these that there are; `read` gives those that are not remembered. */
+  /** All of these that there are; `read` gives those that are not remembered, each asked for once. */
   async all(
-    ids: Iterable<string>,
-    read: (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-  ): Promise<Map<string, T>> {
-    const found = new Map<string, T>();
-    const missing: string[] = [];
-    for (const id of ids) {
-      const value = this.#values.get(id);
-      if (value === undefined) missing.push(id);
-      else found.set(id, value);
+    keys: Iterable<Key>,
+    read: (missing: readonly Key[]) => Promise<ReadonlyMap<Key, T>>,
+  ): Promise<Map<Key, T>> {
+    const found = new Map<Key, T>();
+    const missing = new Set<Key>();
+    for (const key of keys) {
+      const value = this.#values.get(key);
+      if (value === undefined) missing.add(key);
+      else found.set(key, value);
     }
-    if (missing.length === 0) return found;
-    for (const [id, value] of await read(missing)) {
-      found.set(id, value);
-      this.#add(id, value);
+    if (missing.size === 0) return found;
+    for (const [key, value] of await read([...missing])) {
+      found.set(key, value);
+      this.add(key, value);
     }
     return found;
   }
 
-  #add(id: string, value: T): void {
-    const weight = this.#weightOf(value);
-    if (weight > this.#weightMax || this.#values.has(id)) return;
-    this.#values.set(id, value);
+  get(key: Key): T | undefined {
+    return this.#values.get(key);
+  }
+
+  /** One that weighs more than all may together is not kept. */
+  add(key: Key, value: T): void {
+    const { weightMax, weightOf, countMax = Number.POSITIVE_INFINITY } = this.#limits;
+    const weight = weightOf(value);
+    if (weight > weightMax) return;
+    this.#forget(key);
+    this.#values.set(key, value);
     this.#weight += weight;
-    for (const [oldest, old] of this.#values) {
-      if (this.#weight <= this.#weightMax) break;
-      this.#values.delete(oldest);
-      this.#weight -= this.#weightOf(old);
+    for (const oldest of this.#values.keys()) {
+      if (this.#weight <= weightMax && this.#values.size <= countMax) return;
+      this.#forget(oldest);
     }
+  }
+
+  #forget(key: Key): void {
+    const value = this.#values.get(key);
+    if (value === undefined) return;
+    this.#values.delete(key);
+    this.#weight -= this.#limits.weightOf(value);
   }
 }

@@ -13,12 +13,12 @@ export interface Measured {
 }
 
 const ROUNDS = 7;
-const WARM_UP_MS = 4000;
+const WARM_UP_MS = 12_000;
 const WARM_UP_MIN = 600;
 /** A round is as many searches as take about so long. */
 const ROUND_MS = 700;
 
-/** A server that has run for a while has its code compiled. */
+/** A server that has run for a while has its code compiled: the JVM works at it for some ten seconds, which the other core pays for. */
 export async function warmUp(search: (n: number) => Promise<unknown>): Promise<void> {
   const until = performance.now() + WARM_UP_MS;
   let n = 0;

@@ -93,9 +93,10 @@ async function main(): Promise<void> {
       else await run(engine, label, size, { questions, exact, fused });
     }
   }
-  const worst = Math.max(...rows.filter(({ engineCpuMs }) => engineCpuMs !== null).map(({ ownCpuMs }) => ownCpuMs));
+  const shares = rows.filter(({ engineCpuMs }) => engineCpuMs !== null).map(({ ownCpuMs }) => ownCpuMs);
+  const worst = Math.max(0, ...shares);
   const isMet = worst <= OWN_CPU_MAX_MS;
-  if (rows.length > 0) {
+  if (shares.length > 0) {
     console.log(
       `${isMet ? "pass" : "FAIL"}  Ragline's own CPU a search, most of all: ${worst} ms (at most ${OWN_CPU_MAX_MS})`,
     );

@@ -17,6 +17,8 @@ export interface RunningEngine {
   readonly writers: number;
   /** The server's process, whose children count too; null: there is none but this one. */
   readonly pid: number | null;
+  /** Where Ragline speaks HTTP to it: the server, and another index that speaks to this URL instead. */
+  readonly http?: { readonly url: string; open(url: string): PassageIndex };
   /** After everything was written: what an engine does in its own time. */
   settle(): Promise<void>;
   /** Everything is in the folder afterwards. */

@@ -17,9 +17,12 @@ export const opensearch: Engine = {
     await fetch(
       `${cluster.url}/_cluster/health?wait_for_status=yellow&wait_for_no_initializing_shards=true&timeout=60s`,
     );
-    const index = new OpenSearchPassageIndex({ url: cluster.url, prefix: "bench", shards: 1, replicas: 0 }, EMBEDDER);
+    const open = (url: string) =>
+      new OpenSearchPassageIndex({ url, prefix: "bench", shards: 1, replicas: 0 }, EMBEDDER);
+    const index = open(cluster.url);
     return {
       index,
+      http: { url: cluster.url, open },
       writers: 2,
       pid: cluster.nodes[0]?.pid ?? null,
       settle: async () => void (await fetch(`${cluster.url}/_flush?wait_if_ongoing=true`, { method: "POST" })),

@@ -3,6 +3,7 @@ import { search } from "../../src/pipeline/search.ts";
 import { createWords } from "../../src/text/words.ts";
 import type { CallOptions, ScoredPassage } from "../../src/types.ts";
 import { round } from "../stats.ts";
+import { BareClient, record } from "./bare.ts";
 import { LIMIT, questionsOf, RECENT, TENANTS, type TenantQuestion } from "./corpus.ts";
 import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
@@ -23,8 +24,8 @@ const HELP = `npm run bench:engines [-- options]
 
 One search as the pipeline makes it (learned fusion, top ${LIMIT}), on every engine side by side, against real servers on this machine: 10,000 and
 100,000 passages of ${TENANTS.length} tenants (${TENANTS.map((share) => `${share * 100}%`).join(", ")}), 384 dimensions, ${CALLERS.join(" and ")} callers; of both legs, of vectors alone, and of both legs
-under a filter that half of the documents match. Time, searches a second, CPU of Ragline's process and of the engine's, recall of
-the vector leg against comparing with all, and how much of the fused list is the embedded index's. What is written stays in a
+under a filter that half of the documents match. Time, searches a second, CPU of Ragline's process and of the engine's (and, where
+it is spoken to over HTTP, of the same requests written to a socket, whose answers nobody reads), recall of the vector leg against comparing with all, and how much of the fused list is the embedded index's. What is written stays in a
 folder for the next run; writing 100,000 takes minutes an engine.
 
   --only <engines>  ${ENGINES.map(({ name }) => name).join(", ")}: some of them, comma-separated
@@ -59,6 +60,8 @@ interface Row extends Measured {
   readonly size: string;
   readonly way: Way;
   readonly callers: number;
+  /** CPU of the same requests, sent and received and nothing else; null: not measured. */
+  readonly bareCpuMs: number | null;
 }
 
 interface Quality {
@@ -90,9 +93,10 @@ async function main(): Promise<void> {
       else await run(engine, label, size, { questions, exact, fused });
     }
   }
-  const worst = Math.max(...rows.filter(({ engineCpuMs }) => engineCpuMs !== null).map(({ ownCpuMs }) => ownCpuMs));
+  const shares = rows.filter(({ engineCpuMs }) => engineCpuMs !== null).map(({ ownCpuMs }) => ownCpuMs);
+  const worst = Math.max(0, ...shares);
   const isMet = worst <= OWN_CPU_MAX_MS;
-  if (rows.length > 0) {
+  if (shares.length > 0) {
     console.log(
       `${isMet ? "pass" : "FAIL"}  Ragline's own CPU a search, most of all: ${worst} ms (at most ${OWN_CPU_MAX_MS})`,
     );
@@ -122,11 +126,14 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     const ways = Object.keys(WAYS) as Way[];
     await warmUp((n) => ask(n, ways[n % ways.length] ?? "hybrid"));
     for (const way of ways) {
+      const bare = await bareAsker(running, questions, way);
       for (const callers of CALLERS) {
         const measured = await measure((n) => ask(n, way), callers, running.pid);
-        rows.push({ engine: engine.name, size: label, way, callers, ...measured });
-        console.log(`${engine.name} ${label} ${way} ${callers}: ${JSON.stringify(measured)}`);
+        const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;
+        rows.push({ engine: engine.name, size: label, way, callers, ...measured, bareCpuMs });
+        console.log(`${engine.name} ${label} ${way} ${callers}: ${JSON.stringify({ ...measured, bareCpuMs })}`);
       }
+      bare?.close();
     }
   } finally {
     await running.close();
@@ -135,7 +142,7 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
 
 type Ask = (n: number, way: Way) => Promise<ScoredPassage[]>;
 
-function asker({ index }: RunningEngine, questions: readonly TenantQuestion[]): Ask {
+function asker({ index }: Pick<RunningEngine, "index">, questions: readonly TenantQuestion[]): Ask {
   const stages = { index, words: createWords(), settings: { fusion: "learned", top: LIMIT, keep: 5 } } as const;
   return async (n, way) => {
     const question = questions[n % questions.length];
@@ -146,6 +153,23 @@ function asker({ index }: RunningEngine, questions: readonly TenantQuestion[]): 
     const weighing = weights ? Promise.resolve(weights) : undefined;
     return search(stages, { scope, filter }, text, vector, call, weighing);
   };
+}
+
+/** The requests of these searches, once their passages are known, without what is done with them. */
+async function bareAsker({ http }: RunningEngine, questions: readonly TenantQuestion[], way: Way) {
+  if (!http) return null;
+  const recorder = await record(http.url);
+  const index = http.open(recorder.url);
+  const ask = asker({ index }, questions);
+  const recorded: Buffer[][] = [];
+  for (let n = 0; n < 2 * questions.length; n++) {
+    await ask(n, way);
+    recorded[n % questions.length] = [...recorder.taken()];
+  }
+  await index.close?.();
+  recorder.close();
+  const client = new BareClient(http.url);
+  return { ask: (n: number) => client.ask(recorded[n % recorded.length] ?? []), close: () => client.close() };
 }
 
 async function idsOf(ask: Ask, way: Way): Promise<string[][]> {

@@ -28,6 +28,7 @@ export function ownConnections(connect: { readonly timeoutMs: number; readonly c
 export const REASON_CHARACTERS_MAX = 2000;
 const JSON_BODY = { "content-type": "application/json" } as const;
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
+const DECODER = new TextDecoder();
 
 /** What an upstream said when it refused; the cause of its `RaglineError`, for the log and for adapters alone. */
 export class Refusal extends Error {
@@ -111,7 +112,9 @@ export async function readJson(response: ResponseBody, signal: AbortSignal): Pro
       if (length > RESPONSE_BYTES_MAX) throw new Error(`more than ${RESPONSE_BYTES_MAX} bytes`);
     }
     // At once: a decoder that is given a part after the other takes several times as long.
-    return JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
+    const [first] = chunks;
+    const bytes = first && chunks.length === 1 ? first : Buffer.concat(chunks);
+    return JSON.parse(DECODER.decode(bytes));
   } catch (cause) {
     throw failed("sent an answer that could not be read", cause, signal);
   }

@@ -1,4 +1,4 @@
-import type { Readable } from "./postgres-readable.ts";
+import { EPOCH, type Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
 
 /** One statement's values, numbered as they are bound. */
@@ -59,18 +59,43 @@ export interface Hit {
 
 const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
 
-/** The passages of both legs, as JSON; null: there is no such leg. `matching`: see `LegScope`. */
-export function hitsOf(text: string | null, vector: string | null, matching: string | null): string {
+/** What a statement of `hitsOf` gives. */
+export interface Hits {
+  /** Of the collection that they were found in: see `Readable`. */
+  readonly epoch: string;
+  readonly version: number | null;
+  readonly hits: readonly Hit[];
+}
+
+/**
+ * `found`: the passages of both legs, as JSON; null: there is no such leg. `matching`: see `LegScope`. `collection`: the condition
+ * for the collection's row.
+ */
+export function hitsOf(
+  text: string | null,
+  vector: string | null,
+  matching: string | null,
+  collection: string,
+): string {
   return `WITH ${matching === null ? "" : `matching AS MATERIALIZED (${matching}),`}
     by_text AS (${text ?? NONE}), by_vector AS (${vector ?? NONE})
-  SELECT json_agg(json_build_array(coalesce(t.passage, v.passage), t.score, t.floor, v.score))::text AS hits
+  SELECT json_build_array(${EPOCH}, (SELECT version FROM collections WHERE ${collection}),
+    json_agg(json_build_array(coalesce(t.passage, v.passage), t.score, t.floor, v.score)))::text AS found
   FROM by_text t FULL JOIN by_vector v ON v.passage = t.passage`;
 }
 
-/** What the statement of `hitsOf` gives; null: nothing. */
-export function readHits(json: string | null): Hit[] {
-  const hits = JSON.parse(json ?? "[]") as [number, number | null, number | null, number | null][];
-  return hits.map(([row, byText, floor, byVector]) => ({ row, byText, floor, byVector }));
+/** Reads what the statement of `hitsOf` gives. */
+export function readHits(json: string): Hits {
+  const [epoch, version, hits] = JSON.parse(json) as [
+    epoch: string,
+    version: number | null,
+    hits: readonly [row: number, byText: number | null, floor: number | null, byVector: number | null][] | null,
+  ];
+  return {
+    epoch,
+    version,
+    hits: (hits ?? []).map(([row, byText, floor, byVector]) => ({ row, byText, floor, byVector })),
+  };
 }
 
 export interface LegHit {

@@ -5,6 +5,7 @@ import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { checkedFields, filterCondition } from "./postgres-filter.ts";
+import type { Beginning, KnownCollections } from "./postgres-known.ts";
 import {
   exactVectorLeg,
   type Hit,
@@ -21,6 +22,7 @@ import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
 import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
+import { isSame } from "./vector-space.ts";
 
 /** Of the best by text, how many are looked at for one that matches a filter that most do. */
 const DEEPER = 8;
@@ -41,29 +43,76 @@ export const TUNING: SearchTuning = { exactMax: 5000, postingsMin: 8000 };
 export interface SearchContext {
   readonly embedder: Space;
   readonly passages: PostgresPassages;
+  readonly known: KnownCollections;
   readonly stem: Stem;
   readonly tuning: SearchTuning;
+}
+
+/** What a search began with is not the collection's state any more. */
+class Outdated extends Error {}
+
+/**
+ * One search that begins with what is known, each of its statements in a transaction of its own; null: something is not known, or not
+ * true any more.
+ */
+export async function searchKnown(
+  query: Query,
+  scope: Scope,
+  wanted: SearchQuery,
+  context: SearchContext,
+): Promise<SearchResult | null> {
+  const asked = askedOf(wanted, context.stem);
+  const beginning = context.known.find(scope, asked);
+  if (!beginning) return null;
+  try {
+    return await searchFrom(beginning, { query, scope, ...asked }, wanted, context);
+  } catch (error) {
+    if (error instanceof Outdated) return null;
+    throw error;
+  }
 }
 
 /** One search, in a transaction of its own. */
 export async function searchCollection(
   query: Query,
   scope: Scope,
-  { vector, text, limit, filter: wanted }: SearchQuery,
-  { embedder, passages, stem, tuning }: SearchContext,
+  wanted: SearchQuery,
+  context: SearchContext,
 ): Promise<SearchResult> {
-  const filter = wanted ?? null;
+  const { embedder, tuning, known } = context;
+  const asked = askedOf(wanted, context.stem);
+  const { terms, filter } = asked;
   const fields = filter ? checkedFields(filter) : [];
-  const asked = text === undefined ? new Map<number, number>() : hashedQuery(text, stem);
-  const found = await readable(query, scope, asked.keys(), fields.length > 0);
+  const found = await readable(query, scope, [...terms.keys()], fields.length > 0);
   checkFields(fields, found?.fields ?? []);
   if (!found || found.documents === 0) return EMPTY;
-  if (vector) checkSpace(scope, found, embedder);
+  if (wanted.vector) checkSpace(scope, found, embedder);
   const few = filter ? await fewMatching(query, filter, found, tuning.exactMax) : null;
+  // Those of another space are checked every time.
+  if (isSame({ model: found.embedder, dimensions: found.dimensions }, embedder))
+    known.add(scope, asked, { found, few });
+  return searchFrom({ found, few }, { query, scope, ...asked }, wanted, context);
+}
+
+interface Asked {
+  /** The question's, and how often it holds each. */
+  readonly terms: ReadonlyMap<number, number>;
+  readonly filter: Filter | null;
+}
+
+function askedOf({ text, filter }: SearchQuery, stem: Stem): Asked {
+  return { terms: text === undefined ? new Map() : hashedQuery(text, stem), filter: filter ?? null };
+}
+
+async function searchFrom(
+  { found, few }: Beginning,
+  { query, scope, terms, filter }: Asked & { readonly query: Query; readonly scope: Scope },
+  { vector, limit }: SearchQuery,
+  { passages, tuning }: SearchContext,
+): Promise<SearchResult> {
   const matched = filter ? few !== null : found.passages <= tuning.exactMax;
-  const search = { query, found, filter, few, limit };
-  const terms = weigh(asked, found);
-  const plan = firstPlan(terms, tuning.postingsMin);
+  const search = { query, scope, found, filter, few, limit };
+  const plan = firstPlan(weigh(terms, found), tuning.postingsMin);
   const searched = vector?.some((value) => value !== 0) ? vector : null;
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
   const rows = await hits(search, plan, searched && { vector: searched, isNear });
@@ -76,6 +125,7 @@ export async function searchCollection(
       : near;
   const numbers = new Set([...byText, ...byVector].map(({ row }) => row));
   const read = await passages.read(query, found.epoch, numbers);
+  if (read.size < numbers.size) throw new Outdated();
   return { byText: scored(byText, read), byVector: scored(byVector, read) };
 }
 
@@ -100,6 +150,7 @@ async function wholeText(search: Search, plan: TextPlan, rows: readonly Hit[]): 
 
 interface Search {
   readonly query: Query;
+  readonly scope: Scope;
   readonly found: Readable;
   readonly filter: Filter | null;
   /** How many documents match the filter; null: many, or there is none. */
@@ -107,29 +158,33 @@ interface Search {
   readonly limit: number;
 }
 
+/** @throws Outdated */
 async function hits(
-  { query, found, filter, few, limit }: Search,
+  { query, scope, found, filter, few, limit }: Search,
   text: TextPlan | null,
   near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
-): Promise<Hit[]> {
+): Promise<readonly Hit[]> {
   const values = new Values();
   const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
   const many = (document: string) =>
     filterCondition(filter ?? {}, values.bind, (condition) => isTrue(document, condition));
-  const scope: LegScope = {
+  const legs: LegScope = {
     values,
     readers,
     limit: values.bind(limit, "int"),
     depth: filter && few === null ? limit * DEEPER : limit,
     filter: filter && (few === null ? { many } : { few }),
   };
-  const byText = text && text.terms.length > 0 ? textLeg(text, found, scope) : null;
+  const byText = text && text.terms.length > 0 ? textLeg(text, found, legs) : null;
   const vector = near && values.bind(binary(near.vector), "vector");
-  const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, scope) : exactVectorLeg(vector, found, scope));
+  const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, legs) : exactVectorLeg(vector, found, legs));
   if (!byText && !byVector) return [];
   const matching = filter && few !== null ? matchingDocuments(filter, values, readers) : null;
-  const [gave] = await query<{ hits: string | null }>(hitsOf(byText, byVector, matching), values.all);
-  return readHits(gave?.hits ?? null);
+  const collection = `tenant = ${values.bind(scope.tenant, "text")} AND name = ${values.bind(scope.collection, "text")}`;
+  const [gave] = await query<{ found: string }>(hitsOf(byText, byVector, matching, collection), values.all);
+  const { epoch, version, hits: all } = readHits(gave?.found ?? "[]");
+  if (epoch !== found.epoch || version !== found.version) throw new Outdated();
+  return all;
 }
 
 /** How many documents match, where they have so few passages that those can be compared one by one; else null. */

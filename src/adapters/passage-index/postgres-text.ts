@@ -14,7 +14,7 @@ export interface WeighedTerm {
 export function weigh(terms: ReadonlyMap<number, number>, { passages, frequencies }: Readable): WeighedTerm[] {
   const weighed: WeighedTerm[] = [];
   for (const [term, count] of terms) {
-    const frequency = frequencies[term] ?? 0;
+    const frequency = frequencies.get(term) ?? 0;
     if (frequency === 0) continue;
     const weight = count * Math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5));
     weighed.push({ term, weight, frequency });

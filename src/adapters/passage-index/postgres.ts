@@ -8,11 +8,12 @@ import type { PostgresOptions } from "../postgres/options.ts";
 import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
+import { KnownCollections } from "./postgres-known.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
 import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting, type Sight } from "./postgres-scope.ts";
-import { type SearchContext, type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
+import { type SearchContext, type SearchTuning, searchCollection, searchKnown, TUNING } from "./postgres-search.ts";
 import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
@@ -63,7 +64,8 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#database = database;
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
-    this.#search = { embedder: this.#embedder, passages: new PostgresPassages(), stem: this.#stem, tuning };
+    const remembered = { passages: new PostgresPassages(), known: new KnownCollections() };
+    this.#search = { embedder: this.#embedder, ...remembered, stem: this.#stem, tuning };
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
     this.transfer = createPostgresTransfer(database, writeTimeoutMs);
   }
@@ -71,7 +73,10 @@ export class PostgresPassageIndex implements PassageIndex {
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
     if (wanted.filter) checkFilter(wanted.filter);
-    return this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
+    const begin = (limitMs: number) => beginReading(scope, "scope", limitMs);
+    const once: Query = (sql, values) => this.#database.once(call, begin, sql, values);
+    const found = await searchKnown(once, scope, wanted, this.#search);
+    return found ?? this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
   }
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {

@@ -70,6 +70,9 @@ function documentHandlers(on: On): Handlers {
     delete: on(async (index, scope, { documentId }: DocumentRequest, call) => ({
       deleted: await index.delete(scope, documentId, call),
     })),
+    has: on(async (index, scope, { documentId }: DocumentRequest, call) => ({
+      there: await index.has(scope, documentId, call),
+    })),
     find: on(async (index, scope, { documentId }: DocumentRequest, call) => {
       const found = await index.find(scope, documentId, call);
       return { document: found && entryMessage(found) };

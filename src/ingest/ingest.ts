@@ -7,7 +7,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { passageText } from "../text/passage-text.ts";
-import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
+import type { Document, DocumentEntry, PassageInput, Scope } from "../types.ts";
 import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
 import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
@@ -199,15 +199,9 @@ interface Plan {
  * @throws RaglineError `conflict`
  */
 async function checkId(id: string, scope: Scope, index: PassageIndex, signal: AbortSignal): Promise<void> {
-  if (!(await isTaken(id, scope, index, { signal }))) return;
+  if (!(await index.has(scope, id, { signal }))) return;
   const message = `id: ${JSON.stringify(id)} is taken by a document that you may not read; use another`;
   throw new RaglineError("conflict", message, { retryable: false });
-}
-
-async function isTaken(id: string, scope: Scope, index: PassageIndex, call: CallOptions): Promise<boolean> {
-  if (index.transfer?.has) return index.transfer.has(scope, id, call);
-  const groups = (await index.transfer?.groups(scope, call)) ?? [];
-  return groups.length > 0 && (await index.find({ ...scope, groups }, id, call)) !== null;
 }
 
 /** Looks at what is stored, and in which vector space; that once for all documents. `writer`: who may look; else whoever may read the document. */

@@ -37,7 +37,7 @@ export interface IndexStatus {
 /**
  * Stores passages and finds them again.
  *
- * 1. Nothing outside `scope` is ever returned, counted or named in an error.
+ * 1. Nothing outside `scope` is ever returned, counted or named in an error; `has` alone looks beyond the scope's groups.
  * 2. `replace` is atomic: a search sees all passages of the old version or all of the new one. When it resolves the
  *    document is durable and found by the next `search` of this process, and by others' within 200 ms. The same holds
  *    for what `delete` takes away.
@@ -54,6 +54,8 @@ export interface PassageIndex {
   replace(scope: Scope, document: Document, passages: readonly PassageInput[], options: CallOptions): Promise<void>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
+  /** Whether the collection has a document of this id, whoever may read it: asked before one is written, and never shown. */
+  has(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
   /** One document, or null. */
   find(scope: Scope, documentId: string, options: CallOptions): Promise<DocumentEntry | null>;
   /** Documents by id, ascending. `limit` 1 to 1,000. */

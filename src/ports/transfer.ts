@@ -14,13 +14,11 @@ export interface StoredDocument {
  *    look at the scope's own groups, and what it gives is never shown.
  * 2. `read` gives one version of a document that the scope may read, or null: vectors bit for bit, or null where they were zeros.
  * 3. `collections` gives the names of the tenant's collections, ascending. Absent: the index cannot name them.
- * 4. `has`: whether there is a document of this id, whoever may read it. Absent: a scope with all groups finds it.
  */
 export interface Transfer {
   /** Documents stored at once that it is fastest with. */
   readonly writesAtOnce: number;
   groups(scope: Scope, options: CallOptions): Promise<string[]>;
   read(scope: Scope, documentId: string, options: CallOptions): Promise<StoredDocument | null>;
-  has?(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
   collections?(tenant: string, options: CallOptions): Promise<string[]>;
 }

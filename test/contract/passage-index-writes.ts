@@ -85,6 +85,7 @@ export function passageIndexWritesContract(name: string, open: () => Promise<Ope
       await index.replace(where, document("b"), [passage("휴가 둘", 1)], call());
       expect(await index.delete(where, "a", call())).toBe(true);
       expect(await index.delete(where, "a", call())).toBe(false);
+      expect(await index.has(where, "a", call())).toBe(false);
       expect(await found(where, "휴가")).toEqual(["휴가 둘"]);
       expect(await index.status(where, call())).toMatchObject({ documents: 1, passages: 1 });
     });

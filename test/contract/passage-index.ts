@@ -103,6 +103,9 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
         expect((await index.list(stranger, { limit: 10 }, call())).documents.map(({ id }) => id)).toEqual(["open"]);
         expect(await index.status(stranger, call())).toMatchObject({ documents: 1, passages: 1 });
         expect(await index.delete(stranger, "secret", call())).toBe(false);
+        expect(await index.has(stranger, "secret", call())).toBe(true);
+        expect(await index.has(stranger, "open", call())).toBe(true);
+        expect(await index.has(stranger, "secre", call())).toBe(false);
       }
       for (const elsewhere of [
         { ...where, tenant: "other" },
@@ -112,6 +115,7 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
         expect(await texts(insider, "보너스")).toEqual([]);
         expect((await index.list(insider, { limit: 10 }, call())).documents).toEqual([]);
         expect(await index.status(insider, call())).toEqual({ documents: 0, passages: 0, embedder: null });
+        expect(await index.has(insider, "secret", call())).toBe(false);
       }
       for (const group of ["board", "이사회"]) {
         const insider = { ...where, groups: ["hr", group] };

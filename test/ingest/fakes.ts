@@ -24,6 +24,7 @@ export function memoryIndex() {
       log.push(document.id);
       documents.set(document.id, { ...document, stored: passages, passages: passages.length, indexedAt: "" });
     },
+    has: async (_, id) => documents.has(id),
     async find(scope, id) {
       const document = documents.get(id);
       return document && mayRead(document, scope) ? document : null;

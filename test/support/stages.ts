@@ -94,6 +94,7 @@ export function fakeStages(
       search: async () => ({ byText: FOUND, byVector: [] }),
       replace: async () => undefined,
       delete: async () => false,
+      has: async () => false,
       find: async () => null,
       list: async () => ({ documents: [] }),
       version: async () => "1",

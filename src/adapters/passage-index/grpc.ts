@@ -54,13 +54,14 @@ export function createGrpcIndexes(options: GrpcOptions, embedder: Space): Promis
 
 type StatusResponse = Omit<IndexStatus, "embedder"> & { readonly embedder?: string };
 
-function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "find" | "list"> {
+function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" | "find" | "list"> {
   return {
     async replace(scope, document, passages, call) {
       await send("Replace", scope, { document: documentMessage(document), passages: passages.map(withBytes) }, call);
     },
     delete: async (scope, documentId, call) =>
       (await send<{ deleted: boolean }>("Delete", scope, { documentId }, call)).deleted,
+    has: async (scope, documentId, call) => (await send<{ there: boolean }>("Has", scope, { documentId }, call)).there,
     async find(scope, documentId, call) {
       const { document } = await send<{ document: DocumentEntryMessage | null }>("Find", scope, { documentId }, call);
       return document && entryFrom(document);

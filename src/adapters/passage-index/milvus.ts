@@ -102,6 +102,11 @@ export class MilvusPassageIndex implements PassageIndex {
     return this.#writesOf(scope).delete(scope, documentId, call);
   }
 
+  async has(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    const filter = `id == "${documentIdOf(partOf(scope), documentId)}"`;
+    return (await this.#records(scope, filter, ["passages"], call, { limit: 1 })).length > 0;
+  }
+
   async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
     const filter = `id == "${documentIdOf(partOf(scope), documentId)}" and ${readableBy(scope.groups)}`;
     const [found] = await this.#records(scope, filter, ["passages", "data"], call, { limit: 1 });

@@ -56,6 +56,9 @@ export function createOpenSearchTransfer(client: OpenSearchClient, states: Colle
     writesAtOnce: 64,
     async collections(tenant, call) {
       const names: string[] = [];
+      // Searches read states by their ids, which needs no refresh; this one looks for them.
+      const refresh = `/${statesOf(states.layout)}/_refresh`;
+      await orNull(client.request({ method: "POST", path: refresh }, call));
       for (let after: object = {}; ; ) {
         const sort = [{ collection: "asc" }];
         const body = { size: PAGE, _source: ["collection"], query: { term: { tenant } }, sort, ...after };

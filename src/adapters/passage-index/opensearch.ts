@@ -103,6 +103,12 @@ export class OpenSearchPassageIndex implements PassageIndex {
     return this.#writesOf(scope).delete(scope, documentId, call);
   }
 
+  async has(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    const seen = { ...this.#seen(scope), groups: null };
+    const body = { ...queries.documentSearch(seen, 1, { term: { document: documentId } }), _source: false };
+    return (await this.#documents(scope, body, call)).length > 0;
+  }
+
   async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
     const condition = { term: { document: documentId } };
     const [found] = await this.#documents(scope, queries.documentSearch(this.#seen(scope), 1, condition), call);

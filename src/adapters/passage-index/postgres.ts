@@ -6,12 +6,12 @@ import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
 import { hashedTerms } from "./hashed-terms.ts";
-import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, LIST } from "./postgres-documents.ts";
+import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
 import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
-import { beginReading, beginWriting } from "./postgres-scope.ts";
+import { beginReading, beginWriting, type Sight } from "./postgres-scope.ts";
 import { type SearchContext, type SearchTuning, searchCollection, TUNING } from "./postgres-search.ts";
 import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
@@ -96,6 +96,13 @@ export class PostgresPassageIndex implements PassageIndex {
     });
   }
 
+  async has(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
+    if (documentId.includes("\0")) return false;
+    const values = [scope.tenant, scope.collection, documentId];
+    const found = await this.#reading(scope, call, (query) => query(HAS, values), "collection");
+    return found.length > 0;
+  }
+
   async find(scope: Scope, documentId: string, call: CallOptions): Promise<DocumentEntry | null> {
     if (documentId.includes("\0")) return null;
     const values = [scope.tenant, scope.collection, scope.groups, documentId];
@@ -137,8 +144,8 @@ export class PostgresPassageIndex implements PassageIndex {
     await this.#database.close();
   }
 
-  #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
-    return this.#database.reading(call, (limitMs) => beginReading(scope, "scope", limitMs), work);
+  #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>, sight: Sight = "scope"): Promise<T> {
+    return this.#database.reading(call, (limitMs) => beginReading(scope, sight, limitMs), work);
   }
 
   #writing<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {

@@ -7,8 +7,6 @@ import { type DocumentRow, entry, READABLE } from "./sqlite-rows.ts";
 const COLLECTIONS = "SELECT name FROM collections WHERE tenant = ? ORDER BY name";
 const GROUPS = `SELECT DISTINCT g.value AS name FROM collections c JOIN documents d ON d.collection = c.row, json_each(d.groups) g
   WHERE c.tenant = ? AND c.name = ?`;
-const HAS = `SELECT 1 AS there FROM collections c JOIN documents d ON d.collection = c.row
-  WHERE c.tenant = ? AND c.name = ? AND d.id = ?`;
 /** One statement, hence one version; the document's own columns are in its first row alone. */
 const once = (column: string) => `CASE WHEN coalesce(p.ordinal, 0) = 0 THEN d.${column} END AS ${column}`;
 const READ = `SELECT ${["id", "title", "url", "hash", "metadata", "groups", "source"].map(once).join(", ")}, d.passages,
@@ -36,9 +34,6 @@ export function createSqliteTransfer(database: Database): Transfer {
     },
     async groups({ tenant, collection }: Scope) {
       return database.all<{ name: string }>(GROUPS, tenant, collection).map(({ name }) => name);
-    },
-    async has({ tenant, collection }: Scope, documentId) {
-      return database.get(HAS, tenant, collection, documentId) !== undefined;
     },
     async read({ tenant, collection, groups }: Scope, documentId): Promise<StoredDocument | null> {
       const rows = database.all<StoredRow>(READ, tenant, collection, JSON.stringify(groups), documentId);

@@ -27,6 +27,8 @@ import { TextsAhead } from "./texts-ahead.ts";
 const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const FIND = `${DOCUMENTS} AND d.id = ?`;
+const HAS = `SELECT 1 AS there FROM collections c JOIN documents d ON d.collection = c.row
+  WHERE c.tenant = ? AND c.name = ? AND d.id = ?`;
 const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
 /** Without documents a collection has no vector space, whatever was in it before. */
 const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
@@ -142,6 +144,10 @@ export class SqlitePassageIndex implements PassageIndex {
     ]);
     await this.#takeOver(scope);
     return changes !== null;
+  }
+
+  async has({ tenant, collection }: Scope, documentId: string): Promise<boolean> {
+    return this.#database.get(HAS, tenant, collection, documentId) !== undefined;
   }
 
   async find(scope: Scope, documentId: string): Promise<DocumentEntry | null> {

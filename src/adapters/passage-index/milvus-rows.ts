@@ -121,8 +121,18 @@ export function documentRecord(part: string, { version, generation }: Staged, in
   };
 }
 
-export function generationRecord(part: string, generation: string, data: GenerationData, at: number): StoredRecord {
-  const id = `${part}:${KINDS.generation}:${generation}`;
+/**
+ * Names what is to be deleted if no document names the generation: `begun`, before its first row is written; `over`, as another one
+ * takes its place. Two records: who finds the one of no use any more, and deletes it, may do so while the other is written.
+ */
+export function generationRecord(
+  part: string,
+  generation: string,
+  data: GenerationData,
+  at: number,
+  why: "begun" | "over",
+): StoredRecord {
+  const id = `${part}:${KINDS.generation}:${generation}:${why}`;
   return { id, part, kind: KINDS.generation, generation, at, data: JSON.stringify(data) };
 }
 

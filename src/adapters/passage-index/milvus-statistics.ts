@@ -95,17 +95,20 @@ export class MilvusStatistics {
     return { records, noted };
   }
 
-  /** Puts many batches' records together, where nobody else does so at this moment. */
-  async compact(part: string, records: string, batchesMax: number, call: CallOptions): Promise<void> {
+  /** Puts many batches' records together, where nobody else does so at this moment. True: there are more to put together. */
+  async compact(part: string, records: string, batchesMax: number, call: CallOptions): Promise<boolean> {
     const batches = [...(this.#collected.get(part)?.counted.values() ?? [])].filter(({ isBase }) => !isBase);
-    if (batches.length <= batchesMax) return;
+    if (batches.length <= batchesMax) return false;
     const claim = { id: `${part}:${KINDS.claim}:${randomUUID()}`, part, kind: KINDS.claim, at: Date.now() };
     await this.#records.put(records, [claim], call);
+    const ended = [claim.id];
     try {
       const query = { filter: ofKind(part, KINDS.claim), fields: ["at"], isStrong: true } as const;
-      const claims = await this.#records.find(query, call);
-      const isAlone = claims.every(({ id, at = 0 }) => id === claim.id || at < Date.now() - CLAIM_MS);
-      if (!isAlone) return;
+      for (const { id, at = 0 } of await this.#records.find(query, call)) {
+        if (id === claim.id) continue;
+        if (at >= Date.now() - CLAIM_MS) return false;
+        ended.push(id);
+      }
       const collected: Collected = {
         passages: 0,
         tokens: 0,
@@ -115,14 +118,16 @@ export class MilvusStatistics {
         refreshing: null,
       };
       await this.#refresh(part, collected, call, true);
-      const ids = [...collected.counted.keys()];
-      if (ids.length > COVERS_MAX) ids.length = COVERS_MAX;
+      const all = [...collected.counted.keys()];
+      const ids = all.slice(0, COVERS_MAX);
       const sum: CountChange = { passages: 0, tokens: 0, frequencies: new Map() };
       for (const id of ids) addChange(sum, collected.counted.get(id), 1);
-      await this.#records.put(records, toRecords(part, sum, { isBase: true, covers: ids }), call);
+      const together = toRecords(part, sum, { isBase: true, covers: ids });
+      await this.#records.put(records, together, call);
       await this.#records.remove(records, ids, call);
+      return all.length > ids.length && together.length < ids.length / 2;
     } finally {
-      await this.#records.remove(records, [claim.id], call);
+      await this.#records.remove(records, ended, call);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { CallOptions } from "../../types.ts";
 import { KINDS, ofKind } from "./milvus-records.ts";
 import { type GenerationData, passageIds } from "./milvus-rows.ts";
+import type { TextKind } from "./milvus-schema.ts";
 import { listOf } from "./milvus-values.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
 
@@ -14,7 +15,9 @@ export interface SweepTuning {
 }
 
 export const SWEEPING: SweepTuning = { graceMs: 90_000, pauseMs: 30_000, batchesMax: 64 };
+/** Of one turn. */
 const GENERATIONS_MAX = 500;
+const REMOVED_AT_ONCE = 5000;
 const BACKGROUND: CallOptions = { signal: new AbortController().signal };
 
 /** Deletes what versions of documents have left behind that are over, or were never finished, and puts counts together. */
@@ -47,8 +50,15 @@ export class MilvusSweep {
       });
   }
 
+  /** Until nothing is left: whoever writes faster than one turn deletes would leave more with every turn. */
   async #swept(part: string): Promise<void> {
     const { kind, records } = await this.#parts.collections.ensure(this.#dimensions, BACKGROUND);
+    while ((await this.#sweepGenerations(part, kind, records)) === GENERATIONS_MAX);
+    while (await this.#parts.statistics.compact(part, records, this.#tuning.batchesMax, BACKGROUND));
+  }
+
+  /** Returns how many generations were looked at. */
+  async #sweepGenerations(part: string, kind: TextKind, records: string): Promise<number> {
     const filter = `${ofKind(part, KINDS.generation)} and at < ${Date.now() - this.#tuning.graceMs}`;
     const query = { filter, fields: ["generation", "data"], isStrong: true, limit: GENERATIONS_MAX } as const;
     const ledger = (await this.#parts.records.find(query, BACKGROUND)).map(({ id, generation = "", data = "" }) => ({
@@ -56,39 +66,42 @@ export class MilvusSweep {
       generation,
       ...(JSON.parse(data) as GenerationData),
     }));
-    if (ledger.length > 0) {
-      const ids = ledger.map(({ document }) => `${part}:${KINDS.document}:${document}`);
-      const documents = {
-        filter: `id in ${listOf([...new Set(ids)])}`,
-        fields: ["generation"],
-        isStrong: true,
-      } as const;
-      const current = new Set(
-        (await this.#parts.records.find(documents, BACKGROUND)).map(({ generation }) => generation),
-      );
-      const over = ledger.filter(({ generation }) => !current.has(generation));
-      for (const { generation, dimensions, passages } of over) {
-        const name = this.#parts.collections.passages(dimensions, kind);
-        await this.#parts.records.remove(name, passageIds(generation, passages), BACKGROUND);
-      }
-      const gone = over.map(({ generation }) => generation);
-      if (gone.length > 0) await this.#removeTexts(part, records, gone);
-      await this.#parts.records.remove(
-        records,
-        ledger.map(({ id }) => id),
-        BACKGROUND,
-      );
+    if (ledger.length === 0) return 0;
+    const ids = ledger.map(({ document }) => `${part}:${KINDS.document}:${document}`);
+    const documents = { filter: `id in ${listOf([...new Set(ids)])}`, fields: ["generation"], isStrong: true } as const;
+    const current = new Set(
+      (await this.#parts.records.find(documents, BACKGROUND)).map(({ generation }) => generation),
+    );
+    const over = new Map(ledger.map((one) => [one.generation, one]));
+    for (const generation of current) if (generation !== undefined) over.delete(generation);
+    const passages = new Map<string, string[]>();
+    for (const { generation, dimensions, passages: size } of over.values()) {
+      const name = this.#parts.collections.passages(dimensions, kind);
+      const own = passages.get(name) ?? [];
+      own.push(...passageIds(generation, size));
+      passages.set(name, own);
     }
-    await this.#parts.statistics.compact(part, records, this.#tuning.batchesMax, BACKGROUND);
+    for (const [name, all] of passages) await this.#remove(name, all);
+    if (over.size > 0) await this.#removeTexts(part, records, [...over.keys()]);
+    await this.#remove(
+      records,
+      ledger.map(({ id }) => id),
+    );
+    return ledger.length;
+  }
+
+  async #remove(collection: string, ids: readonly string[]): Promise<void> {
+    for (let i = 0; i < ids.length; i += REMOVED_AT_ONCE) {
+      await this.#parts.records.remove(collection, ids.slice(i, i + REMOVED_AT_ONCE), BACKGROUND);
+    }
   }
 
   async #removeTexts(part: string, records: string, generations: readonly string[]): Promise<void> {
     const filter = `${ofKind(part, KINDS.text)} and generation in ${listOf(generations)}`;
     const texts = await this.#parts.records.findAll({ filter, fields: ["id"], isStrong: true }, BACKGROUND);
-    await this.#parts.records.remove(
+    await this.#remove(
       records,
       texts.map(({ id }) => id),
-      BACKGROUND,
     );
   }
 }

@@ -178,7 +178,7 @@ export class MilvusWrites {
       aliveAt = performance.now();
       const ledger = staged.map(({ generation, version }) => {
         const data = this.#dataOf(version.document.id, version.passages.length);
-        return generationRecord(part, generation, data, Date.now());
+        return generationRecord(part, generation, data, Date.now(), "begun");
       });
       await this.#records.put(target.records, ledger, BACKGROUND);
     };
@@ -216,14 +216,15 @@ export class MilvusWrites {
     const old = batch.flatMap(({ what }) => before.get(documentIdOf(part, what.documentId)) ?? []);
     const gone = batch.filter(({ what }) => what.version === null && before.has(documentIdOf(part, what.documentId)));
     if (documents.length === 0 && gone.length === 0) return [];
-    const ledger = old.map(({ id, generation = "", passages = 0 }) =>
-      generationRecord(part, generation, this.#dataOf(textOfHex(id.slice(id.lastIndexOf(":") + 1)), passages), now),
-    );
+    const ledger = old.map(({ id, generation = "", passages = 0 }) => {
+      const data = this.#dataOf(textOfHex(id.slice(id.lastIndexOf(":") + 1)), passages);
+      return generationRecord(part, generation, data, now, "over");
+    });
     const counts = this.#statistics.prepare(part, await this.#countChange(target, staged, old));
     const rest = [...ledger, ...counts.records, stateRecord(part, state)];
     this.#records.noteWrite(part);
     if (gone.length > 0) {
-      await this.#records.put(target.records, [stateRecord(part, state)], BACKGROUND);
+      await this.#records.put(target.records, [...ledger, stateRecord(part, state)], BACKGROUND);
       const ids = gone.map(({ what }) => documentIdOf(part, what.documentId));
       await this.#records.remove(target.records, ids, BACKGROUND);
     }

@@ -1,0 +1,59 @@
+import type { Document, Passage, PassageInput } from "../../types.ts";
+import { storedPassage } from "./stored-passage.ts";
+
+/** Kept for the next question. */
+const READ_MAX = 5000;
+/** Kept for the first: a question about what was just written need not read it, and much that is written is never asked for. */
+const WRITTEN_MAX = 2000;
+
+interface Written {
+  readonly document: Document;
+  readonly input: Omit<PassageInput, "vector">;
+  readonly ordinal: number;
+}
+
+/** Passages by row, which name one text for ever. */
+export class KnownPassages {
+  readonly #read = new Map<number, Passage>();
+  readonly #written = new Map<number, Written>();
+
+  find(row: number): Passage | undefined {
+    const known = this.#read.get(row);
+    if (known) return known;
+    const written = this.#written.get(row);
+    if (!written) return undefined;
+    this.#written.delete(row);
+    const passage = passageOf(written);
+    this.keep(row, passage);
+    return passage;
+  }
+
+  keep(row: number, passage: Passage): void {
+    put(this.#read, row, passage, READ_MAX);
+  }
+
+  /** `rows`: the passages', in their order. Both as they are stored. */
+  wrote(rows: readonly number[], document: Document, passages: readonly PassageInput[]): void {
+    for (const [ordinal, row] of rows.entries()) {
+      const passage = passages[ordinal];
+      if (!passage) continue;
+      const { vector: _, ...input } = passage;
+      put(this.#written, row, { document, input, ordinal }, WRITTEN_MAX);
+    }
+  }
+}
+
+function put<T>(into: Map<number, T>, row: number, value: T, most: number): void {
+  const [oldest] = into.keys();
+  if (into.size >= most && oldest !== undefined) into.delete(oldest);
+  into.set(row, value);
+}
+
+function passageOf({ document, input, ordinal }: Written): Passage {
+  const { headings, text, tokens, page = null, pageEnd = null } = input;
+  return storedPassage({
+    ...{ id: document.id, ordinal, title: document.title, url: document.url ?? null, text, tokens, page, pageEnd },
+    headings: JSON.stringify(headings),
+    metadata: JSON.stringify(document.metadata),
+  });
+}

@@ -14,22 +14,21 @@ interface Written {
 
 /** Passages by row, which name one text for ever. */
 export class KnownPassages {
-  readonly #read = new Map<number, Passage>();
-  readonly #written = new Map<number, Written>();
+  readonly #read = new Latest<Passage>(READ_MAX);
+  readonly #written = new Latest<Written>(WRITTEN_MAX);
 
   find(row: number): Passage | undefined {
     const known = this.#read.get(row);
     if (known) return known;
     const written = this.#written.get(row);
     if (!written) return undefined;
-    this.#written.delete(row);
     const passage = passageOf(written);
     this.keep(row, passage);
     return passage;
   }
 
   keep(row: number, passage: Passage): void {
-    put(this.#read, row, passage, READ_MAX);
+    this.#read.set(row, passage);
   }
 
   /** `rows`: the passages', in their order. Both as they are stored. */
@@ -38,15 +37,35 @@ export class KnownPassages {
       const passage = passages[ordinal];
       if (!passage) continue;
       const { vector: _, ...input } = passage;
-      put(this.#written, row, { document, input, ordinal }, WRITTEN_MAX);
+      this.#written.set(row, { document, input, ordinal });
     }
   }
 }
 
-function put<T>(into: Map<number, T>, row: number, value: T, most: number): void {
-  const [oldest] = into.keys();
-  if (into.size >= most && oldest !== undefined) into.delete(oldest);
-  into.set(row, value);
+/** The latest `most` by row. The oldest is known by its turn: a map asked for its first key walks over all that were deleted before it. */
+class Latest<T> {
+  readonly #values = new Map<number, T>();
+  readonly #rows: number[] = [];
+  readonly #most: number;
+  #turn = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get(row: number): T | undefined {
+    return this.#values.get(row);
+  }
+
+  set(row: number, value: T): void {
+    if (!this.#values.has(row)) {
+      const oldest = this.#rows[this.#turn];
+      if (oldest !== undefined) this.#values.delete(oldest);
+      this.#rows[this.#turn] = row;
+      this.#turn = (this.#turn + 1) % this.#most;
+    }
+    this.#values.set(row, value);
+  }
 }
 
 function passageOf({ document, input, ordinal }: Written): Passage {

@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import { round } from "../stats.ts";
 import { type BenchQuestion, DIMENSIONS, question } from "./corpus.ts";
 import { loopDelayMs, measure } from "./measure.ts";
 import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
-import { fill, open, passagesFrom, SCOPE, search, write } from "./ragline.ts";
+import { fill, open, SCOPE, search } from "./ragline.ts";
+import { whileWriting } from "./writing.ts";
 
 const HELP = `npm run bench:search [-- options]
 
@@ -18,6 +20,7 @@ with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody wo
 with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
 
   --small   5,000 passages only, without 100,000
+  --writing searches while one writes only
   --large   100,000 passages only, without the others
   --json    the last line is one JSON object with every figure
   --help    this text
@@ -26,6 +29,7 @@ const { values: options } = parseArgs({
   options: {
     small: { type: "boolean", default: false },
     large: { type: "boolean", default: false },
+    writing: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -38,7 +42,7 @@ try {
   else {
     if (!options.large) {
       await ragline(5_000, "5k", 200);
-      await others(5_000, "5k");
+      if (!options.writing) await others(5_000, "5k");
     }
     if (!options.small) await ragline(100_000, "100k", 60);
     if (options.json) console.log(JSON.stringify(figures));
@@ -55,48 +59,38 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   await search(index, question(0, size));
   await index.settle?.(SCOPE, { signal: new AbortController().signal });
   note(`buildS${label}`, round((performance.now() - startedAt) / 1000, 1));
-  const ask = (n: number) => search(index, question(n % 500, size));
   // Questions are made beforehand: their making is no part of a search.
   const asked = Array.from({ length: 500 }, (_, n) => question(n, size));
+  if (!options.writing) await alone(index, size, label, queries, asked);
+  await close();
+  if (!options.writing) coldStart(file, label, asked);
+  const rounds = size > 10_000 ? { count: 5, ms: 5000 } : { count: 7, ms: 3000 };
+  note(`whileWriting${label}`, await whileWriting(file, size, asked, rounds));
+}
+
+async function alone(
+  index: PassageIndex,
+  size: number,
+  label: string,
+  queries: number,
+  asked: readonly BenchQuestion[],
+): Promise<void> {
+  const ask = (n: number) => search(index, question(n % 500, size));
   const searchOnly = (n: number) => search(index, asked[n % 500] ?? question(n, size));
   await ask(1);
-  const alone = await measure(searchOnly, queries, 1);
-  note(`cpuMs${label}`, alone.cpuMs);
-  note(`callers1_${label}`, alone);
+  const one = await measure(searchOnly, queries, 1);
+  note(`cpuMs${label}`, one.cpuMs);
+  note(`callers1_${label}`, one);
   note(`callers16_${label}`, await measure(searchOnly, queries, 16));
   const delay = await loopDelayMs(() => measure(searchOnly, queries, 16));
   note(`loopDelayP99Ms${label}`, delay);
-  await close();
+}
+
+function coldStart(file: string, label: string, asked: readonly BenchQuestion[]): void {
   const script = fileURLToPath(new URL("./cold.mjs", import.meta.url));
   const input = JSON.stringify(asked.slice(0, 50).map(({ text, vector }) => ({ text, vector: [...vector] })));
   const cold = execFileSync(process.execPath, [script, file, String(DIMENSIONS)], { encoding: "utf8", input });
   note(`coldStart${label}`, JSON.parse(cold));
-  await writing(file, label, size, queries, asked);
-}
-
-/** One writer that replaces documents of 20 passages without a pause, in the process that searches. */
-async function writing(
-  file: string,
-  label: string,
-  size: number,
-  queries: number,
-  asked: readonly BenchQuestion[],
-): Promise<void> {
-  const { index, close } = open(file);
-  const searchOnly = (n: number) => search(index, asked[n % 500] ?? question(n, size));
-  await searchOnly(0);
-  // Made beforehand too: in a server they come over a socket.
-  const written = Array.from({ length: 250 }, (_, n) => passagesFrom(2_000_000 + 20 * n));
-  let isOver = false;
-  let count = 0;
-  const writer = (async () => {
-    for (; !isOver; count++) await write(index, count % (size / 20), written[count % 250] ?? []);
-  })();
-  note(`whileWriting${label}`, await measure(searchOnly, queries, 1));
-  isOver = true;
-  await writer;
-  note(`documentsWritten${label}`, count);
-  await close();
 }
 
 async function others(size: number, label: string): Promise<void> {

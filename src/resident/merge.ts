@@ -1,16 +1,8 @@
 import type { MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
 import { allocatePostings, isWide, type Postings, SEGMENT_PASSAGES_MAX } from "./postings.ts";
-import {
-  columnOf,
-  type DocumentRuns,
-  type LiveSegment,
-  noRemovals,
-  type Segment,
-  sharedFloats,
-  sharedInts,
-  wholeSegment,
-} from "./segment.ts";
+import type { SegmentArrays } from "./scan.ts";
+import { columnOf, type DocumentRuns, type LiveSegment, type Segment, sharedFloats, sharedInts } from "./segment.ts";
 import { allocateVectors, rowsMax, setVector, type Vectors, vectorAt } from "./vectors.ts";
 
 /** A segment is merged into the ones before it until each is at least this many times as large as all after it. */
@@ -56,64 +48,80 @@ function passagesMax(dimensions: number | null): number {
   return dimensions === null ? SEGMENT_PASSAGES_MAX : Math.min(SEGMENT_PASSAGES_MAX, rowsMax(dimensions));
 }
 
+/** What of a segment is merged over memory that every thread sees. */
+export type MergeSource = Pick<LiveSegment, "live" | "passages"> & { readonly arrays: SegmentArrays };
+
+export function mergeSource({ segment: { arrays }, live, passages }: LiveSegment): MergeSource {
+  return { arrays, live, passages };
+}
+
 /**
- * One segment with the live passages of several, in steps that each take a fraction of a millisecond. Passages keep their order
- * within each source, so that postings stay ascending.
+ * The live passages of several segments as those of one, in steps that each take a fraction of a millisecond. Passages keep their order
+ * within each source, so that postings stay ascending. By far most of a merge, and on any thread.
  */
-export function* mergeSteps(
-  sources: readonly LiveSegment[],
+export function* mergeArrays(
+  sources: readonly MergeSource[],
   dimensions: number | null,
-  asOf: number,
-): Generator<void, LiveSegment> {
-  const size = sources.reduce((sum, source) => sum + source.passages, 0);
-  const moves: Int32Array[] = [];
-  let moved = 0;
-  for (const source of sources) {
-    moves.push(movesOf(source, moved));
-    moved += source.passages;
-    yield;
-  }
+): Generator<void, SegmentArrays> {
+  const moves = yield* movesOf(sources);
+  const size = sizeOf(sources);
   const rows = sharedFloats(size);
   const lengths = sharedInts(size);
-  const columns = new Map<string, ColumnBuilder<MetadataValue>>();
-  const groups = new ColumnBuilder<readonly string[]>(size);
   const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
-  for (const [i, { segment }] of sources.entries()) {
+  for (const [i, { arrays }] of sources.entries()) {
     const to = moves[i] as Int32Array;
     yield* copyEach(to, (from, at) => {
-      rows[at] = segment.arrays.rows[from] as number;
-      lengths[at] = segment.arrays.lengths[from] as number;
+      rows[at] = arrays.rows[from] as number;
+      lengths[at] = arrays.lengths[from] as number;
     });
-    yield* copyColumn(segment.groups, groups, to);
-    for (const [field, column] of segment.columns) yield* copyColumn(column, columnOf(columns, field, size), to);
-    if (vectors && segment.arrays.vectors) yield* copyVectors(segment.arrays.vectors, vectors, to);
+    if (vectors && arrays.vectors) yield* copyVectors(arrays.vectors, vectors, to);
   }
   const postings = yield* mergePostings(
-    sources.map(({ segment }) => segment.arrays.postings),
+    sources.map(({ arrays }) => arrays.postings),
     moves,
   );
+  return { rows, lengths, postings, vectors };
+}
+
+/** What of the merged segment is not in shared memory. */
+export function* mergeRest(
+  sources: readonly LiveSegment[],
+): Generator<void, Pick<Segment, "size" | "documents" | "columns" | "groups">> {
+  const moves = yield* movesOf(sources.map(mergeSource));
+  const size = sizeOf(sources);
+  const columns = new Map<string, ColumnBuilder<MetadataValue>>();
+  const groups = new ColumnBuilder<readonly string[]>(size);
+  for (const [i, { segment }] of sources.entries()) {
+    const to = moves[i] as Int32Array;
+    yield* copyColumn(segment.groups, groups, to);
+    for (const [field, column] of segment.columns) yield* copyColumn(column, columnOf(columns, field, size), to);
+  }
   const documents = yield* mergeDocuments(
     sources.map(({ segment }) => segment.documents),
     moves,
   );
-  const segment: Segment = {
-    size,
-    arrays: { rows, lengths, postings, vectors },
-    documents,
-    columns: new Map([...columns].map(([field, column]) => [field, column.build()])),
-    groups: groups.build(),
-    asOf,
-    removals: noRemovals(),
-  };
-  return wholeSegment(segment);
+  const built = new Map([...columns].map(([field, column]) => [field, column.build()]));
+  return { size, documents, columns: built, groups: groups.build() };
 }
 
-/** Where each passage goes: from `first` on, one after the other; -1: it is removed. */
-function movesOf({ segment, live }: LiveSegment, first: number): Int32Array {
-  const moves = new Int32Array(segment.size);
-  let next = first;
-  for (let i = 0; i < moves.length; i++) moves[i] = live?.[i] === 0 ? REMOVED : next++;
+/** For each source, where each passage goes: one after the other; -1: it is removed. */
+function* movesOf(sources: readonly MergeSource[]): Generator<void, Int32Array[]> {
+  const moves: Int32Array[] = [];
+  let next = 0;
+  for (const { arrays, live } of sources) {
+    const to = new Int32Array(arrays.rows.length);
+    for (let i = 0; i < to.length; i++) {
+      to[i] = live?.[i] === 0 ? REMOVED : next++;
+      if (i % STEP_ROWS === STEP_ROWS - 1) yield;
+    }
+    moves.push(to);
+    yield;
+  }
   return moves;
+}
+
+function sizeOf(sources: readonly { readonly passages: number }[]): number {
+  return sources.reduce((sum, { passages }) => sum + passages, 0);
 }
 
 function* copyEach(moves: Int32Array, copy: (from: number, to: number) => void, step = STEP_ROWS): Generator<void> {

@@ -2,8 +2,9 @@ import { RaglineError } from "../errors.ts";
 import type { PassageParts } from "../text/passage-text.ts";
 import { queryTokens } from "../text/tokens.ts";
 import type { Filter } from "../types.ts";
+import type { Builder } from "./builder.ts";
 import { type Condition, evaluate, fieldsOf, readFilter } from "./filter.ts";
-import { mergeSteps, segmentsToCompact, segmentsToMerge } from "./merge.ts";
+import { mergeArrays, mergeRest, mergeSource, segmentsToCompact, segmentsToMerge } from "./merge.ts";
 import { findTerm, SEGMENT_PASSAGES_MAX } from "./postings.ts";
 import { type Readable, Views } from "./readable.ts";
 import { Reclaim } from "./reclaim.ts";
@@ -11,14 +12,14 @@ import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSteps,
   type LiveSegment,
-  type PassageTerms,
+  noRemovals,
   type ResidentPassage,
   type Segment,
-  termsOf,
   wholeSegment,
   withoutDocuments,
 } from "./segment.ts";
 import { atOnce, inSlices } from "./slices.ts";
+import { numberSteps, type PassageTerms, termSteps } from "./terms.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 export type { ScanPlan, ScanResult } from "./scan.ts";
@@ -27,8 +28,6 @@ export type { RowHit } from "./top.ts";
 
 /** How many known fields an error names. */
 const FIELDS_NAMED_MAX = 20;
-/** Passages whose terms are kept until they are added. */
-const PREPARED_MAX = 4096;
 
 export interface PartitionChange {
   /** Document rows whose passages go. */
@@ -67,13 +66,17 @@ export class Partition {
   readonly #scanner = new Scanner(0);
   readonly #views = new Views();
   readonly #reclaim = new Reclaim();
+  readonly #builder: Builder | null;
   #segments: readonly LiveSegment[] = [];
   #asOf = 0;
   #merging: Promise<void> | null = null;
-  /** By text. */
-  readonly #prepared = new Map<string, { readonly passage: PassageParts; readonly terms: PassageTerms }>();
   /** Documents removed since the merge that is under way began. */
   #removedMeanwhile: number[] = [];
+
+  /** `builder`: a thread that does most of the work of changes; null: it is done here, in slices. */
+  constructor(builder: Builder | null = null) {
+    this.#builder = builder;
+  }
 
   /** Live passages. */
   get passages(): number {
@@ -98,11 +101,10 @@ export class Partition {
     while (this.#merging) await this.#merging;
   }
 
-  /** Finds the terms of a passage that is about to be added, which takes most of the time of adding it. */
-  prepare(passage: PassageParts): void {
-    const [oldest] = this.#prepared.keys();
-    if (this.#prepared.size >= PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
-    this.#prepared.set(passage.text, { passage, terms: termsOf(passage, this.#vocabulary) });
+  /** Finds the terms of passages that are about to be added, which takes most of the time of adding them. */
+  async prepare(passages: readonly PassageParts[]): Promise<PassageTerms[]> {
+    const found = await this.#builder?.terms(passages);
+    return inSlices(found ? numberSteps(found, this.#vocabulary) : termSteps(passages, this.#vocabulary));
   }
 
   /** Merges what can be merged into as few segments as possible, in the background too. */
@@ -194,7 +196,7 @@ export class Partition {
     const built: LiveSegment[] = [];
     for (let i = 0; i < added.length; i += SEGMENT_PASSAGES_MAX) {
       const some = added.slice(i, i + SEGMENT_PASSAGES_MAX);
-      built.push(wholeSegment(yield* buildSteps(some, (passage) => this.#termsOf(passage), dimensions, asOf)));
+      built.push(wholeSegment(yield* buildSteps(some, this.#vocabulary, dimensions, asOf)));
     }
     const left = this.#segments
       .map((live) => withoutDocuments(live, removedDocuments))
@@ -207,12 +209,6 @@ export class Partition {
     this.#become([...left, ...built]);
     for (const document of this.#merging ? removedDocuments : []) this.#removedMeanwhile.push(document);
     this.#merging ??= this.#mergeAll();
-  }
-
-  #termsOf(passage: ResidentPassage): PassageTerms {
-    const known = this.#prepared.get(passage.text);
-    this.#prepared.delete(passage.text);
-    return known && isSame(known.passage, passage) ? known.terms : termsOf(passage, this.#vocabulary);
   }
 
   /** Null: there is nothing to merge. */
@@ -231,7 +227,13 @@ export class Partition {
   }
 
   async #mergeInSlices(sources: readonly LiveSegment[], dimensions: number | null): Promise<void> {
-    const merged = await inSlices(mergeSteps(sources, dimensions, this.#asOf));
+    const asOf = this.#asOf;
+    const from = sources.map(mergeSource);
+    const [arrays, rest] = await Promise.all([
+      this.#builder ? this.#builder.merge(from, dimensions) : inSlices(mergeArrays(from, dimensions)),
+      inSlices(mergeRest(sources)),
+    ]);
+    const merged = wholeSegment({ ...rest, arrays, asOf, removals: noRemovals() });
     this.#replace(sources, withoutDocuments(merged, this.#removedMeanwhile));
   }
 
@@ -298,10 +300,4 @@ function addedDimensions(added: readonly ResidentPassage[]): number | null {
 
 function lengthConflict(whose: string, length: number, stored: number): RaglineError {
   return new RaglineError("conflict", `${whose} vector has ${length} dimensions, the stored ones ${stored}.`);
-}
-
-function isSame(a: PassageParts, b: PassageParts): boolean {
-  const { length } = a.headings;
-  if (a.title !== b.title || a.text !== b.text || length !== b.headings.length) return false;
-  return a.headings.every((heading, i) => heading === b.headings[i]);
 }

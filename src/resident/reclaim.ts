@@ -44,8 +44,8 @@ function vectorBytes({ arrays: { vectors } }: Segment): number {
   return vectors?.memory?.buffer.byteLength ?? 0;
 }
 
-/** The whole heap's, as with `node --expose-gc`: stops the event loop for some 20 ms. */
-function collectGarbage(): void {
+/** This thread's whole heap, as with `node --expose-gc`: stops the server's event loop for some 20 ms. */
+export function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("globalThis.gc");
   setFlagsFromString("--no-expose-gc");

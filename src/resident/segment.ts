@@ -1,9 +1,9 @@
-import { headingText, type PassageParts, passageText } from "../text/passage-text.ts";
-import { searchTokens } from "../text/tokens.ts";
+import type { PassageParts } from "../text/passage-text.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
 import { type Column, ColumnBuilder } from "./columns.ts";
-import { firstAtLeast, PostingsBuilder, packedCount } from "./postings.ts";
+import { firstAtLeast, PostingsBuilder } from "./postings.ts";
 import type { SegmentArrays } from "./scan.ts";
+import { type PassageTerms, termsOf } from "./terms.ts";
 import { allocateVectors, setVector } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -19,6 +19,8 @@ export interface ResidentPassage extends PassageParts {
   readonly metadata: Metadata;
   /** Groups that may read it; empty: everyone. */
   readonly groups: readonly string[];
+  /** Where they were found before, by the partition's own vocabulary. */
+  readonly terms?: PassageTerms;
 }
 
 /** Passages in column form; those of a document stand together. Never changes once built. */
@@ -52,30 +54,10 @@ export function noRemovals(): Removals {
   return { positions: [], counted: new Map() };
 }
 
-/** The terms of a passage, and how often it holds each. */
-export interface PassageTerms {
-  /** See `packedCount`. */
-  readonly counts: ReadonlyMap<number, number>;
-  /** Search tokens of the text, without title and headings; at least 1. */
-  readonly length: number;
-}
-
-export function termsOf(passage: PassageParts, vocabulary: Vocabulary): PassageTerms {
-  const tokens = searchTokens(passageText(passage), vocabulary.stem);
-  const heading = searchTokens(headingText(passage), vocabulary.stem);
-  const inHeading = countTerms(heading, vocabulary);
-  const counts = countTerms(tokens, vocabulary);
-  for (const [term, count] of counts) {
-    const above = inHeading.get(term) ?? 0;
-    counts.set(term, packedCount(above, count - above));
-  }
-  return { counts, length: Math.max(1, tokens.length - heading.length) };
-}
-
 /** Builds a segment from passages, a passage a step; `dimensions` is that of their vectors, null where none has one. */
 export function* buildSteps(
   passages: readonly ResidentPassage[],
-  termsOf: (passage: ResidentPassage) => PassageTerms,
+  vocabulary: Vocabulary,
   dimensions: number | null,
   asOf: number,
 ): Generator<void, Segment> {
@@ -88,8 +70,8 @@ export function* buildSteps(
   const groups = new ColumnBuilder<readonly string[]>(size);
   const vectors = dimensions === null ? null : allocateVectors(size, dimensions);
   for (const [position, passage] of ordered.entries()) {
-    const { counts, length } = termsOf(passage);
-    for (const [term, count] of counts) builder.add(term, position, count);
+    const { terms, counts, length } = passage.terms ?? termsOf(passage, vocabulary);
+    for (let i = 0; i < terms.length; i++) builder.add(terms[i] as number, position, counts[i] as number);
     rows[position] = passage.row;
     lengths[position] = length;
     for (const [field, value] of Object.entries(passage.metadata)) columnOf(columns, field, size).set(position, value);
@@ -106,15 +88,6 @@ export function* buildSteps(
     asOf,
     removals: noRemovals(),
   };
-}
-
-function countTerms(tokens: readonly string[], vocabulary: Vocabulary): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const token of tokens) {
-    const term = vocabulary.intern(token);
-    counts.set(term, (counts.get(term) ?? 0) + 1);
-  }
-  return counts;
 }
 
 /** The field's column, a new one if need be. */

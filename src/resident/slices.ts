@@ -4,10 +4,10 @@ import { setImmediate as yieldToOthers } from "node:timers/promises";
 const SLICE_MS = 0.25;
 
 /** Carries out work that comes in steps, a quarter of a millisecond at a time; others get the event loop first. */
-export async function inSlices<T>(steps: Iterator<void, T>): Promise<T> {
+export async function inSlices<T>(steps: Iterator<void, T>, sliceMs = SLICE_MS): Promise<T> {
   for (;;) {
     await yieldToOthers();
-    const until = performance.now() + SLICE_MS;
+    const until = performance.now() + sliceMs;
     do {
       const step = steps.next();
       if (step.done) return step.value;

@@ -1,10 +1,19 @@
-import { memoizedStem } from "../text/tokens.ts";
+import { memoizedStem, type Stem } from "../text/tokens.ts";
 
 /** Numbers the terms of one partition, 0 upwards. Grows only: a term keeps its number when its last passage goes. */
 export class Vocabulary {
-  readonly stem = memoizedStem();
+  readonly stem: Stem;
   readonly #numbers = new Map<string, number>();
   readonly #terms: string[] = [];
+
+  constructor(stem = memoizedStem()) {
+    this.stem = stem;
+  }
+
+  /** By number. */
+  get terms(): readonly string[] {
+    return this.#terms;
+  }
 
   find(term: string): number | undefined {
     return this.#numbers.get(term);

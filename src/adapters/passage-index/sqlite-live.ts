@@ -1,11 +1,12 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import type { Builder } from "../../resident/builder.ts";
 import { Partition, type ResidentPassage } from "../../resident/partition.ts";
-import { inSlices } from "../../resident/slices.ts";
-import type { PassageParts } from "../../text/passage-text.ts";
 import type { Metadata } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
 import { floats } from "../sqlite/vector-blob.ts";
+import { type Commit, type Content, OwnWrites } from "./own-writes.ts";
 import { StoredSegments } from "./sqlite-segments.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
@@ -50,8 +51,10 @@ export class LiveCollection {
   readonly #database: Database;
   readonly #tenant: string;
   readonly #collection: string;
-  #partition = new Partition();
+  readonly #builder: Builder;
+  #partition: Partition;
   #reader: DatabaseSync | null = null;
+  #statement: StatementSync | null = null;
   #dataVersion = -1;
   /** When the partition was last known to hold all there was. */
   #currentAt = Number.NEGATIVE_INFINITY;
@@ -59,13 +62,15 @@ export class LiveCollection {
   #isRestored = false;
   #space: Space | null = null;
   #catchingUp: Promise<void> | null = null;
-  readonly #preparing = new Set<Promise<void>>();
+  readonly #own = new OwnWrites();
   readonly #stored: StoredSegments;
   #storing: Promise<void> | null = null;
   #isSettling = false;
   readonly #closed = new AbortController();
 
-  constructor(database: Database, tenant: string, collection: string) {
+  constructor(database: Database, tenant: string, collection: string, builder: Builder) {
+    this.#builder = builder;
+    this.#partition = new Partition(builder);
     this.#stored = new StoredSegments(database, tenant, collection);
     this.#database = database;
     this.#tenant = tenant;
@@ -91,18 +96,9 @@ export class LiveCollection {
     return this.#partition;
   }
 
-  /** Finds the terms of passages that are being written, in slices, beside their commit. */
-  async prepare(passages: readonly PassageParts[]): Promise<void> {
-    const preparing = inSlices(this.#prepareSteps(passages)).finally(() => this.#preparing.delete(preparing));
-    this.#preparing.add(preparing);
-    await preparing;
-  }
-
-  *#prepareSteps(passages: readonly PassageParts[]): Generator<void, void> {
-    for (const passage of passages) {
-      this.#partition.prepare(passage);
-      yield;
-    }
+  /** Beside the commit of a document, which is then taken over without being read. See `OwnWrites.add`. */
+  async write(content: Content, commit: Promise<Commit | null>): Promise<void> {
+    await this.#own.add(content, commit, this.#partition);
   }
 
   /** Takes over what was committed, and stores what a start would otherwise derive. */
@@ -129,8 +125,13 @@ export class LiveCollection {
     this.#closed.abort();
     await this.#catchingUp?.catch(() => undefined);
     await this.#storing;
+    this.#closeReader();
+  }
+
+  #closeReader(): void {
     this.#reader?.close();
     this.#reader = null;
+    this.#statement = null;
   }
 
   /** Begins to catch up where there is something new. */
@@ -141,9 +142,12 @@ export class LiveCollection {
       this.#currentAt = lookedAt;
       return;
     }
-    const catchingUp = this.#catchUp(version).then(() => {
-      this.#currentAt = lookedAt;
-    });
+    // A search that notices a change does not carry it out.
+    const catchingUp = yieldToOthers()
+      .then(() => this.#catchUp(version))
+      .then(() => {
+        this.#currentAt = lookedAt;
+      });
     this.#catchingUp = catchingUp.finally(() => {
       this.#catchingUp = null;
     });
@@ -158,7 +162,7 @@ export class LiveCollection {
     for (;;) {
       const space = spaceOf(this.#database, this.#tenant, this.#collection);
       if (this.#space && space && !isSame(this.#space, space)) {
-        this.#partition = new Partition();
+        this.#partition = new Partition(this.#builder);
         this.#seq = 0;
         this.#currentAt = Number.NEGATIVE_INFINITY;
       }
@@ -192,8 +196,7 @@ export class LiveCollection {
       this.#partition.restore(segment, outdated);
     }
     // Its page cache is full of what is not read again.
-    this.#reader.close();
-    this.#reader = null;
+    this.#closeReader();
     return changes.filter(({ document }) => left.has(document));
   }
 
@@ -213,14 +216,12 @@ export class LiveCollection {
 
   /** Documents are read one by one, each whole: a document changed meanwhile is in the log again, and is read again. */
   async #apply(changes: readonly Change[], lastSeq: number): Promise<void> {
-    await Promise.all(this.#preparing);
-    this.#reader ??= this.#database.openReader();
-    const statement = this.#reader.prepare(PASSAGES);
+    await this.#own.heard(changes);
     let removedDocuments: number[] = [];
     let added: ResidentPassage[] = [];
     for (const { seq, document } of changes) {
       removedDocuments.push(document);
-      for (const row of this.#rowsOf(statement, document)) added.push(decode(row));
+      for (const passage of this.#own.passagesOf(seq, this.#partition) ?? this.#read(document)) added.push(passage);
       if (added.length >= BATCH_PASSAGES) {
         await this.#partition.applyInSlices({ removedDocuments, added }, seq);
         this.#seq = seq;
@@ -230,11 +231,14 @@ export class LiveCollection {
     }
     await this.#partition.applyInSlices({ removedDocuments, added }, lastSeq);
     this.#seq = lastSeq;
+    this.#own.forgetUpTo(lastSeq);
   }
 
-  #rowsOf(statement: StatementSync, document: number): LoadedRow[] {
+  #read(document: number): ResidentPassage[] {
+    this.#reader ??= this.#database.openReader();
+    this.#statement ??= this.#reader.prepare(PASSAGES);
     try {
-      return statement.all(document) as unknown as LoadedRow[];
+      return (this.#statement.all(document) as unknown as LoadedRow[]).map(decode);
     } catch (cause) {
       throw sqliteError(this.#database.file, "read", toSqliteFailure(cause));
     }

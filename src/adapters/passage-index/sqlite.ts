@@ -9,6 +9,7 @@ import type {
 } from "../../ports/passage-index.ts";
 import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Transfer } from "../../ports/transfer.ts";
+import { Builder } from "../../resident/builder.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
@@ -16,6 +17,8 @@ import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
+import { KnownPassages } from "./known-passages.ts";
+import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
@@ -52,8 +55,6 @@ const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text,
 const LOG_CHANGE = `INSERT OR REPLACE INTO changes (collection, document) VALUES (${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
 const DELETE_DOCUMENT = `DELETE FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?`;
 
-/** Decoded passages kept for the next question. */
-const PASSAGES_CACHED_MAX = 5000;
 /** A commit between the search in memory and the reading of its rows is met by searching again. */
 const SEARCH_ATTEMPTS = 5;
 /** A longer search goes to a thread of its own; handing it over costs about 0.1 ms. */
@@ -67,9 +68,10 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
-  readonly #passages = new Map<number, Passage>();
+  readonly #known = new KnownPassages();
   readonly #ahead = new TextsAhead();
   readonly #scanner = new Scanner(0);
+  readonly #builder = new Builder();
   readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
   constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
@@ -124,14 +126,15 @@ export class SqlitePassageIndex implements PassageIndex {
       })),
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
-    const writing = this.#database.write(statements);
+    const content = asStored(document, passages);
+    const commit = this.#database
+      .writeAndRead<WrittenRow>(statements, { sql: WRITTEN_ROWS, values: key })
+      .then((rows) => rows && commitOf(rows));
     // What is not searched yet is taken over by its first search.
     const live = this.#live.get(keyOf(scope));
-    const [changes] = await Promise.all([
-      writing,
-      live?.prepare(passages.map(({ headings, text }) => ({ title: document.title, headings, text }))),
-    ]);
-    if (changes === null) this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
+    const [committed] = await Promise.all([commit, live?.write(content, commit)]);
+    if (committed) this.#known.wrote(committed.rows, content.document, content.passages);
+    else this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
     await this.#takeOver(scope);
   }
 
@@ -192,6 +195,7 @@ export class SqlitePassageIndex implements PassageIndex {
   async close(): Promise<void> {
     await this.#pool.close();
     for (const live of this.#live.values()) await live.close();
+    await this.#builder.close();
   }
 
   /** On this thread where that is short. */
@@ -212,7 +216,7 @@ export class SqlitePassageIndex implements PassageIndex {
     const key = keyOf(scope);
     let live = this.#live.get(key);
     if (!live) {
-      live = new LiveCollection(this.#database, scope.tenant, scope.collection);
+      live = new LiveCollection(this.#database, scope.tenant, scope.collection, this.#builder);
       this.#live.set(key, live);
     }
     return live;
@@ -253,7 +257,7 @@ export class SqlitePassageIndex implements PassageIndex {
     const found = new Map<number, Passage>();
     const missing = new Set<number>();
     for (const { row } of hits) {
-      const passage = this.#passages.get(row);
+      const passage = this.#known.find(row);
       if (passage) found.set(row, passage);
       else missing.add(row);
     }
@@ -261,18 +265,10 @@ export class SqlitePassageIndex implements PassageIndex {
     for (const row of this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...missing]))) {
       const passage = storedPassage(row);
       found.set(row.row, passage);
-      this.#keep(row.row, passage);
+      this.#known.keep(row.row, passage);
       missing.delete(row.row);
     }
     return missing.size === 0 ? found : null;
-  }
-
-  #keep(row: number, passage: Passage): void {
-    if (this.#passages.size >= PASSAGES_CACHED_MAX) {
-      const [oldest] = this.#passages.keys();
-      if (oldest !== undefined) this.#passages.delete(oldest);
-    }
-    this.#passages.set(row, passage);
   }
 }
 

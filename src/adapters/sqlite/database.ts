@@ -3,9 +3,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
-import { type SqlValue, type Transaction, Writer } from "./writer.ts";
-
-type Row = Readonly<Record<string, SqlValue>>;
+import { type Row, type SqlValue, type Statement, type Transaction, Writer } from "./writer.ts";
 
 /** A file that was deleted is noticed so long after it at the latest, when it is read. */
 const CHECKED_EVERY_MS = 100;
@@ -54,10 +52,14 @@ export class Database {
 
   /** See `Writer.write`. */
   async write(statements: Transaction): Promise<number[] | null> {
-    if (this.#opened.readOnly) {
-      throw sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
-    }
+    this.#checkWritable();
     return this.#writer.write(statements);
+  }
+
+  /** See `Writer.writeAndRead`. */
+  async writeAndRead<T extends object = Row>(statements: Transaction, query: Statement): Promise<T[] | null> {
+    this.#checkWritable();
+    return (await this.#writer.writeAndRead(statements, query)) as T[] | null;
   }
 
   /**
@@ -82,6 +84,11 @@ export class Database {
   async close(): Promise<void> {
     await this.#writer.close();
     this.#opened.reader.close();
+  }
+
+  #checkWritable(): void {
+    if (!this.#opened.readOnly) return;
+    throw sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
   }
 
   #read<T>(run: (statement: StatementSync) => T, sql: string): T {

@@ -4,7 +4,7 @@ import { RaglineError } from "../../errors.ts";
 import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
-import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
+import type { Reply, Row, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
 
 /**
  * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
@@ -45,12 +45,13 @@ function commit(): void {
   port?.postMessage(replies);
 }
 
-function run({ id, statements }: WriteRequest): Reply {
+function run({ id, statements, query }: WriteRequest): Reply {
   statement("SAVEPOINT one").run();
   try {
     const changes = runAll(statements);
+    const rows = changes && query ? (numbered(query.sql).all(...query.values) as Row[]) : null;
     statement("RELEASE one").run();
-    return { id, changes };
+    return { id, changes, ...(rows && { rows }) };
   } catch (error) {
     // A full disk has undone the whole transaction already, and no savepoint is left.
     if (!database().isTransaction) throw error;

@@ -14,6 +14,9 @@ export interface Statement {
 
 export type Transaction = readonly Statement[];
 
+/** A row that a query has found. */
+export type Row = Readonly<Record<string, SqlValue>>;
+
 /** What is written together. Every SQL text goes over once, and by its number from then on. */
 export interface WriteBatch {
   /** Those that the thread does not know yet, in the order of their numbers. */
@@ -23,13 +26,24 @@ export interface WriteBatch {
 
 export interface WriteRequest {
   readonly id: number;
-  readonly statements: readonly (Omit<Statement, "sql"> & { readonly sql: number })[];
+  readonly statements: readonly Numbered[];
+  /** Read at the end, inside the transaction. */
+  readonly query?: Numbered;
 }
 
+type Numbered = Omit<Statement, "sql"> & { readonly sql: number };
+
 export type Reply =
-  | { readonly id: number; readonly changes: number[] | null }
+  | Done
   /** `missing`: the file that was opened is not there any more. */
   | { readonly id: number; readonly error: SqliteFailure & { readonly missing?: true } };
+
+export interface Done {
+  readonly id: number;
+  readonly changes: number[] | null;
+  /** The query's. */
+  readonly rows?: Row[];
+}
 
 /** What the writer's thread is started with. */
 export interface WriterData {
@@ -37,8 +51,14 @@ export interface WriterData {
   readonly identity: FileIdentity;
 }
 
+interface Unsent {
+  readonly id: number;
+  readonly statements: Transaction;
+  readonly query?: Statement;
+}
+
 interface Pending {
-  readonly resolve: (changes: number[] | null) => void;
+  readonly resolve: (done: Done) => void;
   readonly reject: (error: RaglineError) => void;
 }
 
@@ -47,7 +67,7 @@ export class Writer {
   readonly #data: WriterData;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
-  #outbox: { readonly id: number; readonly statements: Transaction }[] = [];
+  #outbox: Unsent[] = [];
   /** Of the SQL texts that the thread knows. */
   readonly #numbers = new Map<string, number>();
   #lastId = 0;
@@ -64,15 +84,26 @@ export class Writer {
    */
   write(statements: Transaction): Promise<number[] | null> {
     return new Promise((resolve, reject) => {
-      const id = ++this.#lastId;
-      this.#pending.set(id, { resolve, reject });
-      if (this.#outbox.push({ id, statements }) === 1) setImmediate(() => this.#send());
+      this.#add({ statements }, { resolve: ({ changes }) => resolve(changes), reject });
+    });
+  }
+
+  /** The same; the query's rows as of the transaction, or null. */
+  writeAndRead(statements: Transaction, query: Statement): Promise<Row[] | null> {
+    return new Promise((resolve, reject) => {
+      this.#add({ statements, query }, { resolve: ({ rows = null }) => resolve(rows), reject });
     });
   }
 
   async close(): Promise<void> {
     while (this.#pending.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await this.#worker?.terminate();
+  }
+
+  #add(transaction: Omit<Unsent, "id">, pending: Pending): void {
+    const id = ++this.#lastId;
+    this.#pending.set(id, pending);
+    if (this.#outbox.push({ id, ...transaction }) === 1) setImmediate(() => this.#send());
   }
 
   /** What was written in one turn of the event loop goes over, and is committed, together. */
@@ -84,19 +115,21 @@ export class Writer {
     worker.postMessage(this.#batch(requests));
   }
 
-  #batch(requests: readonly { readonly id: number; readonly statements: Transaction }[]): WriteBatch {
+  #batch(requests: readonly Unsent[]): WriteBatch {
     const added: string[] = [];
-    const numbered = requests.map(({ id, statements }) => ({
+    const numbered = ({ sql, ...rest }: Statement): Numbered => {
+      const known = this.#numbers.get(sql);
+      if (known !== undefined) return { sql: known, ...rest };
+      this.#numbers.set(sql, this.#numbers.size);
+      added.push(sql);
+      return { sql: this.#numbers.size - 1, ...rest };
+    };
+    const numberedRequests = requests.map(({ id, statements, query }) => ({
       id,
-      statements: statements.map(({ sql, ...rest }) => {
-        const known = this.#numbers.get(sql);
-        if (known !== undefined) return { sql: known, ...rest };
-        this.#numbers.set(sql, this.#numbers.size);
-        added.push(sql);
-        return { sql: this.#numbers.size - 1, ...rest };
-      }),
+      statements: statements.map(numbered),
+      ...(query && { query: numbered(query) }),
     }));
-    return { added, requests: numbered };
+    return { added, requests: numberedRequests };
   }
 
   #start(): Worker {
@@ -120,7 +153,7 @@ export class Writer {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);
       if ("error" in reply) pending?.reject(this.#failed(reply.error));
-      else pending?.resolve(reply.changes);
+      else pending?.resolve(reply);
     }
     if (this.#pending.size === 0) this.#worker?.unref();
   }

@@ -1,0 +1,78 @@
+import type { Document, Passage, PassageInput } from "../../types.ts";
+import { storedPassage } from "./stored-passage.ts";
+
+/** Kept for the next question. */
+const READ_MAX = 5000;
+/** Kept for the first: a question about what was just written need not read it, and much that is written is never asked for. */
+const WRITTEN_MAX = 2000;
+
+interface Written {
+  readonly document: Document;
+  readonly input: Omit<PassageInput, "vector">;
+  readonly ordinal: number;
+}
+
+/** Passages by row, which name one text for ever. */
+export class KnownPassages {
+  readonly #read = new Latest<Passage>(READ_MAX);
+  readonly #written = new Latest<Written>(WRITTEN_MAX);
+
+  find(row: number): Passage | undefined {
+    const known = this.#read.get(row);
+    if (known) return known;
+    const written = this.#written.get(row);
+    if (!written) return undefined;
+    const passage = passageOf(written);
+    this.keep(row, passage);
+    return passage;
+  }
+
+  keep(row: number, passage: Passage): void {
+    this.#read.set(row, passage);
+  }
+
+  /** `rows`: the passages', in their order. Both as they are stored. */
+  wrote(rows: readonly number[], document: Document, passages: readonly PassageInput[]): void {
+    for (const [ordinal, row] of rows.entries()) {
+      const passage = passages[ordinal];
+      if (!passage) continue;
+      const { vector: _, ...input } = passage;
+      this.#written.set(row, { document, input, ordinal });
+    }
+  }
+}
+
+/** The latest `most` by row. The oldest is known by its turn: a map asked for its first key walks over all that were deleted before it. */
+class Latest<T> {
+  readonly #values = new Map<number, T>();
+  readonly #rows: number[] = [];
+  readonly #most: number;
+  #turn = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get(row: number): T | undefined {
+    return this.#values.get(row);
+  }
+
+  set(row: number, value: T): void {
+    if (!this.#values.has(row)) {
+      const oldest = this.#rows[this.#turn];
+      if (oldest !== undefined) this.#values.delete(oldest);
+      this.#rows[this.#turn] = row;
+      this.#turn = (this.#turn + 1) % this.#most;
+    }
+    this.#values.set(row, value);
+  }
+}
+
+function passageOf({ document, input, ordinal }: Written): Passage {
+  const { headings, text, tokens, page = null, pageEnd = null } = input;
+  return storedPassage({
+    ...{ id: document.id, ordinal, title: document.title, url: document.url ?? null, text, tokens, page, pageEnd },
+    headings: JSON.stringify(headings),
+    metadata: JSON.stringify(document.metadata),
+  });
+}

@@ -9,6 +9,7 @@ import { type BenchQuestion, DIMENSIONS, question } from "./corpus.ts";
 import { loopDelayMs, measure } from "./measure.ts";
 import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
 import { fill, open, passagesFrom, SCOPE, search, write } from "./ragline.ts";
+import { serve } from "./served.ts";
 
 const HELP = `npm run bench:search [-- options]
 
@@ -16,6 +17,8 @@ CPU a hybrid query (both legs, top 20, 384 dimensions) beside SQLite FTS5, MiniS
 generated texts and vectors. The others' hybrid is what one would build of them: LanceDB for both legs, FTS5 with sqlite-vec, or MiniSearch
 with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody would keep two such stores, the cheapest text leg
 with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
+\`coldStart…\` is the index alone in a process of its own, \`served…\` a whole \`ragline serve\` of the built code over the same file: until its
+first answer, and its memory then and after 200 searches over HTTP.
 
   --small   5,000 passages only, without 100,000
   --large   100,000 passages only, without the others
@@ -71,6 +74,8 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   const input = JSON.stringify(asked.slice(0, 50).map(({ text, vector }) => ({ text, vector: [...vector] })));
   const cold = execFileSync(process.execPath, [script, file, String(DIMENSIONS)], { encoding: "utf8", input });
   note(`coldStart${label}`, JSON.parse(cold));
+  const queries200 = asked.slice(0, 200).map(({ text }) => text);
+  note(`served${label}`, await serve(file, folder, queries200));
   await writing(file, label, size, queries, asked);
 }
 

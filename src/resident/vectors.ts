@@ -122,12 +122,13 @@ function setBytes({ codes, rests, scales, sums }: ByteVectors, row: number, stri
   const at = row * stride;
   const scale = Math.fround(largest(vector) / 127);
   scales[row] = scale;
+  const perScale = scale === 0 ? 0 : 1 / scale;
   let sum = 0;
   for (let i = 0; i < vector.length; i++) {
-    const value = scale === 0 ? 0 : (vector[i] as number) / scale;
-    const code = Math.round(value);
+    const value = (vector[i] as number) * perScale;
+    const code = Math.floor(value + 0.5) | 0;
     codes[at + i] = code;
-    rests[at + i] = Math.round((value - code) * RESTS);
+    rests[at + i] = Math.floor((value - code) * RESTS + 0.5);
     sum += code;
   }
   sums[row] = sum;
@@ -175,7 +176,8 @@ function dotBytes({ codes, rests, scales }: ByteVectors, row: number, from: numb
   let rest0 = 0;
   let rest1 = 0;
   for (let i = 0; i < whole; i += 2) {
-    const [x, y] = [query[i] as number, query[i + 1] as number];
+    const x = query[i] as number;
+    const y = query[i + 1] as number;
     whole0 += (codes[from + i] as number) * x;
     whole1 += (codes[from + i + 1] as number) * y;
     rest0 += (rests[from + i] as number) * x;

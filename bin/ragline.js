@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 13)) {
@@ -23,9 +24,12 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// V8's young generation would double several times while modules are loaded, and stay so; see src/cli/young-generation.ts.
+setFlagsFromString("--semi-space-growth-factor=1");
 // A checkout runs from its sources, an installed package from what was built.
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const { main } = await import(
   existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href
 );
+setFlagsFromString("--semi-space-growth-factor=2");
 await main(process.argv);

@@ -11,7 +11,7 @@ const startedAt = performance.now();
 const { SqlitePassageIndex } = await import("../../dist/adapters/passage-index/sqlite.js");
 const { Database } = await import("../../dist/adapters/sqlite/database.js");
 const database = Database.open(file);
-const index = new SqlitePassageIndex(database, { model: "bench", dimensions: Number(dimensions) });
+const index = new SqlitePassageIndex(database, { model: `hashing/${dimensions}`, dimensions: Number(dimensions) });
 const { signal } = new AbortController();
 const scope = { tenant: "bench", collection: "bench", groups: [] };
 /** @param {{ text: string, vector: Float32Array }} question */

@@ -4,6 +4,8 @@ import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import { type BenchPassage, type BenchQuestion, DIMENSIONS, passage } from "./corpus.ts";
 
 export const SCOPE = { tenant: "bench", collection: "bench", groups: [] };
+/** What the index is said to be embedded with; a server asks in it. */
+export const EMBEDDER = `hashing/${DIMENSIONS}`;
 export const LIMIT = 20;
 const signal = new AbortController().signal;
 const PASSAGES_PER_DOCUMENT = 20;
@@ -15,7 +17,7 @@ export interface Opened {
 
 export function open(file: string): Opened {
   const database = Database.open(file);
-  const index = new SqlitePassageIndex(database, { model: "bench", dimensions: DIMENSIONS });
+  const index = new SqlitePassageIndex(database, { model: EMBEDDER, dimensions: DIMENSIONS });
   return {
     index,
     async close() {

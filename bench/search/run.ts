@@ -10,6 +10,7 @@ import { type BenchQuestion, DIMENSIONS, question } from "./corpus.ts";
 import { loopDelayMs, measure } from "./measure.ts";
 import { fts5, type Leg, lanceDb, miniSearch, sqliteVec } from "./others.ts";
 import { fill, open, SCOPE, search } from "./ragline.ts";
+import { serve } from "./served.ts";
 import { whileWriting } from "./writing.ts";
 
 const HELP = `npm run bench:search [-- options]
@@ -18,6 +19,8 @@ CPU a hybrid query (both legs, top 20, 384 dimensions) beside SQLite FTS5, MiniS
 generated texts and vectors. The others' hybrid is what one would build of them: LanceDB for both legs, FTS5 with sqlite-vec, or MiniSearch
 with sqlite-vec, whichever is cheapest (\`timesLess…\`); and, though nobody would keep two such stores, the cheapest text leg
 with the cheapest vector leg (\`timesLessOfAnyTwo…\`). Texts reach all engines as the same tokens.
+\`coldStart…\` is the index alone in a process of its own, \`served…\` a whole \`ragline serve\` of the built code over the same file: until its
+first answer, and its memory then and after 200 searches over HTTP.
 
   --small   5,000 passages only, without 100,000
   --writing searches while one writes only
@@ -63,7 +66,7 @@ async function ragline(size: number, label: string, queries: number): Promise<vo
   const asked = Array.from({ length: 500 }, (_, n) => question(n, size));
   if (!options.writing) await alone(index, size, label, queries, asked);
   await close();
-  if (!options.writing) coldStart(file, label, asked);
+  if (!options.writing) await coldStart(file, label, asked);
   const rounds = size > 10_000 ? { count: 5, ms: 5000 } : { count: 7, ms: 3000 };
   note(`whileWriting${label}`, await whileWriting(file, size, asked, rounds));
 }
@@ -86,11 +89,13 @@ async function alone(
   note(`loopDelayP99Ms${label}`, delay);
 }
 
-function coldStart(file: string, label: string, asked: readonly BenchQuestion[]): void {
+async function coldStart(file: string, label: string, asked: readonly BenchQuestion[]): Promise<void> {
   const script = fileURLToPath(new URL("./cold.mjs", import.meta.url));
   const input = JSON.stringify(asked.slice(0, 50).map(({ text, vector }) => ({ text, vector: [...vector] })));
   const cold = execFileSync(process.execPath, [script, file, String(DIMENSIONS)], { encoding: "utf8", input });
   note(`coldStart${label}`, JSON.parse(cold));
+  const texts = asked.slice(0, 200).map(({ text }) => text);
+  note(`served${label}`, await serve(file, folder, texts));
 }
 
 async function others(size: number, label: string): Promise<void> {

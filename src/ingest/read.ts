@@ -1,10 +1,8 @@
 import { open } from "node:fs/promises";
 import { RaglineError } from "../errors.ts";
 import { assemble, type DocumentFields, type Format, type SourceDocument, toDocument } from "./document.ts";
-import { parseDocx } from "./docx.ts";
 import { decodeText } from "./encoding.ts";
 import { codeOf } from "./files.ts";
-import { parsePdf } from "./pdf.ts";
 
 /** Formats that are read from bytes. */
 export type FileFormat = Format | "pdf" | "docx";
@@ -30,7 +28,15 @@ export async function readHere({ fields, fallbackTitle, format, content }: ReadR
   }
   if ("text" in content) throw new TypeError(`${format} is read from bytes`);
   const bytes = await bytesOf(content);
-  return assemble(fields, fallbackTitle, await (format === "pdf" ? parsePdf(bytes) : parseDocx(bytes)));
+  return assemble(fields, fallbackTitle, await parserOf(format)(bytes));
+}
+
+/** Loaded when first needed, which a server never does: a process of its own reads these. */
+function parserOf(format: "pdf" | "docx") {
+  return async (bytes: Uint8Array) => {
+    if (format === "pdf") return (await import("./pdf.ts")).parsePdf(bytes);
+    return (await import("./docx.ts")).parseDocx(bytes);
+  };
 }
 
 async function bytesOf(content: Exclude<ReadRequest["content"], { readonly text: string }>): Promise<Uint8Array> {

@@ -155,8 +155,8 @@ function copyVectors(source: Vectors, into: Vectors, moves: Int32Array): Generat
   return copyEach(
     moves,
     (row, at) => {
-      into.values.set(vectorAt(source, row), at * stride);
       to.codes.set(from.codes.subarray(row * stride, (row + 1) * stride), at * stride);
+      to.rests.set(from.rests.subarray(row * stride, (row + 1) * stride), at * stride);
       to.scales[at] = from.scales[row] as number;
       to.sums[at] = from.sums[row] as number;
     },

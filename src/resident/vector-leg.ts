@@ -1,7 +1,7 @@
 import type { Kernels, SharedMemory } from "./kernel.ts";
 import type { ScanPart } from "./scan.ts";
 import { type RowHit, Top } from "./top.ts";
-import { BLOCK_ROWS, type Desk, dot, hasVector, isZero, type Vectors, writeDigits, writeInt16 } from "./vectors.ts";
+import { BLOCK_ROWS, type Desk, hasVector, isZero, score, type Vectors, writeDigits, writeInt16 } from "./vectors.ts";
 
 /** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
 const FLOAT_SPARE = 12;
@@ -62,15 +62,7 @@ function scanBytes(
 ): void {
   const proposed = new Top(Math.min(limit + BYTE_SPARE, passages));
   for (const placed of parts) propose(placed, byteScan(placed.vectors, query, kernels, desk), proposed);
-  const scans = parts.map(({ vectors }) => floatScan(vectors, query, kernels, desk));
-  const best = new Top(Math.min(limit + FLOAT_SPARE, passages));
-  for (const { row, position } of proposed.candidates()) {
-    const at = placeOf(parts, position);
-    const scan = scans[at];
-    if (scan && scan.find(position - (parts[at]?.first ?? 0), 1, best.floor) > 0)
-      best.offer(row, scan.scores[1] as number, position);
-  }
-  offerExactly(parts, best, query, top);
+  offerExactly(parts, proposed, query, top);
 }
 
 /** Which of the parts a candidate is in. */
@@ -85,17 +77,16 @@ function offerExactly(parts: readonly Placed[], proposed: Top, query: Float32Arr
     const placed = parts[placeOf(parts, position)];
     if (!placed) continue;
     const { vectors, first } = placed;
-    const score = dot(vectors.values, (position - first) * vectors.stride, query);
-    if (score >= top.floor) top.offer(row, score);
+    const exact = score(vectors, position - first, query);
+    if (exact >= top.floor) top.offer(row, exact);
   }
 }
 
 function scanPlainly({ arrays: { rows }, allowed }: ScanPart, vectors: Vectors, query: Float32Array, top: Top): void {
-  const { values, stride } = vectors;
   for (let i = 0; i < rows.length; i++) {
     if (allowed && allowed[i] === 0) continue;
-    const score = dot(values, i * stride, query);
-    if (score >= top.floor && (score !== 0 || hasVector(vectors, i))) top.offer(rows[i] as number, score);
+    const exact = score(vectors, i, query);
+    if (exact >= top.floor && (exact !== 0 || hasVector(vectors, i))) top.offer(rows[i] as number, exact);
   }
 }
 
@@ -180,9 +171,9 @@ function offerFinds(
   let floor = proposed.floor;
   for (let i = 0; i < found; i++) {
     const position = from + (places[2 * i] as number);
-    const score = scores[2 * i + 1] as number;
-    if (score < floor || (score === 0 && !hasVector(vectors, position))) continue;
-    proposed.offer(rows[position] as number, score, first + position);
+    const proposedScore = scores[2 * i + 1] as number;
+    if (proposedScore < floor || (proposedScore === 0 && !hasVector(vectors, position))) continue;
+    proposed.offer(rows[position] as number, proposedScore, first + position);
     floor = proposed.floor;
   }
 }

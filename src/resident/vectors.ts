@@ -3,18 +3,24 @@ import { allocateShared, type SharedMemory } from "./kernel.ts";
 /** Vectors of a segment's passages, one after the other; all zeros where a passage has none. Visible to every thread. */
 export interface Vectors {
   readonly dimensions: number;
-  /** Float32 from one vector to the next: the dimensions, padded with zeros for the kernel. */
+  /** Values from one vector to the next: the dimensions, padded with zeros for the kernel. */
   readonly stride: number;
+  /** Empty where they are kept in `bytes`. */
   readonly values: Float32Array;
   /** What the kernel works on: desks, then the vectors; null: plain loops. */
   readonly memory: SharedMemory | null;
   readonly bytes: ByteVectors | null;
 }
 
-/** The same vectors in a quarter of the size: value ≈ code · scale. The scan of them only proposes. */
+/**
+ * Vectors in three bytes a value, value = (code + rest / 65,534) · scale: off by at most 2^-24 of the vector's largest value, which is
+ * half of what float32 would round that one by. The scan reads the codes alone, and only proposes.
+ */
 export interface ByteVectors {
   /** `stride` bytes a vector. */
   readonly codes: Int8Array;
+  /** `stride` of them a vector. */
+  readonly rests: Int16Array;
   /** One a vector. */
   readonly scales: Float32Array;
   /** Of each vector's codes. */
@@ -39,6 +45,8 @@ const STEP = 32;
 const KERNEL_ROWS_MIN = 128;
 /** From so many vectors on the scan is bound by memory: int8 reads a quarter. */
 export const BYTES_ROWS_MIN = 2048;
+/** In a code: what is left of a value is at most half a code. */
+const RESTS = 65_534;
 /** The largest of which 4,096 products with int8 cannot pass 2^31. */
 const QUERY_CODE_MAX = 4095;
 /** Bytes in a vector register. */
@@ -53,63 +61,74 @@ export function deskOf(thread: number): Desk {
 
 /** How many vectors of so many dimensions fit into one segment. */
 export function rowsMax(dimensions: number): number {
-  return Math.floor((MEMORY_BYTES_MAX - DESKS * DESK_BYTES) / (5 * strideOf(dimensions) + 8));
+  return Math.floor((MEMORY_BYTES_MAX - DESKS * DESK_BYTES) / (3 * strideOf(dimensions) + 8));
 }
 
 /** Room for so many vectors, all zeros. */
 export function allocateVectors(rows: number, dimensions: number): Vectors {
-  const isLarge = rows >= BYTES_ROWS_MIN;
   const stride = strideOf(dimensions);
-  const floats = rows * stride * 4;
-  const codes = isLarge ? rows * stride : 0;
-  const perRow = isLarge ? rows * 4 : 0;
   const start = DESKS * DESK_BYTES;
-  const memory = rows >= KERNEL_ROWS_MIN ? allocateShared(start + floats + codes + 2 * perRow) : null;
+  const values = rows * stride;
+  const isLarge = rows >= BYTES_ROWS_MIN;
+  const size = isLarge ? 3 * values + 8 * rows : 4 * values;
+  const memory = rows >= KERNEL_ROWS_MIN ? allocateShared(start + size) : null;
   if (!memory) {
-    const values = new Float32Array(new SharedArrayBuffer(rows * dimensions * 4));
-    return { dimensions, stride: dimensions, values, memory: null, bytes: null };
+    const plain = new Float32Array(new SharedArrayBuffer(rows * dimensions * 4));
+    return { dimensions, stride: dimensions, values: plain, memory: null, bytes: null };
   }
   const { buffer } = memory;
-  return {
-    dimensions,
-    stride,
-    values: new Float32Array(buffer, start, rows * stride),
-    memory,
-    bytes: isLarge
-      ? {
-          codes: new Int8Array(buffer, start + floats, rows * stride),
-          scales: new Float32Array(buffer, start + floats + codes, rows),
-          sums: new Int32Array(buffer, start + floats + codes + perRow, rows),
-        }
-      : null,
+  if (!isLarge) return { dimensions, stride, values: new Float32Array(buffer, start, values), memory, bytes: null };
+  const bytes = {
+    codes: new Int8Array(buffer, start, values),
+    rests: new Int16Array(buffer, start + values, values),
+    scales: new Float32Array(buffer, start + 3 * values, rows),
+    sums: new Int32Array(buffer, start + 3 * values + 4 * rows, rows),
   };
+  return { dimensions, stride, values: new Float32Array(0), memory, bytes };
 }
 
-export function vectorAt({ values, stride, dimensions }: Vectors, row: number): Float32Array {
-  return values.subarray(row * stride, row * stride + dimensions);
+/** A copy, or a part of `values`. */
+export function vectorAt({ values, bytes, stride, dimensions }: Vectors, row: number): Float32Array {
+  const from = row * stride;
+  if (!bytes) return values.subarray(from, from + dimensions);
+  const { codes, rests, scales } = bytes;
+  const scale = scales[row] as number;
+  const vector = new Float32Array(dimensions);
+  for (let i = 0; i < dimensions; i++) {
+    vector[i] = ((codes[from + i] as number) + (rests[from + i] as number) / RESTS) * scale;
+  }
+  return vector;
 }
 
 export function setVector(vectors: Vectors, row: number, vector: Float32Array): void {
-  vectors.values.set(vector, row * vectors.stride);
   if (vectors.bytes) setBytes(vectors.bytes, row, vectors.stride, vector);
+  else vectors.values.set(vector, row * vectors.stride);
 }
 
 /** Whether the passage has a vector: no unit vector is all zeros. */
-export function hasVector({ values, stride, dimensions }: Vectors, row: number): boolean {
+export function hasVector({ values, bytes, stride, dimensions }: Vectors, row: number): boolean {
+  if (bytes) return bytes.scales[row] !== 0;
   const from = row * stride;
   for (let i = from; i < from + dimensions; i++) if (values[i] !== 0) return true;
   return false;
 }
 
-function setBytes({ codes, scales, sums }: ByteVectors, row: number, stride: number, vector: Float32Array): void {
-  const scale = largest(vector) / 127;
-  scales[row] = scale;
-  if (scale === 0) return;
+/** Of the vector with a query, in float64: the score that a search reports. */
+export function score({ values, bytes, stride }: Vectors, row: number, query: Float32Array): number {
+  return bytes ? dotBytes(bytes, row, row * stride, query) : dot(values, row * stride, query);
+}
+
+function setBytes({ codes, rests, scales, sums }: ByteVectors, row: number, stride: number, vector: Float32Array) {
   const at = row * stride;
+  const scale = Math.fround(largest(vector) / 127);
+  scales[row] = scale;
+  const perScale = scale === 0 ? 0 : 1 / scale;
   let sum = 0;
   for (let i = 0; i < vector.length; i++) {
-    const code = Math.round((vector[i] as number) / scale);
+    const value = (vector[i] as number) * perScale;
+    const code = Math.floor(value + 0.5) | 0;
     codes[at + i] = code;
+    rests[at + i] = Math.floor((value - code) * RESTS + 0.5);
     sum += code;
   }
   sums[row] = sum;
@@ -131,8 +150,8 @@ export function writeDigits(codes: Int16Array, to: Uint8Array): void {
   }
 }
 
-/** In float64, four sums, so that additions need not wait for each other: the score that a search reports. */
-export function dot(values: Float32Array, from: number, query: Float32Array): number {
+/** Several sums, so that additions need not wait for each other. */
+function dot(values: Float32Array, from: number, query: Float32Array): number {
   const length = query.length;
   const whole = length - (length % 4);
   let a = 0;
@@ -147,6 +166,28 @@ export function dot(values: Float32Array, from: number, query: Float32Array): nu
   }
   for (let i = whole; i < length; i++) a += (values[from + i] as number) * (query[i] as number);
   return a + b + c + d;
+}
+
+function dotBytes({ codes, rests, scales }: ByteVectors, row: number, from: number, query: Float32Array): number {
+  const length = query.length;
+  const whole = length - (length % 2);
+  let whole0 = 0;
+  let whole1 = 0;
+  let rest0 = 0;
+  let rest1 = 0;
+  for (let i = 0; i < whole; i += 2) {
+    const x = query[i] as number;
+    const y = query[i + 1] as number;
+    whole0 += (codes[from + i] as number) * x;
+    whole1 += (codes[from + i + 1] as number) * y;
+    rest0 += (rests[from + i] as number) * x;
+    rest1 += (rests[from + i + 1] as number) * y;
+  }
+  for (let i = whole; i < length; i++) {
+    whole0 += (codes[from + i] as number) * (query[i] as number);
+    rest0 += (rests[from + i] as number) * (query[i] as number);
+  }
+  return (whole0 + whole1 + (rest0 + rest1) / RESTS) * (scales[row] as number);
 }
 
 export function isZero(vector: Float32Array): boolean {

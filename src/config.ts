@@ -3,11 +3,11 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
-import { configProblems } from "./config-problems.ts";
-import { type Config, configSchema } from "./config-schema.ts";
+import { configProblems } from "./config/problems.ts";
+import { type Config, configSchema } from "./config/schema.ts";
 import { RaglineError } from "./errors.ts";
 
-export { COLLECTION_NAME, type Config, type ConfigInput, configSchema } from "./config-schema.ts";
+export { COLLECTION_NAME, type Config, type ConfigInput, configSchema } from "./config/schema.ts";
 
 const DEFAULT_USE: Readonly<Record<string, string>> = {
   session: "sqlite",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkRerankingModel } from "./ai-sdk-models.ts";
+import type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkRerankingModel } from "../ai-sdk-models.ts";
 import {
   aiSdkModel,
   apiKey,
@@ -21,10 +21,10 @@ import {
   silence,
   temperature,
   vectorCache,
-} from "./config-fields.ts";
-import { grpcClient } from "./config-grpc.ts";
-import { onnx, onnxEmbedding } from "./config-onnx.ts";
-import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./config-simulated.ts";
+} from "./fields.ts";
+import { grpcClient } from "./grpc.ts";
+import { onnx, onnxEmbedding } from "./onnx.ts";
+import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./simulated.ts";
 
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseConfig } from "../src/config.ts";
+import { parseConfig } from "../../src/config.ts";
 
 describe("a configuration that breaks a rule", () => {
   const cases: [unknown, string | RegExp][] = [

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./config-fields.ts";
-import { grpcClient, stage } from "./config-grpc.ts";
-import { milvusIndex } from "./config-milvus.ts";
-import { embed, generate, rerank } from "./config-models.ts";
-import { models } from "./config-onnx.ts";
-import { openSearchIndex } from "./config-opensearch.ts";
-import { postgresIndex, postgresServer } from "./config-postgres.ts";
-import { redisKeyPrefix, redisReplicas, redisServer } from "./config-redis.ts";
-import { log, telemetry } from "./config-telemetry.ts";
+import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./fields.ts";
+import { grpcClient, stage } from "./grpc.ts";
+import { milvusIndex } from "./milvus.ts";
+import { embed, generate, rerank } from "./models.ts";
+import { models } from "./onnx.ts";
+import { openSearchIndex } from "./opensearch.ts";
+import { postgresIndex, postgresServer } from "./postgres.ts";
+import { redisKeyPrefix, redisReplicas, redisServer } from "./redis.ts";
+import { log, telemetry } from "./telemetry.ts";
 
 /** What a collection may be called, in the configuration and in requests. */
 export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;

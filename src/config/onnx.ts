@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { count, httpUrl, milliseconds } from "./config-fields.ts";
-import { DTYPES, POOLINGS } from "./hub/files.ts";
+import { DTYPES, POOLINGS } from "../hub/files.ts";
+import { count, httpUrl, milliseconds } from "./fields.ts";
 
 /** Models that run beside the process. */
 export const onnx = {

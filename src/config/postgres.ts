@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, milliseconds } from "./config-fields.ts";
+import { count, milliseconds } from "./fields.ts";
 
 /** Where a PostgreSQL is, and how it is spoken to. */
 export const postgresServer = {

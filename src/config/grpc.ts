@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { milliseconds } from "./config-fields.ts";
+import { milliseconds } from "./fields.ts";
 
 const pemFile = (what: string) => z.string().min(1).optional().describe(what);
 const messageBytesMax = z

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { isAiSdkModel } from "./ai-sdk-models.ts";
-import { redisKeyPrefix, redisServer } from "./config-redis.ts";
+import { isAiSdkModel } from "../ai-sdk-models.ts";
+import { redisKeyPrefix, redisServer } from "./redis.ts";
 
 /** What several blocks of the configuration share. */
 export const milliseconds = (fallback: number, what: string) =>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { configSchema } from "./config-schema.ts";
+import { configSchema } from "./schema.ts";
 
 type Issue = z.core.$ZodIssue;
 

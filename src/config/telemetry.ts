@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, httpUrl, ratio } from "./config-fields.ts";
+import { count, httpUrl, ratio } from "./fields.ts";
 
 export const telemetry = z.strictObject({
   metrics: z

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { contextTokensMax, count, embedLimit, reranking, silence, vectorCache } from "./config-fields.ts";
+import { contextTokensMax, count, embedLimit, reranking, silence, vectorCache } from "./fields.ts";
 
 /** Emulated servers, and how an amount that differs from call to call is written. */
 const FORMS =

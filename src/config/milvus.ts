@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count } from "./config-fields.ts";
+import { count } from "./fields.ts";
 
 /** `search: { use: milvus }`. */
 export const milvusIndex = {

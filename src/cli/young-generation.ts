@@ -16,17 +16,19 @@ export function holdYoungGeneration(): void {
 
 /**
  * Ends the growth of V8's young generation at 32 MB. It would double up to 128 MB under load, whatever is held, and stay there; and
- * each collection of it stops every answer for so much longer. Half of this would cost a tenth more CPU a request. That a flag ends
+ * each collection of it stops every answer for so much longer. Half of this would cost a tenth more CPU a request. Where V8 makes it
+ * small again, as it does in idle times, it may grow anew: one that stays small is collected a hundred times a second. That a flag ends
  * it, which counts at any time, is because the one that names the size (`--max-semi-space-size`) counts only on Node's command line;
  * whoever sets that has a smaller bound, or this one. Worker threads that begin later stay at V8's first size.
  */
 export function boundYoungGeneration(): void {
-  setFlagsFromString(`--semi-space-growth-factor=${GROWTH}`);
-  const observer = new PerformanceObserver(() => {
+  let growth = 0;
+  const follow = () => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
-    if ((young?.space_size ?? 0) < BYTES_MAX) return;
-    setFlagsFromString("--semi-space-growth-factor=1");
-    observer.disconnect();
-  });
-  observer.observe({ entryTypes: ["gc"] });
+    const next = (young?.space_size ?? 0) < BYTES_MAX ? GROWTH : 1;
+    if (next !== growth) setFlagsFromString(`--semi-space-growth-factor=${next}`);
+    growth = next;
+  };
+  follow();
+  new PerformanceObserver(follow).observe({ entryTypes: ["gc"] });
 }

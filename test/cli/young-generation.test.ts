@@ -7,22 +7,33 @@ const script = (before: string) => `
   import { getHeapSpaceStatistics } from "node:v8";
   import { setImmediate as turn } from "node:timers/promises";
   ${before}
-  let held = [];
-  for (let n = 0; n < 400; n++) {
-    for (let i = 0; i < 10_000; i++) held.push({ i, list: [i, String(i)] });
-    if (held.length > 100_000) held = [];
-    await turn();
+  const sizeMb = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size / 1_048_576;
+  async function load() {
+    let held = [];
+    for (let n = 0; n < 400; n++) {
+      for (let i = 0; i < 10_000; i++) held.push({ i, list: [i, String(i)] });
+      if (held.length > 100_000) held = [];
+      await turn();
+    }
+    return sizeMb();
   }
-  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
-  console.log(young.space_size / 1_048_576);
+  const loaded = await load();
+  gc({ type: "major", flavor: "last-resort" });
+  const idle = sizeMb();
+  console.log(JSON.stringify({ loaded, idle, loadedAgain: await load() }));
 `;
-const sizeMb = (before: string) =>
-  Number(execFileSync(process.execPath, ["--input-type=module", "--eval", script(before)], { encoding: "utf8" }));
+const sizesMb = (before: string): { loaded: number; idle: number; loadedAgain: number } => {
+  const values = ["--expose-gc", "--input-type=module", "--eval", script(before)];
+  return JSON.parse(execFileSync(process.execPath, values, { encoding: "utf8" }));
+};
+const file = fileURLToPath(new URL("../../src/cli/young-generation.ts", import.meta.url));
 
-test("the young generation stops growing at its bound", () => {
-  const file = fileURLToPath(new URL("../../src/cli/young-generation.ts", import.meta.url));
-  const bounded = sizeMb(`import { boundYoungGeneration } from ${JSON.stringify(file)}; boundYoungGeneration();`);
-  expect(bounded).toBeGreaterThanOrEqual(16);
-  expect(bounded).toBeLessThanOrEqual(64);
-  expect(sizeMb("")).toBeGreaterThan(bounded);
+test("the young generation stops growing at its bound, and grows again after it was made small", () => {
+  const bounded = sizesMb(`import { boundYoungGeneration } from ${JSON.stringify(file)}; boundYoungGeneration();`);
+  expect(bounded.loaded).toBeGreaterThanOrEqual(16);
+  expect(bounded.loaded).toBeLessThanOrEqual(64);
+  expect(bounded.idle).toBeLessThan(bounded.loaded);
+  expect(bounded.loadedAgain).toBeGreaterThanOrEqual(16);
+  expect(bounded.loadedAgain).toBeLessThanOrEqual(64);
+  expect(sizesMb("").loaded).toBeGreaterThan(bounded.loaded);
 });

@@ -34,7 +34,9 @@ export class Calls {
 
   /** For a question: what has no time left is not begun. */
   ask(caller: CallerOptions, timeoutMs: number | undefined, observed: Observed): Run {
-    return this.run(caller, timeoutMs, observed, this.#pace);
+    const run = this.run(caller, timeoutMs, observed, this.#pace);
+    run.begin();
+    return run;
   }
 
   run(

@@ -1,17 +1,82 @@
 import { RaglineError } from "./errors.ts";
 import type { CallOptions, ModelCall, Served, Step } from "./types.ts";
 
+/** Who waits for calls: one timer and one listener for all of them, as they cost more than many a call takes. */
+export class Caller {
+  readonly signal: AbortSignal;
+  readonly #races = new Set<Race>();
+  readonly #onAbort = () => {
+    for (const race of this.#races) race.leave();
+  };
+  #isStaying = false;
+  #isHeard = false;
+  #timer: NodeJS.Timeout | undefined;
+  #firesAt = Number.POSITIVE_INFINITY;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  /** Until `go` it is listened to also while it waits for nothing: more will follow. */
+  stay(): void {
+    this.#isStaying = true;
+  }
+
+  go(): void {
+    this.#isStaying = false;
+    if (this.#races.size === 0) this.#rest();
+  }
+
+  add(race: Race): void {
+    this.#races.add(race);
+    if (this.#isHeard) return;
+    this.#isHeard = true;
+    this.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  remove(race: Race): void {
+    this.#races.delete(race);
+    if (this.#races.size === 0 && !this.#isStaying) this.#rest();
+  }
+
+  /** Looks at all races at this time at the latest; one that is put off later costs nothing. */
+  lookAt(deadline: number): void {
+    if (deadline >= this.#firesAt) return;
+    this.#firesAt = deadline;
+    clearTimeout(this.#timer);
+    const ms = Math.max(0, Math.min(deadline - performance.now(), TIMER_MS_MAX));
+    this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  #look(): void {
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    for (const race of this.#races) {
+      if (race.isOver || race.isPaused) continue;
+      if (race.deadline <= now) race.expire();
+      else this.lookAt(race.deadline);
+    }
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    this.#isHeard = false;
+    this.signal.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /**
  * A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. It is itself the
  * call's options; the signal is made for those who ask for it.
  */
 export class Race implements CallOptions {
   #controller: AbortController | undefined;
-  readonly #parent: AbortSignal;
+  readonly #caller: Caller;
   readonly #step: Step;
-  readonly #onAbort = () => this.#lose(cancelled(this.#parent.reason, this.#step));
-  #timer: NodeJS.Timeout | undefined;
-  #timerMs = 0;
+  #limitMs = 0;
   #deadline = 0;
   #paused = false;
   #reject: ((error: RaglineError) => void) | undefined;
@@ -23,20 +88,20 @@ export class Race implements CallOptions {
 
   constructor(
     step: Step,
-    parent: AbortSignal,
+    caller: Caller,
     limitMs: number,
     onCall?: (step: Step, call: ModelCall) => void,
     asOf?: number,
   ) {
     this.asOf = asOf;
     this.#step = step;
-    this.#parent = parent;
+    this.#caller = caller;
     this.#onCall = onCall;
-    if (parent.aborted) {
-      this.#onAbort();
+    if (caller.signal.aborted) {
+      this.leave();
       return;
     }
-    parent.addEventListener("abort", this.#onAbort, { once: true });
+    caller.add(this);
     this.restart(limitMs);
   }
 
@@ -55,6 +120,14 @@ export class Race implements CallOptions {
 
   get deadline(): number {
     return this.#deadline;
+  }
+
+  get isOver(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
   }
 
   onModelCall(call: ModelCall): void {
@@ -89,19 +162,13 @@ export class Race implements CallOptions {
   restart(limitMs: number): void {
     this.#paused = false;
     if (this.#lost) return;
+    this.#limitMs = limitMs;
     this.#deadline = performance.now() + limitMs;
-    if (this.#timer && this.#timerMs === limitMs) {
-      this.#timer.refresh();
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#timerMs = limitMs;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(0, Math.min(limitMs, 2 ** 31 - 1)));
+    this.#caller.lookAt(this.#deadline);
   }
 
   end(): void {
-    clearTimeout(this.#timer);
-    this.#parent.removeEventListener("abort", this.#onAbort);
+    this.#caller.remove(this);
     this.#reject = undefined;
   }
 
@@ -111,13 +178,19 @@ export class Race implements CallOptions {
     this.#controller?.abort();
   }
 
-  #expire(): void {
-    if (this.#paused) return;
-    const waited = `${Math.max(0, Math.round(this.#timerMs))} ms`;
+  /** The caller has left. */
+  leave(): void {
+    this.#lose(cancelled(this.#caller.signal.reason, this.#step));
+  }
+
+  /** Its time is up. */
+  expire(): void {
+    const waited = `${Math.max(0, Math.round(this.#limitMs))} ms`;
     this.#lose(new RaglineError("dependency_timeout", `No answer within ${waited}.`, { step: this.#step }));
   }
 
   #lose(error: RaglineError): void {
+    if (this.#lost) return;
     this.#lost = error;
     this.#controller?.abort(error);
     this.#reject?.(error);

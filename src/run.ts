@@ -1,6 +1,6 @@
 import { RaglineError, toRaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
-import { Race } from "./race.ts";
+import { Caller, Race } from "./race.ts";
 import { rounded, type StepTotal, Timeline } from "./timeline.ts";
 import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
 
@@ -61,6 +61,7 @@ export class Run {
   readonly timeline = new Timeline();
   readonly degraded: Degradation[] = [];
   readonly signal: AbortSignal;
+  readonly #caller: Caller;
   readonly #timeoutMs: number;
   readonly #deadline: number;
   readonly #limitsMs: Partial<Record<Step, number>>;
@@ -79,6 +80,7 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.signal = options.signal;
+    this.#caller = new Caller(options.signal);
     this.#timeoutMs = options.timeoutMs;
     this.#deadline = this.timeline.startedAt + options.timeoutMs;
     this.#limitsMs = options.limitsMs;
@@ -109,7 +111,7 @@ export class Run {
 
   /** Runs a step that the answer cannot do without: its failure is the request's. */
   must<T>(step: Step, call: (options: CallOptions) => Promise<T> | T): Promise<T> {
-    return this.#timed(step, call, this.signal, this.#deadline, this.timeline.startedAt);
+    return this.#timed(step, call, this.#caller, this.#deadline, this.timeline.startedAt);
   }
 
   /**
@@ -118,7 +120,7 @@ export class Run {
    */
   async afterwards<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.#timed(step, call, new AbortController().signal, Number.POSITIVE_INFINITY);
+      return await this.#timed(step, call, new Caller(new AbortController().signal), Number.POSITIVE_INFINITY);
     } catch (thrown) {
       return this.#degrade(step, thrown, otherwise);
     }
@@ -126,7 +128,7 @@ export class Run {
 
   /** Starts a step's call before its turn; `must` or `may` then waits for it, and its failure is theirs to tell. */
   ahead<T>(step: Step, call: (options: CallOptions) => Promise<T>): Promise<T> {
-    const race = new Race(step, this.signal, this.#limitMs(step), this.#onCall, this.timeline.startedAt);
+    const race = new Race(step, this.#caller, this.#limitMs(step), this.#onCall, this.timeline.startedAt);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     this.#early.set(step, { race, trace });
     const pending = race.against(trace.within(() => call(race))).finally(() => race.end());
@@ -137,7 +139,7 @@ export class Run {
   /** Runs a step that the answer can do without: its failure is noted in `degraded` and the fallback is used. */
   async may<T>(step: Step, call: (options: CallOptions) => Promise<T> | T, otherwise: Otherwise<T>): Promise<T> {
     try {
-      return await this.#timed(step, call, this.signal, this.#deadline - this.#pace.reserve(step, this.#timeoutMs));
+      return await this.#timed(step, call, this.#caller, this.#deadline - this.#pace.reserve(step, this.#timeoutMs));
     } catch (thrown) {
       if (this.signal.aborted) throw toRaglineError(thrown, step);
       return this.#degrade(step, thrown, otherwise);
@@ -158,7 +160,7 @@ export class Run {
     const startedAt = this.timeline.begin();
     this.#isStreaming = true;
     const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
-    const race = new Race(step, this.signal, deadline - now, this.#onCall);
+    const race = new Race(step, this.#caller, deadline - now, this.#onCall);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     let error: RaglineError | undefined;
     let source: AsyncIterator<T> | undefined;
@@ -196,8 +198,19 @@ export class Run {
     return this.#isStreaming;
   }
 
+  /** For an answer: step follows on step until `end`, or until its reader leaves. */
+  begin(): void {
+    this.#caller.stay();
+  }
+
+  /** Nobody waits for steps any more. */
+  leave(): void {
+    this.#caller.go();
+  }
+
   /** Notes the answer's last event. */
   end(event: AnswerEvent): AnswerEvent {
+    this.#caller.go();
     this.timeline.close();
     // Begun, and never needed.
     for (const [step, { race, trace }] of this.#early)
@@ -229,14 +242,14 @@ export class Run {
   async #timed<T>(
     step: Step,
     call: (options: CallOptions) => Promise<T> | T,
-    signal: AbortSignal,
+    caller: Caller,
     runDeadline: number,
     asOf?: number,
   ): Promise<T> {
     const now = performance.now();
     this.#checkTime(step, now, runDeadline);
     const startedAt = this.timeline.begin();
-    const race = new Race(step, signal, this.#limitMs(step, runDeadline), this.#onCall, asOf);
+    const race = new Race(step, caller, this.#limitMs(step, runDeadline), this.#onCall, asOf);
     const early = this.#early.get(step);
     this.#early.delete(step);
     const trace = early?.trace ?? this.#tracer?.begin(step) ?? UNTRACED;

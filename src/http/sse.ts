@@ -29,7 +29,7 @@ export type Encode = (event: AnswerEvent) => string;
 
 /**
  * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
- * ordinary error response. One event is read ahead: the pipeline goes on while another is written. A client that reads
+ * ordinary error response. The pipeline goes on while a client reads; one event is read ahead. A client that reads
  * nothing for `stallTimeoutMs` is given up, and its answer with it. Writes to Node's response, as this runs once a token.
  */
 export async function sendEvents(
@@ -49,14 +49,18 @@ export async function sendEvents(
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
   try {
-    while (true) {
-      if (text && !raw.write(text)) await meanwhile(next, drained(raw, stallTimeoutMs));
-      const item = await next;
-      if (item.done || raw.destroyed) break;
-      next = events.next();
-      // The sources are long: the model's call goes out before them.
-      if (item.value.type === "source-list") await meanwhile(next, callsSent());
-      text = encode(item.value);
+    if (text) write(raw, text);
+    for (let item = await next; !item.done && !raw.destroyed; item = await next) {
+      const { value } = item;
+      if (value.type === "source-list") {
+        // They are long: the model's call goes out before them.
+        next = events.next();
+        await meanwhile(next, callsSent());
+      }
+      text = encode(value);
+      const isFull = text !== "" && !write(raw, text);
+      if (value.type !== "source-list") next = events.next();
+      if (isFull) await meanwhile(next, drained(raw, stallTimeoutMs));
     }
     raw.end();
   } catch (error) {
@@ -65,6 +69,15 @@ export async function sendEvents(
   } finally {
     await events.return();
   }
+}
+
+/** At once: Node would keep it until all has run that is ready to. False: the client has to read on first. */
+function write(raw: ServerResponse, text: string): boolean {
+  const { socket } = raw;
+  socket?.cork();
+  const hasRoom = raw.write(text);
+  socket?.uncork();
+  return hasRoom;
 }
 
 /** Waits for something else than `next`, whose failure is read afterwards. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Embedder } from "../ports/embedder.ts";
-import { Race } from "../race.ts";
+import { Caller, Race } from "../race.ts";
 
 /** Texts a call of the embedder. */
 const BATCH_TEXTS = 64;
@@ -28,7 +28,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
   let turn: Promise<void> = Promise.resolve();
 
   async function inTime(texts: readonly string[]): Promise<Float32Array[]> {
-    const race = new Race("embed", signal, timeoutMs);
+    const race = new Race("embed", new Caller(signal), timeoutMs);
     try {
       return await race.against(embedder.embed(texts, "passage", race));
     } finally {

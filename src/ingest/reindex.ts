@@ -1,7 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
-import { Race } from "../race.ts";
+import { Caller, Race } from "../race.ts";
 import { passageText } from "../text/passage-text.ts";
 import type { Scope } from "../types.ts";
 
@@ -85,7 +85,7 @@ async function embed(
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<(Float32Array | null)[]> {
-  const race = new Race("embed", signal, EMBED_TIMEOUT_MS);
+  const race = new Race("embed", new Caller(signal), EMBED_TIMEOUT_MS);
   try {
     const vectors = await race.against(embedder.embed(texts, "passage", race));
     if (vectors.length !== texts.length) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RaglineError, toRaglineError } from "../errors.ts";
-import { Race } from "../race.ts";
+import { Caller, Race } from "../race.ts";
 import type { CallOptions } from "../types.ts";
 
 const FIRST_WAIT_MS = 100;
@@ -49,7 +49,7 @@ export class Calls {
   }
 
   async #once<T>(limitMs: number, work: (call: CallOptions) => Promise<T>): Promise<T> {
-    const race = new Race("search", this.signal, limitMs);
+    const race = new Race("search", new Caller(this.signal), limitMs);
     try {
       return await race.against(work(race));
     } finally {

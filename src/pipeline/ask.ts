@@ -103,10 +103,10 @@ export async function* ask(
     error = failed(answer, run, thrown);
   } finally {
     endLease();
+    run.leave();
     // A reader who leaves ends this generator here, in the middle of a `yield`.
     if (answer.status === "interrupted") later((call) => save(stages, question, answer, call));
   }
-
   if (answer.status !== "interrupted") {
     await run.afterwards("save", (call) => save(stages, question, answer, call), FALLBACKS.save);
   }

@@ -2,6 +2,7 @@ import type { Run } from "../run.ts";
 import type { CallOptions } from "../types.ts";
 import { type Answer, answerError, failed } from "./answer.ts";
 import type { Conversation } from "./history.ts";
+import { expectPrompt } from "./prompt.ts";
 import { saveRecorded } from "./save.ts";
 import { beginTurn } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
@@ -18,6 +19,7 @@ export async function begin(
   try {
     return await run.must("session", (call) => {
       beginning = beginTurn(stages, question, call);
+      expectPrompt(stages, question);
       return beginning;
     });
   } catch (thrown) {

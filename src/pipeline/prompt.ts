@@ -18,6 +18,11 @@ export interface Prompt {
   readonly ledger: TokenLedger;
 }
 
+/** While there is something to wait for: counts what the prompt holds in any case, which counters remember. */
+export function expectPrompt({ counter }: Stages, question: Question): void {
+  counter.count(lineOf(question));
+}
+
 /**
  * Step 7: the prompt under its token budget.
  *
@@ -35,7 +40,7 @@ export function assemblePrompt(
 ): Prompt {
   const { counter } = stages;
   const { system, systemTokens, windowTokens, expectedOutput, available } = budgetOf(stages);
-  const line = `Question: ${question.question}`;
+  const line = lineOf(question);
   const lineTokens = counter.count(line) + MESSAGE_TOKENS;
   const questionTokens = counter.count(NO_PASSAGES) + lineTokens;
   if (questionTokens > available) {
@@ -88,6 +93,10 @@ export function assemblePrompt(
       },
     };
   }
+}
+
+function lineOf({ question }: Question): string {
+  return `Question: ${question}`;
 }
 
 /** A part of the last message: each ends with its line, where tokenizers part words, so that the parts' counts add up. */

@@ -1,5 +1,5 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
-import { Race } from "../race.ts";
+import { Caller, Race } from "../race.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
 import { cutToTokens, MESSAGE_TOKENS } from "./budget.ts";
 import { factsOf, line, outlineOf, READER } from "./extract.ts";
@@ -54,7 +54,7 @@ async function byModel(
   const maxOutputTokens = tokensMax + FACTS_TOKENS;
   const room = stages.model.contextTokensMax - maxOutputTokens - counter.count(INSTRUCTIONS) - 3 * MESSAGE_TOKENS;
   const request = { instructions: INSTRUCTIONS, text: cutToTokens(text, room, counter), maxOutputTokens };
-  const race = new Race("compact", call.signal, (settings.limitsMs.compact ?? 5000) * MODEL_TIME_SHARE);
+  const race = new Race("compact", new Caller(call.signal), (settings.limitsMs.compact ?? 5000) * MODEL_TIME_SHARE);
   try {
     const reply = await race.against(instruct(model, request, race));
     return read(reply, turns.at(-1)?.number ?? 0, tokensMax);

@@ -2,7 +2,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
-import type { CallOptions, Served } from "../types.ts";
+import type { CallOptions, ModelCall, Served } from "../types.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -30,15 +30,26 @@ class Metered implements CallOptions {
 
   /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */
   end(counted: () => number, outputTokens = 0): void {
-    let known = this.#tokens;
-    this.#call.onModelCall?.({
-      get inputTokens() {
-        known ||= counted();
-        return known;
-      },
-      outputTokens,
-      ms: performance.now() - this.#startedAt,
-    });
+    this.#call.onModelCall?.(new Counted(this.#tokens, counted, outputTokens, performance.now() - this.#startedAt));
+  }
+}
+
+class Counted implements ModelCall {
+  readonly outputTokens: number;
+  readonly ms: number;
+  readonly #counted: () => number;
+  #tokens: number;
+
+  constructor(tokens: number, counted: () => number, outputTokens: number, ms: number) {
+    this.#tokens = tokens;
+    this.#counted = counted;
+    this.outputTokens = outputTokens;
+    this.ms = ms;
+  }
+
+  get inputTokens(): number {
+    this.#tokens ||= this.#counted();
+    return this.#tokens;
   }
 }
 

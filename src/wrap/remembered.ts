@@ -1,9 +1,11 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
 
 /** Shorter texts are counted as fast as they are found. */
-const LENGTH_MIN = 200;
+const LENGTH_MIN = 24;
+/** What an entry takes beside its text, in characters. */
+const OVERHEAD = 32;
 
-/** Remembers the counts of long texts, up to `charactersMax` of them: passages come up again with every question. */
+/** Remembers the counts of texts, up to `charactersMax` of them: passages and their places come up again with every question. */
 export function remembered(counter: TokenCounter, charactersMax = 8_000_000): TokenCounter {
   const counts = new Map<string, number>();
   let characters = 0;
@@ -14,10 +16,11 @@ export function remembered(counter: TokenCounter, charactersMax = 8_000_000): To
       let tokens = counts.get(text);
       if (tokens === undefined) {
         tokens = counter.count(text);
-        characters += text.length;
+        const size = text.length + OVERHEAD;
+        characters += size;
         if (characters > charactersMax) {
           counts.clear();
-          characters = text.length;
+          characters = size;
         }
         counts.set(text, tokens);
       }

@@ -141,12 +141,15 @@ export class SpreadCalls<P> {
 
   /** A call that takes as long as it takes: it is never hedged, and slow only where it is cut. */
   background<T>(call: CallOptions, work: (port: P, call: CallOptions) => Promise<T>): Promise<T> {
-    return this.#at(this.pick(call), call, work, false);
+    return this.#at(null, call, work, false);
   }
 
-  async run<T>(call: CallOptions, work: (port: P, call: CallOptions) => Promise<T>): Promise<T> {
+  run<T>(call: CallOptions, work: (port: P, call: CallOptions) => Promise<T>): Promise<T> {
+    return this.#options.hedge && this.slots.length > 1 ? this.#run(call, work) : this.#at(null, call, work);
+  }
+
+  async #run<T>(call: CallOptions, work: (port: P, call: CallOptions) => Promise<T>): Promise<T> {
     const slot = this.pick(call);
-    if (!this.#options.hedge || this.slots.length === 1) return this.#at(slot, call, work);
     this.#budget.call();
     const startedAt = performance.now();
     const afterMs = this.#latency.expect(startedAt);
@@ -193,12 +196,14 @@ export class SpreadCalls<P> {
     return this.#options.balance === "least_outstanding" && slot.inFlight < than.inFlight;
   }
 
+  /** `chosen` null: at the one that is best now. */
   async #at<T>(
-    slot: Slot<P>,
+    chosen: Slot<P> | null,
     call: CallOptions,
     work: (port: P, call: CallOptions) => Promise<T>,
     mayBeSlow = true,
   ): Promise<T> {
+    const slot = chosen ?? this.pick(call);
     const startedAt = performance.now();
     const isProbe = slot.begin();
     try {

@@ -1,10 +1,29 @@
-/** The same port with some methods replaced, whether it is an object or an instance of a class with private fields. */
+/**
+ * The same port with some methods replaced, whether it is an object or an instance of a class with private fields. No proxy, whose
+ * every call is looked up anew.
+ */
 export function withMethods<T extends object>(port: T, methods: Partial<T>): T {
-  return new Proxy(port, {
-    get(target, name) {
-      if (Object.hasOwn(methods, name)) return Reflect.get(methods, name);
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  const wrapped = {};
+  for (const name of namesOf(port)) {
+    const get = () => {
+      const value: unknown = Reflect.get(port, name);
+      return typeof value === "function" ? value.bind(port) : value;
+    };
+    Object.defineProperty(wrapped, name, { get, enumerable: true, configurable: true });
+  }
+  for (const name of Reflect.ownKeys(methods)) {
+    const value: unknown = Reflect.get(methods, name);
+    Object.defineProperty(wrapped, name, { value, enumerable: true, writable: true });
+  }
+  return wrapped as T;
+}
+
+/** Of the port, and of what it is an instance of. */
+function namesOf(port: object): Set<string | symbol> {
+  const names = new Set<string | symbol>();
+  for (let of = port; of !== null && of !== Object.prototype; of = Object.getPrototypeOf(of)) {
+    for (const name of Reflect.ownKeys(of)) names.add(name);
+  }
+  names.delete("constructor");
+  return names;
 }

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { TokenCounter } from "../../ports/token-counter.ts";
 import type { CallOptions } from "../../types.ts";
 import { inBatches } from "../http/batches.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { postJson } from "../http/post.ts";
+import { Endpoint, postJson } from "../http/post.ts";
 import { reportServed } from "../http/served.ts";
 import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../http/vectors.ts";
 
@@ -17,14 +16,11 @@ export interface OpenAiEmbedderOptions extends HttpEmbedderOptions {
   readonly counter: TokenCounter;
 }
 
-const responseSchema = z.object({
-  // The values are checked as they are copied: there are hundreds a question.
-  data: z.array(z.object({ index: z.int().min(0), embedding: z.unknown() })),
-  usage: z
-    .object({ prompt_tokens: z.int().min(0) })
-    .nullish()
-    .catch(null),
-});
+/** What of a response is read, as far as it is there. */
+interface Answer {
+  readonly data?: readonly ({ readonly index?: unknown; readonly embedding?: unknown } | null)[];
+  readonly usage?: { readonly prompt_tokens?: unknown } | null;
+}
 
 /**
  * Any endpoint that speaks OpenAI's embeddings: OpenAI, vLLM, Ollama, llama.cpp, … Asks for base64, a third of the bytes, and
@@ -32,22 +28,25 @@ const responseSchema = z.object({
  */
 export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const { model, dimensions } = options;
-  const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/embeddings`, apiKey: options.apiKey };
+  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/embeddings`, options);
   const encoding = new OptionalFields({ encoding_format: "base64" });
 
   async function send(input: readonly string[], call: CallOptions): Promise<Float32Array[]> {
     const sent = (fields: object) => postJson(endpoint, { model, input, ...fields }, call.signal);
     const { value, headers } = await encoding.send(sent);
     reportServed(headers, call);
-    const answer = responseSchema.safeParse(value);
-    if (!answer.success) throw unusable(`not an embeddings response: ${answer.error.message}`);
-    const { data, usage } = answer.data;
+    const { data, usage } = (value ?? {}) as Answer;
+    if (!Array.isArray(data)) throw unusable("not an embeddings response: it has no list `data`");
     const vectors: Float32Array[] = [];
-    for (const { index, embedding } of data) vectors[index] = unitVector(embedding, dimensions);
-    if (Object.keys(vectors).length !== input.length || vectors.length !== input.length) {
-      throw unusable(`${data.length} vectors for ${input.length} texts`);
+    for (const one of data) {
+      const { index, embedding } = one ?? {};
+      if (typeof index !== "number" || input[index] === undefined) throw unusable(`a vector for text ${index}`);
+      vectors[index] = unitVector(embedding, dimensions);
     }
-    if (usage) call.onTokens?.(usage.prompt_tokens);
+    if (Object.keys(vectors).length !== input.length)
+      throw unusable(`${data.length} vectors for ${input.length} texts`);
+    const tokens = Number(usage?.prompt_tokens);
+    if (Number.isSafeInteger(tokens) && tokens >= 0) call.onTokens?.(tokens);
     return vectors;
   }
 

@@ -7,10 +7,10 @@ import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../
 /** The `/embed` endpoint of text-embeddings-inference, which cuts what is too long by its model's own tokenizer. */
 export function createTeiEmbedder(options: HttpEmbedderOptions): Embedder {
   const { model, dimensions } = options;
-  const tei = createTei(options);
+  const tei = createTei({ ...options, path: "/embed" });
 
   async function send(inputs: readonly string[], call: CallOptions): Promise<Float32Array[]> {
-    const answer = await tei.post("/embed", { inputs, truncate: true, normalize: true }, call);
+    const answer = await tei.post({ inputs, truncate: true, normalize: true }, call);
     if (!Array.isArray(answer)) throw unusable("not a list of vectors");
     if (answer.length !== inputs.length) throw unusable(`${answer.length} vectors for ${inputs.length} texts`);
     return answer.map((vector) => unitVector(vector, dimensions));

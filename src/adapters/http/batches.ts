@@ -20,8 +20,9 @@ export function isTooLong(thrown: unknown): boolean {
 export async function inBatches<T>(
   texts: readonly string[],
   textsMax: number,
-  send: (texts: readonly string[]) => Promise<readonly T[]>,
+  send: (texts: readonly string[]) => Promise<T[]>,
 ): Promise<T[]> {
+  if (texts.length > 0 && texts.length <= textsMax) return inHalves(texts, send);
   const results: T[] = [];
   for (let at = 0; at < texts.length; at += textsMax) {
     results.push(...(await inHalves(texts.slice(at, at + textsMax), send)));
@@ -32,10 +33,7 @@ export async function inBatches<T>(
 /** A shorter text that is refused as too long is refused for something else. */
 const CHARACTERS_MIN = 64;
 
-async function inHalves<T>(
-  texts: readonly string[],
-  send: (texts: readonly string[]) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
+async function inHalves<T>(texts: readonly string[], send: (texts: readonly string[]) => Promise<T[]>): Promise<T[]> {
   try {
     return await send(texts);
   } catch (thrown) {

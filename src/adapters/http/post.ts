@@ -4,11 +4,28 @@ import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
-export interface Endpoint {
-  readonly url: string;
+export interface EndpointOptions {
   readonly apiKey?: string | undefined;
   /** The connections to use; absent: those of the process. */
   readonly dispatcher?: Dispatcher;
+}
+
+/** An address as calls need it, read once. */
+export class Endpoint {
+  readonly url: string;
+  readonly origin: string;
+  readonly path: string;
+  readonly dispatcher: Dispatcher | undefined;
+  readonly authorization: string | undefined;
+
+  constructor(url: string, { apiKey, dispatcher }: EndpointOptions = {}) {
+    const { origin, pathname, search } = new URL(url);
+    this.url = url;
+    this.origin = origin;
+    this.path = pathname + search;
+    this.dispatcher = dispatcher;
+    this.authorization = apiKey && `Bearer ${apiKey}`;
+  }
 }
 
 /** A call that is no plain post of JSON. */
@@ -28,7 +45,7 @@ export function ownConnections(connect: { readonly timeoutMs: number; readonly c
 export const REASON_CHARACTERS_MAX = 2000;
 const JSON_BODY = { "content-type": "application/json" } as const;
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
-const DECODER = new TextDecoder();
+const UTF8 = new TextDecoder();
 
 /** What an upstream said when it refused; the cause of its `RaglineError`, for the log and for adapters alone. */
 export class Refusal extends Error {
@@ -72,22 +89,17 @@ export async function getJson(endpoint: Endpoint, signal: AbortSignal): Promise<
 }
 
 /** As `post`, for any call. @throws RaglineError `dependency_failed` */
-export async function send(
-  { url, apiKey, dispatcher = getGlobalDispatcher() }: Endpoint,
-  call: HttpCall,
-  signal: AbortSignal,
-): Promise<ResponseBody> {
+export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSignal): Promise<ResponseBody> {
+  const { url, origin, path, authorization, dispatcher = getGlobalDispatcher() } = endpoint;
   const { method, body } = call;
   const headers: Record<string, string> = { ...call.headers };
-  if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  if (authorization) headers.authorization = authorization;
   addTraceHeaders(headers);
   const response = new ResponseBody(signal);
   let status: number;
   try {
-    const { origin, pathname, search } = new URL(url);
     // Deadlines are the caller's, through `signal`.
-    const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
-    dispatcher.dispatch({ origin, path: pathname + search, method, headers, body, ...timeouts }, response);
+    dispatcher.dispatch({ origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);
@@ -104,17 +116,7 @@ export async function send(
 
 export async function readJson(response: ResponseBody, signal: AbortSignal): Promise<unknown> {
   try {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const bytes of response) {
-      chunks.push(bytes);
-      length += bytes.length;
-      if (length > RESPONSE_BYTES_MAX) throw new Error(`more than ${RESPONSE_BYTES_MAX} bytes`);
-    }
-    // At once: a decoder that is given a part after the other takes several times as long.
-    const [first] = chunks;
-    const bytes = first && chunks.length === 1 ? first : Buffer.concat(chunks);
-    return JSON.parse(DECODER.decode(bytes));
+    return JSON.parse(UTF8.decode(await response.whole(RESPONSE_BYTES_MAX)));
   } catch (cause) {
     throw failed("sent an answer that could not be read", cause, signal);
   }

@@ -68,14 +68,8 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const [first] = this.#waiting;
-    if (first) {
-      const value = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting);
-      this.#waiting = [];
-      this.#waitingBytes = 0;
-      this.#controller?.resume();
-      return Promise.resolve({ done: false, value });
-    }
+    const value = this.#take();
+    if (value) return Promise.resolve({ done: false, value });
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#reader = Promise.withResolvers();
@@ -85,6 +79,24 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.destroy();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** All that is left of it. @throws Error: more than `bytesMax`, or what cut it */
+  async whole(bytesMax: number): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    // Most answers are there along with their head: nothing is waited for.
+    while (!this.#ended || this.#failure || this.#waiting.length > 0) {
+      const piece = this.#take() ?? (await this.next()).value;
+      if (!piece) break;
+      pieces.push(piece);
+      length += piece.length;
+      if (length > bytesMax) {
+        this.destroy();
+        throw new Error(`more than ${bytesMax} bytes`);
+      }
+    }
+    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, length);
   }
 
   [Symbol.asyncIterator](): this {
@@ -103,6 +115,17 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     this.#waiting = [];
     this.#controller?.resume();
     setTimeout(() => this.destroy(), ENDING_MS).unref();
+  }
+
+  /** What waits for its reader; null: nothing. */
+  #take(): Buffer | null {
+    const [first] = this.#waiting;
+    if (!first) return null;
+    const taken = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#controller?.resume();
+    return taken;
   }
 
   #hand(result: IteratorResult<Uint8Array, undefined>): void {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
-import { type Endpoint, getJson, postJson, refusalOf } from "./post.ts";
+import { Endpoint, getJson, postJson, refusalOf } from "./post.ts";
 import { reportServed } from "./served.ts";
 
 /** What text-embeddings-inference serves, from `/info`. */
@@ -23,22 +23,25 @@ export interface Tei {
   /** Asked once; again where the server could not be reached. @throws RaglineError `dependency_failed` */
   info(call: CallOptions): Promise<TeiInfo>;
   /** Posts JSON, reads JSON, and passes on how many tokens the server says it read, and how long it took. @throws RaglineError `dependency_failed` */
-  post(path: string, body: unknown, call: CallOptions): Promise<unknown>;
+  post(body: unknown, call: CallOptions): Promise<unknown>;
 }
 
-/** A text-embeddings-inference server. `model`: what it must serve, where that can be told. */
+/** One call of a text-embeddings-inference server, e.g. `/rerank`. `model`: what it must serve, where that can be told. */
 export function createTei(options: {
+  readonly path: string;
   readonly baseUrl: string;
   readonly apiKey?: string | undefined;
   readonly model?: string;
 }): Tei {
-  const at = (path: string): Endpoint => ({ url: options.baseUrl.replace(/\/+$/, "") + path, apiKey: options.apiKey });
+  const base = options.baseUrl.replace(/\/+$/, "");
+  const about = new Endpoint(`${base}/info`, options);
+  const endpoint = new Endpoint(base + options.path, options);
   let known: TeiInfo | null = null;
 
   async function ask({ signal }: CallOptions): Promise<TeiInfo> {
     try {
       const { model_id: modelId, max_client_batch_size: batchTextsMax } = infoSchema.parse(
-        await getJson(at("/info"), signal),
+        await getJson(about, signal),
       );
       return { modelId, batchTextsMax };
     } catch (thrown) {
@@ -60,8 +63,8 @@ export function createTei(options: {
       known = info;
       return info;
     },
-    async post(path, body, call) {
-      const { value, headers } = await postJson(at(path), body, call.signal);
+    async post(body, call) {
+      const { value, headers } = await postJson(endpoint, body, call.signal);
       const tokens = Number(headers["x-compute-tokens"]);
       if (Number.isSafeInteger(tokens) && tokens > 0) call.onTokens?.(tokens);
       reportServed(headers, call);

@@ -36,9 +36,10 @@ export function unusable(reason: string): RaglineError {
 export async function exceptBlank(
   texts: readonly string[],
   dimensions: number,
-  embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>,
+  embed: (texts: readonly string[]) => Promise<Float32Array[]>,
 ): Promise<Float32Array[]> {
   const isBlank = texts.map((text) => text.trim() === "");
+  if (!isBlank.includes(true)) return embed(texts);
   const said = texts.filter((_, i) => !isBlank[i]);
   const next = (said.length === 0 ? [] : await embed(said)).values();
   return isBlank.map((blank) => (blank ? undefined : next.next().value) ?? new Float32Array(dimensions));

@@ -1,7 +1,7 @@
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import type { CallOptions } from "../../types.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { failed, post, readText, refusalOf } from "../http/post.ts";
+import { Endpoint, failed, post, readText, refusalOf } from "../http/post.ts";
 import type { ResponseBody } from "../http/response-body.ts";
 import { ChatStream, notStreamed } from "./openai-stream.ts";
 
@@ -19,7 +19,7 @@ const WHOLE_CHARACTERS_MAX = 100_000;
 
 /** Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, TGI, llama.cpp, … */
 export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel {
-  const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/chat/completions`, apiKey: options.apiKey };
+  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/chat/completions`, options);
   const usage = new OptionalFields({ stream_options: { include_usage: true } });
   // OpenAI's own newer models refuse the name that everyone else expects.
   let limitName = new URL(options.baseUrl).hostname === "api.openai.com" ? "max_completion_tokens" : "max_tokens";

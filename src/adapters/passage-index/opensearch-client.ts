@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
-import { type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
+import { Endpoint, type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */
@@ -113,7 +113,7 @@ export class OpenSearchClient {
     let isRepeated = false;
     for (const node of turns) {
       try {
-        const endpoint = { url: `${node.url}${path}`, dispatcher: this.#connections };
+        const endpoint = new Endpoint(`${node.url}${path}`, { dispatcher: this.#connections });
         const response = await send(endpoint, { method, headers, body: text }, signal);
         node.downUntil = 0;
         return await readJson(response, signal);

@@ -3,7 +3,7 @@ import type { Reranker } from "../../ports/reranker.ts";
 import type { TokenCounter } from "../../ports/token-counter.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { postJson } from "../http/post.ts";
+import { Endpoint, postJson } from "../http/post.ts";
 import { allScores, unfit } from "../http/scores.ts";
 import { reportServed } from "../http/served.ts";
 
@@ -32,7 +32,7 @@ const responseSchema = z.object({
 /** Cohere's `/rerank`, as Jina, vLLM, LiteLLM, llama.cpp, … speak it too. */
 export function createCohereReranker(options: CohereRerankerOptions): Reranker {
   const { model, counter, inputTokensMax } = options;
-  const endpoint = { url: `${options.baseUrl.replace(/\/+$/, "")}/rerank`, apiKey: options.apiKey };
+  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/rerank`, options);
   // Jina sends the texts back unless told not to; others do not know the field.
   const echo = new OptionalFields({ return_documents: false });
   return {

@@ -13,8 +13,8 @@ export interface Vectors {
 }
 
 /**
- * Vectors in three bytes a value, value = (code + rest / 65,534) · scale: off by at most 2^-24 of the vector's largest value, which is
- * half of what float32 would round that one by. The scan reads the codes alone, and only proposes.
+ * Vectors in three bytes a value, value = (65,536 · code + rest) · scale / 65,536. The scan reads the codes alone, and only proposes.
+ * The scale is a power of two, so that float32 holds every such value exactly: see `setVector`.
  */
 export interface ByteVectors {
   /** `stride` bytes a vector. */
@@ -46,7 +46,10 @@ const KERNEL_ROWS_MIN = 128;
 /** From so many vectors on the scan is bound by memory: int8 reads a quarter. */
 export const BYTES_ROWS_MIN = 2048;
 /** In a code: what is left of a value is at most half a code. */
-const RESTS = 65_534;
+const RESTS = 65_536;
+const CODE_MAX = 127;
+/** Of unit vectors no largest value is nearly so small. */
+const SCALE_MIN = 2 ** -60;
 /** The largest of which 4,096 products with int8 cannot pass 2^31. */
 const QUERY_CODE_MAX = 4095;
 /** Bytes in a vector register. */
@@ -95,14 +98,43 @@ export function vectorAt({ values, bytes, stride, dimensions }: Vectors, row: nu
   const scale = scales[row] as number;
   const vector = new Float32Array(dimensions);
   for (let i = 0; i < dimensions; i++) {
-    vector[i] = ((codes[from + i] as number) + (rests[from + i] as number) / RESTS) * scale;
+    vector[i] = ((codes[from + i] as number) * RESTS + (rests[from + i] as number)) * (scale / RESTS);
   }
   return vector;
 }
 
-export function setVector(vectors: Vectors, row: number, vector: Float32Array): void {
-  if (vectors.bytes) setBytes(vectors.bytes, row, vectors.stride, vector);
-  else vectors.values.set(vector, row * vectors.stride);
+/**
+ * Rounds each value to a multiple of 2^-16 of the scale, which is at most 2^-23 of the vector's largest value, whichever way vectors are
+ * kept, and values that are rounded already to themselves: scores are the same to the bit in a small segment, a large one, and one merged of both.
+ */
+export function setVector({ values, bytes, stride }: Vectors, row: number, vector: Float32Array): void {
+  const at = row * stride;
+  const scale = scaleOf(vector);
+  const unit = scale / RESTS;
+  let sum = 0;
+  for (let i = 0; i < vector.length; i++) {
+    const units = Math.floor((vector[i] as number) / unit + 0.5);
+    if (bytes) {
+      const code = (units + RESTS / 2) >> 16;
+      bytes.codes[at + i] = code;
+      bytes.rests[at + i] = units - code * RESTS;
+      sum += code;
+    } else {
+      values[at + i] = units * unit;
+    }
+  }
+  if (!bytes) return;
+  bytes.scales[row] = isZero(vector) ? 0 : scale;
+  bytes.sums[row] = sum;
+}
+
+/** The least power of two of which no value is more than 127. */
+function scaleOf(vector: Float32Array): number {
+  const most = largest(vector) / CODE_MAX;
+  let scale = 2 ** Math.ceil(Math.log2(Math.max(most, SCALE_MIN)));
+  while (scale < most) scale *= 2;
+  while (scale / 2 >= most && scale > SCALE_MIN) scale /= 2;
+  return scale;
 }
 
 /** Whether the passage has a vector: no unit vector is all zeros. */
@@ -116,22 +148,6 @@ export function hasVector({ values, bytes, stride, dimensions }: Vectors, row: n
 /** Of the vector with a query, in float64: the score that a search reports. */
 export function score({ values, bytes, stride }: Vectors, row: number, query: Float32Array): number {
   return bytes ? dotBytes(bytes, row, row * stride, query) : dot(values, row * stride, query);
-}
-
-function setBytes({ codes, rests, scales, sums }: ByteVectors, row: number, stride: number, vector: Float32Array) {
-  const at = row * stride;
-  const scale = Math.fround(largest(vector) / 127);
-  scales[row] = scale;
-  const perScale = scale === 0 ? 0 : 1 / scale;
-  let sum = 0;
-  for (let i = 0; i < vector.length; i++) {
-    const value = (vector[i] as number) * perScale;
-    const code = Math.floor(value + 0.5) | 0;
-    codes[at + i] = code;
-    rests[at + i] = Math.floor((value - code) * RESTS + 0.5);
-    sum += code;
-  }
-  sums[row] = sum;
 }
 
 /** The query as the int8 scan wants it; the factor is left out, since it changes no order. */
@@ -168,26 +184,24 @@ function dot(values: Float32Array, from: number, query: Float32Array): number {
   return a + b + c + d;
 }
 
+/** As `dot` of what float32 would hold: in the same order, and the factor is a power of two. */
 function dotBytes({ codes, rests, scales }: ByteVectors, row: number, from: number, query: Float32Array): number {
   const length = query.length;
-  const whole = length - (length % 2);
-  let whole0 = 0;
-  let whole1 = 0;
-  let rest0 = 0;
-  let rest1 = 0;
-  for (let i = 0; i < whole; i += 2) {
-    const x = query[i] as number;
-    const y = query[i + 1] as number;
-    whole0 += (codes[from + i] as number) * x;
-    whole1 += (codes[from + i + 1] as number) * y;
-    rest0 += (rests[from + i] as number) * x;
-    rest1 += (rests[from + i + 1] as number) * y;
+  const whole = length - (length % 4);
+  const value = (at: number) => (codes[at] as number) * RESTS + (rests[at] as number);
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < whole; i += 4) {
+    const at = from + i;
+    a += value(at) * (query[i] as number);
+    b += value(at + 1) * (query[i + 1] as number);
+    c += value(at + 2) * (query[i + 2] as number);
+    d += value(at + 3) * (query[i + 3] as number);
   }
-  for (let i = whole; i < length; i++) {
-    whole0 += (codes[from + i] as number) * (query[i] as number);
-    rest0 += (rests[from + i] as number) * (query[i] as number);
-  }
-  return (whole0 + whole1 + (rest0 + rest1) / RESTS) * (scales[row] as number);
+  for (let i = whole; i < length; i++) a += value(from + i) * (query[i] as number);
+  return (a + b + c + d) * ((scales[row] as number) / RESTS);
 }
 
 export function isZero(vector: Float32Array): boolean {

@@ -59,7 +59,7 @@ const filter = fc.letrec<{ filter: Filter }>((tie) => ({
   ),
 })).filter;
 const vector = fc
-  .array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 40 })
+  .array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 40 })
   .map((all) => Float32Array.from(all));
 
 /** Through real bytes. */

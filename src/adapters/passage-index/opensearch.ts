@@ -11,6 +11,7 @@ import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import { OpenSearchPassages, type RecordPlace } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
+import { type FilteredResponse, found, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
@@ -22,19 +23,6 @@ import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.t
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
-interface Response<T = unknown> {
-  readonly hits: { readonly total?: { readonly value: number }; readonly hits: readonly T[] };
-  readonly aggregations?: unknown;
-}
-
-/** One of several: without what is empty. */
-interface FilteredResponse {
-  readonly status?: number;
-  readonly error?: unknown;
-  readonly timed_out?: boolean;
-  readonly hits?: Partial<Response["hits"]>;
-}
-
 interface Hit<T> extends RecordPlace {
   readonly _source: T;
 }
@@ -44,18 +32,6 @@ interface LegHit extends RecordPlace {
   readonly sort: readonly [score: number, document: string, ordinal: number];
 }
 
-const NOTHING: Response<never> = { hits: { total: { value: 0 }, hits: [] } };
-/** Of the responses to several searches, what is read here: the rest is twice as long. The status keeps each in its place. */
-const READ = [
-  "status",
-  "error",
-  "timed_out",
-  "hits.total.value",
-  "hits.hits._index",
-  "hits.hits._id",
-  "hits.hits.sort",
-];
-const SEARCHES = `/_msearch?filter_path=error,status,${READ.map((field) => `responses.${field}`).join(",")}`;
 /** A commit between the two legs of one search, or a deletion behind them, is met by searching again. */
 const SEARCH_ATTEMPTS = 5;
 
@@ -270,10 +246,6 @@ export class OpenSearchPassageIndex implements PassageIndex {
     }
     return writes;
   }
-}
-
-function found({ hits = {} }: FilteredResponse): Response {
-  return { hits: { ...hits, hits: hits.hits ?? [] } };
 }
 
 /** So that the engine too stops when the caller has no use for it any more; it also does when the connection goes. */

@@ -28,15 +28,9 @@ export async function readHere({ fields, fallbackTitle, format, content }: ReadR
   }
   if ("text" in content) throw new TypeError(`${format} is read from bytes`);
   const bytes = await bytesOf(content);
-  return assemble(fields, fallbackTitle, await parserOf(format)(bytes));
-}
-
-/** Loaded when first needed, which a server never does: a process of its own reads these. */
-function parserOf(format: "pdf" | "docx") {
-  return async (bytes: Uint8Array) => {
-    if (format === "pdf") return (await import("./pdf.ts")).parsePdf(bytes);
-    return (await import("./docx.ts")).parseDocx(bytes);
-  };
+  // Loaded when first needed, which a server never does: a process of its own reads these.
+  const parse = format === "pdf" ? (await import("./pdf.ts")).parsePdf : (await import("./docx.ts")).parseDocx;
+  return assemble(fields, fallbackTitle, await parse(bytes));
 }
 
 async function bytesOf(content: Exclude<ReadRequest["content"], { readonly text: string }>): Promise<Uint8Array> {

@@ -120,7 +120,7 @@ function* movesOf(sources: readonly MergeSource[]): Generator<void, Int32Array[]
   return moves;
 }
 
-function sizeOf(sources: readonly { readonly passages: number }[]): number {
+export function sizeOf(sources: readonly { readonly passages: number }[]): number {
   return sources.reduce((sum, { passages }) => sum + passages, 0);
 }
 

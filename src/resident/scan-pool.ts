@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import type { ScanPart, ScanPlan, ScanResult, SegmentArrays } from "./scan.ts";
+import { Thread } from "./thread.ts";
 import { DESKS } from "./vectors.ts";
 
 export interface ScanRequest {
@@ -17,19 +17,8 @@ export interface ScanReply {
   readonly result: ScanResult;
 }
 
-interface Pending {
-  readonly resolve: (result: ScanResult) => void;
-  readonly fallBack: () => void;
-}
-
-/** A thread that had nothing to do for so long is ended: it holds on to memory of segments that are gone. */
-const IDLE_MS = 10_000;
-
-/** Nor does one go on that holds on to more of it: its own heap is too quiet to be collected soon. */
+/** A thread that holds on to more memory of segments that are gone is ended: its own heap is too quiet to be collected soon. */
 const GONE_BYTES_MAX = 32 * 1024 * 1024;
-
-/** A scan leaves little behind: a larger young generation would only be memory. */
-const YOUNG_MB = 4;
 
 /**
  * Nanoseconds that reading a posting, a float32 and an int8 take, as measured on one core of 2.5 GHz with data beyond its caches; a posting
@@ -102,34 +91,22 @@ export class ScanPool {
 }
 
 class ScanThread {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
+  readonly #thread: Thread<ScanRequest, ScanReply>;
   readonly #numbers = new WeakMap<SegmentArrays, number>();
   readonly #forgotten: number[] = [];
   readonly #registry = new FinalizationRegistry<{ segment: number; bytes: number }>(({ segment, bytes }) => {
     this.#forgotten.push(segment);
     this.#goneBytes += bytes;
   });
-  readonly #onEnd: () => void;
-  #idle: NodeJS.Timeout | null = null;
-  #lastId = 0;
   #lastSegment = 0;
   #goneBytes = 0;
 
   constructor(thread: number, onEnd: () => void) {
-    this.#onEnd = onEnd;
-    const script = new URL(`./scan-thread${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    this.#worker = new Worker(script, {
-      workerData: { thread },
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-    });
-    this.#worker.on("message", ({ id, result }: ScanReply) => this.#settle(id, result));
-    this.#worker.on("error", () => this.#fail());
-    this.#worker.on("exit", () => this.#fail());
+    this.#thread = new Thread(new URL("./scan-thread", import.meta.url), onEnd, { thread });
   }
 
   get waiting(): number {
-    return this.#pending.size;
+    return this.#thread.waiting;
   }
 
   /** Idle, and keeps much of what is gone: another would be smaller. */
@@ -137,25 +114,13 @@ class ScanThread {
     return this.waiting === 0 && this.#goneBytes > GONE_BYTES_MAX;
   }
 
-  scan(whole: ScanPlan, scanHere: (plan: ScanPlan) => ScanResult): Promise<ScanResult> {
-    return new Promise((resolve, reject) => {
-      const id = ++this.#lastId;
-      const fallBack = () => {
-        try {
-          resolve(scanHere(whole));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.#pending.set(id, { resolve, fallBack });
-      if (this.#idle) clearTimeout(this.#idle);
-      this.#worker.ref();
-      this.#worker.postMessage(this.#request(id, whole));
-    });
+  async scan(whole: ScanPlan, scanHere: (plan: ScanPlan) => ScanResult): Promise<ScanResult> {
+    const reply = await this.#thread.ask((id) => this.#request(id, whole));
+    return reply ? reply.result : scanHere(whole);
   }
 
-  async end(): Promise<void> {
-    await this.#worker.terminate();
+  end(): Promise<void> {
+    return this.#thread.end();
   }
 
   #request(id: number, { parts, ...plan }: ScanPlan): ScanRequest {
@@ -171,25 +136,5 @@ class ScanThread {
       return { ...part, segment };
     });
     return { id, plan, parts: numbered, added, forgotten: this.#forgotten.splice(0) };
-  }
-
-  #settle(id: number, result: ScanResult): void {
-    this.#pending.get(id)?.resolve(result);
-    this.#pending.delete(id);
-    if (this.#pending.size > 0) return;
-    this.#worker.unref();
-    this.#idle = setTimeout(() => this.#retire(), IDLE_MS).unref();
-  }
-
-  #retire(): void {
-    this.#onEnd();
-    this.end().catch(() => undefined);
-  }
-
-  #fail(): void {
-    this.#onEnd();
-    const left = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { fallBack } of left) fallBack();
   }
 }

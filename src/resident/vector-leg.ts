@@ -6,8 +6,7 @@ import { BLOCK_ROWS, type Desk, hasVector, isZero, score, type Vectors, writeDig
 /** Beyond the limit, how many candidates of the float32 scan are scored again: for scores that differ by rounding only. */
 const FLOAT_SPARE = 12;
 /**
- * The same for int8, whose scores are off by about 0.003: recall@20 is measured in test/resident/vectors.test.ts; of 10,741 e5 vectors, which
- * lie close together, 60 missed none in 400 questions.
+ * The same for int8, whose scores are off by some thousandths: recall@20 is measured in test/resident/vectors.test.ts.
  */
 const BYTE_SPARE = 100;
 

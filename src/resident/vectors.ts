@@ -109,11 +109,13 @@ export function vectorAt({ values, bytes, stride, dimensions }: Vectors, row: nu
  */
 export function setVector({ values, bytes, stride }: Vectors, row: number, vector: Float32Array): void {
   const at = row * stride;
-  const scale = scaleOf(vector);
+  const most = largest(vector);
+  const scale = scaleOf(most);
   const unit = scale / RESTS;
+  const perUnit = RESTS / scale;
   let sum = 0;
   for (let i = 0; i < vector.length; i++) {
-    const units = Math.floor((vector[i] as number) / unit + 0.5);
+    const units = Math.floor((vector[i] as number) * perUnit + 0.5);
     if (bytes) {
       const code = (units + RESTS / 2) >> 16;
       bytes.codes[at + i] = code;
@@ -124,16 +126,17 @@ export function setVector({ values, bytes, stride }: Vectors, row: number, vecto
     }
   }
   if (!bytes) return;
-  bytes.scales[row] = isZero(vector) ? 0 : scale;
+  bytes.scales[row] = most === 0 ? 0 : scale;
   bytes.sums[row] = sum;
 }
 
-/** The least power of two of which no value is more than 127. */
-function scaleOf(vector: Float32Array): number {
-  const most = largest(vector) / CODE_MAX;
-  let scale = 2 ** Math.ceil(Math.log2(Math.max(most, SCALE_MIN)));
-  while (scale < most) scale *= 2;
-  while (scale / 2 >= most && scale > SCALE_MIN) scale /= 2;
+/** The least power of two that goes into a vector's largest value 127 times at most. */
+function scaleOf(most: number): number {
+  const least = Math.max(most / CODE_MAX, SCALE_MIN);
+  let scale = 2 ** Math.ceil(Math.log2(least));
+  // Logarithms are rounded.
+  while (scale < least) scale *= 2;
+  while (scale / 2 >= least) scale /= 2;
   return scale;
 }
 

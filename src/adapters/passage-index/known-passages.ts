@@ -1,4 +1,5 @@
 import type { Document, Passage, PassageInput } from "../../types.ts";
+import { Remembered } from "./remembered.ts";
 import { storedPassage } from "./stored-passage.ts";
 
 /** Kept for the next question. */
@@ -14,8 +15,8 @@ interface Written {
 
 /** Passages by row, which name one text for ever. */
 export class KnownPassages {
-  readonly #read = new Latest<Passage>(READ_MAX);
-  readonly #written = new Latest<Written>(WRITTEN_MAX);
+  readonly #read = new Remembered<number, Passage>({ weightMax: READ_MAX, weightOf: () => 1 });
+  readonly #written = new Remembered<number, Written>({ weightMax: WRITTEN_MAX, weightOf: () => 1 });
 
   find(row: number): Passage | undefined {
     const known = this.#read.get(row);
@@ -28,7 +29,7 @@ export class KnownPassages {
   }
 
   keep(row: number, passage: Passage): void {
-    this.#read.set(row, passage);
+    this.#read.add(row, passage);
   }
 
   /** `rows`: the passages', in their order. Both as they are stored. */
@@ -37,34 +38,8 @@ export class KnownPassages {
       const passage = passages[ordinal];
       if (!passage) continue;
       const { vector: _, ...input } = passage;
-      this.#written.set(row, { document, input, ordinal });
+      this.#written.add(row, { document, input, ordinal });
     }
-  }
-}
-
-/** The latest `most` by row. The oldest is known by its turn: a map asked for its first key walks over all that were deleted before it. */
-class Latest<T> {
-  readonly #values = new Map<number, T>();
-  readonly #rows: number[] = [];
-  readonly #most: number;
-  #turn = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  get(row: number): T | undefined {
-    return this.#values.get(row);
-  }
-
-  set(row: number, value: T): void {
-    if (!this.#values.has(row)) {
-      const oldest = this.#rows[this.#turn];
-      if (oldest !== undefined) this.#values.delete(oldest);
-      this.#rows[this.#turn] = row;
-      this.#turn = (this.#turn + 1) % this.#most;
-    }
-    this.#values.set(row, value);
   }
 }
 

@@ -9,6 +9,8 @@ interface Limits<T> {
 /** What was read once and never changes, by keys that are never used again. Those that were read first go first. */
 export class Remembered<Key, T> {
   readonly #values = new Map<Key, T>();
+  /** Goes on from where it was: one begun anew would walk over all that were forgotten before the first that is left. */
+  readonly #oldest = this.#values.keys();
   readonly #limits: Limits<T>;
   #weight = 0;
 
@@ -48,9 +50,10 @@ export class Remembered<Key, T> {
     this.#forget(key);
     this.#values.set(key, value);
     this.#weight += weight;
-    for (const oldest of this.#values.keys()) {
-      if (this.#weight <= weightMax && this.#values.size <= countMax) return;
-      this.#forget(oldest);
+    while (this.#weight > weightMax || this.#values.size > countMax) {
+      const oldest = this.#oldest.next();
+      if (oldest.done) return;
+      this.#forget(oldest.value);
     }
   }
 

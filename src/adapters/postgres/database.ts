@@ -92,9 +92,7 @@ export class PostgresDatabase {
     timeoutMs = this.#timeoutMs,
   ): Promise<T> {
     const transact = async (client: PoolClient, limitMs: number) => {
-      await client.query(begin(Math.ceil(limitMs))).catch((error) => {
-        throw isDisconnected(error) ? new Stale("", { cause: error }) : error;
-      });
+      await client.query(begin(Math.ceil(limitMs))).catch(notBegun);
       try {
         const result = await work(this.#queryOf(client));
         await client.query("COMMIT");
@@ -129,9 +127,7 @@ export class PostgresDatabase {
         client.query("COMMIT").catch(() => undefined);
         return result;
       } catch (error) {
-        await begun.catch((failure) => {
-          throw isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
-        });
+        await begun.catch(notBegun);
         if (!isDisconnected(error)) await client.query("ROLLBACK");
         throw error;
       }
@@ -154,9 +150,7 @@ export class PostgresDatabase {
       const ended = client.query("COMMIT");
       stream.uncork();
       const [first, rows] = await Promise.allSettled([begun, asked, ended]);
-      if (first.status === "rejected") {
-        throw isDisconnected(first.reason) ? new Stale("", { cause: first.reason }) : first.reason;
-      }
+      if (first.status === "rejected") notBegun(first.reason);
       if (rows.status === "rejected") throw rows.reason;
       return rows.value;
     };
@@ -282,6 +276,11 @@ async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** What a transaction that failed to begin says. */
+function notBegun(failure: unknown): never {
+  throw isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
 }
 
 function tooLate(): RaglineError {

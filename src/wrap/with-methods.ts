@@ -5,9 +5,13 @@
 export function withMethods<T extends object>(port: T, methods: Partial<T>): T {
   const wrapped = {};
   for (const name of namesOf(port)) {
+    let last: { readonly value: unknown; readonly bound: unknown } | undefined;
     const get = () => {
       const value: unknown = Reflect.get(port, name);
-      return typeof value === "function" ? value.bind(port) : value;
+      if (typeof value !== "function") return value;
+      // Of a port that is wrapped itself, which gives the same function each time, too.
+      if (last?.value !== value) last = { value, bound: value.bind(port) };
+      return last?.bound;
     };
     Object.defineProperty(wrapped, name, { get, enumerable: true, configurable: true });
   }

@@ -18,11 +18,12 @@ export function unitVector(values: unknown, dimensions: number): Float32Array {
     throw unusable(`${vector.length} values in a vector, but embed.dimensions says ${dimensions}`);
   }
   let sum = 0;
-  for (const value of vector) sum += value * value;
+  for (let i = 0; i < dimensions; i++) sum += (vector[i] ?? 0) ** 2;
   // NaN and infinity, of any value, end up here.
   if (!Number.isFinite(sum)) throw unusable("a value that is no finite number in a vector");
   const norm = Math.sqrt(sum);
-  return norm > 0 ? vector.map((value) => value / norm) : vector;
+  if (norm > 0) for (let i = 0; i < dimensions; i++) vector[i] = (vector[i] ?? 0) / norm;
+  return vector;
 }
 
 export function unusable(reason: string): RaglineError {
@@ -49,7 +50,7 @@ function fromNumbers(values: unknown): Float32Array {
   if (!Array.isArray(values)) throw unusable("a vector that is no list of numbers");
   // Else null would pass as 0.
   for (const value of values) if (typeof value !== "number") throw unusable("a value that is no number in a vector");
-  return Float32Array.from(values as number[]);
+  return new Float32Array(values as number[]);
 }
 
 function fromBase64(text: string): Float32Array {

@@ -139,7 +139,7 @@ export class MilvusLegs {
       }
       const missing = terms.slice(0, essential).flatMap(([hash]) => (postingOf(hash) ? [] : [hash]));
       if (missing.length > 0) await this.#readPostings(missing, leg, shelf, read, call);
-      const best = inOrder(shelf.best(terms, postingOf, leg.limit), leg.limit);
+      const best = inOrder(this.#postings.best(shelf, terms, postingOf, leg.limit), leg.limit);
       const rest = terms.reduce((sum, [hash, weight]) => (postingOf(hash) ? sum : sum + weight), 0);
       const floor = best.length < leg.limit ? 0 : (best.at(-1)?.score ?? 0);
       if (rest < floor || rest === 0) return best.map(toHit);
@@ -204,7 +204,12 @@ export class MilvusLegs {
       document,
       score: scale * dot(vector, stored),
     }));
-    const worst = nthBest(scored, ({ score }) => score, leg.limit) - 1 / SCORE_UNITS;
+    const worst =
+      nthBest(
+        Float64Array.from(scored, ({ score }) => score),
+        leg.limit,
+      ) -
+      1 / SCORE_UNITS;
     return inOrder(
       scored.filter(({ score }) => score >= worst),
       leg.limit,

@@ -1,4 +1,4 @@
-import { countOf, type ScannedPassage, scannedBytes, termScore } from "./milvus-scanned.ts";
+import { countOf, type ScannedPassage, scannedBytes } from "./milvus-scanned.ts";
 import { saturated } from "./milvus-terms.ts";
 
 /** A passage that holds a word. */
@@ -23,6 +23,14 @@ const CANDIDATE_BYTES = 300;
 const POSTING_BYTES = 12;
 const SHELF_BYTES = 3000;
 
+/** Those of a shelf's candidates that hold a word, as far as they were looked through. */
+interface Looked {
+  readonly candidates: number[];
+  readonly shares: number[];
+  /** The next candidate to look at. */
+  next: number;
+}
+
 /** What was read under one filter, as long as a collection is of one version. */
 export class Shelf {
   readonly version: string | null;
@@ -32,7 +40,11 @@ export class Shelf {
   readonly postings = new Map<number, Posting>();
   readonly #candidates: Candidate[] = [];
   readonly #numbers = new Map<string, number>();
+  /** By hash: words whose postings nobody has read, because others decided. */
+  readonly #looked = new Map<number, Looked>();
+  /** By candidate, and which have one: used by one search at a time. */
   #scores = new Float64Array(0);
+  #found = new Int32Array(0);
   /** In memory, about. */
   bytes = SHELF_BYTES;
 
@@ -76,31 +88,42 @@ export class Shelf {
     limit: number,
   ): (Candidate & { readonly score: number })[] {
     const scores = this.#emptyScores();
-    const scoreOf = (candidate: number) => scores[candidate] as number;
-    let found: number[] = [];
-    const unknown: Terms[number][] = [];
+    const others: Terms[number][] = [];
+    let size = 0;
     for (const term of terms) {
       const [hash, weight] = term;
       const posting = postingOf(hash);
-      if (posting) addPosting(posting, weight, scores, found);
-      else unknown.push(term);
+      if (posting) size = addPosting(posting, weight, scores, this.#found, size);
+      else others.push(term);
     }
-    // What is left can lift a passage by its weight at most: of each word fewer passages need to be looked at.
-    let rest = unknown.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [hash, weight] of unknown) {
-      const least = nthBest(found, scoreOf, limit) - rest - TOLERANCE;
-      found = found.filter((candidate) => scoreOf(candidate) >= least);
-      for (const candidate of found) {
-        const { words } = this.#candidates[candidate] as Candidate;
-        scores[candidate] = scoreOf(candidate) + termScore(words, hash, weight, this.averageLength);
-      }
-      rest -= weight;
+    for (const [hash, weight] of others) addToFound(this.#lookFor(hash), weight, scores);
+    const found = this.#found.subarray(0, size);
+    const worst =
+      nthBest(
+        Float64Array.from(found, (candidate) => scores[candidate] as number),
+        limit,
+      ) - TOLERANCE;
+    const best: (Candidate & { readonly score: number })[] = [];
+    for (const candidate of found) {
+      const score = scores[candidate] as number;
+      if (score > 0 && score >= worst) best.push({ ...(this.#candidates[candidate] as Candidate), score });
     }
-    const worst = nthBest(found, scoreOf, limit) - TOLERANCE;
-    return found.flatMap((candidate) => {
-      const score = scoreOf(candidate);
-      return score > 0 && score >= worst ? [{ ...(this.#candidates[candidate] as Candidate), score }] : [];
-    });
+    return best;
+  }
+
+  #lookFor(hash: number): Looked {
+    const looked = this.#looked.get(hash) ?? { candidates: [], shares: [], next: 0 };
+    this.#looked.set(hash, looked);
+    const before = looked.candidates.length;
+    for (; looked.next < this.#candidates.length; looked.next++) {
+      const { words } = this.#candidates[looked.next] as Candidate;
+      const count = countOf(words, hash);
+      if (count === null) continue;
+      looked.candidates.push(looked.next);
+      looked.shares.push(saturated(count, words.length, this.averageLength));
+    }
+    this.bytes += POSTING_BYTES * (looked.candidates.length - before);
+    return looked;
   }
 
   #numberOf(passage: Candidate): number {
@@ -113,7 +136,11 @@ export class Shelf {
   }
 
   #emptyScores(): Float64Array {
-    if (this.#scores.length < this.#candidates.length) this.#scores = new Float64Array(2 * this.#candidates.length);
+    const size = this.#candidates.length;
+    if (this.#scores.length < size) {
+      this.#scores = new Float64Array(2 * size);
+      this.#found = new Int32Array(2 * size);
+    }
     return this.#scores.fill(0, 0, this.#candidates.length);
   }
 }
@@ -139,6 +166,14 @@ export class MilvusPostings {
     this.#limit();
   }
 
+  /** As `Shelf.best`. */
+  best(shelf: Shelf, ...asked: Parameters<Shelf["best"]>): ReturnType<Shelf["best"]> {
+    const before = shelf.bytes;
+    const best = shelf.best(...asked);
+    if (shelf.bytes > before) this.#limit();
+    return best;
+  }
+
   #limit(): void {
     let bytes = 0;
     for (const one of this.#shelves.values()) bytes += one.bytes;
@@ -150,26 +185,44 @@ export class MilvusPostings {
   }
 }
 
-function addPosting({ candidates, shares }: Posting, weight: number, scores: Float64Array, found: number[]): void {
+/** Returns how many are found now. */
+function addPosting(
+  { candidates, shares }: Posting,
+  weight: number,
+  scores: Float64Array,
+  found: Int32Array,
+  before: number,
+): number {
+  let size = before;
   for (let i = 0; i < candidates.length; i++) {
     const candidate = candidates[i] as number;
     const score = scores[candidate] as number;
-    if (score === 0) found.push(candidate);
+    if (score === 0) found[size++] = candidate;
     scores[candidate] = score + weight * (shares[i] as number);
   }
+  return size;
 }
+
+function addToFound({ candidates, shares }: Looked, weight: number, scores: Float64Array): void {
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i] as number;
+    const score = scores[candidate] as number;
+    if (score !== 0) scores[candidate] = score + weight * (shares[i] as number);
+  }
+}
+
 /** Scores that differ by less may be told to be equal. */
 const TOLERANCE = 1e-6;
 /** So few are kept in order as they come. */
 const KEPT_IN_ORDER_MAX = 128;
 
-/** The score of the n-th best; of fewer, less than any. */
-export function nthBest<T>(all: readonly T[], scoreOf: (one: T) => number, n: number): number {
-  if (all.length < n) return Number.NEGATIVE_INFINITY;
-  if (n > KEPT_IN_ORDER_MAX) return Float64Array.from(all, scoreOf).sort()[all.length - n] ?? 0;
+/** The n-th best; of fewer, less than any. */
+export function nthBest(scores: Float64Array, n: number): number {
+  if (scores.length < n) return Number.NEGATIVE_INFINITY;
+  if (n > KEPT_IN_ORDER_MAX) return scores.toSorted()[scores.length - n] ?? 0;
   const best = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
-  for (const one of all) {
-    const score = scoreOf(one);
+  for (let i = 0; i < scores.length; i++) {
+    const score = scores[i] as number;
     if (score <= (best[0] as number)) continue;
     let at = 1;
     for (; at < n && (best[at] as number) < score; at++) best[at - 1] = best[at] as number;

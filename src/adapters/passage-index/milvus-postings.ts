@@ -98,11 +98,9 @@ export class Shelf {
     }
     for (const [hash, weight] of others) addToFound(this.#lookFor(hash), weight, scores);
     const found = this.#found.subarray(0, size);
-    const worst =
-      nthBest(
-        Float64Array.from(found, (candidate) => scores[candidate] as number),
-        limit,
-      ) - TOLERANCE;
+    const reached = new Float64Array(size);
+    for (let i = 0; i < size; i++) reached[i] = scores[found[i] as number] as number;
+    const worst = nthBest(reached, limit) - TOLERANCE;
     const best: (Candidate & { readonly score: number })[] = [];
     for (const candidate of found) {
       const score = scores[candidate] as number;

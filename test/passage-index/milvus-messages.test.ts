@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import fc from "fast-check";
 import { Root } from "protobufjs";
 import { describe, expect, test } from "vitest";
-import { queryMessage, readHits, readRows, searchMessage } from "../../src/adapters/passage-index/milvus-messages.ts";
+import { queryMessage, readPlaces, readRows, searchMessage } from "../../src/adapters/passage-index/milvus-messages.ts";
 
 const require = createRequire(import.meta.url);
 const definitions = require("@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.base.js") as {
@@ -17,7 +17,7 @@ const decoded = (name: string, bytes: Buffer) =>
 describe("messages of Milvus, beside its own definitions", () => {
   test("a search says what it looks for, with a vector of either kind", () => {
     const vector = Float32Array.from({ length: 300 }, (_, i) => i / 7);
-    const common = { collection: "p", filter: 'part == "가"', fields: ["document"], params: { ef: 168 }, limit: 84 };
+    const common = { collection: "p", filter: 'part == "가"', params: { ef: 168 }, limit: 84 };
     const dense = decoded(
       "milvus.SearchRequest",
       searchMessage({ ...common, by: "vector", metric: "COSINE", vector, isStrong: false }),
@@ -69,10 +69,11 @@ describe("messages of Milvus, beside its own definitions", () => {
     });
   });
 
-  test("hits are read with their ids and scores", () => {
-    const hits = fc.array(fc.tuple(fc.string({ unit: "grapheme" }), fc.string(), fc.float({ noNaN: true })));
+  test("of hits as many are read as are wanted, and those that score as the last of them", () => {
+    const hits = fc.array(fc.tuple(fc.string({ unit: "grapheme" }), fc.string(), fc.integer({ min: -3, max: 3 })));
     fc.assert(
-      fc.property(hits, (all) => {
+      fc.property(hits, fc.integer({ min: 1, max: 10 }), (all, wanted) => {
+        const sorted = all.toSorted(([, , a], [, , b]) => b - a);
         const bytes = encoded("milvus.SearchResults", {
           status: { code: 0 },
           results: {
@@ -83,20 +84,26 @@ describe("messages of Milvus, beside its own definitions", () => {
                 type: 21,
                 fieldName: "document",
                 fieldId: 104,
-                scalars: { stringData: { data: all.map(([, d]) => d) } },
+                scalars: { stringData: { data: sorted.map(([, d]) => d) } },
               },
             ],
-            scores: all.map(([, , score]) => score),
-            ids: { strId: { data: all.map(([id]) => id) } },
+            scores: sorted.map(([, , score]) => score),
+            ids: { strId: { data: sorted.map(([id]) => id) } },
             topks: [all.length],
+            outputFields: ["document"],
           },
+          collectionName: "c".repeat(200),
         });
-        expect(readHits(bytes)).toMatchObject({
-          status: { code: 0, error_code: 0 },
-          rows: all.map(([id, document, score]) => ({ id, document, score })),
+        const last = sorted[wanted - 1]?.[2] ?? Number.NEGATIVE_INFINITY;
+        expect(readPlaces(bytes, wanted, 0.5)).toEqual({
+          status: { code: 0, error_code: 0, reason: "", retriable: false },
+          places: sorted.flatMap(([id, document, score]) => (score >= last ? [{ id, document, score }] : [])),
+          total: all.length,
         });
       }),
     );
+    const refused = encoded("milvus.SearchResults", { status: { errorCode: 4, code: 100 } });
+    expect(readPlaces(refused, 5, 0)).toMatchObject({ status: { code: 100 }, places: [], total: 0 });
   });
 
   test("rows are read with numbers, truth, texts and vectors, and a refusal with its reason", () => {

@@ -6,10 +6,11 @@ import type { CallOptions } from "../../types.ts";
 import { MilvusChannel } from "./milvus-channel.ts";
 import { checkedResponse, failureOf, isNotLoaded, isUnreachable, tooLate } from "./milvus-failures.ts";
 import {
+  type FoundPlaces,
   type FoundRows,
   type QueryMessage,
   queryMessage,
-  readHits,
+  readPlaces,
   readRows,
   type SearchMessage,
   searchMessage,
@@ -70,23 +71,24 @@ export class MilvusConnection {
     this.#channel = channel;
   }
 
-  /** Hits of one vector: what was asked for of each, its `id` and its `score`. */
-  search(message: SearchMessage, options: CallOptions): Promise<FoundRows> {
-    return this.#read("Search", message.collection, searchMessage(message), readHits, options);
+  /** Of the nearest to one vector: see `readPlaces`. */
+  search(message: SearchMessage, wanted: number, tolerance: number, options: CallOptions): Promise<FoundPlaces> {
+    const read = (bytes: Buffer) => readPlaces(bytes, wanted, tolerance);
+    return this.#read("Search", message.collection, searchMessage(message), read, options);
   }
 
   query(message: QueryMessage, options: CallOptions): Promise<FoundRows> {
     return this.#read("Query", message.collection, queryMessage(message), readRows, options);
   }
 
-  #read(
+  #read<T extends object>(
     name: string,
     collection: string,
     message: Buffer,
-    read: (bytes: Buffer) => FoundRows,
+    read: (bytes: Buffer) => T,
     options: CallOptions,
-  ): Promise<FoundRows> {
-    const call: MilvusCall<FoundRows> = async (_, timeout, onLeave) => {
+  ): Promise<T> {
+    const call: MilvusCall<T> = async (_, timeout, onLeave) => {
       const { answer, cancel } = this.#channel.call(SERVICE + name, message, timeout);
       onLeave(cancel);
       return read(await answer);

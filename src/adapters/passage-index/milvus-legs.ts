@@ -1,6 +1,6 @@
 import type { CallOptions } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
-import type { Row, SearchMessage } from "./milvus-messages.ts";
+import type { FoundPlaces, Place, Row, SearchMessage } from "./milvus-messages.ts";
 import { MilvusPostings, nthBest, type Posting, type Shelf } from "./milvus-postings.ts";
 import { COUNT, type MilvusRecords } from "./milvus-records.ts";
 import { placeOfPassage } from "./milvus-rows.ts";
@@ -36,8 +36,6 @@ export interface LegSearch {
 const TIES = 64;
 /** The largest limit of a search. */
 export const HITS_MAX = LIMIT_MAX - TIES;
-/** The rest of a hit is in its id, which hits of a vector have in any case. */
-const HIT_FIELDS = ["document"];
 const ROW_FIELDS = ["id", "document"];
 /** The graph is walked for so many candidates, at least. */
 const CANDIDATES_MIN = 128;
@@ -92,11 +90,11 @@ export class MilvusLegs {
     if (leg.isFiltered && (await leg.reading.value(`narrow: ${filter}`, isNarrow))) {
       return this.#compared(vector, { ...leg, filter }, call);
     }
-    const found = await this.#search({ ...request, filter }, leg, call);
-    if (!leg.isFiltered && found.length < limit && (await isNarrow())) {
+    const { places, total } = await this.#search({ ...request, filter }, leg, call);
+    if (!leg.isFiltered && total < limit && (await isNarrow())) {
       return this.#compared(vector, { ...leg, filter }, call);
     }
-    return inOrder(found, leg.limit).map(toHit);
+    return inOrder(places, leg.limit).map(toHit);
   }
 
   /** By the inner product with what a question's words weigh. */
@@ -110,9 +108,9 @@ export class MilvusLegs {
     if (weights.size === 0) return [];
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
     const request = { by: "words", metric: "IP", vector: weights, params: {}, limit, filter: leg.filter } as const;
-    const found = await this.#search(request, leg, call);
+    const { places } = await this.#search(request, leg, call);
     return inOrder(
-      found.filter(({ score }) => score > 0),
+      places.filter(({ score }) => score > 0),
       leg.limit,
     ).map(toHit);
   }
@@ -235,20 +233,14 @@ export class MilvusLegs {
   }
 
   async #search(
-    request: Omit<SearchMessage, "collection" | "fields" | "isStrong">,
-    { collection, isStrong }: LegSearch,
+    request: Omit<SearchMessage, "collection" | "isStrong">,
+    { collection, isStrong, limit }: LegSearch,
     call: CallOptions,
-  ): Promise<Place[]> {
+  ): Promise<FoundPlaces> {
     try {
-      const message = { ...request, collection, fields: HIT_FIELDS, isStrong };
-      const { rows } = await this.#connection.search(message, call);
-      return rows.map(({ id, document, score }) => ({
-        id: String(id),
-        document: String(document),
-        score: Number(score),
-      }));
+      return await this.#connection.search({ ...request, collection, isStrong }, limit, 2 / SCORE_UNITS, call);
     } catch (thrown) {
-      return this.#records.nothingIfMissing(thrown, []);
+      return this.#records.nothingIfMissing(thrown, { places: [], total: 0 });
     }
   }
 
@@ -275,9 +267,6 @@ export class MilvusLegs {
 const ROWS_AT_ONCE = 1000;
 /** Digits of a score that servers agree on. */
 const SCORE_UNITS = 1e6;
-
-/** A hit, as far as it is told what it is a hit of. */
-type Place = Pick<Hit, "id" | "document" | "score">;
 
 /** Best first; equal ones in the order of their documents, and within them. */
 function inOrder(places: readonly Place[], limit: number): Place[] {

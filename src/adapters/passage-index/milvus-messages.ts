@@ -17,10 +17,24 @@ export interface FoundRows {
   readonly rows: readonly Row[];
 }
 
+/** What a passage is told by, and its score. */
+export interface Place {
+  readonly id: string;
+  readonly document: string;
+  readonly score: number;
+}
+
+/** Best first. */
+export interface FoundPlaces {
+  readonly status?: MilvusStatus;
+  readonly places: readonly Place[];
+  /** How many there were. */
+  readonly total: number;
+}
+
 export interface SearchMessage {
   readonly collection: string;
   readonly filter: string;
-  readonly fields: readonly string[];
   /** The field that is searched. */
   readonly by: string;
   readonly metric: "COSINE" | "IP";
@@ -47,7 +61,7 @@ const SPARSE_FLOAT_VECTOR = 104;
 
 /** A `SearchRequest` of one vector. */
 export function searchMessage(asked: SearchMessage): Buffer {
-  const { collection, filter, fields, by, metric, vector, params, limit, isStrong } = asked;
+  const { collection, filter, by, metric, vector, params, limit, isStrong } = asked;
   const isSparse = !(vector instanceof Float32Array);
   const values = isSparse ? sparseBytes(vector) : new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
   const placeholder = new MessageWriter(values.byteLength + 32)
@@ -59,8 +73,8 @@ export function searchMessage(asked: SearchMessage): Buffer {
     .string(3, collection)
     .string(5, filter)
     .bytes(6, new MessageWriter(placeholder.byteLength + 16).bytes(1, placeholder).done())
-    .number(7, BOOLEAN_EXPRESSION);
-  for (const field of fields) message.string(8, field);
+    .number(7, BOOLEAN_EXPRESSION)
+    .string(8, "document");
   const all = { anns_field: by, topk: limit, metric_type: metric, params: JSON.stringify(params), round_decimal: -1 };
   for (const [key, value] of Object.entries(all)) message.bytes(9, pair(key, value));
   message.number(12, 1);
@@ -92,22 +106,29 @@ function sparseBytes(weights: ReadonlyMap<number, number>): Buffer {
   return bytes;
 }
 
-/** Of a `SearchResults`: what was asked for of each hit, its `id` and its `score`, best first. */
-export function readHits(bytes: Buffer): FoundRows {
+/** Of a `SearchResults`: the best `wanted`, and others that may be told to score as the last of them: within `tolerance`. */
+export function readPlaces(bytes: Buffer, wanted: number, tolerance: number): FoundPlaces {
   const reader = new MessageReader(bytes);
   let status: MilvusStatus | undefined;
-  const columns: Column[] = [];
+  let results = new MessageReader(Buffer.alloc(0));
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) status = readStatus(reader.message());
-    if (field !== 2) continue;
-    const results = reader.message();
-    for (let part = results.next(); part !== 0; part = results.next()) {
-      if (part === 3) columns.push(readColumn(results.message()));
-      else if (part === 4) columns.push({ name: "score", values: results.floats() });
-      else if (part === 5) columns.push({ name: "id", values: readIds(results.message()) });
-    }
+    else if (field === 2) results = reader.message();
   }
-  return { ...(status && { status }), rows: rowsOf(columns) };
+  let scores: Float32Array = new Float32Array(0);
+  let [documents, ids] = [results, results];
+  for (let part = results.next(); part !== 0; part = results.next()) {
+    if (part === 3) documents = results.message();
+    else if (part === 4) scores = results.floats();
+    else if (part === 5) ids = results.message();
+  }
+  const total = scores.length;
+  const floor = total > wanted ? (scores[wanted - 1] as number) - tolerance : Number.NEGATIVE_INFINITY;
+  let size = Math.min(wanted, total);
+  while (size < total && (scores[size] as number) >= floor) size++;
+  const [stored, names] = [readColumn(documents, size).values, readIds(ids, size)];
+  const places = names.map((id, i) => ({ id, document: String(stored[i]), score: scores[i] as number }));
+  return { ...(status && { status }), places, total };
 }
 
 /** Of a `QueryResults`: what was asked for, by name; whole numbers as numbers, vectors as `Float32Array`, sparse ones by dimension. */
@@ -146,29 +167,31 @@ function readStatus(reader: MessageReader): MilvusStatus {
   return status;
 }
 
-function readIds(reader: MessageReader): readonly string[] {
-  for (let field = reader.next(); field !== 0; field = reader.next()) if (field === 2) return strings(reader.message());
+function readIds(reader: MessageReader, rowsMax: number): readonly string[] {
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 2) return strings(reader.message(), rowsMax);
+  }
   return [];
 }
 
-/** Of a `FieldData`. */
-function readColumn(reader: MessageReader): Column {
+/** Of a `FieldData`: of texts the first `rowsMax`. */
+function readColumn(reader: MessageReader, rowsMax = Number.POSITIVE_INFINITY): Column {
   let name = "";
   let values: ArrayLike<unknown> = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 2) name = reader.string();
-    else if (field === 3) values = readScalars(reader.message());
+    else if (field === 3) values = readScalars(reader.message(), rowsMax);
     else if (field === 4) values = readVectors(reader.message());
   }
   return { name, values };
 }
 
 /** One of its kinds is there. */
-function readScalars(reader: MessageReader): ArrayLike<unknown> {
+function readScalars(reader: MessageReader, rowsMax: number): ArrayLike<unknown> {
   const field = reader.next();
   if (field === 0) return [];
   const list = reader.message();
-  if (field === 6) return strings(list);
+  if (field === 6) return strings(list, rowsMax);
   if (list.next() === 0) return [];
   if (field === 1) return list.numbers().map((value) => value !== 0);
   if (field === 2 || field === 3) return list.numbers();
@@ -202,8 +225,10 @@ function readSparse(reader: MessageReader): Record<number, number>[] {
   return vectors;
 }
 
-function strings(reader: MessageReader): string[] {
+function strings(reader: MessageReader, rowsMax: number): string[] {
   const values: string[] = [];
-  for (let field = reader.next(); field !== 0; field = reader.next()) if (field === 1) values.push(reader.string());
+  for (let field = reader.next(); field !== 0 && values.length < rowsMax; field = reader.next()) {
+    if (field === 1) values.push(reader.string());
+  }
   return values;
 }

@@ -69,7 +69,7 @@ test("what is kept of one version, or by other weights, is not told of another, 
 });
 
 test("what was asked for longest ago goes first where it grows too large", () => {
-  const index = new MilvusPostings();
+  const index = new MilvusPostings(32_000_000);
   const held = stored(Array.from({ length: 20_000 }, () => [{ "1": 64, "2": 64 }, 10] as const));
   for (const filter of ["a", "b", "c"]) {
     const shelf = index.shelf(filter, "v", 50);

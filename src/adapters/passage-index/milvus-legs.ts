@@ -46,8 +46,9 @@ export const COMPARED_MAX = 1000;
 
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
 const SCANNED_MIN = 256;
-/** Words of some 30,000 passages of a usual length, and as much of vectors. */
-const REMEMBERED_BYTES_MAX = 32_000_000;
+/** Of 100,000 passages of a usual length. */
+const WORDS_BYTES_MAX = 128_000_000;
+const VECTORS_BYTES_MAX = 32_000_000;
 const ROW_BYTES = 400;
 
 interface Field<T> {
@@ -63,12 +64,12 @@ export class MilvusLegs {
   readonly #scanned: Field<ScannedPassage> = {
     field: "counts",
     read: (stored) => readScanned(String(stored)),
-    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: scannedBytes }),
+    remembered: new Remembered({ weightMax: WORDS_BYTES_MAX, weightOf: scannedBytes }),
   };
   readonly #vectors: Field<Float32Array> = {
     field: "vector",
     read: (stored) => Float32Array.from(stored as readonly number[]),
-    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
+    remembered: new Remembered({ weightMax: VECTORS_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
   };
 
   constructor(connection: MilvusConnection, records: MilvusRecords) {

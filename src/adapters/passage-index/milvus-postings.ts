@@ -18,7 +18,8 @@ export interface Posting {
 
 export type Terms = readonly (readonly [hash: number, weight: number])[];
 
-const BYTES_MAX = 32_000_000;
+/** Of 100,000 passages of a usual length, under a filter or two. */
+const BYTES_MAX = 256_000_000;
 const CANDIDATE_BYTES = 300;
 const POSTING_BYTES = 12;
 const SHELF_BYTES = 3000;
@@ -146,6 +147,11 @@ export class Shelf {
 /** Postings that were read from a server without sparse vectors, of the filters asked for last. */
 export class MilvusPostings {
   readonly #shelves = new Map<string, Shelf>();
+  readonly #bytesMax: number;
+
+  constructor(bytesMax = BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
 
   /** What is known under the filter of this version; null: one that nobody knows again. */
   shelf(filter: string, version: string | null, averageLength: number): Shelf {
@@ -176,7 +182,7 @@ export class MilvusPostings {
     let bytes = 0;
     for (const one of this.#shelves.values()) bytes += one.bytes;
     for (const [filter, oldest] of this.#shelves) {
-      if (bytes <= BYTES_MAX) return;
+      if (bytes <= this.#bytesMax) return;
       this.#shelves.delete(filter);
       bytes -= oldest.bytes;
     }

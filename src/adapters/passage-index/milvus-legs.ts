@@ -137,7 +137,7 @@ export class MilvusLegs {
         sum += statistics.frequencies.get(terms[essential]?.[0] ?? 0) ?? 0;
       }
       const missing = terms.slice(0, essential).flatMap(([hash]) => (postingOf(hash) ? [] : [hash]));
-      if (missing.length > 0) await this.#readPostings(missing, leg, shelf, read, call);
+      for (const some of readTogether(missing, statistics)) await this.#readPostings(some, leg, shelf, read, call);
       const best = inOrder(this.#postings.best(shelf, terms, postingOf, leg.limit), leg.limit);
       const rest = terms.reduce((sum, [hash, weight]) => (postingOf(hash) ? sum : sum + weight), 0);
       const floor = best.length < leg.limit ? 0 : (best.at(-1)?.score ?? 0);
@@ -165,8 +165,9 @@ export class MilvusLegs {
     });
     const postings = shelf.postingsOf(hashes, passages);
     for (const [hash, posting] of postings) read.set(hash, posting);
-    // Of more than that nobody knows the rest.
-    if (rows.length < LIMIT_MAX) leg.reading.learn(() => this.#postings.keep(shelf, postings));
+    // Of several words that are in more passages nobody knows which lacks some; of one word no more are ever read.
+    const isKnown = rows.length < LIMIT_MAX || hashes.length === 1;
+    if (isKnown) leg.reading.learn(() => this.#postings.keep(shelf, postings));
   }
 
   /** A field of these rows, which are what the filter leaves: all are read again where many are new. */
@@ -266,6 +267,22 @@ export class MilvusLegs {
 }
 
 const ROWS_AT_ONCE = 1000;
+/** Words that are in few enough passages to be read with one query, half of whose rows may be over; others by themselves. */
+function* readTogether(hashes: readonly number[], { frequencies }: TermStatistics): Generator<readonly number[]> {
+  let some: number[] = [];
+  let sum = 0;
+  for (const hash of hashes) {
+    const frequency = frequencies.get(hash) ?? 0;
+    if (some.length > 0 && sum + frequency > LIMIT_MAX / 2) {
+      yield some;
+      [some, sum] = [[], 0];
+    }
+    some.push(hash);
+    sum += frequency;
+  }
+  if (some.length > 0) yield some;
+}
+
 /** Digits of a score that servers agree on. */
 const SCORE_UNITS = 1e6;
 

@@ -115,7 +115,10 @@ class AnswerSpan implements TracedAnswer {
     this.#tracer = tracer;
     this.#span = span?.isRecording() ? span : null;
     this.#context = within;
-    this.#unsampled = { within: (call) => context.with(within, call), end: () => undefined };
+    this.#unsampled = {
+      within: (call) => (context.active() === within ? call() : context.with(within, call)),
+      end: () => undefined,
+    };
   }
 
   begin(step: Step): StepTrace {

@@ -69,22 +69,3 @@ test("a start from stored segments answers as one from the texts, also where the
     rmSync(folder, { recursive: true, force: true });
   }
 });
-
-test("settling stores the small segments too, where a store is under way that passes over them", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "ragline-stored-"));
-  const file = join(folder, "a.db");
-  try {
-    const first = opened(file);
-    for (let document = 0; document < 45; document++) await write(first.index, document, 0);
-    await ask(first.index, 1);
-    // The one that the search began has no time to end.
-    await first.index.settle(scope);
-    await first.close();
-    const database = new DatabaseSync(file);
-    const { latest } = database.prepare("SELECT max(seq) AS latest FROM changes").get() ?? {};
-    expect(database.prepare("SELECT max(as_of) AS stored FROM segments").get()?.stored).toBe(latest);
-    database.close();
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});

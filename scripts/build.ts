@@ -3,6 +3,7 @@ import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin, transform } from "esbuild";
+import { packO200k } from "../src/adapters/token-counter/o200k-vocabulary.ts";
 
 /** Packages bundled into the one file that uses them: with what they bring along they would weigh 30 times as much. */
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
@@ -42,6 +43,7 @@ await import("./kernel.ts");
 execFileSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
 await keepDeclarations("dist/index.d.ts");
 for await (const file of glob("dist/**/*.js")) await dropComments(file);
+await writeFile("dist/adapters/token-counter/o200k_base.tokens", packO200k());
 await mkdir("dist/licenses", { recursive: true });
 for (const [name, packages] of Object.entries(BUNDLED)) {
   const file = `dist/${name}.js`;

@@ -2,7 +2,7 @@ import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /** Of the two halves together, and of a server that collects much of the time. */
-const BYTES_MAX = { usually: 32 * 1024 * 1024, busy: 64 * 1024 * 1024 };
+const BYTES_MAX = { usually: 16 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
@@ -18,7 +18,7 @@ export function holdYoungGeneration(): void {
 }
 
 /**
- * Ends the growth of V8's young generation at 32 MB, and at 64 MB once collecting it takes a twentieth of the time. It would double up
+ * Ends the growth of V8's young generation at 16 MB, and at 64 MB once collecting it takes a twentieth of the time. It would double up
  * to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
  * 64 clients at once that cost a tenth of the CPU a request. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names

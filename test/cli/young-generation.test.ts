@@ -42,8 +42,8 @@ test("the young generation of a busy process stops growing at 64 MB, and grows a
   expect(unbounded.loaded).toBeGreaterThan(64);
 });
 
-test("of one that seldom collects it stops at 32 MB", async () => {
+test("of one that seldom collects it stops at 16 MB", async () => {
   const { loaded, loadedAgain } = await sizesMb(BOUNDED, 150);
-  expect(loaded).toBeLessThanOrEqual(32);
-  expect(loadedAgain).toBeLessThanOrEqual(32);
+  expect(loaded).toBeLessThanOrEqual(16);
+  expect(loadedAgain).toBeLessThanOrEqual(16);
 });

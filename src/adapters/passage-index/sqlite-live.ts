@@ -106,6 +106,8 @@ export class LiveCollection {
     if (!this.#stored.isOutdated()) return;
     this.#isSettling = true;
     await this.current();
+    // One that was under way may have passed over the smaller ones.
+    await this.#storing;
     this.#storing ??= this.#store();
     await this.#storing;
     this.#isSettling = false;

@@ -1,4 +1,11 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { O200K_TOKEN_SPLIT_REGEX } from "gpt-tokenizer/encodingParams/constants";
 import type { TokenCounter } from "../../ports/token-counter.ts";
+import { BytePairs } from "./byte-pairs.ts";
+
+/** Made by the build; a checkout packs its own at every start. */
+const VOCABULARY = new URL("./o200k_base.tokens", import.meta.url);
 
 /** Longest unbroken run, in UTF-16 units, that is counted in one piece: byte pair merging is quadratic in a run's length. */
 const RUN_MAX = 128;
@@ -24,18 +31,23 @@ const REMEMBERED_WORDS_MAX = 20_000;
  * below the real count, and linear in the text's length.
  */
 export async function createO200kCounter(): Promise<TokenCounter> {
-  const { countTokens, setMergeCacheSize } = await import("gpt-tokenizer/encoding/o200k_base");
-  // The package's own cache takes time quadratic in the repetitions of one word.
-  setMergeCacheSize(0);
-  const plainText = { disallowedSpecial: new Set<string>() };
+  const pairs = new BytePairs(await vocabulary());
+  const split = new RegExp(O200K_TOKEN_SPLIT_REGEX);
   const remembered = new Map<string, number>();
+
+  /** The pieces that are matched leave nothing out. */
+  function countTokens(text: string): number {
+    let tokens = 0;
+    for (let start = 0; split.test(text); start = split.lastIndex) tokens += pairs.count(text, start, split.lastIndex);
+    return tokens;
+  }
 
   function countRun(run: string): number {
     let tokens = 0;
     let last = { piece: "", tokens: 0 };
     for (let start = 0; start < run.length; start += last.piece.length) {
       const piece = run.slice(start, pieceEnd(run, start));
-      if (piece !== last.piece) last = { piece, tokens: countTokens(piece, plainText) };
+      if (piece !== last.piece) last = { piece, tokens: countTokens(piece) };
       tokens += last.tokens + 1;
     }
     return tokens;
@@ -45,18 +57,17 @@ export async function createO200kCounter(): Promise<TokenCounter> {
     let tokens = 0;
     let start = 0;
     for (const { 0: run, index } of text.matchAll(LONG_RUN)) {
-      tokens += countTokens(text.slice(start, index), plainText) + countRun(run);
+      tokens += countTokens(text.slice(start, index)) + countRun(run);
       start = index + run.length;
     }
-    return tokens + countTokens(text.slice(start), plainText);
+    return tokens + countTokens(text.slice(start));
   }
 
   function countWord(word: string): number {
-    if (word.length > REMEMBERED_LENGTH_MAX)
-      return word.length > RUN_MAX ? countLong(word) : countTokens(word, plainText);
+    if (word.length > REMEMBERED_LENGTH_MAX) return word.length > RUN_MAX ? countLong(word) : countTokens(word);
     let tokens = remembered.get(word);
     if (tokens === undefined) {
-      tokens = countTokens(word, plainText);
+      tokens = countTokens(word);
       if (remembered.size >= REMEMBERED_WORDS_MAX) remembered.clear();
       remembered.set(word, tokens);
     }
@@ -76,6 +87,12 @@ export async function createO200kCounter(): Promise<TokenCounter> {
   }
 
   return { name: "o200k_base", count };
+}
+
+async function vocabulary(): Promise<Uint8Array> {
+  if (existsSync(VOCABULARY)) return readFile(VOCABULARY);
+  const { packO200k } = await import("./o200k-vocabulary.ts");
+  return packO200k();
 }
 
 function isSpace(text: string, index: number): boolean {

@@ -7,7 +7,7 @@ import { until } from "../support/calls.ts";
 import { addressOf, DEPLOY, servicesOf } from "../support/compose.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";
-import { freePort, redisMissing } from "../support/redis.ts";
+import { freePorts, redisMissing } from "../support/redis.ts";
 
 const services = servicesOf("compose-phase-3.yaml");
 const folder = temporaryFolder();
@@ -55,7 +55,8 @@ describe("compose-phase-3.yaml", () => {
   test.skipIf(redisMissing ?? process.platform !== "linux")(
     "Redis: the sentinels choose another master, and the old one follows it",
     async () => {
-      const ports = { redis: await freePort(), sentinel: await freePort() };
+      const [redis = 0, sentinel = 0] = await freePorts(2);
+      const ports = { redis, sentinel };
       const names = Object.keys(services).filter((name) => /^(redis|sentinel)-/.test(name));
       for (const name of names) startService(name, ports);
       const cli = (name: string, ...command: string[]) => {

@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson } from "../support/http.ts";
 import { found, pythonPackages } from "../support/installed.ts";
 import { addPages, serveRagline } from "../support/ragline.ts";
-import { freePort } from "../support/redis.ts";
+import { freePorts } from "../support/redis.ts";
 import { serveProcess } from "../support/served-process.ts";
 
 const QUESTION = "연차 휴가는 며칠인가요?";
@@ -31,7 +31,7 @@ describe.skipIf(phoenix.there === null)("Phoenix takes the spans of two processe
   let grpc = 0;
 
   beforeAll(async () => {
-    [http, grpc] = [await freePort(), await freePort()];
+    [http = 0, grpc = 0] = await freePorts(2);
     server = spawn(join(phoenix.there ?? "", "../../../bin/python"), ["-m", "phoenix.server.main", "serve"], {
       env: {
         ...process.env,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { until } from "./calls.ts";
 import { temporaryFolder } from "./folder.ts";
 import { debianProgram, type Found, found, pythonPackages } from "./installed.ts";
-import { accepts, freePort } from "./redis.ts";
+import { accepts, freePorts } from "./redis.ts";
 
 const DEPLOY = new URL("../../deploy/gateway/", import.meta.url).pathname;
 
@@ -70,7 +70,7 @@ export const GATEWAYS: readonly GatewayKind[] = [
 export async function startGateway(kind: GatewayKind, instances: readonly [number, number]): Promise<Gateway> {
   if (kind.program.there === null) throw new Error(kind.program.missing);
   const folder = temporaryFolder();
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port = 0, adminPort = 0] = await freePorts(2);
   const ports = { 8080: port, 8787: instances[0], 8788: instances[1], 9901: adminPort };
   const deployed = readFileSync(join(DEPLOY, kind.file), "utf8");
   const text = Object.entries(ports).reduce((so, [from, to]) => so.replaceAll(from, `${to}`), deployed);

@@ -1,10 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "./calls.ts";
-import { keptIn, temporaryFolder } from "./folder.ts";
+import { type Folder, keptIn, temporaryFolder } from "./folder.ts";
 import { found, keptFolder, pythonPackages } from "./installed.ts";
-import { freePort } from "./redis.ts";
+import { freePort, freePorts } from "./redis.ts";
 
 /** A real Milvus, the newest that PyPI has for Linux: before sparse vectors. */
 export const MILVUS_VERSION = "2.3.5";
@@ -30,6 +30,12 @@ export const milvusLite = found(`Milvus Lite ${MILVUS_LITE_VERSION}`, () =>
     "../../../bin/milvus-lite",
   ),
 );
+
+/** It takes two seconds; on a machine whose cores are others', ten. */
+const START_TIMEOUT_MS = 40_000;
+const STARTS_MAX = 3;
+
+const ROLES = ["ROOTCOORD", "QUERYCOORD", "QUERYNODE", "INDEXNODE", "DATACOORD", "DATANODE"];
 
 export interface MilvusServer {
   readonly url: string;
@@ -59,123 +65,152 @@ export async function startMilvus({
   const config = readFileSync(join(there, "configs/milvus.yaml"), "utf8").replaceAll(there, folder.path);
   writeFileSync(folder.file("configs/milvus.yaml"), config);
   writeFileSync(folder.file("configs/glog.conf"), readFileSync(join(there, "configs/glog.conf")));
-  const port = await freePort();
-  const metrics = await freePort();
-  const [client, peer] = [await freePort(), await freePort()];
-  writeFileSync(folder.file("configs/etcd.yaml"), etcdConfig(folder.file("data/etcd.data"), client, peer));
-  const env: Record<string, string> = {
-    ...(process.env as Record<string, string>),
-    DEPLOY_MODE: "STANDALONE",
-    METRICS_PORT: `${metrics}`,
-    MILVUS_RUN_DIR: folder.file("run"),
-    LD_LIBRARY_PATH: join(there, "bin"),
-    // A server that was killed holds its place for as long.
-    COMMON_SESSION_TTL: "5",
-    ETCD_ENDPOINTS: `127.0.0.1:${client}`,
-    ETCD_CONFIG_PATH: folder.file("configs/etcd.yaml"),
-    PROXY_PORT: `${port}`,
-    PROXY_INTERNALPORT: `${await freePort()}`,
-    PROXY_TIMETICKINTERVAL: `${timeTickMs}`,
-  };
-  for (const role of ["ROOTCOORD", "QUERYCOORD", "QUERYNODE", "INDEXNODE", "DATACOORD", "DATANODE"]) {
-    env[`${role}_PORT`] = `${await freePort()}`;
-  }
-  // Or else they talk over the machine's first other address.
-  for (const role of ["ROOTCOORD", "PROXY", "QUERYCOORD", "QUERYNODE", "INDEXNODE", "DATACOORD", "DATANODE"]) {
-    env[`${role}_IP`] = "127.0.0.1";
-  }
-  const isUp = async () => {
-    const response = await fetch(`http://127.0.0.1:${metrics}/healthz`, { signal: AbortSignal.timeout(2000) });
-    return (await response.text()) === "OK";
-  };
   return started(
-    { program: join(there, "bin/milvus"), args: ["run", "standalone"], cwd: folder.path, env },
-    port,
-    isUp,
-    () => {
-      if (kept === undefined) folder.remove();
+    async () => {
+      const [port = 0, metrics = 0, client = 0, peer = 0, internal = 0, ...ofRoles] = await freePorts(5 + ROLES.length);
+      writeFileSync(folder.file("configs/etcd.yaml"), etcdConfig(folder.file("data/etcd.data"), client, peer));
+      const env: Record<string, string> = {
+        ...(process.env as Record<string, string>),
+        DEPLOY_MODE: "STANDALONE",
+        METRICS_PORT: `${metrics}`,
+        MILVUS_RUN_DIR: folder.file("run"),
+        LD_LIBRARY_PATH: join(there, "bin"),
+        // A server that was killed holds its place for as long.
+        COMMON_SESSION_TTL: "5",
+        ETCD_ENDPOINTS: `127.0.0.1:${client}`,
+        ETCD_CONFIG_PATH: folder.file("configs/etcd.yaml"),
+        PROXY_PORT: `${port}`,
+        PROXY_INTERNALPORT: `${internal}`,
+        PROXY_TIMETICKINTERVAL: `${timeTickMs}`,
+        // Or else it talks over the machine's first other address.
+        PROXY_IP: "127.0.0.1",
+      };
+      for (const [i, role] of ROLES.entries()) {
+        env[`${role}_PORT`] = `${ofRoles[i]}`;
+        env[`${role}_IP`] = "127.0.0.1";
+      }
+      const isUp = async () => {
+        const response = await fetch(`http://127.0.0.1:${metrics}/healthz`, { signal: AbortSignal.timeout(2000) });
+        return (await response.text()) === "OK";
+      };
+      return { program: join(there, "bin/milvus"), args: ["run", "standalone"], env, port, isUp };
     },
+    folder,
+    kept !== undefined,
   );
 }
 
 export async function startMilvusLite(): Promise<MilvusServer> {
   const { there } = milvusLite;
   if (!there) throw new Error(milvusLite.missing ?? "missing");
+  const { MilvusClient } = await import("@zilliz/milvus2-sdk-node");
   const folder = temporaryFolder();
-  const port = await freePort();
-  const args = ["server", "--data-dir", folder.path, "--host", "127.0.0.1", "--port", `${port}`];
-  const isUp = async () => {
-    const { MilvusClient } = await import("@zilliz/milvus2-sdk-node");
-    const client = new MilvusClient({
-      address: `127.0.0.1:${port}`,
-      __SKIP_CONNECT__: true,
-      maxRetries: 0,
-      logLevel: "error",
-      telemetry: { enabled: false },
-      timeout: 2000,
-      channelOptions: { "grpc.keepalive_time_ms": 300_000 },
-    });
-    try {
-      const { version } = (await client.getVersion()) as unknown as { readonly version?: string };
-      return version !== undefined;
-    } finally {
-      await client.closeConnection();
-    }
-  };
-  const env = process.env as Record<string, string>;
-  return started({ program: there, args, cwd: folder.path, env }, port, isUp, () => folder.remove());
+  return started(
+    async () => {
+      const port = await freePort();
+      const args = ["server", "--data-dir", folder.path, "--host", "127.0.0.1", "--port", `${port}`];
+      const isUp = async () => {
+        const client = new MilvusClient({
+          address: `127.0.0.1:${port}`,
+          __SKIP_CONNECT__: true,
+          maxRetries: 0,
+          logLevel: "error",
+          telemetry: { enabled: false },
+          timeout: 2000,
+          channelOptions: { "grpc.keepalive_time_ms": 300_000 },
+        });
+        try {
+          const { version } = (await client.getVersion()) as unknown as { readonly version?: string };
+          return version !== undefined;
+        } finally {
+          await client.closeConnection();
+        }
+      };
+      return { program: there, args, env: process.env as Record<string, string>, port, isUp };
+    },
+    folder,
+    false,
+  );
 }
 
 interface Program {
   readonly program: string;
   readonly args: readonly string[];
-  readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly isUp: () => Promise<boolean>;
 }
 
-async function started(
-  { program, args, cwd, env }: Program,
-  port: number,
-  isUp: () => Promise<boolean>,
-  removeFiles: () => void,
-): Promise<MilvusServer> {
-  const start = () => {
-    const child = spawn(program, args, { cwd, env, stdio: "ignore" });
-    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    return { child, gone };
-  };
-  let running = start();
-  const answers = () =>
-    until(
-      `${program} answers at ${port}`,
-      () => {
-        if (running.child.exitCode !== null) throw new Error(`${program} ended with ${running.child.exitCode}`);
-        return isUp().catch(() => false);
+/** A server on the ports that `placed` finds for it; on others where it does not come up on these, as one did that once stood still for a minute instead of starting in two seconds. */
+async function started(placed: () => Promise<Program>, folder: Folder, isKept: boolean): Promise<MilvusServer> {
+  for (let attempts = 1; ; attempts++) {
+    const server = new MilvusProcess(await placed(), folder);
+    try {
+      await server.start();
+      return server.asServer(() => {
+        if (!isKept) folder.remove();
+      });
+    } catch (error) {
+      await server.kill();
+      if (attempts === STARTS_MAX) throw error;
+      console.warn(`started once more: ${String(error)}`);
+    }
+  }
+}
+
+class MilvusProcess {
+  readonly #program: Program;
+  readonly #folder: Folder;
+  #child: ChildProcess | undefined;
+
+  constructor(program: Program, folder: Folder) {
+    this.#program = program;
+    this.#folder = folder;
+  }
+
+  /** @throws Error with the end of what it printed, where it ends or does not answer in time. */
+  async start(): Promise<void> {
+    const { program, args, env, port, isUp } = this.#program;
+    const printed = openSync(this.#folder.file("printed.log"), "a");
+    const child = spawn(program, args, { cwd: this.#folder.path, env, stdio: ["ignore", printed, printed] });
+    closeSync(printed);
+    this.#child = child;
+    const isThere = () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
+      return isUp().catch(() => false);
+    };
+    await until(`${program} answers at ${port}`, isThere, START_TIMEOUT_MS).catch((cause) => {
+      const end = readFileSync(this.#folder.file("printed.log"), "utf8").slice(-4000);
+      throw new Error(`${program} did not start; its last words:\n${end}`, { cause });
+    });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  asServer(removeFiles: () => void): MilvusServer {
+    const { port } = this.#program;
+    const pid = () => this.#child?.pid ?? 0;
+    return {
+      url: `http://127.0.0.1:${port}`,
+      port,
+      get pid() {
+        return pid();
       },
-      60_000,
-    );
-  await answers();
-  const kill = async () => {
-    running.child.kill("SIGKILL");
-    await running.gone;
-  };
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return running.child.pid ?? 0;
-    },
-    signal: (signal) => void running.child.kill(signal),
-    kill,
-    async restart() {
-      running = start();
-      await answers();
-    },
-    async close() {
-      await kill();
-      removeFiles();
-    },
-  };
+      signal: (signal) => void this.#child?.kill(signal),
+      kill: () => this.kill(),
+      restart: () => this.start(),
+      close: async () => {
+        await this.kill();
+        removeFiles();
+      },
+    };
+  }
 }
 
 function etcdConfig(folder: string, client: number, peer: number): string {

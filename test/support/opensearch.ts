@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "./calls.ts";
 import { keptIn, temporaryFolder } from "./folder.ts";
 import { debianProgram, found, keptFolder } from "./installed.ts";
-import { freePort } from "./redis.ts";
+import { freePorts } from "./redis.ts";
 
 const VERSION = "3.5.0";
 const ZIPS = [
@@ -100,8 +100,8 @@ export async function startOpenSearch(size = 1, kept?: string, heapMb = 512): Pr
   if (!there) throw new Error(openSearch.missing);
   const folder = kept === undefined ? temporaryFolder() : keptIn(kept);
   chmodSync(folder.path, 0o755);
-  const ports = [];
-  for (let i = 0; i < size; i++) ports.push({ http: await freePort(), transport: await freePort() });
+  const free = await freePorts(2 * size);
+  const ports = Array.from({ length: size }, (_, i) => ({ http: free[2 * i] ?? 0, transport: free[2 * i + 1] ?? 0 }));
   const seeds = ports.map(({ transport }) => `127.0.0.1:${transport}`).join(",");
   const discovery =
     size === 1

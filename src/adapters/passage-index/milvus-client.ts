@@ -32,6 +32,8 @@ const CALLS_MAX = 256;
  */
 export class MilvusConnection {
   readonly #client: MilvusClient;
+  #version: string | null = null;
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   /** @throws RaglineError `config_invalid`: the client is not installed, or the authority's file cannot be read, or is of no use */
   static async open(options: MilvusOptions): Promise<MilvusConnection> {
@@ -106,9 +108,35 @@ export class MilvusConnection {
     }
   }
 
+  /** As the server says it: `v2.3.5`, `milvus_lite-3.2.2`. */
+  async version(options: CallOptions): Promise<string> {
+    const { version = "" } = await this.request(
+      "GetVersion",
+      (client) => client.getVersion() as Promise<{ readonly status: object; readonly version?: string }>,
+      options,
+    );
+    return version;
+  }
+
+  /**
+   * Runs what changes rows. One after another on Milvus Lite: what it is told at the same time it writes into each other in its
+   * log, and when it starts again after a kill, everything from there on is gone.
+   */
+  async change<T>(run: () => Promise<T>, options: CallOptions): Promise<T> {
+    this.#version ??= await this.version(options);
+    if (!isLite(this.#version)) return run();
+    const change = this.#lastChange.then(run);
+    this.#lastChange = change.catch(() => undefined);
+    return change;
+  }
+
   async close(): Promise<void> {
     await this.#client.closeConnection();
   }
+}
+
+export function isLite(version: string): boolean {
+  return /^milvus[_-]lite/.test(version);
 }
 
 function deadlineOf({ deadline = Number.POSITIVE_INFINITY }: CallOptions): number {

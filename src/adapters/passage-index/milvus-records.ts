@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { RowData } from "@zilliz/milvus2-sdk-node";
+import type { MutationResult, RowData } from "@zilliz/milvus2-sdk-node";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions, Document, DocumentEntry, Passage, PassageInput } from "../../types.ts";
-import type { MilvusConnection } from "./milvus-client.ts";
+import type { MilvusCall, MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection } from "./milvus-failures.ts";
 import { LIMIT_MAX, type MilvusCollections } from "./milvus-schema.ts";
 import { digest, hexOf, tenantMark, textOfHex } from "./milvus-values.ts";
@@ -135,21 +135,15 @@ export class MilvusRecords {
   async put(collection_name: string, records: readonly StoredRecord[], call: CallOptions): Promise<void> {
     if (records.length === 0) return;
     const data = records.map(recordRow);
-    await this.#connection.request(
-      "Upsert",
-      (client, timeout) => client.upsert({ collection_name, data, timeout }),
-      call,
-    );
+    const upsert: MilvusCall<MutationResult> = (client, timeout) => client.upsert({ collection_name, data, timeout });
+    await this.#connection.change(() => this.#connection.request("Upsert", upsert, call), call);
   }
 
   async remove(collection_name: string, ids: readonly string[], call: CallOptions): Promise<void> {
     if (ids.length === 0) return;
-    await this.#connection.loaded(
-      collection_name,
-      "Delete",
-      (client, timeout) => client.delete({ collection_name, ids: [...ids], timeout }),
-      call,
-    );
+    const remove: MilvusCall<MutationResult> = (client, timeout) =>
+      client.delete({ collection_name, ids: [...ids], timeout });
+    await this.#connection.change(() => this.#connection.loaded(collection_name, "Delete", remove, call), call);
   }
 
   /** Somebody has dropped the collection: it is as if it had never been. */

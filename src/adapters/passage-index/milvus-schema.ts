@@ -1,7 +1,7 @@
 import type { FieldType } from "@zilliz/milvus2-sdk-node";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions, Scope } from "../../types.ts";
-import type { MilvusConnection } from "./milvus-client.ts";
+import { isLite, type MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection } from "./milvus-failures.ts";
 import { digest } from "./milvus-values.ts";
 
@@ -248,12 +248,8 @@ export class MilvusCollections {
 
 /** @throws RaglineError `dependency_failed`: a server before Milvus 2.3, or of another kind */
 async function serverTextKind(connection: MilvusConnection, call: CallOptions): Promise<TextKind> {
-  const { version = "" } = await connection.request(
-    "GetVersion",
-    (client) => client.getVersion() as Promise<{ readonly status: object; readonly version?: string }>,
-    call,
-  );
-  if (/^milvus[_-]lite/.test(version)) return "sparse";
+  const version = await connection.version(call);
+  if (isLite(version)) return "sparse";
   const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version) ?? []).map(Number);
   if (major > 2 || (major === 2 && minor >= 4)) return "sparse";
   if (major === 2 && minor === 3) return "scanned";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { MutationResult } from "@zilliz/milvus2-sdk-node";
 import { createBreather } from "../../breather.ts";
 import type { CallOptions, Scope } from "../../types.ts";
-import type { MilvusConnection } from "./milvus-client.ts";
+import type { MilvusCall, MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection, isUnreachable, tooLate } from "./milvus-failures.ts";
 import type { MilvusLegs } from "./milvus-legs.ts";
 import {
@@ -190,11 +191,9 @@ export class MilvusWrites {
     const rows = staged.flatMap((one) => one.rows);
     let requests = 0;
     for (const data of portions(rows, (row) => String(row.content).length + 8 * this.#space.dimensions)) {
-      await this.#connection.once(
-        "Insert",
-        (client, timeout) => client.insert({ collection_name: target.passages, data: [...data], timeout }),
-        BACKGROUND,
-      );
+      const insert: MilvusCall<MutationResult> = (client, timeout) =>
+        client.insert({ collection_name: target.passages, data: [...data], timeout });
+      await this.#connection.change(() => this.#connection.once("Insert", insert, BACKGROUND), BACKGROUND);
       requests++;
       await showLife();
     }

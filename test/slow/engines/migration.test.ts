@@ -10,6 +10,8 @@ import { type OpenSearchCluster, openSearch, startOpenSearch } from "../../suppo
 import { type PostgresServer, postgresMissing, startPostgres } from "../../support/postgres.ts";
 
 const LAYOUT = { prefix: "moved", shards: 1, replicas: 0 };
+/** What a killed run was writing stays locked for so long, at most. */
+const LOCKED_MS = 90_000;
 const missing = openSearch.missing ?? postgresMissing;
 
 describe.skipIf(missing !== null)(missing ?? "ragline migrate, through every engine", () => {
@@ -82,7 +84,7 @@ describe.skipIf(missing !== null)(missing ?? "ragline migrate, through every eng
           ({ documents }) => documents >= share,
           () => false,
         );
-      await until(`${share} documents have arrived`, arrived, 60_000);
+      await until(`${share} documents have arrived`, arrived, LOCKED_MS + 60_000);
       await sleep(20);
       running.kill("SIGKILL");
       await ended;

@@ -75,7 +75,7 @@ export const NOISE_MAX = 0.03;
 const WARM_UP_REQUESTS = 20;
 let nextQuestion = 1;
 
-/** Rounds of the same load on each target in turn, so that a busy machine troubles all of them alike. */
+/** Rounds of the same load on each target in turn, every other round in reverse, so that a busy machine troubles all of them alike. */
 export async function measureThroughput(
   bench: Bench,
   targets: readonly Target[],
@@ -86,7 +86,8 @@ export async function measureThroughput(
   for (const target of targets) await load(bench, target, run);
   const results = new Map<Target, Loaded[]>(targets.map((target) => [target, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const [target, list] of results) list.push(await load(bench, target, run));
+    const inTurn = [...results];
+    for (const [target, list] of round % 2 === 0 ? inTurn : inTurn.reverse()) list.push(await load(bench, target, run));
   }
   return [...results].map(([target, list]) => {
     const perRound = (figure: (loaded: Loaded) => number) => list.map((loaded) => round(figure(loaded)));

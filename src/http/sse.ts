@@ -49,7 +49,8 @@ export async function sendEvents(
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
   try {
-    if (text) write(raw, text);
+    if (text) writeSoon(raw, text);
+    let hasText = false;
     for (let item = await next; !item.done && !raw.destroyed; item = await next) {
       const { value } = item;
       if (value.type === "source-list") {
@@ -58,6 +59,8 @@ export async function sendEvents(
         await meanwhile(next, callsSent());
       }
       text = encode(value);
+      const write = value.type === "text-delta" && !hasText ? writeAtOnce : writeSoon;
+      hasText ||= value.type === "text-delta";
       const isFull = text !== "" && !write(raw, text);
       if (value.type !== "source-list") next = events.next();
       if (isFull) await meanwhile(next, drained(raw, stallTimeoutMs));
@@ -71,8 +74,13 @@ export async function sendEvents(
   }
 }
 
-/** At once: Node would keep it until all has run that is ready to. False: the client has to read on first. */
-function write(raw: ServerResponse, text: string): boolean {
+/** When all has run that is ready to, in one write with what else was written meanwhile. False: the client has to read on first. */
+function writeSoon(raw: ServerResponse, text: string): boolean {
+  return raw.write(text);
+}
+
+/** For the first text, which a reader waits for. */
+function writeAtOnce(raw: ServerResponse, text: string): boolean {
   const { socket } = raw;
   socket?.cork();
   const hasRoom = raw.write(text);

@@ -1,3 +1,4 @@
+import { constants, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { memoizedStem } from "../text/tokens.ts";
 import type { BuildReply, BuildRequest } from "./builder.ts";
@@ -16,6 +17,7 @@ const HELD_BYTES_MAX = 32 * 1024 * 1024;
 /** How long a merge goes on before the terms of the next document are found. */
 const SLICE_MS = 1;
 let heldBytes = 0;
+giveWay();
 
 port.on("message", (request: BuildRequest) => {
   answer(request).catch((error: unknown) => {
@@ -34,6 +36,16 @@ async function answer(request: BuildRequest): Promise<void> {
   if (heldBytes < HELD_BYTES_MAX) return;
   heldBytes = 0;
   setImmediate(collectGarbage);
+}
+
+/** To the threads that answer. Elsewhere than on Linux 0 means the whole process, and on it a thread can be refused its own. */
+function giveWay(): void {
+  if (process.platform !== "linux") return;
+  try {
+    setPriority(0, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It builds at the server's priority then.
+  }
 }
 
 function reply(message: BuildReply): void {

@@ -1,19 +1,20 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-/** Holds so much for a while that V8 lets its young generation grow, and tells how large it has become, in MB. */
-const script = (before: string) => `
+/** Holds much for a while, as V8 lets its young generation grow for, and tells how large it has become, in MB. */
+const script = (before: string, restMs: number) => `
   import { getHeapSpaceStatistics } from "node:v8";
-  import { setImmediate as turn } from "node:timers/promises";
+  import { setTimeout as rest } from "node:timers/promises";
   ${before}
   const sizeMb = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size / 1_048_576;
   async function load() {
     let held = [];
-    for (let n = 0; n < 400; n++) {
+    for (const end = performance.now() + 2500; performance.now() < end; ) {
       for (let i = 0; i < 10_000; i++) held.push({ i, list: [i, String(i)] });
-      if (held.length > 100_000) held = [];
-      await turn();
+      if (held.length > 300_000) held = [];
+      await rest(${restMs});
     }
     return sizeMb();
   }
@@ -22,18 +23,27 @@ const script = (before: string) => `
   const idle = sizeMb();
   console.log(JSON.stringify({ loaded, idle, loadedAgain: await load() }));
 `;
-const sizesMb = (before: string): { loaded: number; idle: number; loadedAgain: number } => {
-  const values = ["--expose-gc", "--input-type=module", "--eval", script(before)];
-  return JSON.parse(execFileSync(process.execPath, values, { encoding: "utf8" }));
-};
 const file = fileURLToPath(new URL("../../src/cli/young-generation.ts", import.meta.url));
+const BOUNDED = `import { boundYoungGeneration } from ${JSON.stringify(file)}; boundYoungGeneration();`;
 
-test("the young generation stops growing at its bound, and grows again after it was made small", () => {
-  const bounded = sizesMb(`import { boundYoungGeneration } from ${JSON.stringify(file)}; boundYoungGeneration();`);
-  expect(bounded.loaded).toBeGreaterThanOrEqual(16);
+async function sizesMb(before: string, restMs: number) {
+  const values = ["--expose-gc", "--input-type=module", "--eval", script(before, restMs)];
+  const { stdout } = await promisify(execFile)(process.execPath, values);
+  return JSON.parse(stdout) as { loaded: number; idle: number; loadedAgain: number };
+}
+
+test("the young generation of a busy process stops growing at 64 MB, and grows again after it was made small", async () => {
+  const [bounded, unbounded] = await Promise.all([sizesMb(BOUNDED, 0), sizesMb("", 0)]);
+  expect(bounded.loaded).toBeGreaterThanOrEqual(32);
   expect(bounded.loaded).toBeLessThanOrEqual(64);
   expect(bounded.idle).toBeLessThan(bounded.loaded);
-  expect(bounded.loadedAgain).toBeGreaterThanOrEqual(16);
+  expect(bounded.loadedAgain).toBeGreaterThanOrEqual(32);
   expect(bounded.loadedAgain).toBeLessThanOrEqual(64);
-  expect(sizesMb("").loaded).toBeGreaterThan(bounded.loaded);
+  expect(unbounded.loaded).toBeGreaterThan(64);
+});
+
+test("of one that seldom collects it stops at 32 MB", async () => {
+  const { loaded, loadedAgain } = await sizesMb(BOUNDED, 150);
+  expect(loaded).toBeLessThanOrEqual(32);
+  expect(loadedAgain).toBeLessThanOrEqual(32);
 });

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { Builder } from "../../src/resident/builder.ts";
 import { Partition, type ResidentPassage } from "../../src/resident/partition.ts";
@@ -73,3 +74,23 @@ test("where the thread dies the work is done here", async () => {
   await written(here);
   for (let n = 0; n < 10; n++) expect(ask(partition, n)).toEqual(ask(here, n));
 });
+
+test.runIf(process.platform === "linux")(
+  "the thread gives way to those that answer, and they keep their priority",
+  async () => {
+    const before = niceness();
+    await builder().terms(documentOf(1, 0));
+    const lowest = (all: ReadonlyMap<string, number>) => [...all.values()].filter((nice) => nice === 19).length;
+    expect(lowest(niceness())).toBe(lowest(before) + 1);
+    expect(niceness().get(String(process.pid))).toBe(before.get(String(process.pid)));
+  },
+);
+
+/** Of this process's threads, by their ids: proc(5), field 19 of `stat`. */
+function niceness(): Map<string, number> {
+  const fieldsOf = (thread: string) =>
+    readFileSync(`/proc/self/task/${thread}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+  return new Map(readdirSync("/proc/self/task").map((thread) => [thread, Number(fieldsOf(thread)[16])]));
+}

@@ -6,6 +6,8 @@ import { storedPassage } from "./stored-passage.ts";
 const READ_MAX = 5000;
 /** Kept for the first: a question about what was just written need not read it, and much that is written is never asked for. */
 const WRITTEN_MAX = 2000;
+/** Of documents that are being replaced or deleted: searches still find them until the commit is taken over. */
+export const LEAVING_MAX = 512;
 
 interface Written {
   readonly document: Document;
@@ -17,9 +19,10 @@ interface Written {
 export class KnownPassages {
   readonly #read = new Remembered<number, Passage>({ weightMax: READ_MAX, weightOf: () => 1 });
   readonly #written = new Remembered<number, Written>({ weightMax: WRITTEN_MAX, weightOf: () => 1 });
+  readonly #leaving = new Remembered<number, Passage>({ weightMax: LEAVING_MAX, weightOf: () => 1 });
 
   find(row: number): Passage | undefined {
-    const known = this.#read.get(row);
+    const known = this.#read.get(row) ?? this.#leaving.get(row);
     if (known) return known;
     const written = this.#written.get(row);
     if (!written) return undefined;
@@ -30,6 +33,11 @@ export class KnownPassages {
 
   keep(row: number, passage: Passage): void {
     this.#read.add(row, passage);
+  }
+
+  /** It is about to go from the file. */
+  leaves(row: number, passage: Passage): void {
+    this.#leaving.add(row, passage);
   }
 
   /** `rows`: the passages', in their order. Both as they are stored. */

@@ -17,7 +17,7 @@ import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
-import { KnownPassages } from "./known-passages.ts";
+import { KnownPassages, LEAVING_MAX } from "./known-passages.ts";
 import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
@@ -39,6 +39,8 @@ const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS pa
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
 const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, p.page, p.page_end AS pageEnd, d.id, d.title, d.url, d.metadata
   FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
+const ROWS = `SELECT p.row FROM passages p JOIN documents d ON d.row = p.document JOIN collections c ON c.row = d.collection
+  WHERE c.tenant = ? AND c.name = ? AND d.id = ? LIMIT ${LEAVING_MAX + 1}`;
 
 const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET embedder = excluded.embedder, dimensions = excluded.dimensions WHERE NOT ${HAS_DOCUMENTS}`;
@@ -127,6 +129,7 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
     const content = asStored(document, passages);
+    this.#keepLeaving(scope, document.id);
     const commit = this.#database
       .writeAndRead<WrittenRow>(statements, { sql: WRITTEN_ROWS, values: key })
       .then((rows) => rows && commitOf(rows));
@@ -140,6 +143,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
     const collection = [scope.tenant, scope.collection];
+    this.#keepLeaving(scope, documentId);
     const changes = await this.#database.write([
       { sql: FIND, values: [...collection, groupList(scope), documentId], guard: true },
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
@@ -261,14 +265,31 @@ export class SqlitePassageIndex implements PassageIndex {
       if (passage) found.set(row, passage);
       else missing.add(row);
     }
-    if (missing.size === 0) return found;
-    for (const row of this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...missing]))) {
-      const passage = storedPassage(row);
-      found.set(row.row, passage);
-      this.#known.keep(row.row, passage);
-      missing.delete(row.row);
+    for (const [row, passage] of this.#stored(missing)) {
+      found.set(row, passage);
+      this.#known.keep(row, passage);
+      missing.delete(row);
     }
     return missing.size === 0 ? found : null;
+  }
+
+  #stored(rows: ReadonlySet<number>): [row: number, passage: Passage][] {
+    if (rows.size === 0) return [];
+    const found = this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...rows]));
+    return found.map((row) => [row.row, storedPassage(row)]);
+  }
+
+  /** Between the commit and its takeover searches find what is gone from the file: one that had to read it would wait, and search again. */
+  #keepLeaving(scope: Scope, documentId: string): void {
+    if (!this.#live.has(keyOf(scope))) return;
+    try {
+      const rows = this.#database.all<{ row: number }>(ROWS, scope.tenant, scope.collection, documentId);
+      if (rows.length > LEAVING_MAX) return;
+      const unknown = rows.map(({ row }) => row).filter((row) => !this.#known.find(row));
+      for (const [row, passage] of this.#stored(new Set(unknown))) this.#known.leaves(row, passage);
+    } catch {
+      // What is wrong with the file, the write says.
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { LIMIT, questionsOf, RECENT, TENANTS, type TenantQuestion } from "./corp
 import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
 import { exactAnswers, loaded } from "./load.ts";
-import { type Measured, measure, warmUp } from "./measure.ts";
+import { type Measured, measure, OWN_WARM_UP_MS, warmUp } from "./measure.ts";
 import { milvus } from "./milvus.ts";
 import { opensearch } from "./opensearch.ts";
 import { postgres } from "./postgres.ts";
@@ -28,6 +28,7 @@ of the same requests written to a socket, whose answers nobody reads), recall of
 folder for the next run; writing 100,000 takes minutes an engine.
 
   --only <engines>  ${ENGINES.map(({ name }) => name).join(", ")}: some of them, comma-separated
+  --ways <ways>     hybrid, vectors, filtered: some of them, comma-separated
   --small           10,000 passages only
   --large           100,000 passages only
   --load            writes only, measures nothing
@@ -38,6 +39,7 @@ folder for the next run; writing 100,000 takes minutes an engine.
 const { values: options } = parseArgs({
   options: {
     only: { type: "string" },
+    ways: { type: "string" },
     small: { type: "boolean", default: false },
     large: { type: "boolean", default: false },
     load: { type: "boolean", default: false },
@@ -124,11 +126,11 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     console.log(`${engine.name} ${label}: ${JSON.stringify(quality)}`);
     const ways = Object.keys(WAYS) as Way[];
     await warmUp((n) => ask(n, ways[n % ways.length] ?? "hybrid"));
-    for (const way of ways) {
+    for (const way of ways.filter((name) => options.ways?.split(",").includes(name) ?? true)) {
       const bare = await bareAsker(running, questions, way);
       for (const callers of CALLERS) {
-        const measured = await measure((n) => ask(n, way), callers, running.pid);
-        const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;
+        const measured = await measure((n) => ask(n, way), callers, running.pid, OWN_WARM_UP_MS);
+        const bareCpuMs = bare && (await measure(bare.ask, callers, null, 0)).ownCpuMs;
         rows.push({ engine: engine.name, size: label, way, callers, ...measured, bareCpuMs });
         console.log(`${engine.name} ${label} ${way} ${callers}: ${JSON.stringify({ ...measured, bareCpuMs })}`);
       }

@@ -39,6 +39,9 @@ export function parseConfig(input: unknown = {}, environment: Environment = proc
   throw invalid(configProblems(filled, result.error.issues));
 }
 
+/** A value that YAML takes for the start of a mapping, after what may stand within one. */
+const UNQUOTED_VARIABLE = /[{,[]\s*[^\s"'{},]*:?\s*\$\{/;
+
 /**
  * Reads `ragline.yaml` from the working folder, the path given, or the one in `RAGLINE_CONFIG`; none of them: the defaults.
  * @throws RaglineError `config_invalid`: a named file is missing, is not YAML, or breaks a rule.
@@ -50,12 +53,16 @@ export function loadConfig(path?: string, environment: Environment = process.env
     if (named) throw new RaglineError("config_invalid", `${named}: no such configuration file`);
     return parseConfig({}, environment);
   }
+  let text = "";
   let raw: unknown;
   try {
-    raw = parseYaml(readFileSync(file, "utf8"), { prettyErrors: true });
+    text = readFileSync(file, "utf8");
+    raw = parseYaml(text, { prettyErrors: true });
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0]?.replace(/:$/, "");
-    throw new RaglineError("config_invalid", `${named ?? "ragline.yaml"}: not readable as YAML: ${reason}`, { cause });
+    const hint = UNQUOTED_VARIABLE.test(text) ? '; within { } write a variable in quotes: "${NAME}"' : "";
+    const message = `${named ?? "ragline.yaml"}: not readable as YAML: ${reason}${hint}`;
+    throw new RaglineError("config_invalid", message, { cause });
   }
   try {
     return parseConfig(raw, environment);

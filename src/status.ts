@@ -82,22 +82,25 @@ export async function readiness(
 }
 
 async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<string[]> {
-  const missing: string[] = [];
   const lacking = model.missing?.();
-  if (lacking) missing.push(`generate: ${lacking}`);
-  try {
+  const searching = async () => {
     await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
-    await run.must("session", (call) => sessions.load(scope, "ready", 1, call));
     const { documents, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
-    if (documents === 0) missing.push("search: no documents are indexed; run `ragline index <path>`");
     const isKnown = embedder.dimensions > 0;
-    if (indexedWith !== null && isKnown && indexedWith !== embedder.model) {
-      missing.push(`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`);
-    }
-  } catch (thrown) {
-    missing.push(lineOf(thrown));
-  }
-  return missing;
+    return [
+      ...(documents === 0 ? ["search: no documents are indexed; run `ragline index <path>`"] : []),
+      ...(indexedWith !== null && isKnown && indexedWith !== embedder.model
+        ? [`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`]
+        : []),
+    ];
+  };
+  const remembering = async () => {
+    await run.must("session", (call) => sessions.load(scope, "ready", 1, call));
+    return [];
+  };
+  const lines = (thrown: unknown) => [lineOf(thrown)];
+  const found = await Promise.all([searching().catch(lines), remembering().catch(lines)]);
+  return [...(lacking ? [`generate: ${lacking}`] : []), ...found.flat()];
 }
 
 function lineOf(thrown: unknown): string {

@@ -123,8 +123,8 @@ function cellsOf({
   return [
     step,
     use,
-    number(serviceMs?.p50),
-    number(serviceMs?.p95),
+    number(serviceMs?.p50, 2),
+    number(serviceMs?.p95, 2),
     number(callsPerSecondMax),
     number(cpuMsPerCall, 2),
     number(rpcOverheadMs?.p50, 2),
@@ -133,7 +133,7 @@ function cellsOf({
 }
 
 function wholeLine(step: string, wholeMs: Percentiles | null): string {
-  return `${step}: the times above are to the first text; whole answers took ${wholeMs?.p50.toFixed(0)} ms at p50`;
+  return `${step}: the times above are to the first text; whole answers took ${wholeMs?.p50.toFixed(2)} ms at p50`;
 }
 
 function row(cells: readonly string[]): string {

@@ -8,6 +8,7 @@ import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
+import { readJsonBodies } from "./json-body.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -39,6 +40,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   });
   app.decorate("answers", new RunningAnswers());
   app.removeContentTypeParser("text/plain");
+  readJsonBodies(app);
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => ({ value: parseRequest(schema, data) }));
   // Response schemas describe; checking every response against them is what tests do.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));

@@ -122,16 +122,21 @@ export function readFields(fields: Readonly<Record<string, unknown>>): {
   if (url !== undefined && url !== null && typeof url !== "string") {
     throw new RaglineError("request_invalid", "has a url that is not text");
   }
-  const metadata = Object.entries(rest).flatMap(([name, value]): [string, MetadataValue][] => {
-    const kept = toMetadataValue(value);
-    return kept === undefined ? [] : [[normalize(name), kept]];
-  });
   return {
     title: typeof title === "string" || typeof title === "number" ? collapse(normalize(String(title))) : "",
     ...(url && { url }),
     groups: readGroups(groups),
-    metadata: Object.fromEntries(metadata),
+    metadata: readMetadata(rest),
   };
+}
+
+/** Values that metadata cannot hold are left out. */
+export function readMetadata(fields: Readonly<Record<string, unknown>>): Record<string, MetadataValue> {
+  const metadata = Object.entries(fields).flatMap(([name, value]): [string, MetadataValue][] => {
+    const kept = toMetadataValue(value);
+    return kept === undefined ? [] : [[normalize(name), kept]];
+  });
+  return Object.fromEntries(metadata);
 }
 
 function readGroups(groups: unknown): string[] {

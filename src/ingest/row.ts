@@ -1,5 +1,5 @@
 import { RaglineError } from "../errors.ts";
-import { readFields, reasonOf, type SourceDocument, toDocument } from "./document.ts";
+import { readFields, readMetadata, reasonOf, type SourceDocument, toDocument } from "./document.ts";
 import { decodeText } from "./encoding.ts";
 
 /** What a line of JSONL holds. `documentId`: the only document that is missing because of it; absent: unknown. */
@@ -8,7 +8,10 @@ export type Row =
   | { readonly refused: string; readonly documentId?: string }
   | { readonly blank: true };
 
-/** Reads one line of JSONL here and now: an object with `id`, `text`, and what else is known of the document. */
+/**
+ * Reads one line of JSONL here and now: an object with `id`, `text`, and what else is known of the document, in `metadata` or
+ * beside it.
+ */
 export function readRow(bytes: Uint8Array): Row {
   let id: string | undefined;
   try {
@@ -39,7 +42,10 @@ function readId(id: unknown): string {
 }
 
 function toRowDocument(id: string, row: Readonly<Record<string, unknown>>): SourceDocument {
-  const { id: _, text, ...fields } = row;
+  const { id: _, text, metadata, ...others } = row;
   if (typeof text !== "string") throw new RaglineError("request_invalid", "has no text");
-  return toDocument({ id, text, format: "text", ...readFields(fields) }, id);
+  const isNested = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
+  const fields = readFields(isNested || metadata === undefined ? others : { ...others, metadata });
+  const nested = isNested ? readMetadata({ ...metadata }) : {};
+  return toDocument({ id, text, format: "text", ...fields, metadata: { ...fields.metadata, ...nested } }, id);
 }

@@ -45,8 +45,12 @@ function firstTextSplit({ dueAt, sentAt, firstTextAt, end }: Sample): Split | nu
 function totalSplit({ dueAt, sentAt, endedAt, end }: Sample): Split | null {
   if (!end) return null;
   const parts = new Map<Part, number>();
-  for (const step of STEPS) if (step !== "compact") parts.set(step, end.timings[step] ?? 0);
-  parts.set("orchestrator", Math.max(0, end.totalMs - sum([...parts.values()])));
+  for (const step of STEPS) if (step !== "compact" && step !== "save") parts.set(step, end.timings[step] ?? 0);
+  const rest = Math.max(0, end.totalMs - sum([...parts.values()]));
+  // What of it the others do not cover.
+  const save = Math.min(end.timings.save ?? 0, rest);
+  parts.set("save", save);
+  parts.set("orchestrator", rest - save);
   return complete(parts, { wholeMs: endedAt - dueAt, serverMs: end.totalMs, lagMs: sentAt - dueAt });
 }
 

@@ -56,7 +56,7 @@ function withUnanswered(session: Session, requestId: string, { counter }: Stages
 /** Renews the question's lease, however long its answer takes. @returns what ends that */
 export function keepLease({ sessions, settings }: Stages, { history, ...question }: Question): () => void {
   if (history) return () => undefined;
-  const everyMs = settings.leaseMs / 3;
+  const everyMs = Math.ceil(settings.leaseMs / 3);
   const timer = setInterval(() => {
     const call = { signal: AbortSignal.timeout(everyMs) };
     sessions.renew(question.scope, question.sessionId, question.requestId, call).catch(() => undefined);

@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { RaglineError } from "../errors.ts";
 import { context, createContextKey, propagation, ROOT_CONTEXT, trace } from "./api.ts";
@@ -17,7 +19,7 @@ const NAME = "ragline";
 /** For a batch of spans, further tries included. */
 const EXPORT_TIMEOUT_MS = 5000;
 /** The host application's provider is its own to flush. */
-const HOSTS = { forceFlush: async () => undefined, shutdown: async () => undefined };
+const HOSTS = { forceFlush: async () => undefined, shutdown: async () => undefined, hangUp: () => undefined };
 const PACKAGES =
   "@opentelemetry/core@3 @opentelemetry/resources@3 @opentelemetry/context-async-hooks@3 @opentelemetry/sdk-trace@3";
 
@@ -31,7 +33,7 @@ export async function openTracing(
   if (options.traces === "global") return new Tracing(trace.getTracer(NAME, version), HOSTS);
   const { protocol } = options;
   const exporterPackage = `@opentelemetry/exporter-trace-otlp-${protocol === "grpc" ? "grpc" : "proto"}`;
-  const [core, resources, hooks, sdk, exporter] = await Promise.all([
+  const [core, resources, hooks, sdk, { exporter, hangUp }] = await Promise.all([
     import("@opentelemetry/core"),
     import("@opentelemetry/resources"),
     import("@opentelemetry/context-async-hooks"),
@@ -50,17 +52,33 @@ export async function openTracing(
     sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(options.sampling) }),
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter: watched(exporter, onFailure) })],
   });
-  return new Tracing(provider.getTracer(NAME, version), provider);
+  return new Tracing(provider.getTracer(NAME, version), {
+    forceFlush: () => provider.forceFlush(),
+    shutdown: () => provider.shutdown(),
+    hangUp,
+  });
 }
 
-async function openExporter({ protocol, endpoint, headers }: TracingOptions) {
+async function openExporter({ protocol, endpoint, headers }: TracingOptions): Promise<{
+  readonly exporter: SpanExporter;
+  readonly hangUp: () => void;
+}> {
   if (protocol === "grpc") {
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-grpc");
-    return new OTLPTraceExporter({ url: endpoint ?? "http://localhost:4317", timeoutMillis: EXPORT_TIMEOUT_MS });
+    const url = endpoint ?? "http://localhost:4317";
+    const exporter = new OTLPTraceExporter({ url, timeoutMillis: EXPORT_TIMEOUT_MS });
+    return { exporter, hangUp: () => undefined };
   }
   const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
   const base = (endpoint ?? "http://localhost:4318").replace(/\/+$/, "");
-  return new OTLPTraceExporter({ url: `${base}/v1/traces`, headers: { ...headers }, timeoutMillis: EXPORT_TIMEOUT_MS });
+  const agent = base.startsWith("https:") ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const exporter = new OTLPTraceExporter({
+    url: `${base}/v1/traces`,
+    headers: { ...headers },
+    timeoutMillis: EXPORT_TIMEOUT_MS,
+    httpAgentOptions: () => agent,
+  });
+  return { exporter, hangUp: () => agent.destroy() };
 }
 
 /** The same exporter; a collector that is away is told of once, not with every batch. */

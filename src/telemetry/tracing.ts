@@ -24,6 +24,8 @@ const CLOSING_MS = 2000;
 interface Provider {
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
+  /** Ends what is still open to the collector: it would keep the process. */
+  hangUp(): void;
 }
 
 /** Spans of requests, answers and steps, by OpenTelemetry. */
@@ -78,6 +80,7 @@ export class Tracing implements Traces {
     const patience = wait(CLOSING_MS, undefined, { signal: over.signal }).catch(() => undefined);
     await Promise.race([shut, patience]);
     over.abort();
+    this.#provider.hangUp();
   }
 }
 

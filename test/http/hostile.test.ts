@@ -50,9 +50,23 @@ describe("routes and methods", () => {
   });
 });
 
+test("an empty body is none, whatever its type says", async () => {
+  const empty = { method: "DELETE", headers: { "content-type": "application/json" } };
+  await expectError(await fetch(`${served.url}/v1/documents/nothing`, empty), "not_found", /nothing/);
+});
+
 describe.each(POST_ROUTES)("bodies sent to %s", (path) => {
   const refused = async (body: unknown, names?: RegExp, headers = {}) =>
     expectError(await post(path, body, headers), "request_invalid", names);
+
+  test("not in UTF-8: refused, and nothing is kept", async () => {
+    // 연차휴가 as a Korean Windows console sends it.
+    const korean = Buffer.from("bfacc2f7c8deb0a1", "hex");
+    const body = Buffer.concat([Buffer.from('{"id":"k949","question":"'), korean, Buffer.from('"}')]);
+    const headers = { "content-type": "application/json; charset=cp949" };
+    const response = await fetch(`${served.url}${path}`, { method: "POST", headers, body });
+    await expectError(response, "request_invalid", /UTF-8/);
+  });
 
   test.each([
     ["empty", ""],

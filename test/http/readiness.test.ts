@@ -6,6 +6,7 @@ import type { ConfigInput } from "../../src/index.ts";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { freePort } from "../support/redis.ts";
 import { serveOnLoopback } from "../support/stages-apart.ts";
 
 const folder = temporaryFolder();
@@ -13,10 +14,10 @@ let embed: Awaited<ReturnType<typeof apart>>;
 let search: Awaited<ReturnType<typeof apart>>;
 let served: ServedRagline;
 
-async function apart(name: ComposedStage["stage"]) {
+async function apart(name: ComposedStage["stage"], port = 0) {
   const config = { embed: { use: "hashing" }, search: { file: folder.file("index.db") } } as ConfigInput;
   const stage = await composeStage(parseConfig(config), name);
-  const server = await serveOnLoopback(stage, { drainMs: 0 });
+  const server = await serveOnLoopback(stage, { drainMs: 0, port });
   return {
     address: server.address,
     async stop() {
@@ -74,4 +75,19 @@ test("without the search stage the status says what it knows, and what not", asy
     ["embed", false],
     ["search", false],
   ]);
+});
+
+test("started while the search stage is away, it says so, and answers once the stage is there", async () => {
+  const port = await freePort();
+  const late = await serveRagline({
+    embed: { use: "hashing" },
+    search: { use: "grpc", endpoints: [`127.0.0.1:${port}`], reconnectMaxMs: 500 },
+  } as unknown as ConfigInput);
+  const ready = async () => (await fetch(`${late.url}/readyz`)).status;
+  expect(await ready()).toBe(503);
+  const stage = await apart("search", port);
+  await until("it is ready", async () => (await ready()) === 200, 20_000);
+  expect((await late.ragline.answer({ question: "연차 휴가는 며칠인가요?" })).degraded).toEqual([]);
+  await late.close();
+  await stage.stop();
 });

@@ -86,7 +86,7 @@ describe("an answer longer than its lease", () => {
   });
   afterAll(() => upstream.close());
 
-  test("in sqlite", () => outlivesItsLease(upstream, { use: "sqlite", leaseMs: 600 }));
+  test("in sqlite", () => outlivesItsLease(upstream, { use: "sqlite", leaseMs: 601 }));
 
   test.skipIf(redisMissing !== null)("in redis", async () => {
     const server = await startRedis();

@@ -146,6 +146,8 @@ describe("JSONL", () => {
         deep: { a: 1 },
       },
       { id: 7, text: "제목 없음" },
+      { id: "8", text: "둘", team: "a", metadata: { floor: 3, team: "b", title: "장" } },
+      { id: "9", text: "셋", metadata: "문자" },
     ];
     const path = await write("corpus.jsonl", `\ufeff${rows.map((row) => JSON.stringify(row)).join("\r\n\r\n")}`);
     expect(documents(await load([path]))).toMatchObject([
@@ -158,6 +160,8 @@ describe("JSONL", () => {
         blocks: [{ kind: "text", text: "이 법은…" }],
       },
       { id: "7", title: "7", metadata: {}, groups: [] },
+      { id: "8", title: "8", metadata: { floor: 3, team: "b", title: "장" } },
+      { id: "9", metadata: { metadata: "문자" } },
     ]);
   });
 

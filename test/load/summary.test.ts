@@ -56,6 +56,13 @@ describe("a run in figures", () => {
     expect(stages.total.find(({ part }) => part === "orchestrator")?.ms).toBe(5);
   });
 
+  test("saving beside the model counts once", () => {
+    const end = { ...ANSWER_END, timings: { ...ANSWER_END.timings, save: 90 } };
+    const { stages, totalMs } = summarize(drivenRun([sample(0, { end })]), CONTEXT);
+    expect(stages.total.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(totalMs?.p50 ?? 0, 5);
+    expect(stages.total.find(({ part }) => part === "save")?.ms).toBe(10);
+  });
+
   test("warm-up is left out", () => {
     const slow = sample(100, { firstTextAt: 9000, endedAt: 9900 });
     const summary = summarize(drivenRun([slow, sample(2000)]), { ...CONTEXT, warmUpMs: 1000 });

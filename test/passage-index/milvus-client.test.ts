@@ -143,6 +143,15 @@ describe("Milvus's client", () => {
   });
 });
 
+function thrownBy(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (thrown) {
+    return thrown;
+  }
+  return null;
+}
+
 describe("failures come in three shapes", () => {
   test("a returned status", () => {
     const refused = { status: { code: 101, error_code: "UnexpectedError", reason: "collection not loaded[id=1]" } };
@@ -155,6 +164,13 @@ describe("failures come in three shapes", () => {
       data: [],
     });
     expect(() => checkedResponse("CreateUser", {})).toThrow(expect.objectContaining({ retryable: false }));
+  });
+
+  test("a server whose channels are not back yet is not loaded", () => {
+    const reason = "failed to query: channel lacks[channel=channel not subscribed]: channel not available";
+    const status = { code: 503, error_code: "UnexpectedError", reason };
+    expect(isNotLoaded(thrownBy(() => checkedResponse("Query", { status })))).toBe(true);
+    expect(isNotLoaded(thrownBy(() => checkedResponse("Query", { status: { ...status, code: 502 } })))).toBe(false);
   });
 
   test("a thrown plain object, and a TypeError", () => {

@@ -19,7 +19,8 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
       generate: { use: "extractive" },
       embed: { use: "hashing" },
       ...config,
-      search: config.search?.use === "grpc" ? config.search : { file, ...config.search },
+      search:
+        config.search?.use === undefined || config.search.use === "sqlite" ? { file, ...config.search } : config.search,
       session: config.session?.use === "redis" ? config.session : { file, ...config.session },
       cache: config.cache?.use === "none" ? config.cache : { file, ...config.cache },
     } as ConfigInput,

@@ -1,9 +1,12 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
 import { type OtlpReceiver, otlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
-import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { addPages, openRagline, type ServedRagline, serveRagline } from "../support/ragline.ts";
 import { type ServedProcess, serveProcess } from "../support/served-process.ts";
 import { DIMENSIONS, teiEmbed } from "../support/stub-embeddings.ts";
 import { tei, teiInfo, teiRerank } from "../support/stub-rerank.ts";
@@ -201,3 +204,25 @@ it("prompts and answers are recorded where that is asked for", async () => {
   await open.close();
   await model.close();
 });
+
+it("a collector whose answer never ends does not keep the process", async () => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "application/x-protobuf", "content-length": "100000" });
+    const dripping = setInterval(() => response.write("x"), 200);
+    response.once("close", () => clearInterval(dripping));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const ended = once(server, "connection").then(([socket]) => once(socket, "close"));
+  const { port } = server.address() as AddressInfo;
+  const slow = await openRagline({
+    telemetry: { traces: "otlp", endpoint: `http://127.0.0.1:${port}`, sampling: 1 },
+  } as never);
+  await addPages(slow.ragline);
+  await slow.ragline.answer({ question: QUESTION });
+  const since = performance.now();
+  await slow.close();
+  await ended;
+  expect(performance.now() - since).toBeLessThan(15_000);
+  server.close();
+}, 30_000);

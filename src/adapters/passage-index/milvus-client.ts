@@ -3,7 +3,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientConfig, MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
+import { MilvusChannel } from "./milvus-channel.ts";
 import { checkedResponse, failureOf, isNotLoaded, isUnreachable, tooLate } from "./milvus-failures.ts";
+import {
+  type FoundPlaces,
+  type FoundRows,
+  type QueryMessage,
+  queryMessage,
+  readPlaces,
+  readRows,
+  type SearchMessage,
+  searchMessage,
+} from "./milvus-messages.ts";
 
 export interface MilvusOptions {
   /** `http[s]://host[:port]`. */
@@ -17,8 +28,12 @@ export interface MilvusOptions {
   readonly caFile?: string | undefined;
 }
 
-/** One call: it is told how long it may take. */
-export type MilvusCall<T> = (client: MilvusClient, timeout: number) => Promise<T>;
+/** One call: it is told how long it may take, and may say what is to be done if nobody waits for it any more. */
+export type MilvusCall<T> = (
+  client: MilvusClient,
+  timeout: number,
+  onLeave: (cancel: () => void) => void,
+) => Promise<T>;
 
 /** Where the caller sets no limit. */
 const LIMIT_MS = 60_000;
@@ -28,10 +43,12 @@ const CALLS_MAX = 256;
 
 /**
  * The vendor's client with its habits put off: it does not retry, connects when it is first used, and sends no telemetry. Its calls
- * know no abort signal: who leaves is let go at once, and an answer that comes later is nobody's.
+ * know no abort signal: who leaves is let go at once, and an answer that comes later is nobody's. What searches read goes past it,
+ * on a connection of its own.
  */
 export class MilvusConnection {
   readonly #client: MilvusClient;
+  readonly #channel: MilvusChannel;
   #version: string | null = null;
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -46,11 +63,37 @@ export class MilvusConnection {
     // nobody keeps, which took most of a search's CPU. There is no connection yet that has it.
     const { interceptors = [] } = client.channelOptions;
     client.channelOptions.interceptors = interceptors.slice(0, -1);
-    return new MilvusConnection(client);
+    return new MilvusConnection(client, new MilvusChannel(channelOptions(options)));
   }
 
-  private constructor(client: MilvusClient) {
+  private constructor(client: MilvusClient, channel: MilvusChannel) {
     this.#client = client;
+    this.#channel = channel;
+  }
+
+  /** Of the nearest to one vector: see `readPlaces`. */
+  search(message: SearchMessage, wanted: number, tolerance: number, options: CallOptions): Promise<FoundPlaces> {
+    const read = (bytes: Buffer) => readPlaces(bytes, wanted, tolerance);
+    return this.#read("Search", message.collection, searchMessage(message), read, options);
+  }
+
+  query(message: QueryMessage, options: CallOptions): Promise<FoundRows> {
+    return this.#read("Query", message.collection, queryMessage(message), readRows, options);
+  }
+
+  #read<T extends object>(
+    name: string,
+    collection: string,
+    message: Buffer,
+    read: (bytes: Buffer) => T,
+    options: CallOptions,
+  ): Promise<T> {
+    const call: MilvusCall<T> = async (_, timeout, onLeave) => {
+      const { answer, cancel } = this.#channel.call(SERVICE + name, message, timeout);
+      onLeave(cancel);
+      return read(await answer);
+    };
+    return this.loaded(collection, name, call, options);
   }
 
   /**
@@ -96,11 +139,15 @@ export class MilvusConnection {
     const timer = setTimeout(() => end.reject(tooLate()), leftMs);
     const onAbort = () => end.reject(reasonOf(signal));
     signal.addEventListener("abort", onAbort, { once: true });
-    const answer = call(this.#client, leftMs);
+    let cancel: (() => void) | undefined;
+    const answer = call(this.#client, leftMs, (cancelling) => {
+      cancel = cancelling;
+    });
     answer.catch(() => undefined);
     try {
       return checkedResponse(name, await Promise.race([answer, end.promise]));
     } catch (thrown) {
+      cancel?.();
       throw failureOf(name, thrown);
     } finally {
       clearTimeout(timer);
@@ -131,6 +178,7 @@ export class MilvusConnection {
   }
 
   async close(): Promise<void> {
+    this.#channel.close();
     await this.#client.closeConnection();
   }
 }
@@ -147,15 +195,32 @@ function reasonOf({ reason }: AbortSignal): RaglineError {
   return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
 }
 
+const SERVICE = "/milvus.proto.milvus.MilvusService/";
+
+function channelOptions({ username, password, token, database, caFile, url }: MilvusOptions) {
+  const secret = token ?? (username !== undefined && password !== undefined ? `${username}:${password}` : undefined);
+  const headers = {
+    ...(secret !== undefined && { authorization: Buffer.from(secret).toString("base64") }),
+    ...(database !== undefined && { dbname: database }),
+  };
+  const { protocol, hostname } = new URL(url);
+  const ca = caFile === undefined ? undefined : readCertificate(caFile);
+  return { url: `${protocol}//${hostname}:${portOf(url)}`, headers, ca };
+}
+
+function portOf(url: string): string {
+  const [, port = url.startsWith("https:") ? "443" : "19530"] = /:(\d+)\/?$/.exec(url) ?? [];
+  return port;
+}
+
 function clientConfig({ url, username, password, token, database, caFile }: MilvusOptions): ClientConfig {
   const { protocol, hostname } = new URL(url);
   const isSecure = protocol === "https:";
   if (!isSecure && caFile !== undefined) {
     throw new RaglineError("config_invalid", "search.caFile: only an https: URL is spoken to over TLS");
   }
-  const [, port = isSecure ? "443" : "19530"] = /:(\d+)\/?$/.exec(url) ?? [];
   return {
-    address: `${hostname}:${port}`,
+    address: `${hostname}:${portOf(url)}`,
     isGlobal: false,
     ssl: isSecure,
     maxRetries: 0,

@@ -32,6 +32,7 @@ const UNAUTHENTICATED = 16;
 /** Codes of Milvus 2.3 and later. */
 const COLLECTION_NOT_FOUND = 100;
 const COLLECTION_NOT_LOADED = 101;
+const CHANNEL_NOT_AVAILABLE = 503;
 
 /**
  * The response, if it is a good one. The client turns a call that the server does not know into an empty success: a
@@ -98,10 +99,11 @@ export function isMissingCollection(thrown: unknown): boolean {
   return refusal?.isTransport === false && refusal.code === COLLECTION_NOT_FOUND;
 }
 
-/** After a restart a real server loads by itself within seconds; Milvus Lite waits to be told. */
+/** After a restart a real server loads by itself within seconds, its channels last; Milvus Lite waits to be told. */
 export function isNotLoaded(thrown: unknown): boolean {
   const refusal = refusalBehind(thrown);
-  return refusal?.isTransport === false && refusal.code === COLLECTION_NOT_LOADED;
+  if (refusal?.isTransport !== false) return false;
+  return refusal.code === COLLECTION_NOT_LOADED || refusal.code === CHANNEL_NOT_AVAILABLE;
 }
 
 /** The server does not know the call. */

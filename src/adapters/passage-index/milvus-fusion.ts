@@ -1,6 +1,6 @@
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
 import type { CallOptions, Scope } from "../../types.ts";
-import type { Row } from "./milvus-legs.ts";
+import type { Row } from "./milvus-messages.ts";
 import { KINDS, ofKind, readState, type StoredRecord, stateId, stateRecord, toPassage } from "./milvus-records.ts";
 import { partOf } from "./milvus-schema.ts";
 import type { MilvusSearch } from "./milvus-search.ts";

@@ -1,10 +1,13 @@
 import type { CallOptions } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
-import type { MilvusRecords } from "./milvus-records.ts";
+import type { FoundPlaces, Place, Row, SearchMessage } from "./milvus-messages.ts";
+import { MilvusPostings, nthBest, type Posting, type Shelf } from "./milvus-postings.ts";
+import { COUNT, type MilvusRecords } from "./milvus-records.ts";
 import { placeOfPassage } from "./milvus-rows.ts";
-import { readScanned, type ScannedPassage, scannedBytes, scannedScore } from "./milvus-scanned.ts";
+import { readScanned, type ScannedPassage, scannedBytes } from "./milvus-scanned.ts";
 import { LIMIT_MAX } from "./milvus-schema.ts";
 import { averageLengthOf, dimensionOf, questionWeights, type TermStatistics } from "./milvus-terms.ts";
+import type { MilvusReading } from "./milvus-versions.ts";
 import { Remembered } from "./remembered.ts";
 
 /** A passage that was found, as it is told from others; whether it may be shown is another question. */
@@ -26,26 +29,27 @@ export interface LegSearch {
   readonly limit: number;
   /** Whether the filter may leave few rows. */
   readonly isFiltered: boolean;
+  readonly reading: MilvusReading;
 }
 
 /** What is asked for beyond the limit, so that equal scores at its end are put in one order. */
 const TIES = 64;
 /** The largest limit of a search. */
 export const HITS_MAX = LIMIT_MAX - TIES;
-/** The rest of a hit is in its id. */
-const HIT_FIELDS = ["id", "document"];
+const ROW_FIELDS = ["id", "document"];
 /** The graph is walked for so many candidates, at least. */
 const CANDIDATES_MIN = 128;
 const CANDIDATES_MAX = 32_768;
-const BOUNDED = 2;
 
 /** Rows that are compared one by one: read in full, a megabyte or two. */
 export const COMPARED_MAX = 1000;
 
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
 const SCANNED_MIN = 256;
-/** Words of some 30,000 passages of a usual length, and as much of vectors. */
-const REMEMBERED_BYTES_MAX = 32_000_000;
+/** Of 100,000 passages of a usual length. */
+const WORDS_BYTES_MAX = 128_000_000;
+const VECTORS_BYTES_MAX = 32_000_000;
+const ROW_BYTES = 400;
 
 interface Field<T> {
   readonly field: string;
@@ -56,15 +60,16 @@ interface Field<T> {
 export class MilvusLegs {
   readonly #connection: MilvusConnection;
   readonly #records: MilvusRecords;
+  readonly #postings = new MilvusPostings();
   readonly #scanned: Field<ScannedPassage> = {
     field: "counts",
     read: (stored) => readScanned(String(stored)),
-    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: scannedBytes }),
+    remembered: new Remembered({ weightMax: WORDS_BYTES_MAX, weightOf: scannedBytes }),
   };
   readonly #vectors: Field<Float32Array> = {
     field: "vector",
     read: (stored) => Float32Array.from(stored as readonly number[]),
-    remembered: new Remembered({ weightMax: REMEMBERED_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
+    remembered: new Remembered({ weightMax: VECTORS_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
   };
 
   constructor(connection: MilvusConnection, records: MilvusRecords) {
@@ -78,17 +83,19 @@ export class MilvusLegs {
     if (rowsMax <= COMPARED_MAX) return this.#compared(vector, { ...leg, filter }, call);
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
     const ef = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
-    const request = { anns_field: "vector", metric_type: "COSINE", data: [Array.from(vector)], params: { ef }, limit };
+    const request = { by: "vector", metric: "COSINE", vector, params: { ef }, limit } as const;
     const isNarrow = async () => {
-      const [row] = await this.#query(leg.collection, filter, ["count(*)"], leg.isStrong, call);
-      return Number(row?.["count(*)"] ?? 0) <= COMPARED_MAX;
+      const [row] = await this.#query({ ...leg, filter }, [COUNT], call);
+      return Number(row?.[COUNT] ?? 0) <= COMPARED_MAX;
     };
-    const searching = this.#search({ ...request, filter }, leg, call);
-    const [found, isNarrowFilter] = await Promise.all([searching, leg.isFiltered && isNarrow()]);
-    if (isNarrowFilter || (!leg.isFiltered && found.length < limit && (await isNarrow()))) {
+    if (leg.isFiltered && (await leg.reading.value(`narrow: ${filter}`, isNarrow))) {
       return this.#compared(vector, { ...leg, filter }, call);
     }
-    return inOrder(found, leg.limit);
+    const { places, total } = await this.#search({ ...request, filter }, leg, call);
+    if (!leg.isFiltered && total < limit && (await isNarrow())) {
+      return this.#compared(vector, { ...leg, filter }, call);
+    }
+    return inOrder(places, leg.limit).map(toHit);
   }
 
   /** By the inner product with what a question's words weigh. */
@@ -100,19 +107,18 @@ export class MilvusLegs {
   ): Promise<Hit[]> {
     const weights = questionWeights(tokens, statistics);
     if (weights.size === 0) return [];
-    const data = [Object.fromEntries([...weights].map(([hash, weight]) => [dimensionOf(hash), weight]))];
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
-    const request = { anns_field: "words", metric_type: "IP", data, params: {}, limit, filter: leg.filter };
-    const found = await this.#search(request, leg, call);
+    const request = { by: "words", metric: "IP", vector: weights, params: {}, limit, filter: leg.filter } as const;
+    const { places } = await this.#search(request, leg, call);
     return inOrder(
-      found.filter(({ score }) => score > 0),
+      places.filter(({ score }) => score > 0),
       leg.limit,
-    );
+    ).map(toHit);
   }
 
   /**
    * Without sparse vectors: reads the passages that hold one of the rarest words, and as many further words as can still lift a
-   * passage above the last of the best. Exact, and as slow as there are passages.
+   * passage above the last of the best. Exact, and as slow as there are passages that nobody has asked for since the last write.
    */
   async byScannedText(
     tokens: ReadonlyMap<number, number>,
@@ -121,54 +127,93 @@ export class MilvusLegs {
     call: CallOptions,
   ): Promise<Hit[]> {
     const terms = [...questionWeights(tokens, statistics)];
-    const averageLength = averageLengthOf(statistics);
-    let read = SCANNED_MIN;
-    for (let essential = 0; essential < terms.length; read *= 4) {
-      for (let sum = 0; essential < terms.length && sum < read; essential++) {
+    const shelf = this.#postings.shelf(leg.filter, leg.reading.version, averageLengthOf(statistics));
+    if (shelf.postings.size > 0) leg.reading.noteRecalled();
+    const read = new Map<number, Posting>();
+    const postingOf = (hash: number) => shelf.postings.get(hash) ?? read.get(hash);
+    let wanted = SCANNED_MIN;
+    for (let essential = 0; essential < terms.length; wanted *= 4) {
+      for (let sum = 0; essential < terms.length && sum < wanted; essential++) {
         sum += statistics.frequencies.get(terms[essential]?.[0] ?? 0) ?? 0;
       }
-      const looked = terms.slice(0, essential).map(([hash]) => dimensionOf(hash));
-      const filter = `${leg.filter} and array_contains_any(terms, [${looked.join(",")}])`;
-      const rows = await this.#query(leg.collection, filter, HIT_FIELDS, leg.isStrong, call);
-      const words = await this.#field(this.#scanned, rows, { ...leg, filter }, call);
-      const scores = new Float64Array(rows.length);
-      for (const [i, { id }] of rows.entries()) {
-        const scanned = words.get(String(id));
-        if (scanned) scores[i] = scannedScore(scanned, terms, averageLength);
-      }
-      const best = inOrder(bestOf(rows, scores, leg.limit), leg.limit);
-      const rest = terms.slice(essential).reduce((sum, [, weight]) => sum + weight, 0);
+      const missing = terms.slice(0, essential).flatMap(([hash]) => (postingOf(hash) ? [] : [hash]));
+      for (const some of readTogether(missing, statistics)) await this.#readPostings(some, leg, shelf, read, call);
+      const best = inOrder(this.#postings.best(shelf, terms, postingOf, leg.limit), leg.limit);
+      const rest = terms.reduce((sum, [hash, weight]) => (postingOf(hash) ? sum : sum + weight), 0);
       const floor = best.length < leg.limit ? 0 : (best.at(-1)?.score ?? 0);
-      if (rest < floor || essential === terms.length) return best;
+      if (rest < floor || rest === 0) return best.map(toHit);
     }
     return [];
+  }
+
+  async #readPostings(
+    hashes: readonly number[],
+    leg: LegSearch,
+    shelf: Shelf,
+    read: Map<number, Posting>,
+    call: CallOptions,
+  ): Promise<void> {
+    const holding = {
+      ...leg,
+      filter: `${leg.filter} and array_contains_any(terms, [${hashes.map(dimensionOf).join(",")}])`,
+    };
+    const rows = await this.#query(holding, ROW_FIELDS, call);
+    const words = await this.#field(this.#scanned, rows, holding, call);
+    const passages = rows.flatMap(({ id, document }) => {
+      const scanned = words.get(String(id));
+      return scanned ? [{ id: String(id), document: String(document), words: scanned }] : [];
+    });
+    const postings = shelf.postingsOf(hashes, passages);
+    for (const [hash, posting] of postings) read.set(hash, posting);
+    // Of several words that are in more passages nobody knows which lacks some; of one word no more are ever read.
+    const isKnown = rows.length < LIMIT_MAX || hashes.length === 1;
+    if (isKnown) leg.reading.learn(() => this.#postings.keep(shelf, postings));
   }
 
   /** A field of these rows, which are what the filter leaves: all are read again where many are new. */
   #field<T>(
     { remembered, field, read }: Field<T>,
     rows: readonly Row[],
-    { collection, filter, isStrong }: LegSearch,
+    leg: LegSearch,
     call: CallOptions,
   ): Promise<Map<string, T>> {
     const ids = rows.map(({ id }) => String(id));
     return remembered.all(ids, async (missing) => {
       const found =
         missing.length > SCANNED_MIN
-          ? await this.#query(collection, filter, ["id", field], isStrong, call)
-          : (await this.rows(collection, missing, [field], isStrong, call)).values();
+          ? await this.#query(leg, ["id", field], call)
+          : (await this.rows(leg.collection, missing, [field], leg.isStrong, call)).values();
       return new Map(Array.from(found, (row) => [String(row.id), read(row[field])]));
     });
   }
 
   async #compared(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
-    const rows = await this.#query(leg.collection, leg.filter, HIT_FIELDS, leg.isStrong, call);
-    const vectors = await this.#field(this.#vectors, rows, leg, call);
-    const scored = rows.flatMap((row) => {
-      const stored = vectors.get(String(row.id));
-      return stored ? [{ ...toHit(row), score: cosine(vector, stored) }] : [];
-    });
-    return inOrder(scored, leg.limit);
+    const read = async () => {
+      const rows = await this.#query(leg, ROW_FIELDS, call);
+      const vectors = await this.#field(this.#vectors, rows, leg, call);
+      return rows.flatMap((row) => {
+        const stored = vectors.get(String(row.id));
+        return stored ? [{ id: String(row.id), document: String(row.document), stored, scale: scaleOf(stored) }] : [];
+      });
+    };
+    const bytesOf = (all: readonly { readonly stored: Float32Array }[]) =>
+      all.reduce((sum, { stored }) => sum + stored.byteLength + ROW_BYTES, 0);
+    const compared = await leg.reading.value(`compared: ${leg.filter}`, read, bytesOf);
+    const scored = compared.map(({ id, document, stored, scale }) => ({
+      id,
+      document,
+      score: scale * dot(vector, stored),
+    }));
+    const worst =
+      nthBest(
+        Float64Array.from(scored, ({ score }) => score),
+        leg.limit,
+      ) -
+      1 / SCORE_UNITS;
+    return inOrder(
+      scored.filter(({ score }) => score >= worst),
+      leg.limit,
+    ).map(toHit);
   }
 
   /** Rows of passages by their ids. */
@@ -182,94 +227,92 @@ export class MilvusLegs {
     const found = new Map<string, Row>();
     for (let i = 0; i < ids.length; i += ROWS_AT_ONCE) {
       const filter = `id in ["${ids.slice(i, i + ROWS_AT_ONCE).join('","')}"]`;
-      for (const row of await this.#query(collection, filter, ["id", ...fields], isStrong, call)) {
+      for (const row of await this.#query({ collection, filter, isStrong }, ["id", ...fields], call)) {
         found.set(String(row.id), row);
       }
     }
     return found;
   }
 
-  async #search(request: object, { collection, isStrong }: LegSearch, call: CallOptions): Promise<Hit[]> {
-    const wanted = {
-      ...(request as { readonly data: number[][] }),
-      collection_name: collection,
-      output_fields: HIT_FIELDS,
-      ...(!isStrong && { consistency_level: BOUNDED }),
-    };
+  async #search(
+    request: Omit<SearchMessage, "collection" | "isStrong">,
+    { collection, isStrong, limit }: LegSearch,
+    call: CallOptions,
+  ): Promise<FoundPlaces> {
     try {
-      const { results } = await this.#connection.loaded(
-        collection,
-        "Search",
-        (client, timeout) => client.search({ ...wanted, timeout }),
-        call,
-      );
-      return (results as unknown as readonly Row[]).map(toHit);
+      return await this.#connection.search({ ...request, collection, isStrong }, limit, 2 / SCORE_UNITS, call);
     } catch (thrown) {
-      return this.#records.nothingIfMissing(thrown, []);
+      return this.#records.nothingIfMissing(thrown, { places: [], total: 0 });
     }
   }
 
   async #query(
-    collection_name: string,
-    filter: string,
-    output_fields: string[],
-    isStrong: boolean,
+    {
+      collection,
+      filter,
+      isStrong,
+      reading,
+    }: Pick<LegSearch, "collection" | "filter" | "isStrong"> & Partial<LegSearch>,
+    fields: readonly string[],
     call: CallOptions,
-  ): Promise<Row[]> {
-    const consistency = isStrong ? {} : { consistency_level: BOUNDED };
-    const isCount = output_fields[0] === "count(*)";
-    const request = { collection_name, filter, output_fields, ...(!isCount && { limit: LIMIT_MAX }), ...consistency };
+  ): Promise<readonly Row[]> {
+    const params = fields[0] === COUNT ? {} : { limit: LIMIT_MAX };
     try {
-      const { data } = await this.#connection.loaded(
-        collection_name,
-        "Query",
-        (client, timeout) => client.query({ ...request, timeout }),
-        call,
-      );
-      return data;
+      return (await this.#connection.query({ collection, filter, fields, params, isStrong }, call)).rows;
     } catch (thrown) {
+      reading?.forgo();
       return this.#records.nothingIfMissing(thrown, []);
     }
   }
 }
 
-export type Row = Readonly<Record<string, unknown>>;
-
 const ROWS_AT_ONCE = 1000;
+/** Words that are in few enough passages to be read with one query, half of whose rows may be over; others by themselves. */
+function* readTogether(hashes: readonly number[], { frequencies }: TermStatistics): Generator<readonly number[]> {
+  let some: number[] = [];
+  let sum = 0;
+  for (const hash of hashes) {
+    const frequency = frequencies.get(hash) ?? 0;
+    if (some.length > 0 && sum + frequency > LIMIT_MAX / 2) {
+      yield some;
+      [some, sum] = [[], 0];
+    }
+    some.push(hash);
+    sum += frequency;
+  }
+  if (some.length > 0) yield some;
+}
+
 /** Digits of a score that servers agree on. */
 const SCORE_UNITS = 1e6;
 
-/** Best first; equal ones in the order of their documents. */
-function inOrder(hits: readonly Hit[], limit: number): Hit[] {
-  const units = ({ score }: Hit) => Math.round(score * SCORE_UNITS);
+/** Best first; equal ones in the order of their documents, and within them. */
+function inOrder(places: readonly Place[], limit: number): Place[] {
+  const units = ({ score }: Place) => Math.round(score * SCORE_UNITS);
   const compared = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  return [...hits]
-    .sort((a, b) => units(b) - units(a) || compared(a.document, b.document) || a.ordinal - b.ordinal)
+  const ordinal = ({ id }: Place) => placeOfPassage(id).ordinal;
+  return [...places]
+    .sort((a, b) => units(b) - units(a) || compared(a.document, b.document) || ordinal(a) - ordinal(b))
     .slice(0, limit);
 }
 
-/** Those that can be among the best, with their scores. */
-function bestOf(rows: readonly Row[], scores: Float64Array, limit: number): Hit[] {
-  const worst = scores.toSorted()[Math.max(0, scores.length - limit)] ?? 0;
-  const hits: Hit[] = [];
-  for (const [i, row] of rows.entries()) {
-    const score = scores[i] ?? 0;
-    if (score > 0 && score >= worst - 1 / SCORE_UNITS) hits.push({ ...toHit(row), score });
-  }
-  return hits;
+function toHit({ id, document, score }: Place): Hit {
+  return { ...placeOfPassage(id), id, document, score };
 }
 
-function toHit({ id, document, score = 0 }: Row): Hit {
-  return { ...placeOfPassage(String(id)), id: String(id), document: String(document), score: Number(score) };
+/** Of vectors, as far as 32 bits go: what makes a product a cosine. */
+function scaleOf(vector: Float32Array): number {
+  const squares = dot(vector, vector);
+  return squares === 0 ? 0 : 1 / Math.sqrt(squares);
 }
 
-/** Of unit vectors, as far as 32 bits go. */
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [dot, squares] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const value = b[i] ?? 0;
-    dot += (a[i] ?? 0) * value;
-    squares += value * value;
+function dot(a: Float32Array, b: Float32Array): number {
+  let [even, odd] = [0, 0];
+  const end = a.length - 1;
+  let i = 0;
+  for (; i < end; i += 2) {
+    even += (a[i] as number) * (b[i] as number);
+    odd += (a[i + 1] as number) * (b[i + 1] as number);
   }
-  return squares === 0 ? 0 : dot / Math.sqrt(squares);
+  return i < a.length ? even + odd + (a[i] as number) * (b[i] as number) : even + odd;
 }

@@ -49,7 +49,7 @@ export interface RecordQuery {
 
 /** A session that is younger asks for what is true now: Milvus's own bound of staleness is five seconds. */
 const OWN_WRITE_MS = 10_000;
-const BOUNDED = 2;
+export const COUNT = "count(*)";
 
 /** Everything that is no passage, in one Milvus collection. */
 export class MilvusRecords {
@@ -78,24 +78,16 @@ export class MilvusRecords {
     const { filter, fields, isStrong, limit = LIMIT_MAX, isOrdered = false } = query;
     const kind = await this.#collections.textKind(call);
     if (!kind) return [];
-    const collection_name = this.#collections.records(kind);
-    const request = {
-      collection_name,
+    const message = {
+      collection: this.#collections.records(kind),
       filter,
-      output_fields: fields.includes("id") ? [...fields] : ["id", ...fields],
-      limit,
-      ...(!isStrong && { consistency_level: BOUNDED }),
+      fields: fields.includes("id") ? fields : ["id", ...fields],
       // Real servers give the first ones by id in any case; Milvus Lite when it is told that somebody pages.
-      ...(isOrdered && { params: { iterator: "True", reduce_stop_for_best: "True" } }),
+      params: { limit, ...(isOrdered && { iterator: "True", reduce_stop_for_best: "True" }) },
+      isStrong,
     };
     try {
-      const found = await this.#connection.loaded(
-        collection_name,
-        "Query",
-        (client, timeout) => client.query({ ...request, timeout }),
-        call,
-      );
-      return found.data.map(plainRecord);
+      return (await this.#connection.query(message, call)).rows as unknown as StoredRecord[];
     } catch (thrown) {
       return this.nothingIfMissing(thrown, []);
     }
@@ -116,17 +108,9 @@ export class MilvusRecords {
   async count(filter: string, isStrong: boolean, call: CallOptions): Promise<number> {
     const kind = await this.#collections.textKind(call);
     if (!kind) return 0;
-    const collection_name = this.#collections.records(kind);
-    const output_fields = ["count(*)"];
-    const consistency = isStrong ? {} : { consistency_level: BOUNDED };
+    const message = { collection: this.#collections.records(kind), filter, fields: [COUNT], params: {}, isStrong };
     try {
-      const { data } = await this.#connection.loaded(
-        collection_name,
-        "Query",
-        (client, timeout) => client.query({ collection_name, filter, output_fields, ...consistency, timeout }),
-        call,
-      );
-      return Number(data[0]?.["count(*)"] ?? 0);
+      return Number((await this.#connection.query(message, call)).rows[0]?.[COUNT] ?? 0);
     } catch (thrown) {
       return this.nothingIfMissing(thrown, 0);
     }
@@ -183,12 +167,6 @@ function recordRow({
     data,
     unused: [0, 0],
   };
-}
-
-/** Whole numbers come as text. */
-function plainRecord({ at = 0, passages = 0, tokens = 0, ...rest }: Record<string, unknown>): StoredRecord {
-  const numbers = { at: Number(at), passages: Number(passages), tokens: Number(tokens) };
-  return { ...(rest as unknown as StoredRecord), ...numbers };
 }
 
 /** A tenant's collection as a whole. */

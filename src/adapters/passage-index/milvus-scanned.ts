@@ -32,17 +32,16 @@ export function scannedBytes({ hashes }: ScannedPassage): number {
   return 8 * hashes.length + 400;
 }
 
-export function scannedScore(
-  { length, hashes, counts }: ScannedPassage,
-  terms: readonly (readonly [hash: number, weight: number])[],
-  averageLength: number,
-): number {
-  let score = 0;
-  for (const [hash, weight] of terms) {
-    const place = placeOf(hashes, hash);
-    if (hashes[place] === hash) score += weight * saturated(counts[place] ?? 0, length, averageLength);
-  }
-  return score;
+/** A word's packed count; null: the passage does not hold it. */
+export function countOf({ hashes, counts }: ScannedPassage, hash: number): number | null {
+  const place = placeOf(hashes, hash);
+  return hashes[place] === hash ? (counts[place] ?? 0) : null;
+}
+
+/** What a word adds to a passage's score. */
+export function termScore(words: ScannedPassage, hash: number, weight: number, averageLength: number): number {
+  const count = countOf(words, hash);
+  return count === null ? 0 : weight * saturated(count, words.length, averageLength);
 }
 
 /** Of the first that is not smaller. */

@@ -20,6 +20,7 @@ import {
 import { type MilvusCollections, partOf, type TextKind } from "./milvus-schema.ts";
 import type { MilvusStatistics } from "./milvus-statistics.ts";
 import { listOf, readableBy } from "./milvus-values.ts";
+import { type MilvusReading, MilvusVersions } from "./milvus-versions.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
 import { Remembered } from "./remembered.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
@@ -56,6 +57,7 @@ export class MilvusSearch {
     weightMax: REMEMBERED_MAX,
     weightOf: ({ text }) => text.length + PASSAGE_OVERHEAD,
   });
+  readonly #versions: MilvusVersions;
   readonly #spaces = new Map<string, Space>();
   readonly #over = new Map<string, Set<string>>();
 
@@ -70,6 +72,7 @@ export class MilvusSearch {
     this.#statistics = statistics;
     this.#legs = legs;
     this.#conditions = new MilvusConditions(records);
+    this.#versions = new MilvusVersions(records);
     this.#own = own;
     this.#stem = stem;
     this.#onStale = onStale;
@@ -90,7 +93,8 @@ export class MilvusSearch {
     const part = partOf(scope);
     if (query.limit > HITS_MAX) throw invalid(`limit: ${query.limit}, but at most ${HITS_MAX}`);
     const kind = await this.#collections.textKind(call);
-    const condition = query.filter ? await this.#conditions.of(scope, query.filter, call) : "";
+    let reading = this.#versions.reading(part);
+    let condition = await this.#condition(scope, query, reading, call);
     if (!kind) return { byText: [], byVector: [] };
     const known: Known = new Map();
     let isStrong = this.#records.isStrong(part);
@@ -98,9 +102,12 @@ export class MilvusSearch {
       const space = this.#spaces.get(part) ?? this.#own;
       const isForeign = !isSame(space, this.#own);
       const { vector, ...textOnly } = query;
-      const how = { kind, space, condition, isStrong, known };
+      const how = { kind, space, condition, isStrong, known, reading };
       const found = await this.#find(scope, isForeign ? textOnly : query, how, call);
+      const remembered = isForeign ? null : this.#asRemembered(part, found, reading);
+      if (remembered) return remembered;
       const collection = this.#collections.passages(space.dimensions, kind);
+      const readAt = performance.now();
       const [current, passages] = await Promise.all([
         this.#current(part, found, known, isStrong, call),
         this.#passages(part, collection, found, isStrong, call),
@@ -112,12 +119,44 @@ export class MilvusSearch {
         continue;
       }
       if (vector && isForeign) return this.#foreign(scope, space, call);
+      const { generation: version = "", at = 0 } = state;
+      if (!isForeign) this.#versions.noteState(part, version, at, readAt);
+      if (reading.isWrong(version)) {
+        reading = this.#versions.afresh();
+        condition = await this.#condition(scope, query, reading, call);
+        continue;
+      }
+      const isFirst = known.size === 0;
       const isSettled = note(part, found, current, known);
-      if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) return resultOf(found, passages);
+      if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) {
+        if (isFirst) this.#versions.noteCurrent(hitsOf(found), version);
+        if (isStrong || this.#versions.isSettled(part)) reading.keep(version);
+        return resultOf(found, passages);
+      }
+      reading = this.#versions.afresh();
       isStrong = true;
       this.#onStale(scope);
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
+  async #condition(scope: Scope, { filter }: SearchQuery, reading: MilvusReading, call: CallOptions): Promise<string> {
+    if (!filter) return "";
+    const key = `condition: ${partOf(scope)} ${readableBy(scope.groups)} ${JSON.stringify(filter)}`;
+    return reading.value(key, () => this.#conditions.of(scope, filter, call));
+  }
+
+  /** The result, if the collection need not be asked for anything more; else null. */
+  #asRemembered(part: string, found: Found, reading: MilvusReading): SearchResult | null {
+    const { version } = reading;
+    if (reading.isNew || !this.#versions.isRecent(part, version)) return null;
+    const passages = new Map<string, Passage>();
+    for (const { id, generation } of hitsOf(found)) {
+      const passage = this.#remembered.get(id);
+      if (!passage || !this.#versions.isCurrent(generation, version)) return null;
+      passages.set(id, passage);
+    }
+    return resultOf(found, passages);
   }
 
   async #find(
@@ -129,10 +168,11 @@ export class MilvusSearch {
       readonly condition: string;
       readonly isStrong: boolean;
       readonly known: Known;
+      readonly reading: MilvusReading;
     },
     call: CallOptions,
   ): Promise<Found> {
-    const { kind, space, condition, isStrong, known } = how;
+    const { kind, space, condition, isStrong, known, reading } = how;
     const part = partOf(scope);
     const collection = this.#collections.passages(space.dimensions, kind);
     if (!(await this.#collections.isThere(collection, call))) return { byText: [], byVector: [] };
@@ -142,7 +182,7 @@ export class MilvusSearch {
     const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
     const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
     const statistics = await this.#statistics.of(part, call);
-    const leg = { collection, filter, isStrong, limit: query.limit, isFiltered: condition !== "" };
+    const leg = { collection, filter, isStrong, limit: query.limit, isFiltered: condition !== "", reading };
     const byText = async () => {
       const tokens = hashedQuery(query.text ?? "", this.#stem);
       if (tokens.size === 0) return [];

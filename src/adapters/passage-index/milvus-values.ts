@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Metadata } from "../../types.ts";
 import { sortableLimits, sortableValues } from "./sortable-values.ts";
 
@@ -84,7 +84,7 @@ function ofGroup(group: string): string {
 
 /** 96 bits, as hexadecimal digits. */
 export function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 24);
+  return hash("sha256", text, "hex").slice(0, 24);
 }
 
 /** Ordered, byte by byte, as the text is in UTF-8. */

@@ -1,4 +1,5 @@
 import { createBreather } from "../../breather.ts";
+import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
@@ -26,6 +27,7 @@ import { SWEEPING, type SweepTuning } from "./milvus-sweep.ts";
 import { createMilvusTransfer } from "./milvus-transfer.ts";
 import { listOf, readableBy, storedMetadata } from "./milvus-values.ts";
 import { type MilvusParts, MilvusWrites } from "./milvus-writes.ts";
+import { recentFusion } from "./recent-fusion.ts";
 import { checkVector, type Space } from "./vector-space.ts";
 
 export interface MilvusIndexOptions extends MilvusOptions, MilvusLayout {
@@ -42,7 +44,7 @@ const VERSION_MS = 1000;
  * Passages in Milvus. Every tenant's collections share Milvus's, a partition key apart. Text is compared by Ragline's own tokens.
  */
 export class MilvusPassageIndex implements PassageIndex {
-  readonly fusion: MilvusFusionStore;
+  readonly fusion: FusionStore;
   readonly transfer: Transfer;
   readonly #parts: MilvusParts;
   readonly #space: Space;
@@ -75,7 +77,7 @@ export class MilvusPassageIndex implements PassageIndex {
     this.#search = new MilvusSearch(parts, this.#space, this.#stem, (scope) =>
       this.#writesOf(scope).sweep(partOf(scope)),
     );
-    this.fusion = new MilvusFusionStore(parts, this.#search);
+    this.fusion = recentFusion(new MilvusFusionStore(parts, this.#search));
     this.transfer = createMilvusTransfer(parts, this.#search);
   }
 

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import type { ConfigInput } from "../../src/index.ts";
+import { until } from "../support/calls.ts";
+import { postgresMissing, startPostgres } from "../support/postgres.ts";
+import { addPages, openRagline } from "../support/ragline.ts";
+
+test.skipIf(postgresMissing !== null)(
+  "started while PostgreSQL is away: not ready until it is there, and then as ever",
+  {
+    timeout: 90_000,
+  },
+  async () => {
+    const server = await startPostgres();
+    await server.kill();
+    const opened = await openRagline({ search: { use: "postgres", url: server.url } } as ConfigInput);
+    const missing = async () => (await opened.ragline.ready()).missing.join();
+    expect(await missing()).toMatch(/^search: PostgreSQL/);
+    await server.restart();
+    await until("only documents are missing", async () => /no documents/.test(await missing()), 30_000);
+    await addPages(opened.ragline);
+    expect(await missing()).toBe("");
+    expect((await opened.ragline.answer({ question: "연차 휴가는 며칠인가요?" })).text).toContain("15");
+    await opened.close();
+    await server.close();
+  },
+);

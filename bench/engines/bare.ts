@@ -4,18 +4,23 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 
 /** Requests of one search, as bytes. */
-type Requests = readonly Buffer[];
+export type Requests = readonly Buffer[];
 
 export interface Recorder {
   /** Stands for the server. */
   readonly url: string;
   /** What was sent since the last time. */
   taken(): Requests;
+  /**
+   * Sends them over sockets that stay open; of an answer nothing is read but where it ends. What is measured so is what a search
+   * costs before anything is done with it.
+   */
+  ask(requests: Requests): Promise<void>;
   close(): void;
 }
 
 /** Passes requests over HTTP on to a server, and keeps them. */
-export async function record(serverUrl: string): Promise<Recorder> {
+export async function recordHttp(serverUrl: string): Promise<Recorder> {
   const { host } = new URL(serverUrl);
   let kept: Buffer[] = [];
   const relay = createServer(async (request, response) => {
@@ -32,6 +37,7 @@ export async function record(serverUrl: string): Promise<Recorder> {
     response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
   });
   await once(relay.listen(0, "127.0.0.1"), "listening");
+  const client = new BareClient(serverUrl);
   return {
     url: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
     taken() {
@@ -39,12 +45,15 @@ export async function record(serverUrl: string): Promise<Recorder> {
       kept = [];
       return taken;
     },
-    close: () => void relay.close().closeAllConnections(),
+    ask: (requests) => client.ask(requests),
+    close() {
+      client.close();
+      relay.close().closeAllConnections();
+    },
   };
 }
 
-/** Sends recorded requests over sockets that stay open; of an answer nothing is read but where it ends. What is measured so is what a search costs before anything is done with it. */
-export class BareClient {
+class BareClient {
   readonly #host: string;
   readonly #port: number;
   readonly #idle: Socket[] = [];

@@ -1,4 +1,5 @@
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
+import type { Recorder } from "./bare.ts";
 
 /** A search engine of the bench. */
 export interface Engine {
@@ -17,8 +18,8 @@ export interface RunningEngine {
   readonly writers: number;
   /** The server's process, whose children count too; null: there is none but this one. */
   readonly pid: number | null;
-  /** Where Ragline speaks HTTP to it: the server, and another index that speaks to this URL instead. */
-  readonly http?: { readonly url: string; open(url: string): PassageIndex };
+  /** Where what Ragline sends to it can be kept and sent again: who does, and another index that speaks to this URL instead. */
+  readonly bare?: { record(): Promise<Recorder>; open(url: string): Promise<PassageIndex> };
   /** After everything was written: what an engine does in its own time. */
   settle(): Promise<void>;
   /** Everything is in the folder afterwards. */

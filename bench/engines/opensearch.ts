@@ -1,5 +1,6 @@
 import { OpenSearchPassageIndex } from "../../src/adapters/passage-index/opensearch.ts";
 import { openSearch, startOpenSearch } from "../../test/support/opensearch.ts";
+import { recordHttp } from "./bare.ts";
 import { EMBEDDER } from "./corpus.ts";
 import type { Engine } from "./engine.ts";
 
@@ -22,7 +23,7 @@ export const opensearch: Engine = {
     const index = open(cluster.url);
     return {
       index,
-      http: { url: cluster.url, open },
+      bare: { record: () => recordHttp(cluster.url), open: async (url) => open(url) },
       writers: 2,
       pid: cluster.nodes[0]?.pid ?? null,
       settle: async () => void (await fetch(`${cluster.url}/_flush?wait_if_ongoing=true`, { method: "POST" })),

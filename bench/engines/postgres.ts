@@ -1,5 +1,6 @@
 import { PostgresPassageIndex } from "../../src/adapters/passage-index/postgres.ts";
 import { indexOptions, postgresMissing, startPostgres } from "../../test/support/postgres.ts";
+import { recordPostgres } from "./bare-postgres.ts";
 import { EMBEDDER } from "./corpus.ts";
 import type { Engine } from "./engine.ts";
 
@@ -13,9 +14,11 @@ export const postgres: Engine = {
   async start(folder) {
     const server = await startPostgres(SETTINGS, folder);
     const limits = { connectionsMax: 16, timeoutMs: 300_000, writeTimeoutMs: 600_000 };
-    const index = await PostgresPassageIndex.open({ ...indexOptions(server.url), ...limits }, EMBEDDER);
+    const open = (url: string) => PostgresPassageIndex.open({ ...indexOptions(url), ...limits }, EMBEDDER);
+    const index = await open(server.url);
     return {
       index,
+      bare: { record: () => recordPostgres(server.url), open },
       writers: 1,
       pid: server.pid,
       settle: async () => void (await server.query("VACUUM ANALYZE")),

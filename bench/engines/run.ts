@@ -3,12 +3,11 @@ import { search } from "../../src/pipeline/search.ts";
 import { createWords } from "../../src/text/words.ts";
 import type { CallOptions, ScoredPassage } from "../../src/types.ts";
 import { round } from "../stats.ts";
-import { BareClient, record } from "./bare.ts";
 import { LIMIT, questionsOf, RECENT, TENANTS, type TenantQuestion } from "./corpus.ts";
 import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
 import { exactAnswers, loaded } from "./load.ts";
-import { type Measured, measure, warmUp } from "./measure.ts";
+import { type Measured, measure, OWN_WARM_UP_MS, warmUp } from "./measure.ts";
 import { milvus } from "./milvus.ts";
 import { opensearch } from "./opensearch.ts";
 import { postgres } from "./postgres.ts";
@@ -24,11 +23,12 @@ const HELP = `npm run bench:engines [-- options]
 
 One search as the pipeline makes it (learned fusion, top ${LIMIT}), on every engine side by side, against real servers on this machine: 10,000 and
 100,000 passages of ${TENANTS.length} tenants (${TENANTS.map((share) => `${share * 100}%`).join(", ")}), 384 dimensions, ${CALLERS.join(" and ")} callers; of both legs, of vectors alone, and of both legs
-under a filter that half of the documents match. Time, searches a second, CPU of Ragline's process and of the engine's (and, where
-it is spoken to over HTTP, of the same requests written to a socket, whose answers nobody reads), recall of the vector leg against comparing with all, and how much of the fused list is the embedded index's. What is written stays in a
+under a filter that half of the documents match. Time, searches a second, CPU of Ragline's process and of the engine's (and
+of the same requests written to a socket, whose answers nobody reads), recall of the vector leg against comparing with all, and how much of the fused list is the embedded index's. What is written stays in a
 folder for the next run; writing 100,000 takes minutes an engine.
 
   --only <engines>  ${ENGINES.map(({ name }) => name).join(", ")}: some of them, comma-separated
+  --ways <ways>     hybrid, vectors, filtered: some of them, comma-separated
   --small           10,000 passages only
   --large           100,000 passages only
   --load            writes only, measures nothing
@@ -39,6 +39,7 @@ folder for the next run; writing 100,000 takes minutes an engine.
 const { values: options } = parseArgs({
   options: {
     only: { type: "string" },
+    ways: { type: "string" },
     small: { type: "boolean", default: false },
     large: { type: "boolean", default: false },
     load: { type: "boolean", default: false },
@@ -125,11 +126,11 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     console.log(`${engine.name} ${label}: ${JSON.stringify(quality)}`);
     const ways = Object.keys(WAYS) as Way[];
     await warmUp((n) => ask(n, ways[n % ways.length] ?? "hybrid"));
-    for (const way of ways) {
+    for (const way of ways.filter((name) => options.ways?.split(",").includes(name) ?? true)) {
       const bare = await bareAsker(running, questions, way);
       for (const callers of CALLERS) {
-        const measured = await measure((n) => ask(n, way), callers, running.pid);
-        const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;
+        const measured = await measure((n) => ask(n, way), callers, running.pid, OWN_WARM_UP_MS);
+        const bareCpuMs = bare && (await measure(bare.ask, callers, null, 0)).ownCpuMs;
         rows.push({ engine: engine.name, size: label, way, callers, ...measured, bareCpuMs });
         console.log(`${engine.name} ${label} ${way} ${callers}: ${JSON.stringify({ ...measured, bareCpuMs })}`);
       }
@@ -156,10 +157,10 @@ function asker({ index }: Pick<RunningEngine, "index">, questions: readonly Tena
 }
 
 /** The requests of these searches, once their passages are known, without what is done with them. */
-async function bareAsker({ http }: RunningEngine, questions: readonly TenantQuestion[], way: Way) {
-  if (!http) return null;
-  const recorder = await record(http.url);
-  const index = http.open(recorder.url);
+async function bareAsker({ bare }: RunningEngine, questions: readonly TenantQuestion[], way: Way) {
+  if (!bare) return null;
+  const recorder = await bare.record();
+  const index = await bare.open(recorder.url);
   const ask = asker({ index }, questions);
   const recorded: Buffer[][] = [];
   for (let n = 0; n < 2 * questions.length; n++) {
@@ -167,9 +168,7 @@ async function bareAsker({ http }: RunningEngine, questions: readonly TenantQues
     recorded[n % questions.length] = [...recorder.taken()];
   }
   await index.close?.();
-  recorder.close();
-  const client = new BareClient(http.url);
-  return { ask: (n: number) => client.ask(recorded[n % recorded.length] ?? []), close: () => client.close() };
+  return { ask: (n: number) => recorder.ask(recorded[n % recorded.length] ?? []), close: () => recorder.close() };
 }
 
 async function idsOf(ask: Ask, way: Way): Promise<string[][]> {

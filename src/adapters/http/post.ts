@@ -28,6 +28,12 @@ export class Endpoint {
   }
 }
 
+/** Of an address without a path of its own, or with one that ends with no slash: the same with `path` behind it, as it is sent. */
+export function below(endpoint: Endpoint, path: string): Endpoint {
+  const base = endpoint.path === "/" ? "" : endpoint.path;
+  return { ...endpoint, url: endpoint.origin + base + path, path: base + path };
+}
+
 /** A call that is no plain post of JSON. */
 export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";

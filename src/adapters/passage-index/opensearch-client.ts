@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
-import { Endpoint, type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
+import { below, Endpoint, type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */
@@ -36,7 +36,7 @@ export class OpenSearchRefusal extends Error {
 }
 
 interface Node {
-  readonly url: string;
+  readonly endpoint: Endpoint;
   /** By `performance.now()`: until then others are asked first. */
   downUntil: number;
 }
@@ -72,10 +72,14 @@ export class OpenSearchClient {
     if (caFile !== undefined && !url.split(",").every((one) => one.trim().startsWith("https:"))) {
       throw new RaglineError("config_invalid", "search.caFile: only https: URLs are spoken to over TLS");
     }
-    this.#nodes = url.split(",").map((one) => ({ url: one.trim().replace(/\/+$/, ""), downUntil: 0 }));
     const credentials = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
     this.#headers = username === undefined ? {} : { authorization: `Basic ${credentials}` };
-    this.#connections = ownConnections({ timeoutMs: CONNECT_TIMEOUT_MS, ca: caFile && readCertificate(caFile) });
+    const dispatcher = ownConnections({ timeoutMs: CONNECT_TIMEOUT_MS, ca: caFile && readCertificate(caFile) });
+    this.#connections = dispatcher;
+    this.#nodes = url.split(",").map((one) => ({
+      endpoint: new Endpoint(one.trim().replace(/\/+$/, ""), { dispatcher }),
+      downUntil: 0,
+    }));
   }
 
   /**
@@ -113,8 +117,7 @@ export class OpenSearchClient {
     let isRepeated = false;
     for (const node of turns) {
       try {
-        const endpoint = new Endpoint(`${node.url}${path}`, { dispatcher: this.#connections });
-        const response = await send(endpoint, { method, headers, body: text }, signal);
+        const response = await send(below(node.endpoint, path), { method, headers, body: text }, signal);
         node.downUntil = 0;
         return await readJson(response, signal);
       } catch (thrown) {
@@ -136,6 +139,7 @@ export class OpenSearchClient {
 
   /** In turn, those last that could not be reached a moment ago. */
   #inOrder(): Node[] {
+    if (this.#nodes.length === 1) return [...this.#nodes];
     const first = this.#next++ % this.#nodes.length;
     const turned = [...this.#nodes.slice(first), ...this.#nodes.slice(0, first)];
     const now = performance.now();

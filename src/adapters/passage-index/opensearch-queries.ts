@@ -57,7 +57,9 @@ export function vectorSearch(seen: Visible, vector: Float32Array, { limit, filte
  * has of a unit vector.
  */
 function scaled(vector: Float32Array): number[] {
-  return Array.from(vector, (value) => Math.round(value * 2 ** 30));
+  const numbers = new Array<number>(vector.length);
+  for (let i = 0; i < vector.length; i++) numbers[i] = Math.round((vector[i] as number) * 2 ** 30);
+  return numbers;
 }
 
 /** Whether anything visible has the field. */

@@ -22,7 +22,7 @@ const READ = [
   "hits.total.value",
   "hits.hits._index",
   "hits.hits._id",
-  "hits.hits.sort",
+  "hits.hits._score",
 ];
 export const SEARCHES = `/_msearch?filter_path=error,status,${READ.map((field) => `responses.${field}`).join(",")}`;
 

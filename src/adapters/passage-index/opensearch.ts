@@ -10,7 +10,7 @@ import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import { OpenSearchPassages, type RecordPlace } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
-import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
+import { type DocumentRecord, toEntry, versionOf } from "./opensearch-records.ts";
 import { type FilteredResponse, found, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
@@ -27,9 +27,8 @@ interface Hit<T> extends RecordPlace {
   readonly _source: T;
 }
 
-/** Of a leg: what it is sorted by comes with it. */
 interface LegHit extends RecordPlace {
-  readonly sort: readonly [score: number, document: string, ordinal: number];
+  readonly _score: number;
 }
 
 /** A commit between the two legs of one search, or a deletion behind them, is met by searching again. */
@@ -257,10 +256,10 @@ function cancelledInTime({ deadline }: CallOptions): object {
 /** No document is there in two versions. */
 function isOneState(hits: readonly LegHit[]): boolean {
   const generations = new Map<string, string>();
-  return hits.every(({ _id, sort: [, document] }) => {
-    const generation = generationOf(_id);
-    const other = generations.get(document) ?? generation;
-    generations.set(document, other);
+  return hits.every(({ _id }) => {
+    const { key, generation } = versionOf(_id);
+    const other = generations.get(key) ?? generation;
+    generations.set(key, other);
     return other === generation;
   });
 }
@@ -270,15 +269,10 @@ function scored(
   passages: ReadonlyMap<string, Passage>,
   score: (of: number) => number,
 ): ScoredPassage[] {
-  return hits.flatMap(({ _id, sort: [engines] }) => {
+  return hits.flatMap(({ _id, _score }) => {
     const passage = passages.get(_id);
-    return passage ? [{ passage, score: score(engines) }] : [];
+    return passage ? [{ passage, score: score(_score) }] : [];
   });
-}
-
-/** See `recordId`. */
-function generationOf(id: string): string {
-  return id.split(":")[1] ?? "";
 }
 
 function textScore(engines: number): number {

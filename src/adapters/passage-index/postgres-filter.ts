@@ -6,11 +6,33 @@ const SIGNS: Readonly<Record<string, string>> = { $gt: ">", $gte: ">=", $lt: "<"
 
 type Scalar = string | number | boolean;
 
+/** A filter whose values are bound in a statement: the condition for what `holds` says there, as often as it is wanted. */
+export interface BoundFilter {
+  readonly shape: string;
+  readonly condition: (holds: (condition: string) => string) => string;
+}
+
+export function boundFilter(filter: Filter, bind: (value: unknown, type: string) => string): BoundFilter {
+  const names: string[] = [];
+  const named = (value: unknown, type: string) => {
+    const name = bind(value, type);
+    names.push(name);
+    return name;
+  };
+  return {
+    shape: filterCondition(filter, named, (condition) => `holds ${condition}`),
+    condition: (holds) => {
+      const left = names.values();
+      return filterCondition(filter, () => left.next().value ?? "", holds);
+    },
+  };
+}
+
 /**
  * The filter as a condition of a statement's, by what `readFilter` says that it means. `holds`: the condition that a document has a
  * value `a` in `attributes` for which the condition given holds. `bind` gives a value's name in the statement.
  */
-export function filterCondition(
+function filterCondition(
   filter: Filter,
   bind: (value: unknown, type: string) => string,
   holds: (condition: string) => string,

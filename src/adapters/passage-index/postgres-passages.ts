@@ -1,5 +1,5 @@
 import type { Metadata, Passage } from "../../types.ts";
-import type { Query } from "../postgres/database.ts";
+import type { ReadValue } from "../postgres/database.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
 import { recentPassages } from "./recent-passages.ts";
 
@@ -32,11 +32,11 @@ export class PostgresPassages {
   #recent = recentPassages<number>();
 
   /** `epoch`: of the tables that the numbers are of; another server, or other tables, use them anew. */
-  async read(query: Query, epoch: string, rows: Iterable<number>): Promise<ReadonlyMap<number, Passage>> {
+  async read(readValue: ReadValue, epoch: string, rows: Iterable<number>): Promise<ReadonlyMap<number, Passage>> {
     if (epoch !== this.#epoch) [this.#epoch, this.#recent] = [epoch, recentPassages()];
     return this.#recent.all(rows, async (missing) => {
-      const [read] = await query<{ passages: string | null }>(PASSAGES, [`{${missing.join(",")}}`]);
-      const found = JSON.parse(read?.passages ?? "[]") as Columns[];
+      const read = await readValue(PASSAGES, [`{${missing.join(",")}}`]);
+      const found = JSON.parse(read ?? "[]") as Columns[];
       return new Map(found.map((columns) => [columns[0], toPassage(columns)]));
     });
   }

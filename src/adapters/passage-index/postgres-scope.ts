@@ -16,16 +16,22 @@ export function beginWriting(scope: Scope, limitMs: number): string {
   return `BEGIN; ${BY_INDEX} ${settings(scope, "collection", limitMs)}`;
 }
 
-function settings({ tenant, collection, groups }: Scope, sight: Sight, limitMs: number): string {
-  const set = (name: string, value: string) => `SET LOCAL ragline.${name} = ${literal(value)}`;
+/** Of a transaction, by name: whose rows it may see. */
+export function settingsOf({ tenant, collection, groups }: Scope, sight: Sight): Readonly<Record<string, string>> {
   const seen = sight === "collection" ? "*" : textArray(groups);
-  return `SET LOCAL statement_timeout = ${limitMs}; ${set("tenant", tenant)}; ${set("collection", collection)}; ${set("groups", seen)}`;
+  const settings = { "ragline.tenant": tenant, "ragline.collection": collection, "ragline.groups": seen };
+  if (Object.values(settings).some((value) => value.includes("\0")))
+    throw new RaglineError("request_invalid", "tenant, collection, groups: hold the character U+0000");
+  return settings;
+}
+
+function settings(scope: Scope, sight: Sight, limitMs: number): string {
+  const own = Object.entries(settingsOf(scope, sight)).map(([name, value]) => `SET LOCAL ${name} = ${literal(value)}`);
+  return [`SET LOCAL statement_timeout = ${limitMs}`, ...own].join("; ");
 }
 
 /** As `quote_literal`. */
 function literal(value: string): string {
-  if (value.includes("\0"))
-    throw new RaglineError("request_invalid", "tenant, collection, groups: hold the character U+0000");
   const doubled = value.replaceAll("'", "''").replaceAll("\\", "\\\\");
   return value.includes("\\") ? ` E'${doubled}'` : `'${doubled}'`;
 }

@@ -2,9 +2,9 @@ import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
 import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
-import type { Query } from "../postgres/database.ts";
+import { type Query, type ReadValue, readingValues } from "../postgres/database.ts";
 import { hashedQuery } from "./hashed-terms.ts";
-import { checkedFields, filterCondition } from "./postgres-filter.ts";
+import { type BoundFilter, boundFilter, checkedFields } from "./postgres-filter.ts";
 import type { Beginning, KnownCollections } from "./postgres-known.ts";
 import {
   exactVectorLeg,
@@ -14,14 +14,16 @@ import {
   type LegScope,
   leg,
   nearVectorLeg,
+  type Part,
   readHits,
+  type StatementTexts,
   Values,
 } from "./postgres-legs.ts";
 import { checkSpace, type Space } from "./postgres-limits.ts";
 import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
-import { firstPlan, isWhole, type TextPlan, textLeg, weigh, wholePlan } from "./postgres-text.ts";
+import { firstPlan, type TextPlan, textLeg, weigh } from "./postgres-text.ts";
 import { isSame } from "./vector-space.ts";
 
 /** Of the best by text, how many are looked at for one that matches a filter that most do. */
@@ -44,6 +46,7 @@ export interface SearchContext {
   readonly embedder: Space;
   readonly passages: PostgresPassages;
   readonly known: KnownCollections;
+  readonly texts: StatementTexts;
   readonly stem: Stem;
   readonly tuning: SearchTuning;
 }
@@ -52,11 +55,11 @@ export interface SearchContext {
 class Outdated extends Error {}
 
 /**
- * One search that begins with what is known, each of its statements in a transaction of its own; null: something is not known, or not
+ * One search that begins with what is known, each of its statements in a transaction of its own (`read`); null: something is not known, or not
  * true any more.
  */
 export async function searchKnown(
-  query: Query,
+  read: ReadValue,
   scope: Scope,
   wanted: SearchQuery,
   context: SearchContext,
@@ -65,7 +68,7 @@ export async function searchKnown(
   const beginning = context.known.find(scope, asked);
   if (!beginning) return null;
   try {
-    return await searchFrom(beginning, { query, scope, ...asked }, wanted, context);
+    return await searchFrom(beginning, { read, scope, ...asked }, wanted, context);
   } catch (error) {
     if (error instanceof Outdated) return null;
     throw error;
@@ -91,7 +94,7 @@ export async function searchCollection(
   // Those of another space are checked every time.
   if (isSame({ model: found.embedder, dimensions: found.dimensions }, embedder))
     known.add(scope, asked, { found, few });
-  return searchFrom({ found, few }, { query, scope, ...asked }, wanted, context);
+  return searchFrom({ found, few }, { read: readingValues(query), scope, ...asked }, wanted, context);
 }
 
 interface Asked {
@@ -106,12 +109,12 @@ function askedOf({ text, filter }: SearchQuery, stem: Stem): Asked {
 
 async function searchFrom(
   { found, few }: Beginning,
-  { query, scope, terms, filter }: Asked & { readonly query: Query; readonly scope: Scope },
+  { read, scope, terms, filter }: Asked & { readonly read: ReadValue; readonly scope: Scope },
   { vector, limit }: SearchQuery,
-  { passages, tuning }: SearchContext,
+  { passages, texts, tuning }: SearchContext,
 ): Promise<SearchResult> {
   const matched = filter ? few !== null : found.passages <= tuning.exactMax;
-  const search = { query, scope, found, filter, few, limit };
+  const search = { read, texts, scope, found, filter, few, limit };
   const plan = firstPlan(weigh(terms, found), tuning.postingsMin);
   const searched = vector?.some((value) => value !== 0) ? vector : null;
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
@@ -124,9 +127,9 @@ async function searchFrom(
       ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
       : near;
   const numbers = new Set([...byText, ...byVector].map(({ row }) => row));
-  const read = await passages.read(query, found.epoch, numbers);
-  if (read.size < numbers.size) throw new Outdated();
-  return { byText: scored(byText, read), byVector: scored(byVector, read) };
+  const named = await passages.read(read, found.epoch, numbers);
+  if (named.size < numbers.size) throw new Outdated();
+  return { byText: scored(byText, named), byVector: scored(byVector, named) };
 }
 
 function scored(hits: readonly LegHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
@@ -136,20 +139,20 @@ function scored(hits: readonly LegHit[], passages: ReadonlyMap<number, Passage>)
   });
 }
 
-/** The rows of a plan, or of another one where its are not what all terms give. */
-async function wholeText(search: Search, plan: TextPlan, rows: readonly Hit[]): Promise<readonly Hit[]> {
-  const isAll = ({ essential, terms }: TextPlan) => essential === terms.length;
-  const isShort = (some: readonly Hit[]) => search.filter !== null && leg(some, "byText").length < search.limit;
-  const floor = Math.max(0, ...rows.map((row) => row.floor ?? 0));
-  if (isAll(plan) || (isWhole(plan, floor) && !isShort(rows))) return rows;
-  const whole = wholePlan(plan.terms, isShort(rows) ? 0 : floor);
-  const again = await hits(search, whole, null);
-  // Where a filter leaves too few of the best, all are looked at.
-  return isAll(whole) || !isShort(again) ? again : hits(search, wholePlan(plan.terms, 0), null);
+/** The rows of a plan; where a filter leaves too few of the best, of all terms. */
+async function wholeText(
+  search: Search,
+  { terms, essential }: TextPlan,
+  rows: readonly Hit[],
+): Promise<readonly Hit[]> {
+  const isAll = essential === terms.length || rows.some(({ floor }) => floor === 0);
+  const isShort = search.filter !== null && leg(rows, "byText").length < search.limit;
+  return isShort && !isAll ? hits(search, { terms, essential: terms.length }, null) : rows;
 }
 
 interface Search {
-  readonly query: Query;
+  readonly read: ReadValue;
+  readonly texts: StatementTexts;
   readonly scope: Scope;
   readonly found: Readable;
   readonly filter: Filter | null;
@@ -160,31 +163,33 @@ interface Search {
 
 /** @throws Outdated */
 async function hits(
-  { query, scope, found, filter, few, limit }: Search,
+  { read, texts, scope, found, filter, few, limit }: Search,
   text: TextPlan | null,
   near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
 ): Promise<readonly Hit[]> {
   const values = new Values();
   const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
-  const many = (document: string) =>
-    filterCondition(filter ?? {}, values.bind, (condition) => isTrue(document, condition));
+  const bound = filter && boundFilter(filter, values.bind);
   const legs: LegScope = {
     values,
     readers,
     limit: values.bind(limit, "int"),
     depth: filter && few === null ? limit * DEEPER : limit,
-    filter: filter && (few === null ? { many } : { few }),
+    filter: bound && (few === null ? oneByOne(bound) : { few }),
   };
   const byText = text && text.terms.length > 0 ? textLeg(text, found, legs) : null;
-  const vector = near && values.bind(binary(near.vector), "vector");
-  const byVector = vector && (near.isNear ? nearVectorLeg(vector, found, legs) : exactVectorLeg(vector, found, legs));
+  const byVector = near && vectorLeg(values.bind(binary(near.vector), "vector"), near.isNear, found, legs);
   if (!byText && !byVector) return [];
-  const matching = filter && few !== null ? matchingDocuments(filter, values, readers) : null;
+  const matching = bound && few !== null ? matchingDocuments(bound, readers) : null;
   const collection = `tenant = ${values.bind(scope.tenant, "text")} AND name = ${values.bind(scope.collection, "text")}`;
-  const [gave] = await query<{ found: string }>(hitsOf(byText, byVector, matching, collection), values.all);
-  const { epoch, version, hits: all } = readHits(gave?.found ?? "[]");
+  const sql = texts.of(hitsOf(byText, byVector, matching, collection));
+  const { epoch, version, hits: all } = readHits((await read(sql, values.all)) ?? "[]");
   if (epoch !== found.epoch || version !== found.version) throw new Outdated();
   return all;
+}
+
+function vectorLeg(vector: string, isNear: boolean, found: Readable, legs: LegScope): Part {
+  return isNear ? nearVectorLeg(vector, found, legs) : exactVectorLeg(vector, found, legs);
 }
 
 /** How many documents match, where they have so few passages that those can be compared one by one; else null. */
@@ -195,22 +200,27 @@ async function fewMatching(
   passagesMax: number,
 ): Promise<number | null> {
   const values = new Values();
-  const matching = matchingDocuments(filter, values, values.bind(`{${readers.join(",")}}`, "int[]"));
+  const matching = matchingDocuments(boundFilter(filter, values.bind), values.bind(`{${readers.join(",")}}`, "int[]"));
   const most = Math.ceil((passagesMax * documents) / Math.max(1, passages));
-  const sql = `SELECT count(*)::int AS n FROM (${matching} LIMIT ${values.bind(most + 1, "int")}) m`;
+  const sql = `SELECT count(*)::int AS n FROM (${matching.sql()} LIMIT ${values.bind(most + 1, "int")}) m`;
   const [{ n } = { n: 0 }] = await query<{ n: number }>(sql, values.all);
   return n <= most ? n : null;
 }
 
-function matchingDocuments(filter: Filter, values: Values, readers: string): string {
-  const holds = (condition: string) =>
-    `d.row IN (SELECT a.document FROM attributes a WHERE a.readers = ANY (${readers}) AND ${condition})`;
-  return `SELECT d.row FROM documents d WHERE d.readers = ANY (${readers}) AND ${filterCondition(filter, values.bind, holds)}`;
+function matchingDocuments({ shape, condition }: BoundFilter, readers: string): Part {
+  const holds = (part: string) =>
+    `d.row IN (SELECT a.document FROM attributes a WHERE a.readers = ANY (${readers}) AND ${part})`;
+  return {
+    shape: `matching ${readers} ${shape}`,
+    sql: () => `SELECT d.row FROM documents d WHERE d.readers = ANY (${readers}) AND ${condition(holds)}`,
+  };
 }
 
-/** As a scalar, so that it is looked up for one document after the other, as they come. */
-function isTrue(document: string, condition: string): string {
-  return `(SELECT true FROM attributes a WHERE a.document = ${document} AND ${condition} LIMIT 1) IS TRUE`;
+/** Each looked up as a scalar, for one document after the other, as they come. */
+function oneByOne({ shape, condition }: BoundFilter): LegScope["filter"] {
+  const isTrue = (document: string, part: string) =>
+    `(SELECT true FROM attributes a WHERE a.document = ${document} AND ${part} LIMIT 1) IS TRUE`;
+  return { shape, many: (document) => condition((part) => isTrue(document, part)) };
 }
 
 /** @throws RaglineError `request_invalid`: nothing that may be read has the field */

@@ -1,6 +1,6 @@
 import { HEADING_COUNT_BITS, HEADING_COUNT_MAX } from "../../resident/postings.ts";
 import { B, HEADING_WEIGHT, K1 } from "../../resident/text-leg.ts";
-import type { LegScope } from "./postgres-legs.ts";
+import { type LegScope, type Part, shapeOf, type Values } from "./postgres-legs.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
 
@@ -50,80 +50,119 @@ export function firstPlan(terms: readonly WeighedTerm[], postingsMin: number): T
   return { terms, essential: left <= postingsMin ? terms.length : essential };
 }
 
-/** Whether its result is that of all terms, given what the last of the best has at least. */
-export function isWhole({ terms, essential }: TextPlan, floor: number): boolean {
-  return essential === terms.length || weightOf(terms.slice(essential)) <= REST_SHARE_MAX * floor;
-}
-
-/** The plan whose result is that of all terms, given what the last of the best has at least. */
-export function wholePlan(terms: readonly WeighedTerm[], floor: number): TextPlan {
-  let essential = 0;
-  while (!isWhole({ terms, essential }, floor)) essential++;
-  return { terms, essential: Math.max(1, essential) };
-}
-
-function weightOf(terms: readonly WeighedTerm[]): number {
-  return terms.reduce((sum, { weight }) => sum + weight, 0);
-}
-
 function postingsOf(terms: readonly WeighedTerm[]): number {
   return terms.reduce((sum, { frequency }) => sum + frequency, 0);
 }
 
 /**
  * BM25F over the passages that hold an essential term. What the others add is looked up for those that can get among the best by it (the
- * MaxScore rule), where the plan `isWhole`, and else for a few, for their floor. Sums are rounded, since the order that they are added up
- * in differs from one execution to the next.
+ * MaxScore rule); those of the others that weigh too much for that are read as the essential ones are, which the statement finds
+ * out itself. Sums are rounded, since the order that they are added up in differs from one execution to the next.
  */
-export function textLeg({ terms, essential }: TextPlan, { passages, tokens }: Readable, scope: LegScope): string {
-  const { values, readers, filter } = scope;
+export function textLeg({ terms, essential }: TextPlan, { passages, tokens }: Readable, scope: LegScope): Part {
+  const { values, readers, depth, filter } = scope;
   const perLength = values.bind((B * passages) / tokens, "float8");
-  const table = (some: readonly WeighedTerm[]) => {
-    const words = values.bind(numbers(some.map(({ term }) => term)), "int[]");
-    return `unnest(${words}, ${values.bind(numbers(some.map(({ weight }) => weight)), "float8[]")}) t (term, weight)`;
-  };
   const found = terms.slice(0, essential);
   const others = terms.slice(essential);
-  const first = `SELECT p.passage, p.readers, sum(${contribution(perLength)}) AS score
-    FROM ${table(found)} ${postingsOfTerm(readers, postingsOf(found) / found.length, filter)} GROUP BY p.passage, p.readers`;
-  const restOf = (passage: string) => `(SELECT sum(${contribution(perLength)}) FROM ${table(others)}
-      JOIN postings p ON p.readers = ${passage}.readers AND p.term = t.term AND p.passage = ${passage}.passage)`;
-  const scored =
-    others.length === 0
-      ? `SELECT passage, score::real AS score, NULL::float8 AS floor FROM (${first}) f`
-      : completed(first, values.bind(weightOf(others), "float8"), scope.depth, restOf);
-  const ordered = `${scored} ORDER BY score DESC, passage`;
-  if (!filter || "few" in filter) return `${ordered} LIMIT ${scope.limit}`;
-  const condition = filter.many(`(s.passage >> ${ORDINAL_BITS})`);
-  return `SELECT s.* FROM (${ordered} OFFSET 0) s WHERE ${condition} LIMIT ${scope.limit}`;
+  const essentials = tableOf(found, values);
+  const rests = others.length === 0 ? "" : values.bind(numbers(restsOf(others)), "float8[]");
+  const table = others.length === 0 ? "" : tableOf(others, values, rests);
+  const isBy = [found, others].map((some) => isByDocument(perTerm(some), filter));
+  const first = () => `SELECT p.passage, p.readers, sum(${contribution(perLength)}) AS score
+    FROM ${essentials} ${postingsOfTerm(readers, isBy[0], filter)} GROUP BY p.passage, p.readers`;
+  const scored = () => {
+    if (others.length === 0) return `SELECT passage, score::real AS score, NULL::float8 AS floor FROM (${first()}) f`;
+    const more = `SELECT p.passage, p.readers, ${contribution(perLength)} AS score
+      FROM ${table} ${postingsOfTerm(readers, isBy[1], filter, `t.rest > (SELECT spared FROM last)`)}`;
+    return completed({ first: first(), more, table, rests, perLength, depth });
+  };
+  return {
+    shape: `text ${perLength} ${essentials} ${table} ${isBy} ${depth} ${shapeOf(scope)}`,
+    sql: () => {
+      const ordered = `${scored()} ORDER BY score DESC, passage`;
+      if (!filter || "few" in filter) return `${ordered} LIMIT ${scope.limit}`;
+      const condition = filter.many(`(s.passage >> ${ORDINAL_BITS})`);
+      return `SELECT s.* FROM (${ordered} OFFSET 0) s WHERE ${condition} LIMIT ${scope.limit}`;
+    },
+  };
+}
+
+function tableOf(terms: readonly WeighedTerm[], { bind }: Values, rests?: string): string {
+  const words = bind(numbers(terms.map(({ term }) => term)), "int[]");
+  const weights = bind(numbers(terms.map(({ weight }) => weight)), "float8[]");
+  return rests === undefined
+    ? `unnest(${words}, ${weights}) t (term, weight)`
+    : `unnest(${words}, ${weights}, ${rests}) t (term, weight, rest)`;
+}
+
+/** What each term weighs together with all after it. */
+function restsOf(terms: readonly WeighedTerm[]): number[] {
+  let rest = 0;
+  return terms
+    .toReversed()
+    .map(({ weight }) => (rest += weight))
+    .reverse();
+}
+
+function perTerm(terms: readonly WeighedTerm[]): number {
+  return terms.length === 0 ? 0 : postingsOf(terms) / terms.length;
+}
+
+/** Whether few documents match, fewer than a term's postings are. */
+function isByDocument(perTerm: number, filter: LegScope["filter"]): boolean {
+  return filter !== null && "few" in filter && filter.few * LOOKUP_COST < perTerm;
 }
 
 /**
  * Those `p` of a term `t`; of few documents, where they are fewer than the term's, document by document. The condition in `coalesce`
  * is looked up in a table that is made once, whatever the planner expects.
  */
-function postingsOfTerm(readers: string, perTerm: number, filter: LegScope["filter"]): string {
+function postingsOfTerm(
+  readers: string,
+  byDocument: boolean | undefined,
+  filter: LegScope["filter"],
+  condition = "true",
+): string {
   const postings = `postings p ON p.readers = ANY (${readers}) AND p.term = t.term`;
-  if (!filter || "many" in filter) return `JOIN ${postings}`;
-  if (filter.few * LOOKUP_COST >= perTerm)
-    return `JOIN ${postings} WHERE coalesce(p.passage >> ${ORDINAL_BITS} IN (SELECT row FROM matching), false)`;
+  if (!filter || "many" in filter) return `JOIN ${postings} WHERE ${condition}`;
+  if (!byDocument)
+    return `JOIN ${postings} WHERE ${condition} AND coalesce(p.passage >> ${ORDINAL_BITS} IN (SELECT row FROM matching), false)`;
   return `CROSS JOIN matching m CROSS JOIN LATERAL (SELECT * FROM postings p WHERE p.readers = ANY (${readers}) AND p.term = t.term
-    AND p.passage >= m.row << ${ORDINAL_BITS} AND p.passage < (m.row + 1) << ${ORDINAL_BITS} OFFSET 0) p`;
+    AND p.passage >= m.row << ${ORDINAL_BITS} AND p.passage < (m.row + 1) << ${ORDINAL_BITS} OFFSET 0) p WHERE ${condition}`;
+}
+
+interface Completed {
+  readonly first: string;
+  /** Postings of the other terms whose `rest` is not spared. */
+  readonly more: string;
+  /** The other terms. */
+  readonly table: string;
+  readonly rests: string;
+  readonly perLength: string;
+  readonly depth: number;
 }
 
 /**
- * `rest`: what the terms that are not in `first` weigh. The first few are completed for a floor, what the last of the best has at least;
- * then all that can get above it.
+ * The first few are completed for a floor, what the last of the best has at least; it tells how much the terms may weigh together that
+ * are spared reading, and only looked up. Then all are completed that can get above it.
  */
-function completed(first: string, rest: string, depth: number, restOf: (passage: string) => string): string {
+function completed({ first, more, table, rests, perLength, depth }: Completed): string {
+  const restOf = (passage: string, condition: string) => `(SELECT sum(${contribution(perLength)}) FROM ${table}
+      JOIN postings p ON p.readers = ${passage}.readers AND p.term = t.term AND p.passage = ${passage}.passage WHERE ${condition})`;
+  const isMore = `(SELECT spared FROM last) < (${rests})[1]`;
   return `WITH first AS MATERIALIZED (${first}),
     ahead AS MATERIALIZED (
-      SELECT a.passage, a.score + coalesce(${restOf("a")}, 0) AS score FROM (SELECT * FROM first ORDER BY score DESC LIMIT ${2 * depth}) a),
-    last AS MATERIALIZED (
-      SELECT coalesce((SELECT score FROM ahead ORDER BY score DESC OFFSET ${depth - 1} LIMIT 1), 0) * (1 - float8 '1e-9') AS floor)
-    SELECT k.passage, (k.score + coalesce(${restOf("k")}, 0))::real AS score, k.floor
-    FROM (SELECT f.*, l.floor FROM first f, last l WHERE f.score + ${rest} >= l.floor AND (
-      ${rest} <= ${float(REST_SHARE_MAX)} * l.floor OR f.passage IN (SELECT passage FROM ahead)) OFFSET 0) k`;
+      SELECT a.passage, a.score + coalesce(${restOf("a", "true")}, 0) AS score FROM (SELECT * FROM first ORDER BY score DESC LIMIT ${2 * depth}) a),
+    last AS MATERIALIZED (SELECT floor, ${float(REST_SHARE_MAX)} * floor AS spared FROM (
+      SELECT coalesce((SELECT score FROM ahead ORDER BY score DESC OFFSET ${depth - 1} LIMIT 1), 0) * (1 - float8 '1e-9') AS floor) f),
+    found AS (
+      SELECT f.passage, f.readers, f.score FROM first f WHERE NOT (${isMore})
+      UNION ALL SELECT u.passage, u.readers, sum(u.score) FROM (
+        SELECT f.passage, f.readers, f.score FROM first f WHERE ${isMore}
+        UNION ALL (${more} AND ${isMore})) u GROUP BY u.passage, u.readers)
+    SELECT k.passage, (k.score + coalesce(${restOf("k", "t.rest <= k.spared")}, 0))::real AS score, k.floor
+    FROM (SELECT f.*, l.floor, l.spared FROM found f, last l WHERE f.score + (
+      SELECT coalesce(max(rest), 0) FROM unnest(${rests}) t (rest) WHERE rest <= (SELECT spared FROM last)) >= l.floor OFFSET 0) k`;
 }
 
 /** Of a term `t` in a passage `p`: see `resident/text-leg.ts` for the formula. `perLength`: b / average length. */

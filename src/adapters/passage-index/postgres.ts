@@ -3,16 +3,17 @@ import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
-import { PostgresDatabase, type Query } from "../postgres/database.ts";
+import { PostgresDatabase, type Query, type ReadValue } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
 import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { KnownCollections } from "./postgres-known.ts";
+import { StatementTexts } from "./postgres-legs.ts";
 import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
 import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
-import { beginReading, beginWriting, type Sight } from "./postgres-scope.ts";
+import { beginReading, beginWriting, type Sight, settingsOf } from "./postgres-scope.ts";
 import { type SearchContext, type SearchTuning, searchCollection, searchKnown, TUNING } from "./postgres-search.ts";
 import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
@@ -64,7 +65,7 @@ export class PostgresPassageIndex implements PassageIndex {
     this.#database = database;
     this.#embedder = { model, dimensions };
     this.#writeTimeoutMs = writeTimeoutMs;
-    const remembered = { passages: new PostgresPassages(), known: new KnownCollections() };
+    const remembered = { passages: new PostgresPassages(), known: new KnownCollections(), texts: new StatementTexts() };
     this.#search = { embedder: this.#embedder, ...remembered, stem: this.#stem, tuning };
     this.fusion = recentFusion(new PostgresFusionStore(database, writeTimeoutMs));
     this.transfer = createPostgresTransfer(database, writeTimeoutMs);
@@ -73,9 +74,9 @@ export class PostgresPassageIndex implements PassageIndex {
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
     if (wanted.filter) checkFilter(wanted.filter);
-    const begin = (limitMs: number) => beginReading(scope, "scope", limitMs);
-    const once: Query = (sql, values) => this.#database.once(call, begin, sql, values);
-    const found = await searchKnown(once, scope, wanted, this.#search);
+    const settings = settingsOf(scope, "scope");
+    const read: ReadValue = (sql, values) => this.#database.value(call, settings, sql, values);
+    const found = await searchKnown(read, scope, wanted, this.#search);
     return found ?? this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
   }
 

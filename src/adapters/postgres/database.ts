@@ -3,9 +3,21 @@ import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
 import { type PostgresOptions, poolConfig } from "./options.ts";
+import { NotBegun, type ReadWith, valueQueries } from "./value-query.ts";
 
 /** Runs one statement and gives its rows. Buffers go as binary, everything else as text. */
 export type Query = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** Runs one statement, and gives the value of its one row and column, as text; null: there is none. */
+export type ReadValue = (sql: string, values?: readonly unknown[]) => Promise<string | null>;
+
+/** The same by a query. */
+export function readingValues(query: Query): ReadValue {
+  return async (sql, values) => {
+    const [row = {}] = await query<Record<string, string | null>>(sql, values);
+    return Object.values(row)[0] ?? null;
+  };
+}
 
 export interface PostgresUse {
   /** The part of the configuration that it is of. */
@@ -20,6 +32,8 @@ type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
 
 /** Statements that are prepared: filters make ever new ones. */
 const NAMES_MAX = 100;
+/** The name of the statement that makes a transaction's settings: those of one use are always the same. */
+const SETTINGS = "ragline_settings";
 /** What a server that was told to stop, or is late, is left to say so in. */
 const GRACE_MS = 250;
 /** For a new connection; the pool's own limit is for one that is free again. */
@@ -42,6 +56,9 @@ export class PostgresDatabase {
   /** Cancels what runs in the pool's connections, which may all be busy. */
   readonly #canceller: Pool;
   readonly #names = new Map<string, string>();
+  /** Where `SETTINGS` is prepared. */
+  readonly #prepared = new WeakSet<PoolClient>();
+  readonly #read: ReadWith;
   #ensured: Promise<void> | null = null;
 
   /**
@@ -66,14 +83,15 @@ export class PostgresDatabase {
       made.on("connect", (client) => client.on("error", () => undefined));
       return made;
     };
-    return new PostgresDatabase(use, options.timeoutMs, pool({}), pool({ max: 1 }));
+    return new PostgresDatabase(use, options.timeoutMs, pool({}), pool({ max: 1 }), valueQueries(pg));
   }
 
-  private constructor(use: PostgresUse, timeoutMs: number, pool: Pool, canceller: Pool) {
+  private constructor(use: PostgresUse, timeoutMs: number, pool: Pool, canceller: Pool, read: ReadWith) {
     this.#use = use;
     this.#timeoutMs = timeoutMs;
     this.#pool = pool;
     this.#canceller = canceller;
+    this.#read = read;
   }
 
   /** One statement, one round trip. */
@@ -135,26 +153,34 @@ export class PostgresDatabase {
     return this.#run(call, read, timeoutMs);
   }
 
-  /** One statement that only reads, in a transaction begun as `reading` begins it: one round trip for all. */
-  once<Row extends object>(
+  /**
+   * What one statement gives that reads one value, as text; null: nothing. `settings`, by name, hold for it alone. Both are one
+   * transaction and one round trip.
+   */
+  value(
     call: CallOptions,
-    begin: (limitMs: number) => string,
+    settings: Readonly<Record<string, string>>,
     sql: string,
     values: readonly unknown[] = [],
-  ): Promise<Row[]> {
-    const ask = async (client: PoolClient, limitMs: number) => {
+  ): Promise<string | null> {
+    return this.#run(call, async (client, limitMs) => {
+      const all = { ...settings, statement_timeout: `${Math.ceil(limitMs)}` };
+      const set = Object.keys(all).map((name, i) => `set_config('${name}', $${i + 1}, true)`);
+      const ahead = { name: SETTINGS, text: `SELECT ${set}`, values: Object.values(all) };
       const { stream } = client.connection;
       stream.cork();
-      const begun = client.query(begin(Math.ceil(limitMs)));
-      const asked = this.#queryOf(client)<Row>(sql, values);
-      const ended = client.query("COMMIT");
+      const prepared = this.#prepared.has(client) ? null : client.query(ahead);
+      prepared?.catch(() => this.#prepared.delete(client));
+      this.#prepared.add(client);
+      const reading = this.#read(client, ahead, { text: sql, name: this.#nameOf(sql), values });
       stream.uncork();
-      const [first, rows] = await Promise.allSettled([begun, asked, ended]);
-      if (first.status === "rejected") notBegun(first.reason);
-      if (rows.status === "rejected") throw rows.reason;
-      return rows.value;
-    };
-    return this.#run(call, ask);
+      try {
+        return await reading;
+      } catch (failure) {
+        await prepared?.catch(notBegun);
+        throw failure instanceof NotBegun ? notBegun(failure.cause) : failure;
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -241,14 +267,19 @@ export class PostgresDatabase {
   #queryOf(client: PoolClient): Query {
     return async <Row extends object>(text: string, values: readonly unknown[] = []) => {
       if (values.length === 0) return (await client.query(text)).rows as Row[];
-      let name = this.#names.get(text);
-      if (name === undefined && this.#names.size < NAMES_MAX) {
-        name = `ragline_${this.#names.size}`;
-        this.#names.set(text, name);
-      }
+      const name = this.#nameOf(text);
       const config = { text, values: [...values], ...(name !== undefined && { name }) };
       return (await client.query(config)).rows as Row[];
     };
+  }
+
+  #nameOf(text: string): string | undefined {
+    let name = this.#names.get(text);
+    if (name === undefined && this.#names.size < NAMES_MAX) {
+      name = `ragline_${this.#names.size}`;
+      this.#names.set(text, name);
+    }
+    return name;
   }
 
   #cancel(client: PoolClient, destroy: () => void): void {

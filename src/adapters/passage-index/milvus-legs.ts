@@ -69,7 +69,7 @@ export class MilvusLegs {
   readonly #vectors: Field<Float32Array> = {
     field: "vector",
     read: (stored) => Float32Array.from(stored as readonly number[]),
-    remembered: new Remembered({ weightMax: VECTORS_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + 400 }),
+    remembered: new Remembered({ weightMax: VECTORS_BYTES_MAX, weightOf: ({ byteLength }) => byteLength + ROW_BYTES }),
   };
 
   constructor(connection: MilvusConnection, records: MilvusRecords) {

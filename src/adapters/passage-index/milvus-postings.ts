@@ -13,6 +13,8 @@ import { saturated } from "./milvus-terms.ts";
 const BYTES_MAX = 256_000_000;
 const CANDIDATE_BYTES = 300;
 const POSTING_BYTES = 8;
+/** A word is common if one of so many passages holds it. */
+const COMMON = 8;
 const SHELF_BYTES = 3000;
 
 /** Those of a shelf's candidates that hold a word, as far as they were looked through. */
@@ -51,9 +53,7 @@ export class Shelf {
     for (const [hash, posting] of postings) {
       if (this.postings.has(hash)) continue;
       this.postings.set(hash, posting);
-      this.bytes += POSTING_BYTES * posting.candidates.length + CANDIDATE_BYTES;
-      const looked = this.#looked.get(hash)?.posting.candidates.length ?? 0;
-      this.bytes -= POSTING_BYTES * looked;
+      this.bytes += bytesOf(posting) - bytesOf(this.#looked.get(hash)?.posting ?? NOBODY) + CANDIDATE_BYTES;
       this.#looked.delete(hash);
     }
   }
@@ -65,7 +65,7 @@ export class Shelf {
     if (next === size) return posting;
     const all = joined(posting, this.#among(hash, numbersFrom(next, size)));
     this.#looked.set(hash, { posting: all, next: size });
-    this.bytes += POSTING_BYTES * (all.candidates.length - posting.candidates.length);
+    this.bytes += bytesOf(all) - bytesOf(posting);
     return all;
   }
 
@@ -93,6 +93,10 @@ export class Shelf {
   }
 }
 
+function bytesOf({ candidates, byCandidate }: Posting): number {
+  return POSTING_BYTES * candidates.length + (byCandidate?.byteLength ?? 0);
+}
+
 function* numbersFrom(first: number, end: number): Generator<number> {
   for (let number = first; number < end; number++) yield number;
 }
@@ -102,7 +106,10 @@ const NOBODY = postingFrom(new Int32Array(0), new Float32Array(0));
 function postingFrom(candidates: Int32Array, shares: Float32Array): Posting {
   let shareMax = 0;
   for (let i = 0; i < shares.length; i++) shareMax = Math.max(shareMax, shares[i] as number);
-  return { candidates, shares, shareMax };
+  const size = (candidates.at(-1) ?? -1) + 1;
+  const byCandidate = candidates.length * COMMON >= size && size > COMMON ? new Float32Array(size) : null;
+  if (byCandidate) for (let i = 0; i < shares.length; i++) byCandidate[candidates[i] as number] = shares[i] as number;
+  return { candidates, shares, shareMax, byCandidate };
 }
 
 function joined(before: Posting, after: Posting): Posting {
@@ -116,7 +123,7 @@ function joined(before: Posting, after: Posting): Posting {
     candidates.set(some, at);
     shares.set(their, at);
   }
-  return { candidates, shares, shareMax: Math.max(before.shareMax, after.shareMax) };
+  return postingFrom(candidates, shares);
 }
 
 /** Postings that were read from a server without sparse vectors, of the filters asked for last. */

@@ -16,6 +16,8 @@ export interface Posting {
   readonly shares: Float32Array;
   /** The largest share. */
   readonly shareMax: number;
+  /** Of a common word: its share by candidate, 0 where there is none; shorter than there are candidates where the last ones hold none. */
+  readonly byCandidate: Float32Array | null;
 }
 
 /** Heaviest first. */
@@ -43,8 +45,11 @@ export interface Ranking {
 const TOLERANCE = 1e-6;
 /** So many passages that can still get in are looked at one by one. */
 const KEPT_FEW = 64;
-/** Postings that are added in the time in which one passage's words are looked through for one. */
+/** Postings that are added in the time in which one passage's words are looked through for one, or a common word is looked up. */
 const POSTINGS_A_LOOK = 32;
+const POSTINGS_A_LOOK_UP = 2;
+/** A word that weighs less stands in more than an eighth of the passages. */
+const COMMON_WEIGHT = 2;
 
 /** A question's terms, and what those from one on may add. */
 interface Rest {
@@ -144,29 +149,43 @@ export class ScannedRanking {
       if (size <= KEPT_FEW) break;
       const [hash, weight] = terms[next] as Terms[number];
       const posting = postings[next] ?? known.lookFor(hash);
-      if (posting.candidates.length < size * POSTINGS_A_LOOK) this.#addToTouched(posting, weight);
-      else for (let i = 0; i < size; i++) this.#look(known, kept[i] as number, hash, weight);
+      const look = posting.byCandidate ? POSTINGS_A_LOOK_UP : POSTINGS_A_LOOK;
+      if (posting.candidates.length < size * look) this.#addToTouched(posting, weight);
+      else for (let i = 0; i < size; i++) this.#look(known, kept[i] as number, hash, weight, posting);
       this.#readScores(kept, size);
       floor = Math.max(floor, nthBest(reached.subarray(0, size), limit));
     }
-    for (let i = 0; i < size; i++) {
-      const candidate = kept[i] as number;
-      for (let j = next; j < terms.length; j++) {
-        if ((this.#scores[candidate] as number) + (rests[j] as number) < floor - TOLERANCE) break;
-        const [hash, weight] = terms[j] as Terms[number];
-        this.#look(known, candidate, hash, weight);
+    for (let j = next; j < terms.length; j++) {
+      const [hash, weight] = terms[j] as Terms[number];
+      const posting = postings[j] ?? (weight < COMMON_WEIGHT ? known.lookFor(hash) : undefined);
+      const least = floor - (rests[j] as number) - TOLERANCE;
+      for (let i = 0; i < size; i++) {
+        const candidate = kept[i] as number;
+        if ((this.#scores[candidate] as number) >= least) this.#look(known, candidate, hash, weight, posting);
       }
     }
     this.#readScores(kept, size);
     return size;
   }
 
-  #look({ candidates, averageLength }: Scannable, candidate: number, hash: number, weight: number): void {
+  #look(
+    { candidates, averageLength }: Scannable,
+    candidate: number,
+    hash: number,
+    weight: number,
+    posting: Posting | undefined,
+  ): void {
+    const before = this.#scores[candidate] as number;
+    if (posting?.byCandidate) {
+      const { byCandidate } = posting;
+      if (candidate < byCandidate.length)
+        this.#scores[candidate] = before + weight * (byCandidate[candidate] as number);
+      return;
+    }
     const { words } = candidates[candidate] as Candidate;
     const count = countOf(words, hash);
     if (count === null) return;
-    const share = Math.fround(saturated(count, words.length, averageLength));
-    this.#scores[candidate] = (this.#scores[candidate] as number) + weight * share;
+    this.#scores[candidate] = before + weight * Math.fround(saturated(count, words.length, averageLength));
   }
 
   #readScores(candidates: Int32Array, size: number): void {

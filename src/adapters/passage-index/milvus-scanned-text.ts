@@ -11,7 +11,7 @@ import { Remembered } from "./remembered.ts";
 /** Passages that hold one of the rarest words are read until there are so many, before there is a floor to stop at. */
 const SCANNED_MIN = 256;
 /** Of 100,000 passages of a usual length. */
-const WORDS_BYTES_MAX = 128_000_000;
+const WORDS_BYTES_MAX = 160_000_000;
 
 /** The text leg of servers without sparse vectors. */
 export class MilvusScannedText {

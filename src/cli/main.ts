@@ -174,6 +174,11 @@ function program(): Command {
   command("status", "show what is indexed and what each stage runs on")
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
+    .addHelpText(
+      "after",
+      "\nExit code 1 where questions cannot be answered now: nothing is indexed, or the index, the sessions or the model are" +
+        "\naway (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
+    )
     .action((options) => statusCommand(configFile(), options));
 
   const models = command("models", "models that run on this machine");

@@ -44,5 +44,5 @@ export async function searchRewritten<T extends { readonly found: readonly Score
 ): Promise<T & { readonly query: string }> {
   const result = (await stillFits(ahead, asked, query, words)) ?? (await find(query));
   if (standalone || !hasOwnTopic(asked, query, result.found, words)) return { ...result, query };
-  return { ...(await find(asked)), query: asked };
+  return { ...((await ahead) ?? (await find(asked))), query: asked };
 }

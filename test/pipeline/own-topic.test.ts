@@ -3,7 +3,7 @@ import { hasOwnTopic } from "../../src/pipeline/own-topic.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { createWords } from "../../src/text/words.ts";
 import type { ScoredPassage } from "../../src/types.ts";
-import { askAll, fakeStages, passage, questionOf } from "../support/stages.ts";
+import { askAll, broken, fakeStages, passage, questionOf, saying } from "../support/stages.ts";
 
 function hit(title: string, text: string): ScoredPassage {
   return { passage: { ...passage(title, text), title }, score: 1 };
@@ -37,9 +37,10 @@ describe("a question that words were carried over to", () => {
 });
 
 /** What was searched for, and the passages that the answer cites from. */
-async function askedAfterLeave(question: string) {
+async function askedAfterLeave(question: string, instructed: Stages["instructed"] = null) {
   const searched: string[] = [];
   const change: Partial<Stages> = {
+    instructed,
     index: {
       ...fakeStages().index,
       search: async (_scope, { text = "" }) => {
@@ -48,7 +49,7 @@ async function askedAfterLeave(question: string) {
       },
     },
   };
-  const stages = fakeStages({ ...change, settings: { rewriteByModel: false } });
+  const stages = fakeStages({ ...change, settings: { rewriteByModel: instructed !== null } });
   await askAll(stages, questionOf({ question: "연차휴가는 며칠인가요?" }));
   searched.length = 0;
   const { events } = await askAll(stages, questionOf({ question }));
@@ -63,6 +64,12 @@ describe("a conversation that goes on to another topic", () => {
     const { searched, query, sources, turn } = await askedAfterLeave(asked);
     expect(searched).toEqual([`연차휴가 ${asked}`, asked]);
     expect({ query, sources, kept: turn?.query }).toEqual({ query: asked, sources: ["법인카드"], kept: asked });
+  });
+
+  test("what was found while a model tried to rewrite it is not searched for again", async () => {
+    const asked = "법인카드 한도는 얼마인가요?";
+    const { searched, query } = await askedAfterLeave(asked, saying(broken()));
+    expect({ searched, query }).toEqual({ searched: [asked, `연차휴가 ${asked}`], query: asked });
   });
 
   test("a follow-up is searched for once, with what was carried over", async () => {

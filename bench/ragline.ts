@@ -17,8 +17,11 @@ const { createServer } = (await load("http/server")) as typeof import("../src/ht
 const { boundYoungGeneration } = (await load(
   "cli/young-generation",
 )) as typeof import("../src/cli/young-generation.ts");
+// Absent in older checkouts.
+const oneCore = (await load("cli/one-core").catch(() => null)) as typeof import("../src/cli/one-core.ts") | null;
 // As `ragline serve` does.
 boundYoungGeneration();
+oneCore?.giveWayOnOneCore();
 
 const folder = await mkdtemp(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "bench.db");

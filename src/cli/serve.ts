@@ -5,6 +5,7 @@ import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
 import { isLoopback } from "../loopback.ts";
 import { printReport } from "./index-sources.ts";
+import { giveWayOnOneCore } from "./one-core.ts";
 import { withRagline } from "./session.ts";
 import { boundYoungGeneration, holdYoungGeneration } from "./young-generation.ts";
 
@@ -27,6 +28,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
     configFile,
     async (ragline, signal) => {
       boundYoungGeneration();
+      giveWayOnOneCore();
       const server = await listen(ragline);
       const { documents, passages, stages, emulated } = await ragline.status().catch(async (thrown: unknown) => {
         await server.close();

@@ -47,3 +47,10 @@ test("of one that seldom collects it stops at 16 MB", async () => {
   expect(loaded).toBeLessThanOrEqual(16);
   expect(loadedAgain).toBeLessThanOrEqual(16);
 });
+
+test("it grows where everything was collected again and again, however little time the young one takes", async () => {
+  const collections = "for (let n = 0; n < 8; n++) gc();";
+  const { loadedAgain } = await sizesMb(`${BOUNDED} ${collections}`, 60);
+  expect(loadedAgain).toBeGreaterThan(16);
+  expect(loadedAgain).toBeLessThanOrEqual(64);
+});

@@ -15,8 +15,8 @@ export interface Measured {
 const ROUNDS = 7;
 /** Searches of one kind before it is measured: by then V8 has compiled most of what they run, as in a server that has been up for minutes. */
 export const WARM_UP_SEARCHES = 5000;
-/** A server whose JVM is new compiles for some ten seconds, which the other core pays for. */
-const WARM_UP_MS = 12_000;
+/** At least so long: a new JVM is compiling until then, on the same cores. */
+const WARM_UP_MS = 30_000;
 const WARM_UP_CALLERS = 16;
 /** After these the row's own callers. */
 const OWN_WARM_UP_SEARCHES = 400;

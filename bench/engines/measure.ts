@@ -18,8 +18,8 @@ export const WARM_UP_SEARCHES = 5000;
 /** At least so long: a new JVM is compiling until then, on the same cores. */
 const WARM_UP_MS = 30_000;
 const WARM_UP_CALLERS = 16;
-/** After these the row's own callers. */
-const OWN_WARM_UP_SEARCHES = 400;
+/** Then the row's own callers. */
+const OWN_WARM_UP_SEARCHES = 1000;
 /** A round is as many searches as take about so long. */
 const ROUND_MS = 700;
 

@@ -128,8 +128,9 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     console.log(`${engine.name} ${label}: ${JSON.stringify(quality)}`);
     const ways = Object.keys(WAYS) as Way[];
     for (const way of ways.filter((name) => options.ways?.split(",").includes(name) ?? true)) {
-      await warmUp((n) => ask(n, way), Number(options.warm ?? WARM_UP_SEARCHES));
       const bare = await bareAsker(running, questions, way);
+      // After the recording, which runs the same code in another way.
+      await warmUp((n) => ask(n, way), Number(options.warm ?? WARM_UP_SEARCHES));
       for (const callers of CALLERS) {
         const measured = await measure((n) => ask(n, way), callers, running.pid);
         const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;

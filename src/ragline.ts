@@ -277,9 +277,10 @@ export class Ragline {
    * Whether questions can be answered now, and if not, what is missing. What answers can do without is only `degraded`, but while it is
    * loaded for the first time.
    */
-  async ready(caller: CallerOptions = {}): Promise<Readiness> {
+  async ready(caller: CallerOptions = {}, collection?: string): Promise<Readiness> {
     const state = { isWarming: this.#warming > 0, isClosed: this.#closed };
-    return readiness(this.#stages, this.#calls.scope(undefined, caller), this.#calls.run(caller), state);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
+    return readiness(this.#stages, scope, this.#calls.run(caller), state);
   }
 
   /** Finishes what runs after answers, then closes every stage. */

@@ -2,6 +2,7 @@ import { type ConversationReport, type Outcome, type Ranked, report, scored, WAY
 import type { Conversation } from "../eval/sets.ts";
 import { stillFits } from "../pipeline/ahead.ts";
 import { embedQuery } from "../pipeline/embed.ts";
+import { searchRewritten } from "../pipeline/own-topic.ts";
 import { rerank } from "../pipeline/rerank.ts";
 import { rewrite, rewriteByRules } from "../pipeline/rewrite.ts";
 import { search } from "../pipeline/search.ts";
@@ -26,17 +27,16 @@ export async function evaluateConversations(
     const question = { ...ASKED, requestId: id, sessionId: id, scope, question: text, history };
     const { session } = await beginTurn(stages, question, { signal });
     const otherwise = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
-    const { query } = await run.may("rewrite", (call) => rewrite(stages, question, session, call), otherwise);
+    const asWritten = await run.may("rewrite", (call) => rewrite(stages, question, session, call), otherwise);
     degraded += run.degraded.length;
-    const [asked, rewritten, byAuthors] = [
-      await retrieve(stages, scope, text, signal),
-      await retrieve(stages, scope, query, signal),
-      await retrieve(stages, scope, official, signal),
-    ];
-    const early = query === text ? null : await stillFits(Promise.resolve(asked), text, official, stages.words);
+    const find = (query: string) => retrieve(stages, scope, query, signal);
+    const [asked, byAuthors] = [await find(text), await find(official)];
+    const rewritten = await searchRewritten(text, asWritten, stages.words, find, null);
+    const isAsked = rewritten.query === text;
+    const early = isAsked ? null : await stillFits(Promise.resolve(asked), text, official, stages.words);
     const ranked = { asked: idsOf(asked), rewritten: idsOf(rewritten), official: idsOf(byAuthors) };
     const turn = 1 + history.filter(({ role }) => role === "user").length;
-    outcomes.push(scored(turn, grades, ranked, query === text ? null : early !== null));
+    outcomes.push(scored(turn, grades, ranked, isAsked ? null : early !== null));
     onQuery(outcomes.length);
   }
   return { ...report(outcomes), degraded };

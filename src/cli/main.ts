@@ -54,11 +54,16 @@ function report(thrown: unknown): number {
   return usage ? 2 : 1;
 }
 
-/** What the system says of a connection, which holds no secret; what a server says may. */
+/** What the system says of a connection, or whose stage it was, which holds no secret; what a server says may. */
 function connectionFailure(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
-  return /\bE[A-Z]{4,}\b|certificate|TLS|SSL/.test(thrown.message) ? thrown.message : connectionFailure(thrown.cause);
+  if (/\bE[A-Z]{4,}\b|certificate|TLS|SSL/.test(thrown.message)) return thrown.message;
+  const stages = thrown.message.split("; ").flatMap((one) => STAGE.exec(one)?.[0] ?? []);
+  return stages.length > 0 ? stages.join(", ") : connectionFailure(thrown.cause);
 }
+
+/** As what is said of a remote stage begins: its address, and gRPC's status where that is what came back. */
+const STAGE = /^[^\s/@]+:\d+(?=: )(?:: [A-Z_]+(?=: ))?/;
 
 function stopped(): number {
   console.error("ragline: stopped");
@@ -174,6 +179,11 @@ function program(): Command {
   command("status", "show what is indexed and what each stage runs on")
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
+    .addHelpText(
+      "after",
+      "\nExit code 1 where questions cannot be answered now: nothing is indexed, or the index, the sessions or the model are" +
+        "\naway (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
+    )
     .action((options) => statusCommand(configFile(), options));
 
   const models = command("models", "models that run on this machine");

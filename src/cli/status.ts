@@ -1,7 +1,7 @@
 import { emulationNote } from "../emulation.ts";
 import { withRagline } from "./session.ts";
 
-/** `ragline status`: what is indexed, and what each stage runs on. */
+/** `ragline status`: what is indexed, and what each stage runs on. Exit code 1 where no question could be answered now, as of /readyz. */
 export async function statusCommand(
   configFile: string | undefined,
   options: { readonly collection?: string; readonly json?: true },
@@ -10,8 +10,10 @@ export async function statusCommand(
     configFile,
     async (ragline) => {
       const status = await ragline.status(options.collection);
+      const { missing, degraded } = await ragline.ready({}, options.collection);
+      if (missing.length > 0) process.exitCode = 1;
       if (options.json) {
-        console.log(JSON.stringify(status));
+        console.log(JSON.stringify({ ...status, missing }));
         return;
       }
       const { version, tenant, collection, documents, passages, indexedWith, fusion, stages, emulated } = status;
@@ -30,7 +32,6 @@ export async function statusCommand(
         const from = fusion.from === "learned" ? `, from ${questions} questions` : "";
         console.log(`  ${language.padEnd(9)}${uncovered.toFixed(2)} to ${covered.toFixed(2)}${from}`);
       }
-      const { missing, degraded } = await ragline.ready();
       for (const what of missing) console.log(`not ready: ${what}`);
       for (const what of degraded) console.log(`degraded: ${what}`);
     },

@@ -12,6 +12,7 @@ import type { AnswerCache } from "../ports/answer-cache.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import { endedRefusals } from "../wrap/ended-refusals.ts";
 import { retriedSearches } from "../wrap/retried.ts";
 import { spreadSearches } from "../wrap/spread.ts";
 import { spreading } from "./endpoints.ts";
@@ -33,11 +34,13 @@ export async function chooseSessions(
       return createSqliteSessionStore(database(config.file), config);
     case "redis": {
       const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
-      return instruments.store(await openRedisSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
+      const store = await openRedisSessionStore({ ...config, timeoutMs });
+      return endedRefusals(instruments.store(store, config, SESSION_CALLS), config);
     }
     case "postgres": {
       const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
-      return instruments.store(await openPostgresSessionStore({ ...config, timeoutMs }), config, SESSION_CALLS);
+      const store = await openPostgresSessionStore({ ...config, timeoutMs });
+      return endedRefusals(instruments.store(store, config, SESSION_CALLS), config);
     }
   }
 }

@@ -4,8 +4,7 @@ import { RaglineError, toRaglineError } from "../errors.ts";
 
 /** Any failure of a request in the words of the error table; faults of Ragline's own go to the log. */
 export function toHttpError(thrown: FastifyError, request: FastifyRequest): RaglineError {
-  const encoding = request.headers["content-encoding"];
-  const error = translate(thrown, request.routeOptions.bodyLimit, encoding);
+  const error = translate(thrown, request.routeOptions.bodyLimit);
   if (error.code === "internal") request.log.error({ requestId: request.id, err: error.cause ?? error }, error.message);
   return error;
 }
@@ -45,19 +44,10 @@ export function refuseConnection(thrown: Error & { readonly code?: string }, soc
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-function translate(thrown: FastifyError, bodyBytesMax: number | undefined, encoding = "identity"): RaglineError {
+function translate(thrown: FastifyError, bodyBytesMax: number | undefined): RaglineError {
   if (thrown instanceof RaglineError) return thrown;
   if (thrown.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new RaglineError("request_invalid", `body: larger than ${bodyBytesMax} bytes`);
-  }
-  if (thrown.code === "FST_ERR_CTP_INVALID_JSON_BODY" && encoding !== "identity") {
-    return new RaglineError("request_invalid", "content-encoding: bodies are read as they are; send it unencoded");
-  }
-  if (thrown.code === "FST_ERR_CTP_INVALID_JSON_BODY") {
-    return new RaglineError(
-      "request_invalid",
-      "body: must be JSON, without the keys `__proto__` and `constructor.prototype`",
-    );
   }
   if (thrown.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
     return new RaglineError("request_invalid", "content-type: must be application/json");

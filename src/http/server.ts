@@ -8,6 +8,7 @@ import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
+import { refuseSecondHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
@@ -48,6 +49,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     reply.header("x-request-id", request.id);
     done();
   });
+  refuseSecondHost(app);
   closeWhatBecomesIdle(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

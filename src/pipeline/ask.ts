@@ -2,7 +2,6 @@ import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import { callsSent } from "../turns.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
-import { stillFits } from "./ahead.ts";
 import { type Answer, answerEnd, answerError, failed, unfinished } from "./answer.ts";
 import { begin } from "./begin.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
@@ -10,6 +9,7 @@ import { compact, hasGrown } from "./compact.ts";
 import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { Finder } from "./find.ts";
 import { CheckedText, learnCounts } from "./generate.ts";
+import { searchRewritten } from "./own-topic.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
 import { rerank } from "./rerank.ts";
@@ -62,17 +62,17 @@ export async function* ask(
     } else {
       // What was found is let go here: an answer may be written for minutes, beside thousands of others.
       const prompt = await (async () => {
-        const early = await stillFits(unwritten, question.question, asked.query, stages.words);
-        const { vector, found } = early ?? (await find(asked.query));
+        const { query, vector, found } = await searchRewritten(question.question, asked, stages.words, find, unwritten);
+        answer.query = query;
         const keep = question.top ?? stages.settings.keep;
         const inOrder = searchOrder(found, keep);
-        const ranked = (call: CallOptions) => rerank(stages, asked.query, found, keep, call);
-        const past = (call: CallOptions) => recall(stages, question, begun, { query: asked.query, vector }, call);
+        const ranked = (call: CallOptions) => rerank(stages, query, found, keep, call);
+        const past = (call: CallOptions) => recall(stages, question, begun, { query, vector }, call);
         const [best, recalled] = await Promise.all([
           stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
           callsSent().then(() => run.may("prompt", past, bare(session))),
         ]);
-        return run.must("prompt", () => assemblePrompt(stages, question, asked.query, recalled, best));
+        return run.must("prompt", () => assemblePrompt(stages, question, query, recalled, best));
       })();
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;

@@ -30,9 +30,13 @@ const TURNS_MAX = 8;
 
 /** Whether a question says what it is about: it does not point back, and has words enough of its own. */
 export function standsAlone(question: string): boolean {
+  return !refersBack(question) && termsOf(question).length >= STANDALONE_TERMS;
+}
+
+/** Whether a question says itself that it goes on from something: "그건…", "what about…", "기한은요?". */
+export function refersBack(question: string): boolean {
   const text = question.trim();
-  if (REFERS_BACK_EN.test(text) || REFERS_BACK_KO.test(text)) return false;
-  return termsOf(text).length >= STANDALONE_TERMS;
+  return REFERS_BACK_EN.test(text) || REFERS_BACK_KO.test(text);
 }
 
 /**

@@ -36,6 +36,23 @@ describe("ragline index", () => {
     expect(JSON.parse(stdout)).toMatchObject({ documents: 1, passages: 1, indexedWith: "static-ko-en/256" });
   });
 
+  it("status exits with 0 only where questions can be answered, and says what is missing", async () => {
+    const nothing = await ragline(cwd, "status");
+    expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining("not ready: search: no documents") });
+    await ragline(cwd, "index", "docs", "--collection", "other");
+    expect(await ragline(cwd, "status", "--collection", "other")).toMatchObject({ code: 0 });
+    expect(await ragline(cwd, "status")).toMatchObject({ code: 1 });
+    await writeFile(
+      folder.file("away.yaml"),
+      'search: { use: opensearch, url: "http://127.0.0.1:9", timeoutMs: 500 }\nsession: { use: sqlite }\n',
+    );
+    for (const json of [[], ["--json"]]) {
+      const away = await ragline(cwd, "--config", "away.yaml", "status", ...json);
+      expect(away.code).toBe(1);
+      expect(away.stdout).toMatch(json.length > 0 ? /"missing":\["search: / : /^not ready: search: /m);
+    }
+  });
+
   it("status prints what vectors weigh in fusion, by language", async () => {
     await ragline(cwd, "index", "docs");
     const { stdout } = await ragline(cwd, "status");

@@ -57,6 +57,19 @@ describe("ragline stage", () => {
     );
   });
 
+  it("is named where its call fails", async () => {
+    const folder = folderForTest();
+    const other = start(folder.path, ["stage", "rerank", "--port", "0"]);
+    const address = (await printed(other, /^serving$/m)).match(/listening on (\S+);/)?.[1] ?? "";
+    writeFileSync(folder.file("leave.md"), "# 연차\n\n연차는 15일이다.\n");
+    writeFileSync(folder.file("ragline.yaml"), `embed: { use: grpc, endpoints: ["${address}"] }\n`);
+    const { code, stderr } = await ragline(folder.path, "index", "leave.md");
+    expect(code).toBe(1);
+    expect(stderr).toContain(`No endpoint of embed is serving. (${address}`);
+    other.kill("SIGTERM");
+    await once(other, "close");
+  });
+
   it("is not taken for another vector space while it cannot be reached", async () => {
     const folder = folderForTest();
     writeFileSync(folder.file("leave.md"), "# 연차\n\n연차는 15일이다.\n");

@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 
@@ -15,7 +15,7 @@ const opened = (file: string) => {
     await index.close();
     await database.close();
   };
-  return { index, close };
+  return { index, close, database };
 };
 const vector = (n: number) => Float32Array.from({ length: 8 }, (_, d) => Math.sin((n % 997) * (d + 1)) / 3);
 
@@ -65,6 +65,38 @@ test("a start from stored segments answers as one from the texts, also where the
     expect(restored).toEqual(fromTexts);
     expect(afterCut).toEqual(fromTexts);
     database.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("settling stores the small segments too, where a store is under way that passes over them", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ragline-stored-"));
+  const file = join(folder, "a.db");
+  try {
+    const { index, close, database } = opened(file);
+    const written = database.write.bind(database);
+    const [begun, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    vi.spyOn(database, "write").mockImplementation(async (statements) => {
+      if (statements.some(({ sql }) => sql.startsWith("INSERT INTO segment_parts"))) {
+        begun.resolve();
+        await goesOn.promise;
+      }
+      return written(statements);
+    });
+    for (let document = 0; document < 30; document++) await write(index, document, 0);
+    await index.warm(scope);
+    await begun.promise;
+    // Few enough to stay a segment of their own, which only settling stores.
+    for (let document = 30; document < 33; document++) await write(index, document, 0);
+    const settling = index.settle(scope);
+    goesOn.resolve();
+    await settling;
+    await close();
+    const reader = new DatabaseSync(file);
+    const { latest } = reader.prepare("SELECT max(seq) AS latest FROM changes").get() ?? {};
+    expect(reader.prepare("SELECT max(as_of) AS stored FROM segments").get()?.stored).toBe(latest);
+    reader.close();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { expectError, postJson } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
@@ -55,6 +56,19 @@ test("an empty body is none, whatever its type says", async () => {
   await expectError(await fetch(`${served.url}/v1/documents/nothing`, empty), "not_found", /nothing/);
 });
 
+describe("heads of requests that a proxy may read otherwise", () => {
+  test("two Host headers: refused, and no route is reached", async () => {
+    const reply = await raw(head("GET /healthz HTTP/1.1", "Host: a.example", "host: b.example", "Connection: close"));
+    expect(reply).toMatch(/^HTTP\/1\.1 400 /);
+    expect(reply).toContain("host: must be sent once");
+  });
+
+  test("an expectation other than 100-continue: 417", async () => {
+    const reply = await raw(head("GET /healthz HTTP/1.1", "Host: a.example", "Expect: 200-maybe", "Connection: close"));
+    expect(reply).toMatch(/^HTTP\/1\.1 417 /);
+  });
+});
+
 describe.each(POST_ROUTES)("bodies sent to %s", (path) => {
   const refused = async (body: unknown, names?: RegExp, headers = {}) =>
     expectError(await post(path, body, headers), "request_invalid", names);
@@ -77,6 +91,18 @@ describe.each(POST_ROUTES)("bodies sent to %s", (path) => {
     ["a byte order mark and junk", "\ufeff!"],
   ])("%s", async (_, body) => {
     await refused(body, /body/);
+  });
+
+  test("broken: the place is named, and nothing of what stands there", async () => {
+    const body = '{\n  "question": "비밀 질문",\n  "top": secret\n}';
+    await refused(body, /^body: must be JSON, and is not at line 3, column 10$/);
+  });
+
+  test("compressed: refused, and why", async () => {
+    const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+    const body = gzipSync(JSON.stringify(valid[path]));
+    const response = await fetch(`${served.url}${path}`, { method: "POST", headers, body });
+    await expectError(response, "request_invalid", /content-encoding/);
   });
 
   test.each([["null"], ["[]"], ['"text"'], ["7"], ["true"], ["{}"], ['[{"question":"a"}]']])(
@@ -263,6 +289,10 @@ describe("addresses", () => {
     }
   });
 });
+
+function head(...lines: readonly string[]): string {
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
 
 function raw(bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {

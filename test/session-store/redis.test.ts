@@ -141,6 +141,27 @@ describe.skipIf(redisMissing !== null)("Redis goes away", () => {
     await server.close();
   });
 
+  test("stopped while a question comes: it is refused, and shown as failed once Redis goes on", async () => {
+    const server = await startRedis();
+    const { ragline, close } = await openRagline(session(server.url));
+    await addPages(ragline);
+    await ragline.answer({ question: "연차 휴가는 며칠인가요?", sessionId: "s" });
+    server.signal("SIGSTOP");
+    const asked = ragline.answer({ question: "병가는 며칠인가요?", sessionId: "s" });
+    await expect(asked).rejects.toMatchObject({ code: "dependency_failed", step: "session" });
+    server.signal("SIGCONT");
+    await until("its end is recorded", async () => {
+      const found = await ragline.readSession("s").catch(() => null);
+      return found?.turnCount === 2;
+    });
+    expect(await ragline.readSession("s")).toMatchObject({
+      pending: [],
+      turns: [{ status: "complete" }, { question: "병가는 며칠인가요?", answer: "", status: "failed" }],
+    });
+    await close();
+    await server.close();
+  });
+
   test("absent at the start: Ragline starts, is not ready, and is once Redis is there", async () => {
     const server = await startRedis();
     await server.kill();

@@ -58,12 +58,13 @@ export class MilvusConnection {
       const message = "search.use: milvus needs its client: npm install @zilliz/milvus2-sdk-node@3";
       throw new RaglineError("config_invalid", message, { cause });
     });
-    const client = new Client(clientConfig(options));
+    const ca = authorityOf(options);
+    const client = new Client(clientConfig(options, ca));
     // Its last one retries, takes what the server does not know for a success, and makes JSON of every message for a log that
     // nobody keeps, which took most of a search's CPU. There is no connection yet that has it.
     const { interceptors = [] } = client.channelOptions;
     client.channelOptions.interceptors = interceptors.slice(0, -1);
-    return new MilvusConnection(client, new MilvusChannel(channelOptions(options)));
+    return new MilvusConnection(client, new MilvusChannel(channelOptions(options, ca)));
   }
 
   private constructor(client: MilvusClient, channel: MilvusChannel) {
@@ -197,14 +198,13 @@ function reasonOf({ reason }: AbortSignal): RaglineError {
 
 const SERVICE = "/milvus.proto.milvus.MilvusService/";
 
-function channelOptions({ username, password, token, database, caFile, url }: MilvusOptions) {
+function channelOptions({ username, password, token, database, url }: MilvusOptions, ca: Buffer | undefined) {
   const secret = token ?? (username !== undefined && password !== undefined ? `${username}:${password}` : undefined);
   const headers = {
     ...(secret !== undefined && { authorization: Buffer.from(secret).toString("base64") }),
     ...(database !== undefined && { dbname: database }),
   };
   const { protocol, hostname } = new URL(url);
-  const ca = caFile === undefined ? undefined : readCertificate(caFile);
   return { url: `${protocol}//${hostname}:${portOf(url)}`, headers, ca };
 }
 
@@ -213,12 +213,12 @@ function portOf(url: string): string {
   return port;
 }
 
-function clientConfig({ url, username, password, token, database, caFile }: MilvusOptions): ClientConfig {
+function clientConfig(
+  { url, username, password, token, database }: MilvusOptions,
+  ca: Buffer | undefined,
+): ClientConfig {
   const { protocol, hostname } = new URL(url);
   const isSecure = protocol === "https:";
-  if (!isSecure && caFile !== undefined) {
-    throw new RaglineError("config_invalid", "search.caFile: only an https: URL is spoken to over TLS");
-  }
   return {
     address: `${hostname}:${portOf(url)}`,
     isGlobal: false,
@@ -240,14 +240,19 @@ function clientConfig({ url, username, password, token, database, caFile }: Milv
     ...(username !== undefined && { username, password: password ?? "" }),
     ...(token !== undefined && { token }),
     ...(database !== undefined && { database }),
-    ...(caFile !== undefined && { tls: { rootCert: readCertificate(caFile) } }),
+    ...(ca && { tls: { rootCert: ca } }),
   };
 }
 
-function readCertificate(file: string): Buffer {
+/** @throws RaglineError `config_invalid` */
+function authorityOf({ url, caFile }: MilvusOptions): Buffer | undefined {
+  if (caFile === undefined) return undefined;
+  if (new URL(url).protocol !== "https:") {
+    throw new RaglineError("config_invalid", "search.caFile: only an https: URL is spoken to over TLS");
+  }
   try {
-    return readFileSync(file);
+    return readFileSync(caFile);
   } catch (cause) {
-    throw new RaglineError("config_invalid", `search.caFile: ${file} cannot be read`, { cause });
+    throw new RaglineError("config_invalid", `search.caFile: ${caFile} cannot be read`, { cause });
   }
 }

@@ -27,7 +27,7 @@ export class MilvusFusionStore implements FusionStore {
 
   async sample(scope: Scope, limit: number, call: CallOptions): Promise<StoredPassage[]> {
     const part = partOf(scope);
-    const { collections, legs } = this.#parts;
+    const { collections, rows: stored } = this.#parts;
     const kind = await collections.textKind(call);
     const state = readState(await this.#record(stateId(part), call));
     if (!kind || !state) return [];
@@ -44,7 +44,7 @@ export class MilvusFusionStore implements FusionStore {
         .slice(i, i + PASSAGES_BATCH)
         .map(({ document: { generation }, ordinal }) => `${generation}:${ordinal}`);
       const passages = collections.passages(state.dimensions, kind);
-      const rows = await legs.rows(passages, ids, ["document", "content", "vector", "embedded"], true, call);
+      const rows = await stored.byId(passages, ids, ["document", "content", "vector", "embedded"], true, call);
       for (const id of ids) {
         const row = rows.get(id);
         const passage = row && (await this.#stored(part, id, row, call));

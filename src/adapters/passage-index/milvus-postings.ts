@@ -1,35 +1,27 @@
-import { countOf, type ScannedPassage, scannedBytes } from "./milvus-scanned.ts";
+import {
+  type Candidate,
+  type Posting,
+  type Ranking,
+  type Scannable,
+  ScannedRanking,
+  type Terms,
+} from "./milvus-ranking.ts";
+import { countOf, scannedBytes } from "./milvus-scanned.ts";
 import { saturated } from "./milvus-terms.ts";
 
-/** A passage that holds a word. */
-export interface Candidate {
-  readonly id: string;
-  readonly document: string;
-  readonly words: ScannedPassage;
-}
-
-/** The passages that hold a word. */
-export interface Posting {
-  /** Numbers of candidates of a shelf. */
-  readonly candidates: Int32Array;
-  /** What the word adds to each one's score, but for its weight: see `saturated`. */
-  readonly shares: Float64Array;
-}
-
-export type Terms = readonly (readonly [hash: number, weight: number])[];
-
-/** Of 100,000 passages of a usual length, under a filter or two. */
-const BYTES_MAX = 256_000_000;
+/** Of 100,000 passages of a usual length, with and without a filter. Words that several hold are counted with each. */
+const BYTES_MAX = 384_000_000;
 const CANDIDATE_BYTES = 300;
-const POSTING_BYTES = 12;
+const POSTING_BYTES = 8;
+/** A word is common if one of so many passages holds it. */
+const COMMON = 8;
 const SHELF_BYTES = 3000;
 
 /** Those of a shelf's candidates that hold a word, as far as they were looked through. */
 interface Looked {
-  readonly candidates: number[];
-  readonly shares: number[];
+  readonly posting: Posting;
   /** The next candidate to look at. */
-  next: number;
+  readonly next: number;
 }
 
 /** What was read under one filter, as long as a collection is of one version. */
@@ -39,13 +31,10 @@ export class Shelf {
   readonly averageLength: number;
   /** By hash. */
   readonly postings = new Map<number, Posting>();
-  readonly #candidates: Candidate[] = [];
+  readonly candidates: Candidate[] = [];
   readonly #numbers = new Map<string, number>();
   /** By hash: words whose postings nobody has read, because others decided. */
   readonly #looked = new Map<number, Looked>();
-  /** By candidate, and which have one: used by one search at a time. */
-  #scores = new Float64Array(0);
-  #found = new Int32Array(0);
   /** In memory, about. */
   bytes = SHELF_BYTES;
 
@@ -56,97 +45,91 @@ export class Shelf {
 
   /** Of these words, in passages that hold at least one of them. They are not kept. */
   postingsOf(hashes: readonly number[], passages: Iterable<Candidate>): Map<number, Posting> {
-    const lists = new Map(hashes.map((hash) => [hash, { candidates: [] as number[], shares: [] as number[] }]));
-    for (const passage of passages) {
-      const number = this.#numberOf(passage);
-      for (const [hash, { candidates, shares }] of lists) {
-        const count = countOf(passage.words, hash);
-        if (count === null) continue;
-        candidates.push(number);
-        shares.push(saturated(count, passage.words.length, this.averageLength));
-      }
-    }
-    return new Map(
-      [...lists].map(([hash, { candidates, shares }]) => [
-        hash,
-        { candidates: Int32Array.from(candidates), shares: Float64Array.from(shares) },
-      ]),
-    );
+    const numbers = Array.from(passages, (passage) => this.#numberOf(passage)).sort((a, b) => a - b);
+    return new Map(hashes.map((hash) => [hash, this.#among(hash, numbers)]));
   }
 
   keep(postings: ReadonlyMap<number, Posting>): void {
     for (const [hash, posting] of postings) {
       if (this.postings.has(hash)) continue;
       this.postings.set(hash, posting);
-      this.bytes += POSTING_BYTES * posting.candidates.length + CANDIDATE_BYTES;
+      this.bytes += bytesOf(posting) - bytesOf(this.#looked.get(hash)?.posting ?? NOBODY) + CANDIDATE_BYTES;
+      this.#looked.delete(hash);
     }
   }
 
-  /** The best by all the terms, among the passages of those terms' postings that are known, and others that score as the last. */
-  best(
-    terms: Terms,
-    postingOf: (hash: number) => Posting | undefined,
-    limit: number,
-  ): (Candidate & { readonly score: number })[] {
-    const scores = this.#emptyScores();
-    const others: Terms[number][] = [];
-    let size = 0;
-    for (const term of terms) {
-      const [hash, weight] = term;
-      const posting = postingOf(hash);
-      if (posting) size = addPosting(posting, weight, scores, this.#found, size);
-      else others.push(term);
-    }
-    for (const [hash, weight] of others) addToFound(this.#lookFor(hash), weight, scores);
-    const found = this.#found.subarray(0, size);
-    const reached = new Float64Array(size);
-    for (let i = 0; i < size; i++) reached[i] = scores[found[i] as number] as number;
-    const worst = nthBest(reached, limit) - TOLERANCE;
-    const best: (Candidate & { readonly score: number })[] = [];
-    for (const candidate of found) {
-      const score = scores[candidate] as number;
-      if (score > 0 && score >= worst) best.push({ ...(this.#candidates[candidate] as Candidate), score });
-    }
-    return best;
+  /** Of a word that nobody has read: those of the candidates that hold it. */
+  lookFor(hash: number): Posting {
+    const { posting, next } = this.#looked.get(hash) ?? { posting: NOBODY, next: 0 };
+    const size = this.candidates.length;
+    if (next === size) return posting;
+    const all = joined(posting, this.#among(hash, numbersFrom(next, size)));
+    this.#looked.set(hash, { posting: all, next: size });
+    this.bytes += bytesOf(all) - bytesOf(posting);
+    return all;
   }
 
-  #lookFor(hash: number): Looked {
-    const looked = this.#looked.get(hash) ?? { candidates: [], shares: [], next: 0 };
-    this.#looked.set(hash, looked);
-    const before = looked.candidates.length;
-    for (; looked.next < this.#candidates.length; looked.next++) {
-      const { words } = this.#candidates[looked.next] as Candidate;
+  /** `numbers`: ascending. */
+  #among(hash: number, numbers: Iterable<number>): Posting {
+    const candidates: number[] = [];
+    const shares: number[] = [];
+    for (const number of numbers) {
+      const { words } = this.candidates[number] as Candidate;
       const count = countOf(words, hash);
       if (count === null) continue;
-      looked.candidates.push(looked.next);
-      looked.shares.push(saturated(count, words.length, this.averageLength));
+      candidates.push(number);
+      shares.push(saturated(count, words.length, this.averageLength));
     }
-    this.bytes += POSTING_BYTES * (looked.candidates.length - before);
-    return looked;
+    return postingFrom(Int32Array.from(candidates), Float32Array.from(shares));
   }
 
   #numberOf(passage: Candidate): number {
     const known = this.#numbers.get(passage.id);
     if (known !== undefined) return known;
-    const number = this.#candidates.push(passage) - 1;
+    const number = this.candidates.push(passage) - 1;
     this.#numbers.set(passage.id, number);
     this.bytes += CANDIDATE_BYTES + scannedBytes(passage.words);
     return number;
   }
+}
 
-  #emptyScores(): Float64Array {
-    const size = this.#candidates.length;
-    if (this.#scores.length < size) {
-      this.#scores = new Float64Array(2 * size);
-      this.#found = new Int32Array(2 * size);
-    }
-    return this.#scores.fill(0, 0, this.#candidates.length);
+function bytesOf({ candidates, byCandidate }: Posting): number {
+  return POSTING_BYTES * candidates.length + (byCandidate?.byteLength ?? 0);
+}
+
+function* numbersFrom(first: number, end: number): Generator<number> {
+  for (let number = first; number < end; number++) yield number;
+}
+
+const NOBODY = postingFrom(new Int32Array(0), new Float32Array(0));
+
+function postingFrom(candidates: Int32Array, shares: Float32Array): Posting {
+  let shareMax = 0;
+  for (let i = 0; i < shares.length; i++) shareMax = Math.max(shareMax, shares[i] as number);
+  const size = (candidates.at(-1) ?? -1) + 1;
+  const byCandidate = candidates.length * COMMON >= size && size > COMMON ? new Float32Array(size) : null;
+  if (byCandidate) for (let i = 0; i < shares.length; i++) byCandidate[candidates[i] as number] = shares[i] as number;
+  return { candidates, shares, shareMax, byCandidate };
+}
+
+function joined(before: Posting, after: Posting): Posting {
+  const size = before.candidates.length;
+  const candidates = new Int32Array(size + after.candidates.length);
+  const shares = new Float32Array(candidates.length);
+  for (const [{ candidates: some, shares: their }, at] of [
+    [before, 0],
+    [after, size],
+  ] as const) {
+    candidates.set(some, at);
+    shares.set(their, at);
   }
+  return postingFrom(candidates, shares);
 }
 
 /** Postings that were read from a server without sparse vectors, of the filters asked for last. */
 export class MilvusPostings {
   readonly #shelves = new Map<string, Shelf>();
+  readonly #ranking = new ScannedRanking();
   readonly #bytesMax: number;
 
   constructor(bytesMax = BYTES_MAX) {
@@ -170,12 +153,18 @@ export class MilvusPostings {
     this.#limit();
   }
 
-  /** As `Shelf.best`. */
-  best(shelf: Shelf, ...asked: Parameters<Shelf["best"]>): ReturnType<Shelf["best"]> {
+  /** As `ScannedRanking.rank`. `read`: postings beside those that the shelf keeps. */
+  rank(shelf: Shelf, read: ReadonlyMap<number, Posting>, terms: Terms, limit: number): Ranking {
     const before = shelf.bytes;
-    const best = shelf.best(...asked);
+    const known: Scannable = {
+      candidates: shelf.candidates,
+      averageLength: shelf.averageLength,
+      postingOf: (hash) => shelf.postings.get(hash) ?? read.get(hash),
+      lookFor: (hash) => shelf.lookFor(hash),
+    };
+    const ranking = this.#ranking.rank(known, terms, limit);
     if (shelf.bytes > before) this.#limit();
-    return best;
+    return ranking;
   }
 
   #limit(): void {
@@ -187,50 +176,4 @@ export class MilvusPostings {
       bytes -= oldest.bytes;
     }
   }
-}
-
-/** Returns how many are found now. */
-function addPosting(
-  { candidates, shares }: Posting,
-  weight: number,
-  scores: Float64Array,
-  found: Int32Array,
-  before: number,
-): number {
-  let size = before;
-  for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i] as number;
-    const score = scores[candidate] as number;
-    if (score === 0) found[size++] = candidate;
-    scores[candidate] = score + weight * (shares[i] as number);
-  }
-  return size;
-}
-
-function addToFound({ candidates, shares }: Looked, weight: number, scores: Float64Array): void {
-  for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i] as number;
-    const score = scores[candidate] as number;
-    if (score !== 0) scores[candidate] = score + weight * (shares[i] as number);
-  }
-}
-
-/** Scores that differ by less may be told to be equal. */
-const TOLERANCE = 1e-6;
-/** So few are kept in order as they come. */
-const KEPT_IN_ORDER_MAX = 128;
-
-/** The n-th best; of fewer, less than any. */
-export function nthBest(scores: Float64Array, n: number): number {
-  if (scores.length < n) return Number.NEGATIVE_INFINITY;
-  if (n > KEPT_IN_ORDER_MAX) return scores.toSorted()[scores.length - n] ?? 0;
-  const best = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
-  for (let i = 0; i < scores.length; i++) {
-    const score = scores[i] as number;
-    if (score <= (best[0] as number)) continue;
-    let at = 1;
-    for (; at < n && (best[at] as number) < score; at++) best[at - 1] = best[at] as number;
-    best[at - 1] = score;
-  }
-  return best[0] ?? 0;
 }

@@ -16,16 +16,25 @@ export function scannedCounts(counts: ReadonlyMap<number, number>, length: numbe
 }
 
 export function readScanned(stored: string): ScannedPassage {
-  const bytes = Buffer.from(stored, "base64");
-  const size = Math.max(0, Math.floor((bytes.length - 4) / 8));
-  const places = Array.from({ length: size }, (_, i) => 4 + 8 * i);
-  places.sort((a, b) => bytes.readInt32LE(a) - bytes.readInt32LE(b));
-  return {
-    length: bytes.length < 4 ? 1 : bytes.readInt32LE(0),
-    hashes: Int32Array.from(places, (place) => bytes.readInt32LE(place)),
-    counts: Int32Array.from(places, (place) => bytes.readInt32LE(place + 4)),
-  };
+  const numbers = new Int32Array(Math.ceil(Buffer.byteLength(stored, "base64") / 4));
+  Buffer.from(numbers.buffer).write(stored, "base64");
+  const size = Math.max(0, (numbers.length - 1) >> 1);
+  // Hash and count in one number: sorted natively, and exact below 2 ** 53.
+  const pairs = new Float64Array(size);
+  for (let i = 0; i < size; i++) pairs[i] = (numbers[2 * i + 1] as number) * COUNTS + (numbers[2 * i + 2] as number);
+  pairs.sort();
+  const words = new Int32Array(2 * size);
+  for (let i = 0; i < size; i++) {
+    const pair = pairs[i] as number;
+    const hash = Math.floor(pair / COUNTS);
+    words[i] = hash;
+    words[size + i] = pair - hash * COUNTS;
+  }
+  return { length: numbers[0] ?? 1, hashes: words.subarray(0, size), counts: words.subarray(size) };
 }
+
+/** More than any packed count. */
+const COUNTS = 2 ** 21;
 
 /** Bytes in memory, about. */
 export function scannedBytes({ hashes }: ScannedPassage): number {
@@ -44,13 +53,11 @@ export function termScore(words: ScannedPassage, hash: number, weight: number, a
   return count === null ? 0 : weight * saturated(count, words.length, averageLength);
 }
 
-/** Of the first that is not smaller. */
+/** Of the first that is not smaller. Hashes are spread evenly: it is near where its value would have it. */
 function placeOf(sorted: Int32Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  const size = sorted.length;
+  let place = Math.floor(((value + 2 ** 31) / 2 ** 32) * size);
+  while (place > 0 && (sorted[place - 1] as number) >= value) place--;
+  while (place < size && (sorted[place] as number) < value) place++;
+  return place;
 }

@@ -4,7 +4,9 @@ import type { Stem } from "../../text/tokens.ts";
 import type { CallOptions, Passage, Scope, ScoredPassage } from "../../types.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { MilvusConditions } from "./milvus-conditions.ts";
-import { HITS_MAX, type Hit, type MilvusLegs } from "./milvus-legs.ts";
+import type { Hit } from "./milvus-hits.ts";
+import { HITS_MAX, type MilvusLegs } from "./milvus-legs.ts";
+import type { PassageRows } from "./milvus-passage-rows.ts";
 import {
   invalid,
   isOfSpace,
@@ -48,6 +50,7 @@ export class MilvusSearch {
   readonly #collections: MilvusCollections;
   readonly #records: MilvusRecords;
   readonly #statistics: MilvusStatistics;
+  readonly #rows: PassageRows;
   readonly #legs: MilvusLegs;
   readonly #conditions: MilvusConditions;
   readonly #own: Space;
@@ -62,7 +65,7 @@ export class MilvusSearch {
   readonly #over = new Map<string, Set<string>>();
 
   constructor(
-    { collections, records, statistics, legs }: MilvusParts,
+    { collections, records, statistics, rows, legs }: MilvusParts,
     own: Space,
     stem: Stem,
     onStale: (scope: Scope) => void,
@@ -70,6 +73,7 @@ export class MilvusSearch {
     this.#collections = collections;
     this.#records = records;
     this.#statistics = statistics;
+    this.#rows = rows;
     this.#legs = legs;
     this.#conditions = new MilvusConditions(records);
     this.#versions = new MilvusVersions(records);
@@ -186,9 +190,7 @@ export class MilvusSearch {
     const byText = async () => {
       const tokens = hashedQuery(query.text ?? "", this.#stem);
       if (tokens.size === 0) return [];
-      return kind === "sparse"
-        ? this.#legs.bySparseText(tokens, statistics, leg, call)
-        : this.#legs.byScannedText(tokens, statistics, leg, call);
+      return this.#legs.byText(kind, tokens, statistics, leg, call);
     };
     const [text, vector] = await Promise.all([
       byText(),
@@ -226,7 +228,7 @@ export class MilvusSearch {
   #passages(part: string, collection: string, found: Found, isStrong: boolean, call: CallOptions) {
     const hits = new Map(hitsOf(found).map((hit) => [hit.id, hit]));
     return this.#remembered.all(hits.keys(), async (missing) => {
-      const rows = await this.#legs.rows(collection, missing, ["content"], isStrong, call);
+      const rows = await this.#rows.byId(collection, missing, ["content"], isStrong, call);
       const passages = new Map<string, Passage>();
       for (const [id, { content }] of rows) {
         const hit = hits.get(id);

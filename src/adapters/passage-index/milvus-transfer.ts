@@ -12,7 +12,10 @@ const PASSAGES_BATCH = 128;
 /** A version that is replaced while it is read stays for 90 s; one that went all the same is read again. */
 const READ_ATTEMPTS = 5;
 
-export function createMilvusTransfer({ collections, records, legs }: MilvusParts, search: MilvusSearch): Transfer {
+export function createMilvusTransfer(
+  { collections, records, rows: stored }: MilvusParts,
+  search: MilvusSearch,
+): Transfer {
   async function passagesOf(
     part: string,
     { generation = "", passages: size = 0 }: StoredRecord,
@@ -24,7 +27,7 @@ export function createMilvusTransfer({ collections, records, legs }: MilvusParts
     const passages: PassageInput[] = [];
     for (let i = 0; i < size; i += PASSAGES_BATCH) {
       const some = ids.slice(i, i + PASSAGES_BATCH);
-      const rows = await legs.rows(collection, some, ["content", "embedded", "vector"], isStrong, call);
+      const rows = await stored.byId(collection, some, ["content", "embedded", "vector"], isStrong, call);
       for (const id of some) {
         const row = rows.get(id);
         if (!row) return null;

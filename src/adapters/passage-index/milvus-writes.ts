@@ -5,6 +5,7 @@ import type { CallOptions, Scope } from "../../types.ts";
 import type { MilvusCall, MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection, isUnreachable, tooLate } from "./milvus-failures.ts";
 import type { MilvusLegs } from "./milvus-legs.ts";
+import type { PassageRows } from "./milvus-passage-rows.ts";
 import {
   type CollectionState,
   documentIdOf,
@@ -51,6 +52,7 @@ export interface MilvusParts {
   readonly collections: MilvusCollections;
   readonly records: MilvusRecords;
   readonly statistics: MilvusStatistics;
+  readonly rows: PassageRows;
   readonly legs: MilvusLegs;
 }
 
@@ -68,7 +70,7 @@ export class MilvusWrites {
   readonly #collections: MilvusCollections;
   readonly #records: MilvusRecords;
   readonly #statistics: MilvusStatistics;
-  readonly #legs: MilvusLegs;
+  readonly #rows: PassageRows;
   readonly #space: Space;
   readonly #noteOver: (generations: readonly string[]) => void;
   readonly #queue: WriteQueue<DocumentWrite>;
@@ -84,7 +86,7 @@ export class MilvusWrites {
     this.#collections = parts.collections;
     this.#records = parts.records;
     this.#statistics = parts.statistics;
-    this.#legs = parts.legs;
+    this.#rows = parts.rows;
     this.#space = space;
     this.#noteOver = noteOver;
     this.#sweep = new MilvusSweep(parts, space.dimensions, sweeping);
@@ -253,7 +255,7 @@ export class MilvusWrites {
       change.passages -= size;
       change.tokens -= tokens;
       const field = kind === "sparse" ? "words" : "counts";
-      const rows = await this.#legs.rows(passages, passageIds(generation, size), [field], true, BACKGROUND);
+      const rows = await this.#rows.byId(passages, passageIds(generation, size), [field], true, BACKGROUND);
       for (const row of rows.values()) {
         const hashes =
           kind === "sparse"

@@ -9,6 +9,7 @@ import { checkDocument, checkMetadata } from "./milvus-checks.ts";
 import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
 import { MilvusFusionStore } from "./milvus-fusion.ts";
 import { COMPARED_MAX, MilvusLegs } from "./milvus-legs.ts";
+import { PassageRows } from "./milvus-passage-rows.ts";
 import {
   documentIdOf,
   KINDS,
@@ -65,9 +66,10 @@ export class MilvusPassageIndex implements PassageIndex {
     const connection = await MilvusConnection.open(options);
     const collections = new MilvusCollections(connection, options);
     const records = new MilvusRecords(connection, collections, options.consistency === "strong");
-    const legs = new MilvusLegs(connection, records);
+    const rows = new PassageRows(connection, records);
+    const legs = new MilvusLegs(connection, records, rows);
     const statistics = new MilvusStatistics(records);
-    return new MilvusPassageIndex({ connection, collections, records, legs, statistics }, embedder, sweeping);
+    return new MilvusPassageIndex({ connection, collections, records, rows, legs, statistics }, embedder, sweeping);
   }
 
   private constructor(parts: MilvusParts, { model, dimensions }: Space, sweeping: SweepTuning) {

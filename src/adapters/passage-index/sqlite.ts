@@ -17,14 +17,13 @@ import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
-import { KnownPassages, LEAVING_MAX } from "./known-passages.ts";
 import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
+import { SqlitePassages } from "./sqlite-passages.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
-import { type DocumentRow, documentValues, entry, type PassageRow, READABLE } from "./sqlite-rows.ts";
+import { type DocumentRow, documentValues, entry, READABLE } from "./sqlite-rows.ts";
 import { createSqliteTransfer } from "./sqlite-transfer.ts";
-import { storedPassage } from "./stored-passage.ts";
 import { TextsAhead } from "./texts-ahead.ts";
 
 const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
@@ -37,10 +36,6 @@ const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
 const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
 const COUNTS = `SELECT count(*) AS documents, coalesce(sum(d.passages), 0) AS passages
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
-const PASSAGES = `SELECT p.row, p.ordinal, p.headings, p.text, p.tokens, p.page, p.page_end AS pageEnd, d.id, d.title, d.url, d.metadata
-  FROM passages p JOIN documents d ON d.row = p.document WHERE p.row IN (SELECT value FROM json_each(?))`;
-const ROWS = `SELECT p.row FROM passages p JOIN documents d ON d.row = p.document JOIN collections c ON c.row = d.collection
-  WHERE c.tenant = ? AND c.name = ? AND d.id = ? LIMIT ${LEAVING_MAX + 1}`;
 
 const CREATE_COLLECTION = `INSERT INTO collections (tenant, name, embedder, dimensions) VALUES (?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET embedder = excluded.embedder, dimensions = excluded.dimensions WHERE NOT ${HAS_DOCUMENTS}`;
@@ -70,7 +65,7 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
   readonly #live = new Map<string, LiveCollection>();
-  readonly #known = new KnownPassages();
+  readonly #passages: SqlitePassages;
   readonly #ahead = new TextsAhead();
   readonly #scanner = new Scanner(0);
   readonly #builder = new Builder();
@@ -80,6 +75,7 @@ export class SqlitePassageIndex implements PassageIndex {
     this.fusion = new SqliteFusionStore(database);
     this.transfer = createSqliteTransfer(database);
     this.#database = database;
+    this.#passages = new SqlitePassages(database);
     this.#embedder = embedder;
     this.reembedding = createSqliteReembedding(database, embedder, (scope) => this.#takeOver(scope));
   }
@@ -100,7 +96,7 @@ export class SqlitePassageIndex implements PassageIndex {
       const left = ahead || text === undefined ? rest : query;
       const scanned = await this.#scan(partition, { ...left, groups: scope.groups });
       const { byVector, byText } = ahead ? { ...scanned, byText: ahead } : scanned;
-      const passages = this.#read([...byText, ...byVector]);
+      const passages = this.#passages.read([...byText, ...byVector]);
       if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
@@ -129,21 +125,21 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
     const content = asStored(document, passages);
-    this.#keepLeaving(scope, document.id);
+    if (this.#live.has(keyOf(scope))) this.#passages.leave(scope, document.id);
     const commit = this.#database
       .writeAndRead<WrittenRow>(statements, { sql: WRITTEN_ROWS, values: key })
       .then((rows) => rows && commitOf(rows));
     // What is not searched yet is taken over by its first search.
     const live = this.#live.get(keyOf(scope));
     const [committed] = await Promise.all([commit, live?.write(content, commit)]);
-    if (committed) this.#known.wrote(committed.rows, content.document, content.passages);
+    if (committed) this.#passages.wrote(committed.rows, content.document, content.passages);
     else this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
     await this.#takeOver(scope);
   }
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
     const collection = [scope.tenant, scope.collection];
-    this.#keepLeaving(scope, documentId);
+    if (this.#live.has(keyOf(scope))) this.#passages.leave(scope, documentId);
     const changes = await this.#database.write([
       { sql: FIND, values: [...collection, groupList(scope), documentId], guard: true },
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
@@ -254,42 +250,6 @@ export class SqlitePassageIndex implements PassageIndex {
         `the configured one is ${model} (${dimensions}): use the same one, or move the collection with \`ragline reindex\``,
       { retryable: false },
     );
-  }
-
-  /** The hits' passages by row; null: a row is gone, the index has moved on. */
-  #read(hits: readonly RowHit[]): Map<number, Passage> | null {
-    const found = new Map<number, Passage>();
-    const missing = new Set<number>();
-    for (const { row } of hits) {
-      const passage = this.#known.find(row);
-      if (passage) found.set(row, passage);
-      else missing.add(row);
-    }
-    for (const [row, passage] of this.#stored(missing)) {
-      found.set(row, passage);
-      this.#known.keep(row, passage);
-      missing.delete(row);
-    }
-    return missing.size === 0 ? found : null;
-  }
-
-  #stored(rows: ReadonlySet<number>): [row: number, passage: Passage][] {
-    if (rows.size === 0) return [];
-    const found = this.#database.all<PassageRow>(PASSAGES, JSON.stringify([...rows]));
-    return found.map((row) => [row.row, storedPassage(row)]);
-  }
-
-  /** Between the commit and its takeover searches find what is gone from the file: one that had to read it would wait, and search again. */
-  #keepLeaving(scope: Scope, documentId: string): void {
-    if (!this.#live.has(keyOf(scope))) return;
-    try {
-      const rows = this.#database.all<{ row: number }>(ROWS, scope.tenant, scope.collection, documentId);
-      if (rows.length > LEAVING_MAX) return;
-      const unknown = rows.map(({ row }) => row).filter((row) => !this.#known.find(row));
-      for (const [row, passage] of this.#stored(new Set(unknown))) this.#known.leaves(row, passage);
-    } catch {
-      // What is wrong with the file, the write says.
-    }
   }
 }
 

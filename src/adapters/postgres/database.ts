@@ -1,6 +1,7 @@
-import type { ClientConfig, Pool, PoolClient, PoolConfig } from "pg";
+import type { PoolClient } from "pg";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
+import { before, notBegun, PostgresConnections, type Work } from "./connections.ts";
 import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
 import { type PostgresOptions, poolConfig } from "./options.ts";
 import { NotBegun, type ReadWith, valueQueries } from "./value-query.ts";
@@ -28,33 +29,18 @@ export interface PostgresUse {
   ensure(query: Query): Promise<void>;
 }
 
-type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
-
 /** Statements that are prepared: filters make ever new ones. */
 const NAMES_MAX = 100;
 /** The name of the statement that makes a transaction's settings: those of one use are always the same. */
 const SETTINGS = "ragline_settings";
-/** What a server that was told to stop, or is late, is left to say so in. */
-const GRACE_MS = 250;
-/** For a new connection; the pool's own limit is for one that is free again. */
-const CONNECT_MS = 3000;
-
 /** The tables are there: nothing to wait for. */
 const READY = Promise.resolve();
 
-/** A connection had died unnoticed while nobody used it, and nothing has been done in it. */
-class Stale extends Error {}
-
-/**
- * A pool of connections to one PostgreSQL. It outlives the server: connections that die are dropped, and made anew when they are
- * needed. Nothing is tried again, but where a connection had died while nobody used it.
- */
+/** Statements and transactions in one PostgreSQL, each under a deadline. It outlives the server: see `PostgresConnections`. */
 export class PostgresDatabase {
   readonly #use: PostgresUse;
   readonly #timeoutMs: number;
-  readonly #pool: Pool;
-  /** Cancels what runs in the pool's connections, which may all be busy. */
-  readonly #canceller: Pool;
+  readonly #connections: PostgresConnections;
   readonly #names = new Map<string, string>();
   /** Where `SETTINGS` is prepared. */
   readonly #prepared = new WeakSet<PoolClient>();
@@ -70,27 +56,14 @@ export class PostgresDatabase {
     const { default: pg } = await import("pg").catch((cause) => {
       throw new RaglineError("config_invalid", `${key}.use: postgres needs its client: npm install pg@8`, { cause });
     });
-    const config = poolConfig(key, options, settings);
-    class Client extends pg.Client {
-      constructor(own?: ClientConfig) {
-        super({ ...own, connectionTimeoutMillis: CONNECT_MS });
-      }
-    }
-    const pool = (change: PoolConfig) => {
-      const made = new pg.Pool({ ...config, Client, ...change });
-      // A connection that the server ends is an event, which without a listener ends this process.
-      made.on("error", () => undefined);
-      made.on("connect", (client) => client.on("error", () => undefined));
-      return made;
-    };
-    return new PostgresDatabase(use, options.timeoutMs, pool({}), pool({ max: 1 }), valueQueries(pg));
+    const connections = new PostgresConnections(pg, poolConfig(key, options, settings));
+    return new PostgresDatabase(use, options.timeoutMs, connections, valueQueries(pg));
   }
 
-  private constructor(use: PostgresUse, timeoutMs: number, pool: Pool, canceller: Pool, read: ReadWith) {
+  private constructor(use: PostgresUse, timeoutMs: number, connections: PostgresConnections, read: ReadWith) {
     this.#use = use;
     this.#timeoutMs = timeoutMs;
-    this.#pool = pool;
-    this.#canceller = canceller;
+    this.#connections = connections;
     this.#read = read;
   }
 
@@ -184,7 +157,7 @@ export class PostgresDatabase {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#pool.end(), this.#canceller.end()]);
+    await this.#connections.end();
   }
 
   async #run<T>(call: CallOptions, work: Work<T>, timeoutMs = this.#timeoutMs): Promise<T> {
@@ -193,7 +166,7 @@ export class PostgresDatabase {
     try {
       this.#ensured ??= this.#makeTables();
       if (this.#ensured !== READY) await before(this.#ensured, signal, until);
-      return await this.#worked(signal, until, work);
+      return await this.#connections.use(signal, until, work);
     } catch (cause) {
       if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
       if (signal.aborted && signal.reason instanceof RaglineError) throw signal.reason;
@@ -204,61 +177,10 @@ export class PostgresDatabase {
 
   async #makeTables(): Promise<void> {
     try {
-      const client = await this.#pool.connect();
-      await this.#use.ensure(this.#queryOf(client)).finally(() => client.release(true));
+      await this.#connections.useOnce((client) => this.#use.ensure(this.#queryOf(client)));
       this.#ensured = READY;
     } catch (error) {
       this.#ensured = null;
-      throw error;
-    }
-  }
-
-  async #worked<T>(signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
-    for (let tries = this.#pool.totalCount; ; tries--) {
-      const client = await this.#connect(signal, until);
-      try {
-        return await this.#workWith(client, signal, until, work);
-      } catch (error) {
-        if (!(error instanceof Stale)) throw error;
-        if (tries <= 0) throw error.cause;
-      }
-    }
-  }
-
-  /** A connection that nobody else uses. Who leaves while waiting for one gives it back when it comes. */
-  async #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
-    const connecting = this.#pool.connect();
-    const { idleCount, waitingCount } = this.#pool;
-    const isFree = idleCount > 0 && idleCount >= waitingCount;
-    if (isFree && !signal.aborted && performance.now() < until) return connecting;
-    try {
-      return await before(connecting, signal, until);
-    } catch (error) {
-      connecting.then(
-        (client) => client.release(),
-        () => undefined,
-      );
-      throw error;
-    }
-  }
-
-  /** The connection goes back once its work has ended; one whose work does not end though it was cancelled is destroyed. */
-  async #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
-    let released = false;
-    const release = (isBroken: boolean) => {
-      if (!released) client.release(isBroken);
-      released = true;
-    };
-    const working = work(client, Math.max(1, until - performance.now()));
-    working.then(
-      () => release(false),
-      (error) => release(error instanceof Stale || isDisconnected(error)),
-    );
-    try {
-      // The server's own limit comes first, where it is alive.
-      return await before(working, signal, until + GRACE_MS);
-    } catch (error) {
-      if (!released) this.#cancel(client, () => release(true));
       throw error;
     }
   }
@@ -281,39 +203,4 @@ export class PostgresDatabase {
     }
     return name;
   }
-
-  #cancel(client: PoolClient, destroy: () => void): void {
-    setTimeout(destroy, GRACE_MS).unref();
-    const { processID } = client as PoolClient & { readonly processID?: number };
-    this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
-  }
-}
-
-/** @throws RaglineError `dependency_timeout`; or why the signal aborted */
-async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number): Promise<T> {
-  pending.catch(() => undefined);
-  signal.throwIfAborted();
-  if (performance.now() >= until) throw tooLate();
-  let timer: NodeJS.Timeout | undefined;
-  let abort = () => {};
-  const late = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    timer = setTimeout(() => reject(tooLate()), until - performance.now());
-  });
-  try {
-    return await Promise.race([pending, late]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
-}
-
-/** What a transaction that failed to begin says. */
-function notBegun(failure: unknown): never {
-  throw isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
-}
-
-function tooLate(): RaglineError {
-  return new RaglineError("dependency_timeout", "PostgreSQL took too long.");
 }

@@ -1,0 +1,76 @@
+import { expect, onTestFinished, test } from "vitest";
+import { RaglineError } from "../../src/errors.ts";
+import type { FinishedTurn } from "../../src/types.ts";
+import { endedRefusals } from "../../src/wrap/ended-refusals.ts";
+import { call, SCOPE, sleep, until } from "../support/calls.ts";
+import { fakeStages } from "../support/stages.ts";
+
+const away = () => new RaglineError("dependency_failed", "away");
+
+/** A store that is away until it is told otherwise; what is begun meanwhile reaches it all the same, or does not. */
+function refusing(refusal = away, { arrives = true, leaseMs = 60_000 } = {}) {
+  const state = { isAway: true, pending: new Set<string>(), ended: [] as FinishedTurn[], tries: 0 };
+  const { sessions } = fakeStages();
+  const store = endedRefusals(
+    {
+      ...sessions,
+      async begin(scope, id, asked, turnsMax, options) {
+        if (arrives) state.pending.add(asked.requestId);
+        if (state.isAway) throw refusal();
+        return sessions.begin(scope, id, asked, turnsMax, options);
+      },
+      async finish(_scope, _id, turn) {
+        state.tries++;
+        if (state.isAway) throw away();
+        if (!state.pending.delete(turn.requestId)) throw new RaglineError("not_found", "never begun");
+        state.ended.push(turn);
+      },
+    },
+    { leaseMs },
+  );
+  onTestFinished(() => store.close?.());
+  const ask = (requestId: string) =>
+    store.begin(SCOPE, "s", { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
+  return { state, ask };
+}
+
+test("questions that arrived though they were refused are ended as failed once the store is back, in order", async () => {
+  const { state, ask } = refusing();
+  for (const id of ["a", "b"]) await expect(ask(id)).rejects.toMatchObject({ code: "dependency_failed" });
+  state.isAway = false;
+  await until("both are ended", () => state.pending.size === 0);
+  const turn = { status: "failed", answer: "", tokens: 5 };
+  expect(state.ended).toMatchObject([
+    { ...turn, requestId: "a", question: "a은 며칠?", query: "a은 며칠?" },
+    { ...turn, requestId: "b" },
+  ]);
+});
+
+test("one that never arrived is forgotten", async () => {
+  const { state, ask } = refusing(away, { arrives: false });
+  await expect(ask("a")).rejects.toThrow("away");
+  state.isAway = false;
+  await until("it was looked for", () => state.tries > 0);
+  const { tries } = state;
+  await sleep(400);
+  expect({ tries: state.tries, ended: state.ended }).toEqual({ tries, ended: [] });
+});
+
+test("one that is answered, or that the store refuses, is left alone", async () => {
+  const { state, ask } = refusing(() => new RaglineError("rate_limited", "too many"));
+  await expect(ask("a")).rejects.toMatchObject({ code: "rate_limited" });
+  state.isAway = false;
+  await ask("b");
+  await sleep(300);
+  expect({ tries: state.tries, pending: [...state.pending] }).toEqual({ tries: 0, pending: ["a", "b"] });
+});
+
+test("after its lease it is left alone", async () => {
+  const { state, ask } = refusing(away, { leaseMs: 50 });
+  await expect(ask("a")).rejects.toThrow("away");
+  await sleep(300);
+  const { tries } = state;
+  state.isAway = false;
+  await sleep(300);
+  expect({ tries: state.tries, ended: state.ended }).toEqual({ tries, ended: [] });
+});

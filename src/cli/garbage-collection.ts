@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism, setPriority } from "node:os";
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
@@ -7,12 +9,28 @@ const BYTES_MAX = { usually: 16 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
 /** So many collections of everything in so long: too much leaves the young generation that is garbage soon. */
-const BUSY_MAJORS = { count: 6, withinMs: 20_000 };
+const BUSY_MAJORS = { count: 5, withinMs: 20_000 };
 /** V8's own. */
 const GROWTH = 2;
+/** How much more than what is in use there may be before everything is collected; V8 begins after a few idle seconds with a third. */
+const GARBAGE_PERCENT = 100;
+/** Of V8's own threads: less than a tenth of the core, where the thread that answers wants it all. */
+const ONE_CORE_PRIORITY = 10;
+const THREADS = "/proc/self/task";
 
 /**
- * Keeps V8's young generation as small as it begins, until `boundYoungGeneration`. For the loading of an index, which leaves little
+ * Sets V8's garbage collection up for answers that are streamed: much is allocated a token, and what an answer holds lives for seconds,
+ * which V8 takes for long. Until it was, 64 streams of 200 tokens a second each had everything collected every two seconds, which held up
+ * answers by up to 80 ms on one core.
+ */
+export function collectForServing(): void {
+  boundYoungGeneration();
+  setFlagsFromString(`--heap-growing-percent=${GARBAGE_PERCENT}`);
+  if (availableParallelism() === 1) giveWay();
+}
+
+/**
+ * Keeps V8's young generation as small as it begins, until `collectForServing`. For the loading of an index, which leaves little
  * behind: its young generation would grow nonetheless, and stay so (100,000 passages: 35 MB less).
  */
 export function holdYoungGeneration(): void {
@@ -21,14 +39,14 @@ export function holdYoungGeneration(): void {
 
 /**
  * Ends the growth of V8's young generation at 16 MB, and at 64 MB once collecting it takes a twentieth of the time, or everything is
- * collected again and again (64 streams of 200 tokens a second each: every 2 s, every 11 s with 64 MB). It would double up
+ * collected again and again. It would double up
  * to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
  * 64 clients at once that cost a tenth of the CPU a request. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names
  * the size (`--max-semi-space-size`) counts only on Node's command line; whoever sets that has a smaller bound, or this one. Worker
  * threads that begin later stay at V8's first size.
  */
-export function boundYoungGeneration(): void {
+function boundYoungGeneration(): void {
   const load = new CollectionLoad();
   let growth = 0;
   const follow = (entries: readonly Collection[]) => {
@@ -68,5 +86,22 @@ class CollectionLoad {
       this.#collectedMs = 0;
     }
     return this.#isBusy;
+  }
+}
+
+/**
+ * Lets V8's threads give way to the one that answers: they mark what is in use, and with four of them on one core the answers stood
+ * still meanwhile. Their names are known on Linux, from Node 24 on.
+ */
+function giveWay(): void {
+  if (process.platform !== "linux") return;
+  setFlagsFromString("--concurrent-marking-max-worker-num=1");
+  try {
+    for (const thread of readdirSync(THREADS)) {
+      const name = readFileSync(`${THREADS}/${thread}/comm`, "utf8").trim();
+      if (name === "V8Worker") setPriority(Number(thread), ONE_CORE_PRIORITY);
+    }
+  } catch {
+    // They keep the server's priority then.
   }
 }

@@ -14,11 +14,11 @@ const documents = documentsOf(Number(passages));
 const { createRagline } = (await load("index")) as typeof import("../src/index.ts");
 const { createServer } = (await load("http/server")) as typeof import("../src/http/server.ts");
 
-const { boundYoungGeneration } = (await load(
-  "cli/young-generation",
-)) as typeof import("../src/cli/young-generation.ts");
-// As `ragline serve` does.
-boundYoungGeneration();
+// As `ragline serve` does; absent in older checkouts.
+const serving = (await load("cli/garbage-collection").catch(() => null)) as
+  | typeof import("../src/cli/garbage-collection.ts")
+  | null;
+serving?.collectForServing();
 
 const folder = await mkdtemp(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "bench.db");

@@ -13,29 +13,30 @@ export interface Measured {
 }
 
 const ROUNDS = 7;
-const WARM_UP_MS = 12_000;
-const WARM_UP_MIN = 600;
-/** So long the callers ask before they are measured: with others than before, Ragline's own code is compiled anew for seconds. */
-export const OWN_WARM_UP_MS = 12_000;
+/** Searches of one kind before it is measured: by then V8 has compiled most of what they run, as in a server that has been up for minutes. */
+export const WARM_UP_SEARCHES = 5000;
+/** At least so long: a new JVM is compiling until then, on the same cores. */
+const WARM_UP_MS = 30_000;
+const WARM_UP_CALLERS = 16;
+/** Then the row's own callers. */
+const OWN_WARM_UP_SEARCHES = 1000;
 /** A round is as many searches as take about so long. */
 const ROUND_MS = 700;
 
-/** A server that has run for a while has its code compiled: the JVM works at it for some ten seconds, which the other core pays for. */
-export async function warmUp(search: (n: number) => Promise<unknown>): Promise<void> {
+export async function warmUp(search: (n: number) => Promise<unknown>, searches: number): Promise<void> {
   const until = performance.now() + WARM_UP_MS;
   let n = 0;
   const caller = async () => {
-    while (n < WARM_UP_MIN || performance.now() < until) await search(n++);
+    while (n < searches || performance.now() < until) await search(n++);
   };
-  await Promise.all(Array.from({ length: 16 }, caller));
+  await Promise.all(Array.from({ length: WARM_UP_CALLERS }, caller));
 }
 
-/** Callers that each wait for one result before they ask for the next. They are measured after so many milliseconds. */
+/** Callers that each wait for one result before they ask for the next. */
 export async function measure(
   search: (n: number) => Promise<unknown>,
   callers: number,
   enginePid: number | null,
-  warmUpMs: number,
 ): Promise<Measured> {
   const times: number[] = [];
   let n = 0;
@@ -64,11 +65,7 @@ export async function measure(
       perSecond: (1000 * searches) / tookMs,
     };
   };
-  const until = performance.now() + warmUpMs;
-  const first = await round_(4 * callers);
-  const asked = Math.ceil((4 * callers * ROUND_MS) / first.tookMs);
-  let warm = await round_(asked);
-  while (performance.now() < until) warm = await round_(asked);
+  const warm = await round_(OWN_WARM_UP_SEARCHES);
   const searches = Math.max(3 * callers, Math.ceil((ROUND_MS * warm.perSecond) / 1000));
   times.length = 0;
   const rounds = [];

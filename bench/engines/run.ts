@@ -7,7 +7,7 @@ import { LIMIT, questionsOf, RECENT, TENANTS, type TenantQuestion } from "./corp
 import { embedded } from "./embedded.ts";
 import type { Engine, RunningEngine } from "./engine.ts";
 import { exactAnswers, loaded } from "./load.ts";
-import { type Measured, measure, OWN_WARM_UP_MS, warmUp } from "./measure.ts";
+import { type Measured, measure, WARM_UP_SEARCHES, warmUp } from "./measure.ts";
 import { milvus } from "./milvus.ts";
 import { opensearch } from "./opensearch.ts";
 import { postgres } from "./postgres.ts";
@@ -25,10 +25,11 @@ One search as the pipeline makes it (learned fusion, top ${LIMIT}), on every eng
 100,000 passages of ${TENANTS.length} tenants (${TENANTS.map((share) => `${share * 100}%`).join(", ")}), 384 dimensions, ${CALLERS.join(" and ")} callers; of both legs, of vectors alone, and of both legs
 under a filter that half of the documents match. Time, searches a second, CPU of Ragline's process and of the engine's (and
 of the same requests written to a socket, whose answers nobody reads), recall of the vector leg against comparing with all, and how much of the fused list is the embedded index's. What is written stays in a
-folder for the next run; writing 100,000 takes minutes an engine.
+folder for the next run; writing 100,000 takes minutes an engine. Each kind of search is made ${WARM_UP_SEARCHES} times by 16 callers before it is measured.
 
   --only <engines>  ${ENGINES.map(({ name }) => name).join(", ")}: some of them, comma-separated
   --ways <ways>     hybrid, vectors, filtered: some of them, comma-separated
+  --warm <searches> instead of ${WARM_UP_SEARCHES}: with fewer, Ragline's own code is still being compiled
   --small           10,000 passages only
   --large           100,000 passages only
   --load            writes only, measures nothing
@@ -40,6 +41,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string" },
     ways: { type: "string" },
+    warm: { type: "string" },
     small: { type: "boolean", default: false },
     large: { type: "boolean", default: false },
     load: { type: "boolean", default: false },
@@ -125,12 +127,13 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
     qualities.push({ engine: engine.name, size: label, ...quality });
     console.log(`${engine.name} ${label}: ${JSON.stringify(quality)}`);
     const ways = Object.keys(WAYS) as Way[];
-    await warmUp((n) => ask(n, ways[n % ways.length] ?? "hybrid"));
     for (const way of ways.filter((name) => options.ways?.split(",").includes(name) ?? true)) {
       const bare = await bareAsker(running, questions, way);
+      // After the recording, which runs the same code in another way.
+      await warmUp((n) => ask(n, way), Number(options.warm ?? WARM_UP_SEARCHES));
       for (const callers of CALLERS) {
-        const measured = await measure((n) => ask(n, way), callers, running.pid, OWN_WARM_UP_MS);
-        const bareCpuMs = bare && (await measure(bare.ask, callers, null, 0)).ownCpuMs;
+        const measured = await measure((n) => ask(n, way), callers, running.pid);
+        const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;
         rows.push({ engine: engine.name, size: label, way, callers, ...measured, bareCpuMs });
         console.log(`${engine.name} ${label} ${way} ${callers}: ${JSON.stringify({ ...measured, bareCpuMs })}`);
       }

@@ -1,4 +1,4 @@
-import { boundYoungGeneration, holdYoungGeneration } from "../../dist/cli/young-generation.js";
+import { collectForServing, holdYoungGeneration } from "../../dist/cli/garbage-collection.js";
 
 /**
  * A process of its own, as a user's: the built code, and none of the generator's words. Opens a file, searches, and says how long that took
@@ -21,7 +21,7 @@ const first = asked[0];
 const found = first ? await search(first) : { byText: [], byVector: [] };
 const { user, system } = process.cpuUsage();
 const startMs = Math.round(performance.now() - startedAt);
-boundYoungGeneration();
+collectForServing();
 for (const question of asked) await search(question);
 const rssFirstMb = rssMb();
 await new Promise((resolve) => setTimeout(resolve, 3000));

@@ -14,11 +14,11 @@ const { createServer } = (await import(
   `../../${build}/http/server.${suffix}`
 )) as typeof import("../../src/http/server.ts");
 
-const { boundYoungGeneration } = (await import(
-  `../../${build}/cli/young-generation.${suffix}`
-)) as typeof import("../../src/cli/young-generation.ts");
+const { collectForServing } = (await import(
+  `../../${build}/cli/garbage-collection.${suffix}`
+)) as typeof import("../../src/cli/garbage-collection.ts");
 // As `ragline serve` does.
-boundYoungGeneration();
+collectForServing();
 
 const folder = mkdtempSync(join(tmpdir(), "ragline-bench-"));
 const file = join(folder, "ragline.db");

@@ -4,9 +4,9 @@ import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
 import { isLoopback } from "../loopback.ts";
+import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts";
 import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
-import { boundYoungGeneration, holdYoungGeneration } from "./young-generation.ts";
 
 export interface ServeOptions {
   readonly port?: number;
@@ -26,7 +26,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
   await withRagline(
     configFile,
     async (ragline, signal) => {
-      boundYoungGeneration();
+      collectForServing();
       const server = await listen(ragline);
       const { documents, passages, stages, emulated } = await ragline.status().catch(async (thrown: unknown) => {
         await server.close();

@@ -1,28 +1,12 @@
 import { RaglineError } from "../../errors.ts";
 import type { Document, Filter, PassageInput, Scope } from "../../types.ts";
 import { type ClaimedCollection, PASSAGES_MAX } from "./postgres-writes.ts";
+import { checkVector, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Of a passage's text: what PostgreSQL and its client take in one message is some 1 GB. */
 const TEXT_CHARACTERS_MAX = 16_000_000;
 /** Of a document's id, which an index holds: a third of a page. */
 const ID_BYTES_MAX = 2000;
-
-/** The space of the configured embedder. */
-export interface Space {
-  readonly model: string;
-  readonly dimensions: number;
-}
-
-/** @throws RaglineError `conflict`: another length than the embedder's; `request_invalid`: a value is not finite */
-export function checkVector(vector: Float32Array, { model, dimensions }: Space): void {
-  if (vector.length !== dimensions) {
-    throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
-      retryable: false,
-    });
-  }
-  const at = vector.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw invalid(`vector: value ${at} is ${vector[at]}, not a finite number`);
-}
 
 /** @throws RaglineError `conflict`, `request_invalid`: what cannot be stored, before anything is sent */
 export function checkDocument(document: Document, passages: readonly PassageInput[], space: Space): void {
@@ -48,17 +32,12 @@ export function checkDocument(document: Document, passages: readonly PassageInpu
 
 /** @throws RaglineError `conflict`, naming both spaces */
 export function checkSpace(
-  { collection }: Scope,
+  scope: Scope,
   stored: Pick<ClaimedCollection, "embedder" | "dimensions">,
-  { model, dimensions }: Space,
+  space: Space,
 ): void {
-  if (stored.embedder === model && stored.dimensions === dimensions) return;
-  throw new RaglineError(
-    "conflict",
-    `collection ${collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); the configured ` +
-      `one is ${model} (${dimensions}): use the same one, or index into another collection`,
-    { retryable: false },
-  );
+  if (stored.embedder === space.model && stored.dimensions === space.dimensions) return;
+  throw spaceConflict(scope, { model: stored.embedder, dimensions: stored.dimensions }, space);
 }
 
 /** Whether PostgreSQL can compare with every string of the filter; what it cannot store matches nothing. */

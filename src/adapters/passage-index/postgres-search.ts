@@ -4,6 +4,7 @@ import type { Stem } from "../../text/tokens.ts";
 import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import { type Query, type ReadValue, readingValues } from "../postgres/database.ts";
 import { hashedQuery } from "./hashed-terms.ts";
+import { integers, vectorOf } from "./postgres-binary.ts";
 import { type BoundFilter, boundFilter, checkedFields } from "./postgres-filter.ts";
 import type { Beginning, KnownCollections } from "./postgres-known.ts";
 import {
@@ -19,12 +20,12 @@ import {
   type StatementTexts,
   Values,
 } from "./postgres-legs.ts";
-import { checkSpace, type Space } from "./postgres-limits.ts";
+import { checkSpace } from "./postgres-limits.ts";
 import type { PostgresPassages } from "./postgres-passages.ts";
 import { type Readable, readable } from "./postgres-readable.ts";
 import { INDEXED_DIMENSIONS_MAX } from "./postgres-schema.ts";
 import { firstPlan, type TextPlan, textLeg, weigh } from "./postgres-text.ts";
-import { isSame } from "./vector-space.ts";
+import { isSame, type Space } from "./vector-space.ts";
 
 /** Of the best by text, how many are looked at for one that matches a filter that most do. */
 const DEEPER = 8;
@@ -168,7 +169,7 @@ async function hits(
   near: { readonly vector: Float32Array; readonly isNear: boolean } | null,
 ): Promise<readonly Hit[]> {
   const values = new Values();
-  const readers = values.bind(`{${found.readers.join(",")}}`, "int[]");
+  const readers = values.bind(integers(found.readers), "int[]");
   const bound = filter && boundFilter(filter, values.bind);
   const legs: LegScope = {
     values,
@@ -178,7 +179,7 @@ async function hits(
     filter: bound && (few === null ? oneByOne(bound) : { few }),
   };
   const byText = text && text.terms.length > 0 ? textLeg(text, found, legs) : null;
-  const byVector = near && vectorLeg(values.bind(binary(near.vector), "vector"), near.isNear, found, legs);
+  const byVector = near && vectorLeg(values.bind(vectorOf(near.vector), "vector"), near.isNear, found, legs);
   if (!byText && !byVector) return [];
   const matching = bound && few !== null ? matchingDocuments(bound, readers) : null;
   const collection = `tenant = ${values.bind(scope.tenant, "text")} AND name = ${values.bind(scope.collection, "text")}`;
@@ -200,7 +201,7 @@ async function fewMatching(
   passagesMax: number,
 ): Promise<number | null> {
   const values = new Values();
-  const matching = matchingDocuments(boundFilter(filter, values.bind), values.bind(`{${readers.join(",")}}`, "int[]"));
+  const matching = matchingDocuments(boundFilter(filter, values.bind), values.bind(integers(readers), "int[]"));
   const most = Math.ceil((passagesMax * documents) / Math.max(1, passages));
   const sql = `SELECT count(*)::int AS n FROM (${matching.sql()} LIMIT ${values.bind(most + 1, "int")}) m`;
   const [{ n } = { n: 0 }] = await query<{ n: number }>(sql, values.all);
@@ -233,13 +234,4 @@ function checkFields(wanted: readonly string[], known: readonly string[]): void 
       known.length > 0 ? `known fields: ${names.slice(0, FIELDS_NAMED_MAX).join(", ")}${more}` : "none has any";
     throw new RaglineError("request_invalid", `filter.${field}: no document has this field (${described}).`);
   }
-}
-
-/** As pgvector receives a vector: its length and a zero, 16 bits each, then float32, big-endian. */
-function binary(vector: Float32Array): Buffer {
-  const bytes = Buffer.allocUnsafe(4 + vector.length * 4);
-  bytes.writeUInt16BE(vector.length, 0);
-  bytes.writeUInt16BE(0, 2);
-  for (let i = 0; i < vector.length; i++) bytes.writeFloatBE(vector[i] as number, 4 + i * 4);
-  return bytes;
 }

@@ -1,5 +1,6 @@
 import { HEADING_COUNT_BITS, HEADING_COUNT_MAX } from "../../resident/postings.ts";
 import { B, HEADING_WEIGHT, K1 } from "../../resident/text-leg.ts";
+import { doubles, integers } from "./postgres-binary.ts";
 import { type LegScope, type Part, shapeOf, type Values } from "./postgres-legs.ts";
 import type { Readable } from "./postgres-readable.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
@@ -65,7 +66,7 @@ export function textLeg({ terms, essential }: TextPlan, { passages, tokens }: Re
   const found = terms.slice(0, essential);
   const others = terms.slice(essential);
   const essentials = tableOf(found, values);
-  const rests = others.length === 0 ? "" : values.bind(numbers(restsOf(others)), "float8[]");
+  const rests = others.length === 0 ? "" : values.bind(doubles(restsOf(others)), "float8[]");
   const table = others.length === 0 ? "" : tableOf(others, values, rests);
   const isBy = [found, others].map((some) => isByDocument(perTerm(some), filter));
   const first = () => `SELECT p.passage, p.readers, sum(${contribution(perLength)}) AS score
@@ -88,8 +89,8 @@ export function textLeg({ terms, essential }: TextPlan, { passages, tokens }: Re
 }
 
 function tableOf(terms: readonly WeighedTerm[], { bind }: Values, rests?: string): string {
-  const words = bind(numbers(terms.map(({ term }) => term)), "int[]");
-  const weights = bind(numbers(terms.map(({ weight }) => weight)), "float8[]");
+  const words = bind(integers(terms.map(({ term }) => term)), "int[]");
+  const weights = bind(doubles(terms.map(({ weight }) => weight)), "float8[]");
   return rests === undefined
     ? `unnest(${words}, ${weights}) t (term, weight)`
     : `unnest(${words}, ${weights}, ${rests}) t (term, weight, rest)`;
@@ -175,8 +176,4 @@ function contribution(perLength: string): string {
 /** A plain number would be one of arbitrary precision, whose arithmetic takes several times as long. */
 function float(value: number): string {
   return `float8 '${value}'`;
-}
-
-function numbers(values: readonly number[]): string {
-  return `{${values.join(",")}}`;
 }

@@ -10,7 +10,7 @@ import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { KnownCollections } from "./postgres-known.ts";
 import { StatementTexts } from "./postgres-legs.ts";
-import { checkDocument, checkFilter, checkSpace, checkVector, type Space } from "./postgres-limits.ts";
+import { checkDocument, checkFilter, checkSpace } from "./postgres-limits.ts";
 import { PostgresPassages } from "./postgres-passages.ts";
 import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting, type Sight, settingsOf } from "./postgres-scope.ts";
@@ -18,6 +18,7 @@ import { type SearchContext, type SearchTuning, searchCollection, searchKnown, T
 import { createPostgresTransfer } from "./postgres-transfer.ts";
 import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
+import { checkVector, type Space } from "./vector-space.ts";
 
 export interface PostgresIndexOptions extends PostgresOptions {
   /** Neighbours that a step through the vectors' graph keeps in sight: more find more, and take longer. */

@@ -18,8 +18,9 @@ export function checkVector(vector: Float32Array, { model, dimensions }: Space):
       retryable: false,
     });
   }
-  const at = vector.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) {
+  // A call for each value would take several times as long as the loop, on every search.
+  for (let at = 0; at < vector.length; at++) {
+    if (Number.isFinite(vector[at])) continue;
     throw new RaglineError("request_invalid", `vector: value ${at} is ${vector[at]}, not a finite number.`);
   }
 }

@@ -23,13 +23,18 @@ export type ReadWith = (
  */
 export function valueQueries({ Query }: typeof pg): ReadWith {
   class ValueQuery extends Query {
+    readonly name: string | undefined;
+    readonly values: unknown[];
     readonly #ahead: Parameters<ReadWith>[1];
     readonly #settle: PromiseWithResolvers<string | null>;
     #isBegun = false;
     #value: string | null = null;
 
     constructor(...[, ahead, { text, name, values }]: Parameters<ReadWith>) {
-      super({ text, values: [...values], ...(name !== undefined && { name }) });
+      // The client copies an object that it is given, which takes it longer than all that follows.
+      super(text);
+      this.name = name;
+      this.values = [...values];
       this.#ahead = ahead;
       this.#settle = Promise.withResolvers();
     }

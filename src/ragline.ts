@@ -137,7 +137,7 @@ export class Ragline {
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
   async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
     const report = await ingest(sources, await this.#ingestStages(), {
       scope,
       prune,
@@ -155,7 +155,7 @@ export class Ragline {
    */
   async reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
     const { collection, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
     const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
     await this.#learner.learn(scope, { signal });
     return report;
@@ -164,7 +164,7 @@ export class Ragline {
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const { collection, prune = false, signal, onReport } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), options);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
     await watch(paths, await this.#ingestStages(), {
       scope,
       prune,
@@ -218,16 +218,16 @@ export class Ragline {
   }
 
   async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const documentId = this.#parse(this.schemas.documentId, id);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
+    const documentId = this.#parse(this.schemas.documentId, id, "id");
     const found = await this.#calls.store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
     return found && withoutSource(found);
   }
 
   /** Resolves to false where there was nothing to delete. */
   async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
-    const documentId = this.#parse(this.schemas.documentId, id);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
+    const documentId = this.#parse(this.schemas.documentId, id, "id");
     const deleted = await this.#calls.store("search", caller, (call) =>
       this.#stages.index.delete(scope, documentId, call),
     );
@@ -254,7 +254,7 @@ export class Ragline {
   }
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
     const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
     return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
@@ -279,7 +279,7 @@ export class Ragline {
    */
   async ready(caller: CallerOptions = {}, collection?: string): Promise<Readiness> {
     const state = { isWarming: this.#warming > 0, isClosed: this.#closed };
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection), caller);
+    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
     return readiness(this.#stages, scope, this.#calls.run(caller), state);
   }
 
@@ -307,7 +307,7 @@ export class Ragline {
     return { targetTokens: this.config.ingest.chunkTokens, overlapTokens: this.config.ingest.overlapTokens };
   }
 
-  #parse<S extends z.ZodType>(schema: S, input: unknown): Defined<z.output<S>> {
-    return defined(parseRequest(schema, input));
+  #parse<S extends z.ZodType>(schema: S, input: unknown, field?: string): Defined<z.output<S>> {
+    return defined(parseRequest(schema, input, field));
   }
 }

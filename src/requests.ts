@@ -131,18 +131,19 @@ export function requestSchemas(config: Config) {
   return { ask, search, document, file, list, turns, sessionId, documentId, collection, history };
 }
 
-/** @throws RaglineError `request_invalid`, naming fields and limits. */
-export function parseRequest<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+/** `field`: what the input is, where it is no object of fields. @throws RaglineError `request_invalid`, naming fields and limits. */
+export function parseRequest<S extends z.ZodType>(schema: S, input: unknown, field?: string): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, ISSUES_NAMED_MAX).map(describeIssue);
+  const issues = result.error.issues.slice(0, ISSUES_NAMED_MAX).map((issue) => describeIssue(issue, field));
   const more = result.error.issues.length - issues.length;
   throw new RaglineError("request_invalid", more > 0 ? `${issues.join("; ")}; and ${more} more` : issues.join("; "));
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
+function describeIssue(issue: z.core.$ZodIssue, field: string | undefined): string {
   // The only field of a path: a wildcard in a route, which is an id.
-  const place = issue.path.map((part) => (part === "*" ? "id" : String(part))).join(".");
+  const path = issue.path.map((part) => (part === "*" ? "id" : String(part)));
+  const place = (field === undefined ? path : [field, ...path]).join(".");
   const inner = issue.code === "invalid_key" || issue.code === "invalid_element" ? issue.issues[0]?.message : undefined;
   const text = place ? `${place}: ${inner ?? issue.message}` : (inner ?? issue.message);
   return text.length > ISSUE_CHARACTERS_MAX ? `${text.slice(0, ISSUE_CHARACTERS_MAX)}…`.toWellFormed() : text;

@@ -22,7 +22,7 @@ export class Sessions {
 
   async read(id: string, collection: string | undefined, caller: CallerOptions): Promise<Session | null> {
     const scope = this.#scope(collection, caller);
-    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    const sessionId = parseRequest(this.#schemas.sessionId, id, "sessionId");
     const session = await this.#calls.store("session", caller, (call) =>
       this.#store.load(scope, sessionId, TURNS_MAX, call),
     );
@@ -32,7 +32,7 @@ export class Sessions {
   async turns(id: string, page: TurnsRequest, caller: CallerOptions): Promise<TurnPage | null> {
     const { collection, limit, after } = parseRequest(this.#schemas.turns, page);
     const scope = this.#calls.scope(collection, caller);
-    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    const sessionId = parseRequest(this.#schemas.sessionId, id, "sessionId");
     const { items, next } = await this.#calls.store("session", caller, (call) =>
       boundedPage(limit, after, numberOf, async (from = 0, count) => {
         const numbers = Array.from({ length: count + 1 }, (_, i) => from + 1 + i);
@@ -46,12 +46,12 @@ export class Sessions {
 
   async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
     const scope = this.#scope(collection, caller);
-    const sessionId = parseRequest(this.#schemas.sessionId, id);
+    const sessionId = parseRequest(this.#schemas.sessionId, id, "sessionId");
     return this.#calls.store("session", caller, (call) => this.#store.delete(scope, sessionId, call));
   }
 
   #scope(collection: string | undefined, caller: CallerOptions): Scope {
-    return this.#calls.scope(parseRequest(this.#schemas.collection, collection), caller);
+    return this.#calls.scope(parseRequest(this.#schemas.collection, collection, "collection"), caller);
   }
 }
 

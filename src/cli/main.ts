@@ -47,7 +47,7 @@ function report(thrown: unknown): number {
   const step = thrown.status >= 500 && thrown.step ? `${thrown.step}: ` : "";
   const heading = thrown.code === "config_invalid" ? "configuration: " : step;
   const reason = connectionFailure(thrown.cause);
-  const ending = reason === null ? "" : ` (${reason})`;
+  const ending = reason === null || thrown.message.includes(reason) ? "" : ` (${reason})`;
   for (const line of `${thrown.message}${ending}`.split("\n")) console.error(`ragline: ${heading}${line}`);
   if (thrown.code === "internal") console.error(thrown.cause);
   if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);

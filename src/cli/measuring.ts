@@ -21,7 +21,7 @@ const PROFILE_HELP = `
 Each stage is driven through its configured adapter, in this process or wherever it runs: one caller with 1 to 32 texts a call,
 to which latency = fixed + n · per text is fitted; then 1 to 64 callers, each calling again as soon as it is answered. Nothing is
 written to the index. No text is sent twice, so that no cache answers. Endpoints that may send a bill (openai, cohere, ai-sdk)
-are left out unless named with --stages and agreed to with --yes.`;
+are left out unless named with --stages and agreed to with --yes, but for one call that embeds what search is driven with.`;
 
 const BOTTLENECK_HELP = `
 Live: from the metrics of a server under load, by where calls wait in line (rate times mean wait), what is given up, and the mean

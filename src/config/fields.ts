@@ -11,8 +11,11 @@ export const ratio = (fallback: number, what: string) => z.number().min(0).max(1
 const share = (fallback: number, what: string) => z.number().min(0.01).max(1).default(fallback).describe(what);
 export const httpUrl = z.url({ protocol: /^https?$/ });
 
+/** Paths are put behind it. */
+const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
+
 /** One server, or several that serve the same. */
-export const httpUrls = z.union([httpUrl, z.array(httpUrl).min(1).max(64)]);
+export const httpUrls = z.union([httpBase, z.array(httpBase).min(1).max(64)]);
 
 const breaker = z
   .strictObject({

@@ -9,9 +9,10 @@ export function jsonFault(text: string): { readonly line: number; readonly colum
   }
 }
 
-/** V8 says where most faults are; not so of an unexpected token, and of an end that comes too early. */
+/** V8 says where most faults are; not so of an unexpected token, where it quotes the text, and of an end that comes too early. */
 function reportedPosition(thrown: unknown): number | null {
-  const [, position] = (thrown instanceof Error && / at position (\d+)/.exec(thrown.message)) || [];
+  const [, position] =
+    (thrown instanceof Error && / JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(thrown.message)) || [];
   return position === undefined ? null : Number(position);
 }
 

@@ -8,7 +8,7 @@ import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
-import { refuseSecondHost } from "./host.ts";
+import { refuseOtherThanOneHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
@@ -33,7 +33,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     genReqId: () => randomUUID(),
     // For receiving a request; what bounds its answer is in `run.ts`.
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS },
+    http: { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS, requireHostHeader: false },
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: "idle",
     frameworkErrors: refuseAddress,
@@ -49,7 +49,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     reply.header("x-request-id", request.id);
     done();
   });
-  refuseSecondHost(app);
+  refuseOtherThanOneHost(app);
   closeWhatBecomesIdle(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

@@ -51,7 +51,7 @@ export interface SummaryContext {
   readonly arrivals: string;
   readonly questions: string;
   readonly emulated: readonly Step[] | null;
-  /** For how long requests arrived. */
+  /** For how long requests arrived; 0: all at once, and rates are over the whole run. */
   readonly arrivalsMs: number;
   readonly objectiveMs: number;
   /** Samples due before this are left out. */
@@ -70,7 +70,8 @@ export function summarize(run: DrivenRun, context: SummaryContext): Summary {
   const { url, arrivals, questions, emulated, objectiveMs, warmUpMs } = context;
   const samples = measured(run, warmUpMs);
   const whole = samples.filter(isWhole);
-  const seconds = Math.max(1e-9, (context.arrivalsMs - warmUpMs) / 1000);
+  const arrivedMs = context.arrivalsMs - warmUpMs;
+  const seconds = (arrivedMs > 0 ? arrivedMs : run.ms) / 1000;
   const ttft = whole.flatMap((sample) => ttftOf(sample) ?? []);
   const good = ttft.filter((ms) => ms <= objectiveMs).length;
   const failures = samples.flatMap(({ failure }) => failure ?? []);

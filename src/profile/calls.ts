@@ -40,12 +40,16 @@ export async function gatherMaterial(
   return { questions, found, outputTokensMax };
 }
 
-/** Every stage that there is, each called as the pipeline does. No two texts are the same, so that no cache answers. */
+/** As many texts as a call is measured with at most: every embedder takes them at once. */
+const QUESTIONS_SEARCHED_MAX = 32;
+
+/** Every stage that there is, each called as the pipeline does. Calls of different numbers have different texts, so that no cache answers. */
 export function drivenStages(stages: Stages, scope: Scope, material: Material): DrivenStage[] {
   const { embedder, reranker, model, settings } = stages;
-  const question = (number: number) => `${item(material.questions, number)} (${number})`;
+  const question = (number: number) => `${item(material.questions, number) ?? ""} (${number})`;
   const texts = (count: number, number: number) =>
     Array.from({ length: count }, (_, n) => `${passageOf(material, number * count + n)} (${number})`);
+  const searched = searches(stages, scope, material);
   const all: (DrivenStage | null)[] = [
     {
       step: "embed",
@@ -62,7 +66,7 @@ export function drivenStages(stages: Stages, scope: Scope, material: Material): 
       model: "",
       textsPerCall: 1,
       hasBatches: false,
-      call: () => searches(stages, scope, material),
+      call: () => searched,
     },
     reranker && {
       step: "rerank",
@@ -86,20 +90,15 @@ export function drivenStages(stages: Stages, scope: Scope, material: Material): 
   return all.filter((stage) => stage !== null);
 }
 
-/** Vectors are taken from questions embedded before, so that search alone is driven. */
+/** The first call, of the warm-up, embeds the questions of all calls in one, so that search alone is measured. */
 function searches(stages: Stages, scope: Scope, { questions }: Material): Call {
-  const vectors = new Map<string, Promise<Float32Array | null>>();
+  const asked = questions.slice(0, QUESTIONS_SEARCHED_MAX);
+  let embedded: Promise<Float32Array[]> | null = null;
   return async (number, call) => {
-    const question = item(questions, number);
-    const known = vectors.get(question) ?? embedded(stages, question);
-    vectors.set(question, known);
-    return search(stages, { scope, filter: null }, question, await known, call);
+    embedded ??= stages.embedder.embed(asked, "query", { signal: new AbortController().signal });
+    const vector = item(await embedded, number) ?? null;
+    return search(stages, { scope, filter: null }, item(asked, number) ?? "", vector, call);
   };
-}
-
-async function embedded({ embedder }: Stages, question: string): Promise<Float32Array | null> {
-  const [vector] = await embedder.embed([question], "query", { signal: new AbortController().signal });
-  return vector ?? null;
 }
 
 function requestOf({ found, outputTokensMax }: Material, keep: number, question: string): GenerateRequest {
@@ -122,9 +121,9 @@ function requestOf({ found, outputTokensMax }: Material, keep: number, question:
 
 function passageOf({ found, questions }: Material, number: number): string {
   const hit = found[number % Math.max(1, found.length)];
-  return hit ? passageText(hit.passage) : item(questions, number);
+  return hit ? passageText(hit.passage) : (item(questions, number) ?? "");
 }
 
-function item(items: readonly string[], number: number): string {
-  return items[number % items.length] ?? "";
+function item<T>(items: readonly T[], number: number): T | undefined {
+  return items[number % items.length];
 }

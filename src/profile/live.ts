@@ -126,7 +126,8 @@ function trafficOf({ before, after, seconds }: Scraped): Traffic {
         meanMs: meanMs("ragline_step_duration_seconds", { step }) ?? 0,
         inLine: queued / seconds,
         queueMs: (1000 * queued) / calls,
-        givenUp: increase("ragline_degradations_total", { step }) / calls,
+        // These count when they happen, calls when their answer is over, which may have been before or come after.
+        givenUp: Math.min(1, increase("ragline_degradations_total", { step }) / calls),
       },
     ];
   });

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { availableParallelism, cpus } from "node:os";
 import { percentiles, rounded } from "../statistics.ts";
 import type { Step } from "../types.ts";
@@ -38,13 +39,22 @@ export async function measureProfile(stages: readonly DrivenStage[], options: Me
 }
 
 const SLOWER_MAX = 4;
+/** Calls are numbered from anywhere below: a cache that is shared may hold the texts of an earlier profile. */
+const FIRST_CALL_MAX = 1_000_000_000;
 
 async function measureStage(stage: DrivenStage, ms: number, options: MeasureOptions): Promise<StageProfile> {
   const { step, model, textsPerCall, hasBatches } = stage;
   const runs: Hammered[] = [];
+  let number = randomInt(FIRST_CALL_MAX);
   const run = async (texts: number, callers: number, what: string) => {
     options.onPoint?.(step, what);
-    const hammered = await hammer(stage.call(texts), { callers, ms, msMax: ms * SLOWER_MAX, signal: options.signal });
+    const call = stage.call(texts);
+    const hammered = await hammer((_number, ...rest) => call(number++, ...rest), {
+      callers,
+      ms,
+      msMax: ms * SLOWER_MAX,
+      signal: options.signal,
+    });
     runs.push(hammered);
     return hammered;
   };

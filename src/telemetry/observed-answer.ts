@@ -63,6 +63,7 @@ export class ObservedAnswer implements RunObserver {
   watch(events: Events, run: Run): Events {
     return new ObservedEvents(events, run, {
       keepsText: this.#log.hasContent,
+      isEnding: () => this.#last !== undefined,
       onBegin: () => this.#begin(),
       onOver: (text) => this.#end(run, text),
     });
@@ -92,11 +93,13 @@ export class ObservedAnswer implements RunObserver {
 interface Watcher {
   /** Whether `onOver` is told the text. */
   readonly keepsText: boolean;
+  /** Whether the last event is made: a reader who takes it, and asks for more, is told that there is none. */
+  isEnding(): boolean;
   onBegin(): void;
   onOver(text: string): void;
 }
 
-/** Looks at each event up to the first text; what is streamed passes as it is, since it comes once a token. */
+/** Looks at each event up to the first text, and at the end; what is streamed passes as it is, since it comes once a token. */
 class ObservedEvents implements Events {
   readonly #events: Events;
   readonly #run: Run;
@@ -114,7 +117,7 @@ class ObservedEvents implements Events {
 
   next(): Promise<IteratorResult<AnswerEvent, void>> {
     if (this.#run.isStreaming) {
-      if (!this.#watcher.keepsText) return this.#events.next();
+      if (!this.#watcher.keepsText && !this.#watcher.isEnding()) return this.#events.next();
     } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
     if (!this.#hasBegun) this.#watcher.onBegin();
     this.#hasBegun = true;

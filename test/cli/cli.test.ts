@@ -41,6 +41,8 @@ describe("ragline index", () => {
     expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining("not ready: search: no documents") });
     await ragline(cwd, "index", "docs", "--collection", "other");
     expect(await ragline(cwd, "status", "--collection", "other")).toMatchObject({ code: 0 });
+    const named = { code: 2, stderr: expect.stringContaining("ragline: collection: must be letters") };
+    expect(await ragline(cwd, "status", "--collection", "no name")).toMatchObject(named);
     expect(await ragline(cwd, "status")).toMatchObject({ code: 1 });
     await writeFile(
       folder.file("away.yaml"),

@@ -13,6 +13,14 @@ describe("a configuration that breaks a rule", () => {
       { generate: { use: "openai", model: "m", baseUrl: 5 } },
       /^generate\.baseUrl: expected string.*, or expected array/,
     ],
+    [
+      { generate: { use: "openai", model: "m", baseUrl: "http://127.0.0.1:8000/v1?api_key=geheim" } },
+      "generate.baseUrl: must end with its path, without `?` and `#`",
+    ],
+    [
+      { rerank: { use: "tei", baseUrl: ["http://a/tei", "http://b/#tei"] } },
+      "rerank.baseUrl.1: must end with its path, without `?` and `#`",
+    ],
     [{ 검색: {} }, "검색: there is no such key"],
   ];
   test.each(cases)("%j names the field and what was meant", (input, message) => {

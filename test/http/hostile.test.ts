@@ -63,6 +63,13 @@ describe("heads of requests that a proxy may read otherwise", () => {
     expect(reply).toContain("host: must be sent once");
   });
 
+  test("none: refused with a reason, but for HTTP/1.0, which has none", async () => {
+    const reply = await raw(head("GET /healthz HTTP/1.1", "Connection: close"));
+    expect(reply).toMatch(/^HTTP\/1\.1 400 /);
+    expect(reply).toContain("host: must be sent once");
+    expect(await raw(head("GET /healthz HTTP/1.0"))).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   test("an expectation other than 100-continue: 417", async () => {
     const reply = await raw(head("GET /healthz HTTP/1.1", "Host: a.example", "Expect: 200-maybe", "Connection: close"));
     expect(reply).toMatch(/^HTTP\/1\.1 417 /);

@@ -24,6 +24,8 @@ describe("where a text stops being JSON", () => {
     ['{"a\\"": }', 1, 9],
     ['{"a": true false}', 1, 12],
     ['[{"a": {}}, [], nope]', 1, 17],
+    ["x JSON at position 9", 1, 1],
+    ["1.5 JSON at position 9", 1, 5],
   ])("%j: line %i, column %i", (text, line, column) => {
     expect(jsonFault(text)).toEqual({ line, column });
   });

@@ -25,6 +25,12 @@ describe("a run in figures", () => {
     expect(summary.totalMs).toMatchObject({ p50: 200, max: 900 });
   });
 
+  test("rates of requests that all came at once are over the whole run", () => {
+    const run = { ...drivenRun([sample(0), sample(0)]), ms: 500 };
+    const summary = summarize(run, { ...CONTEXT, arrivalsMs: 0 });
+    expect(summary).toMatchObject({ offeredPerSecond: 4, completedPerSecond: 0, goodput: { share: 1, perSecond: 4 } });
+  });
+
   test("cut streams, degraded answers by reason, and cached ones", () => {
     const degraded = [{ step: "rerank", reason: "dependency_timeout", fallback: "order of search" }] as const;
     const summary = summarize(

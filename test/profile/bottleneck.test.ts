@@ -156,6 +156,12 @@ describe("from live metrics", () => {
     expect(firstText.because).toContain("600.0 of the 900.0 ms");
   });
 
+  test("no more than all calls are given up, where most of their answers are still under way", () => {
+    const after = page(100, 50, { rerank: { calls: 100, seconds: 200, degraded: 130 } });
+    const { throughput } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
+    expect(throughput.because).toContain("100% of its calls are given up");
+  });
+
   test("calls that are given up count, though nobody saw them wait", () => {
     const after = page(100, 50, { rerank: { calls: 100, seconds: 40, degraded: 40 } });
     const { throughput } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);

@@ -12,6 +12,8 @@ function hit(title: string, text: string): ScoredPassage {
 const LEAVE = hit("연차휴가", "연차휴가는 1년에 15일이며 이월 한도는 5일입니다. 신청은 포털에서 합니다.");
 const CARD = hit("법인카드", "법인카드 한도는 한 달에 100만 원이며 신청은 재무팀에 합니다.");
 const NOTEBOOK = hit("Company notebook", "A company notebook is replaced after four years.");
+const PRIVACY = hit("개인정보 보호", "개인정보 유출은 24시간 안에 보안팀에 신고합니다.");
+const GRIEVANCE = hit("고충처리와 직장 내 괴롭힘 신고", "신고 기한은 없습니다.");
 const VACATION = hit("Vacation", "Vacation: 15 days a year, of which 5 are carried over.");
 
 describe("a question that words were carried over to", () => {
@@ -23,6 +25,7 @@ describe("a question that words were carried over to", () => {
     ["What about the company notebook?", "vacation", [VACATION, NOTEBOOK], false],
     ["신청은 어떻게 하나요?", "법인카드", [CARD, LEAVE], false],
     ["이월 한도는 며칠인가요?", "연차휴가", [LEAVE, CARD], false],
+    ["신고 기한은 언제인가요?", "개인정보 유출", [PRIVACY, GRIEVANCE], false],
     ["법인카드 포인트는 얼마인가요?", "연차휴가", [LEAVE, CARD], false],
     ["법인카드 한도는 얼마인가요?", "연차휴가", [LEAVE], false],
     ["법인카드 한도는 얼마인가요?", "연차휴가", [LEAVE, CARD, hit("법인카드와 연차휴가", CARD.passage.text)], false],

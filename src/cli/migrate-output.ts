@@ -62,11 +62,12 @@ export function printMigration(report: MigrationReport, options: MigrateCommandO
     const { documents, passages } = verification[side];
     console.log(`  ${side}: ${number(documents)} documents, ${number(passages)} passages`);
   }
-  const { questions, overlap, identical, worst } = verification.agreement;
+  const { questions, tied, overlap, identical, worst } = verification.agreement;
   const least = worst && worst.overlap < 1 ? `, least ${worst.overlap.toFixed(2)}` : "";
   console.log(
     `  ${questions} sampled questions: mean overlap of the ${BEST} best ${overlap.toFixed(3)}${least}; the same in the same order for ${identical}`,
   );
+  if (tied > 0) console.log(`  ${tied} more were not compared: hundreds of passages score as their best does`);
   const { newer, gone: deletedThere, foreign } = last.decided;
   left(newer, "are newer in the target, and kept", last.named.newer);
   left(deletedThere, "were deleted in the target after they were copied, and stay so", last.named.gone);

@@ -24,7 +24,10 @@ const EMBED_BATCH = 32;
 const SEARCHES_AT_ONCE = 4;
 
 export interface Agreement {
+  /** Asked of both and compared. */
   readonly questions: number;
+  /** Not compared: hundreds tie with the best, and chance says which ones an engine names. */
+  readonly tied: number;
   /** Mean share of the ten best passages that both sides find, 0 to 1; 1 where nothing was asked. */
   readonly overlap: number;
   /** Questions whose ten best are the same in the same order, but for equals. */
@@ -75,6 +78,7 @@ async function agree(
   const learned = store ? await source.call(SEARCH_TIMEOUT_MS, (call) => store.load(source.scope, call)) : null;
   const questions = sampledQuestions(sample, wanted);
   const overlaps: { question: string; overlap: number; identical: boolean }[] = [];
+  let tied = 0;
   const words = createWords();
   const inFlight = new InFlight({ countMax: SEARCHES_AT_ONCE, weightMax: SEARCHES_AT_ONCE });
   for (let from = 0; from < questions.length; from += EMBED_BATCH) {
@@ -83,9 +87,12 @@ async function agree(
     for (const [i, question] of batch.entries()) {
       await inFlight.add(1, async () => {
         const asked = { question, vector: vectors[i], fusion, learned, words };
-        const [ours, theirs] = await ask(source, target, asked);
-        overlaps.push({ question, overlap: overlap(ours, theirs), identical: isIdentical(ours, theirs) });
-        onProgress?.(overlaps.length, questions.length);
+        const rankings = await ask(source, target, asked);
+        if (rankings) {
+          const [ours, theirs] = rankings;
+          overlaps.push({ question, overlap: overlap(ours, theirs), identical: isIdentical(ours, theirs) });
+        } else tied++;
+        onProgress?.(overlaps.length + tied, questions.length);
       });
     }
   }
@@ -93,6 +100,7 @@ async function agree(
   const [worst = null] = overlaps.toSorted((a, b) => a.overlap - b.overlap);
   return {
     questions: overlaps.length,
+    tied,
     overlap: overlaps.length === 0 ? 1 : overlaps.reduce((sum, { overlap }) => sum + overlap, 0) / overlaps.length,
     identical: overlaps.filter(({ identical }) => identical).length,
     worst: worst && { question: worst.question, overlap: worst.overlap },
@@ -107,12 +115,16 @@ interface Asked {
   readonly words: Words;
 }
 
-/** Both sides' legs, fused as for an answer, but with everything that ties with what is in them. */
-async function ask(source: Side, target: Side, asked: Asked): Promise<[ours: Ranking, theirs: Ranking]> {
+/** Both sides' legs, fused as for an answer, but with everything that ties with what is in them. Null: too much does. */
+async function ask(source: Side, target: Side, asked: Asked): Promise<[ours: Ranking, theirs: Ranking] | null> {
   const search = (limit: number) => Promise.all([find(source, asked, limit), find(target, asked, limit)]);
+  const isCutAmidBest = (limit: number) =>
+    results.some(({ byText, byVector }) => endsAmidBest(byText, limit) || endsAmidBest(byVector, limit));
   let results = await search(LIMIT);
-  const legs = results.flatMap(({ byText, byVector }) => [byText, byVector]);
-  if (legs.some((leg) => endsAmidBest(leg, LIMIT))) results = await search(LIMIT_AMID_TIES);
+  if (isCutAmidBest(LIMIT)) {
+    results = await search(LIMIT_AMID_TIES);
+    if (isCutAmidBest(LIMIT_AMID_TIES)) return null;
+  }
   return [ranking(results[0], asked), ranking(results[1], asked)];
 }
 

@@ -8,24 +8,23 @@ const BYTES_MAX = { usually: 16 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
-/** So many collections of everything in so long: too much leaves the young generation that is garbage soon. */
-const BUSY_MAJORS = { count: 5, withinMs: 20_000 };
+/** So many collections of everything in so long: what is soon garbage fills the old generation, and does for a while. */
+const CROWDED = { majors: 4, withinMs: 10_000, forMs: 60_000 };
 /** V8's own. */
 const GROWTH = 2;
-/** How much more than what is in use there may be before everything is collected; V8 begins after a few idle seconds with a third. */
-const GARBAGE_PERCENT = 100;
+/** How much more than what is in use there may be before everything is collected. 0: V8's own choice, a third after a few idle seconds. */
+const GARBAGE_PERCENT = { usually: 0, crowded: 100 };
 /** Of V8's own threads: less than a tenth of the core, where the thread that answers wants it all. */
 const ONE_CORE_PRIORITY = 10;
 const THREADS = "/proc/self/task";
 
 /**
  * Sets V8's garbage collection up for answers that are streamed: much is allocated a token, and what an answer holds lives for seconds,
- * which V8 takes for long. Until it was, 64 streams of 200 tokens a second each had everything collected every two seconds, which held up
- * answers by up to 80 ms on one core.
+ * which V8 takes for long. 64 streams of 200 tokens a second each had everything collected every two seconds, which held up answers by up
+ * to 80 ms on one core: where it comes to that, as much garbage as is in use may be held before.
  */
 export function collectForServing(): void {
-  boundYoungGeneration();
-  setFlagsFromString(`--heap-growing-percent=${GARBAGE_PERCENT}`);
+  followCollections();
   if (availableParallelism() === 1) giveWay();
 }
 
@@ -39,53 +38,68 @@ export function holdYoungGeneration(): void {
 
 /**
  * Ends the growth of V8's young generation at 16 MB, and at 64 MB once collecting it takes a twentieth of the time, or everything is
- * collected again and again. It would double up
- * to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
+ * collected again and again. It would double up to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
  * 64 clients at once that cost a tenth of the CPU a request. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names
  * the size (`--max-semi-space-size`) counts only on Node's command line; whoever sets that has a smaller bound, or this one. Worker
  * threads that begin later stay at V8's first size.
  */
-function boundYoungGeneration(): void {
+function followCollections(): void {
   const load = new CollectionLoad();
-  let growth = 0;
+  const set = flagSetter();
   const follow = (entries: readonly Collection[]) => {
-    const bytesMax = load.isBusy(entries) ? BYTES_MAX.busy : BYTES_MAX.usually;
+    load.add(entries);
+    const bytesMax = load.isBusy || load.isCrowded ? BYTES_MAX.busy : BYTES_MAX.usually;
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
-    const next = (young?.space_size ?? 0) < bytesMax ? GROWTH : 1;
-    if (next !== growth) setFlagsFromString(`--semi-space-growth-factor=${next}`);
-    growth = next;
+    set("--semi-space-growth-factor", (young?.space_size ?? 0) < bytesMax ? GROWTH : 1);
+    set("--heap-growing-percent", load.isCrowded ? GARBAGE_PERCENT.crowded : GARBAGE_PERCENT.usually);
   };
   follow([]);
   new PerformanceObserver((list) => follow(list.getEntries() as Collection[])).observe({ entryTypes: ["gc"] });
+}
+
+/** Sets one of V8's flags where it has another value. */
+function flagSetter(): (flag: string, value: number) => void {
+  const values = new Map<string, number>();
+  return (flag, value) => {
+    if (values.get(flag) !== value) setFlagsFromString(`${flag}=${value}`);
+    values.set(flag, value);
+  };
 }
 
 interface Collection extends PerformanceEntry {
   readonly detail: { readonly kind?: number };
 }
 
-/** How much of the time goes to collecting garbage. */
+/** How much of the time goes to collecting garbage, and how often everything is collected. */
 class CollectionLoad {
   #since = performance.now();
   #collectedMs = 0;
   #isBusy = false;
   /** When everything was collected, the last times. */
   #majors: number[] = [];
+  #crowdedUntil = 0;
 
-  isBusy(entries: readonly Collection[]): boolean {
+  add(entries: readonly Collection[]): void {
+    const now = performance.now();
     for (const { detail, duration, startTime } of entries) {
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) this.#collectedMs += duration;
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.#majors.push(startTime);
     }
-    const now = performance.now();
-    this.#majors = this.#majors.filter((at) => now - at < BUSY_MAJORS.withinMs);
-    if (this.#majors.length >= BUSY_MAJORS.count) return true;
-    if (now - this.#since >= WINDOW_MS) {
-      this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);
-      this.#since = now;
-      this.#collectedMs = 0;
-    }
+    this.#majors = this.#majors.filter((at) => now - at < CROWDED.withinMs);
+    if (this.#majors.length >= CROWDED.majors) this.#crowdedUntil = now + CROWDED.forMs;
+    if (now - this.#since < WINDOW_MS) return;
+    this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);
+    this.#since = now;
+    this.#collectedMs = 0;
+  }
+
+  get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  get isCrowded(): boolean {
+    return performance.now() < this.#crowdedUntil;
   }
 }
 

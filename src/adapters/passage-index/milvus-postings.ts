@@ -116,13 +116,10 @@ function joined(before: Posting, after: Posting): Posting {
   const size = before.candidates.length;
   const candidates = new Int32Array(size + after.candidates.length);
   const shares = new Float32Array(candidates.length);
-  for (const [{ candidates: some, shares: their }, at] of [
-    [before, 0],
-    [after, size],
-  ] as const) {
-    candidates.set(some, at);
-    shares.set(their, at);
-  }
+  candidates.set(before.candidates);
+  candidates.set(after.candidates, size);
+  shares.set(before.shares);
+  shares.set(after.shares, size);
   return postingFrom(candidates, shares);
 }
 

@@ -3,13 +3,13 @@ import { availableParallelism, setPriority } from "node:os";
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-/** Of the two halves together, and of a server that collects much of the time. */
-const BYTES_MAX = { usually: 16 * 1024 * 1024, busy: 64 * 1024 * 1024 };
+/** Of the two halves together, and of a server that collects much of the time: what a small one collects is collected quickly. */
+const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
 /** So many collections of everything in so long: what is soon garbage fills the old generation, and does for a while. */
-const CROWDED = { majors: 4, withinMs: 10_000, forMs: 60_000 };
+const CROWDED = { majors: 2, withinMs: 10_000, forMs: 60_000 };
 /** V8's own. */
 const GROWTH = 2;
 /** How much more than what is in use there may be before everything is collected. 0: V8's own choice, a third after a few idle seconds. */
@@ -37,7 +37,7 @@ export function holdYoungGeneration(): void {
 }
 
 /**
- * Ends the growth of V8's young generation at 16 MB, and at 64 MB once collecting it takes a twentieth of the time, or everything is
+ * Ends the growth of V8's young generation at 8 MB, and at 64 MB once collecting it takes a twentieth of the time, or everything is
  * collected again and again. It would double up to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
  * 64 clients at once that cost a tenth of the CPU a request. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names
@@ -105,11 +105,12 @@ class CollectionLoad {
 
 /**
  * Lets V8's threads give way to the one that answers: they mark what is in use, and with four of them on one core the answers stood
- * still meanwhile. Their names are known on Linux, from Node 24 on.
+ * still meanwhile. The young generation they leave to it: it would wait for them. Their names are known on Linux, from Node 24 on.
  */
 function giveWay(): void {
   if (process.platform !== "linux") return;
   setFlagsFromString("--concurrent-marking-max-worker-num=1");
+  setFlagsFromString("--no-parallel-scavenge");
   try {
     for (const thread of readdirSync(THREADS)) {
       const name = readFileSync(`${THREADS}/${thread}/comm`, "utf8").trim();

@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
 import { DTYPES } from "../hub/files.ts";
 import { VERSION } from "../index.ts";
+import { withoutUrlSecrets } from "../telemetry/redaction.ts";
 import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
@@ -39,7 +41,7 @@ function report(thrown: unknown): number {
   if (thrown instanceof DOMException && thrown.name === "AbortError") return stopped();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (!(thrown instanceof RaglineError)) {
-    console.error(thrown);
+    print(thrown);
     return 1;
   }
   if (thrown.code === "cancelled") return stopped();
@@ -48,10 +50,14 @@ function report(thrown: unknown): number {
   const heading = thrown.code === "config_invalid" ? "configuration: " : step;
   const reason = connectionFailure(thrown.cause);
   const ending = reason === null || thrown.message.includes(reason) ? "" : ` (${reason})`;
-  for (const line of `${thrown.message}${ending}`.split("\n")) console.error(`ragline: ${heading}${line}`);
-  if (thrown.code === "internal") console.error(thrown.cause);
-  if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
+  for (const line of `${thrown.message}${ending}`.split("\n")) print(`ragline: ${heading}${line}`);
+  if (thrown.code === "internal") print(thrown.cause);
+  if (process.env.DEBUG && thrown.cause) print(thrown.cause);
   return usage ? 2 : 1;
+}
+
+function print(what: unknown): void {
+  console.error(withoutUrlSecrets(typeof what === "string" ? what : inspect(what)));
 }
 
 /** What the system says of a connection, or whose stage it was, which holds no secret; what a server says may. */

@@ -12,7 +12,7 @@ const share = (fallback: number, what: string) => z.number().min(0.01).max(1).de
 export const httpUrl = z.url({ protocol: /^https?$/ });
 
 /** Paths are put behind it. */
-const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
+export const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
 
 /** One server, or several that serve the same. */
 export const httpUrls = z.union([httpBase, z.array(httpBase).min(1).max(64)]);

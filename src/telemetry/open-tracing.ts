@@ -70,10 +70,11 @@ async function openExporter({ protocol, endpoint, headers }: TracingOptions): Pr
     return { exporter, hangUp: () => undefined };
   }
   const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
-  const base = (endpoint ?? "http://localhost:4318").replace(/\/+$/, "");
-  const agent = base.startsWith("https:") ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const url = new URL(endpoint ?? "http://localhost:4318");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  const agent = url.protocol === "https:" ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   const exporter = new OTLPTraceExporter({
-    url: `${base}/v1/traces`,
+    url: url.href,
     headers: { ...headers },
     timeoutMillis: EXPORT_TIMEOUT_MS,
     httpAgentOptions: () => agent,

@@ -85,8 +85,11 @@ function program(): Command {
     .showHelpAfterError("(ragline --help shows how)")
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
-  const command = (usage: string, description: string) =>
-    root.command(usage).description(description).exitOverride().showHelpAfterError();
+  const command = (usage: string, description: string, parent = root) => {
+    const added = parent.command(usage).description(description).exitOverride();
+    const path = parent === root ? added.name() : `${parent.name()} ${added.name()}`;
+    return added.showHelpAfterError(`(ragline ${path} --help shows how)`);
+  };
   const configFile = () => root.opts<{ config?: string }>().config;
 
   command("demo", "index the bundled employee handbook, serve it, and ask one question")
@@ -193,14 +196,10 @@ function program(): Command {
     .action((options) => statusCommand(configFile(), options));
 
   const models = command("models", "models that run on this machine");
-  models
-    .command("pull <name>")
-    .description("fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small")
+  command("pull <name>", "fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small", models)
     .addOption(
       new Option("--dtype <dtype>", "which of its ONNX files (default: the first that is there)").choices(DTYPES),
     )
-    .exitOverride()
-    .showHelpAfterError()
     .action((model: string, options) => pullCommand(configFile(), model, options));
 
   command("eval <folder>", "measure retrieval (quality: no time limits) on a set of questions with known answers")
@@ -222,14 +221,14 @@ function program(): Command {
 function stageName(name: string) {
   const found = (["embed", "rerank", "generate", "search"] as const).find((one) => one === name);
   if (found) return found;
-  throw new RaglineError("config_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
+  throw new RaglineError("request_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
 }
 
 function wholeNumber(min: number, max: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (Number.isInteger(number) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 

@@ -14,7 +14,8 @@ const SRC = resolve(import.meta.dirname, "../src");
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   conversation: [],
-  types: ["conversation"],
+  passages: [],
+  types: ["conversation", "passages"],
   errors: [],
   ports: [],
   text: [],

@@ -62,14 +62,4 @@ describe("what is remembered of a collection's version", () => {
     all.noteState("p", "v1", LONG_AGO, performance.now());
     expect(all.isSettled("p")).toBe(true);
   });
-
-  test("says which generations were current in which version", () => {
-    const all = versions();
-    all.noteCurrent([{ generation: "g" }], "v1");
-    expect([all.isCurrent("g", "v1"), all.isCurrent("g", "v2"), all.isCurrent("h", "v1")]).toEqual([
-      true,
-      false,
-      false,
-    ]);
-  });
 });

@@ -1,5 +1,6 @@
 import {
   type Candidate,
+  COMMON,
   type Posting,
   type Ranking,
   type Scannable,
@@ -13,8 +14,6 @@ import { saturated } from "./milvus-terms.ts";
 const BYTES_MAX = 384_000_000;
 const CANDIDATE_BYTES = 300;
 const POSTING_BYTES = 8;
-/** A word is common if one of so many passages holds it. */
-const COMMON = 8;
 const SHELF_BYTES = 3000;
 
 /** Those of a shelf's candidates that hold a word, as far as they were looked through. */

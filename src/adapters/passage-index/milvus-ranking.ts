@@ -48,8 +48,10 @@ const KEPT_FEW = 64;
 /** Postings that are added in the time in which one passage's words are looked through for one, or a common word is looked up. */
 const POSTINGS_A_LOOK = 32;
 const POSTINGS_A_LOOK_UP = 2;
-/** A word that weighs less stands in more than an eighth of the passages. */
-const COMMON_WEIGHT = 2;
+/** A word is common if one of so many passages holds it. */
+export const COMMON = 8;
+/** One that weighs less is common: ln(1 + (N − n + 0.5) / (n + 0.5)) for n = N / 8. */
+const COMMON_WEIGHT = Math.log(COMMON);
 
 /** A question's terms, and what those from one on may add. */
 interface Rest {

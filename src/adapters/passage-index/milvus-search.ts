@@ -5,6 +5,7 @@ import type { CallOptions, Passage, Scope, ScoredPassage } from "../../types.ts"
 import { hashedQuery } from "./hashed-terms.ts";
 import { MilvusConditions } from "./milvus-conditions.ts";
 import type { Hit } from "./milvus-hits.ts";
+import { KnownPassages } from "./milvus-known-passages.ts";
 import { HITS_MAX, type MilvusLegs } from "./milvus-legs.ts";
 import type { PassageRows } from "./milvus-passage-rows.ts";
 import {
@@ -24,7 +25,6 @@ import type { MilvusStatistics } from "./milvus-statistics.ts";
 import { listOf, readableBy } from "./milvus-values.ts";
 import { type MilvusReading, MilvusVersions } from "./milvus-versions.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
-import { Remembered } from "./remembered.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Versions of documents that come and go while they are searched are met by searching again. */
@@ -33,9 +33,6 @@ const ATTEMPTS = 8;
 const JUST_WRITTEN_MS = 60_000;
 /** Known to be over, and passed over from the start. */
 const OVER_MAX = 256;
-/** Characters of passages in memory, and what each has beside its text. */
-const REMEMBERED_MAX = 10_000_000;
-const PASSAGE_OVERHEAD = 500;
 
 interface Found {
   readonly byText: readonly Hit[];
@@ -56,10 +53,7 @@ export class MilvusSearch {
   readonly #own: Space;
   readonly #stem: Stem;
   readonly #onStale: (scope: Scope) => void;
-  readonly #remembered = new Remembered<string, Passage>({
-    weightMax: REMEMBERED_MAX,
-    weightOf: ({ text }) => text.length + PASSAGE_OVERHEAD,
-  });
+  readonly #passages = new KnownPassages();
   readonly #versions: MilvusVersions;
   readonly #spaces = new Map<string, Space>();
   readonly #over = new Map<string, Set<string>>();
@@ -98,7 +92,7 @@ export class MilvusSearch {
     if (query.limit > HITS_MAX) throw invalid(`limit: ${query.limit}, but at most ${HITS_MAX}`);
     const kind = await this.#collections.textKind(call);
     let reading = this.#versions.reading(part);
-    let condition = await this.#condition(scope, query, reading, call);
+    let condition = await this.#condition(part, scope, query, reading, call);
     if (!kind) return { byText: [], byVector: [] };
     const known: Known = new Map();
     let isStrong = this.#records.isStrong(part);
@@ -107,14 +101,14 @@ export class MilvusSearch {
       const isForeign = !isSame(space, this.#own);
       const { vector, ...textOnly } = query;
       const how = { kind, space, condition, isStrong, known, reading };
-      const found = await this.#find(scope, isForeign ? textOnly : query, how, call);
+      const found = await this.#find(part, scope.groups, isForeign ? textOnly : query, how, call);
       const remembered = isForeign ? null : this.#asRemembered(part, found, reading);
       if (remembered) return remembered;
       const collection = this.#collections.passages(space.dimensions, kind);
       const readAt = performance.now();
       const [current, passages] = await Promise.all([
         this.#current(part, found, known, isStrong, call),
-        this.#passages(part, collection, found, isStrong, call),
+        this.#read(part, collection, found, isStrong, call),
       ]);
       const state = current.get(stateId(part));
       if (!state) return { byText: [], byVector: [] };
@@ -127,13 +121,13 @@ export class MilvusSearch {
       if (!isForeign) this.#versions.noteState(part, version, at, readAt);
       if (reading.isWrong(version)) {
         reading = this.#versions.afresh();
-        condition = await this.#condition(scope, query, reading, call);
+        condition = await this.#condition(part, scope, query, reading, call);
         continue;
       }
       const isFirst = known.size === 0;
       const isSettled = note(part, found, current, known);
       if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) {
-        if (isFirst) this.#versions.noteCurrent(hitsOf(found), version);
+        if (isFirst) this.#passages.noteCurrent(hitsOf(found), version);
         if (isStrong || this.#versions.isSettled(part)) reading.keep(version);
         return resultOf(found, passages);
       }
@@ -144,9 +138,15 @@ export class MilvusSearch {
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
 
-  async #condition(scope: Scope, { filter }: SearchQuery, reading: MilvusReading, call: CallOptions): Promise<string> {
+  async #condition(
+    part: string,
+    scope: Scope,
+    { filter }: SearchQuery,
+    reading: MilvusReading,
+    call: CallOptions,
+  ): Promise<string> {
     if (!filter) return "";
-    const key = `condition: ${partOf(scope)} ${readableBy(scope.groups)} ${JSON.stringify(filter)}`;
+    const key = `condition: ${part} ${readableBy(scope.groups)} ${JSON.stringify(filter)}`;
     return reading.value(key, () => this.#conditions.of(scope, filter, call));
   }
 
@@ -154,17 +154,14 @@ export class MilvusSearch {
   #asRemembered(part: string, found: Found, reading: MilvusReading): SearchResult | null {
     const { version } = reading;
     if (reading.isNew || !this.#versions.isRecent(part, version)) return null;
-    const passages = new Map<string, Passage>();
-    for (const { id, generation } of hitsOf(found)) {
-      const passage = this.#remembered.get(id);
-      if (!passage || !this.#versions.isCurrent(generation, version)) return null;
-      passages.set(id, passage);
-    }
-    return resultOf(found, passages);
+    const byText = this.#passages.scored(found.byText, version);
+    const byVector = byText && this.#passages.scored(found.byVector, version);
+    return byVector && { byText, byVector };
   }
 
   async #find(
-    scope: Scope,
+    part: string,
+    groups: readonly string[],
     query: SearchQuery,
     how: {
       readonly kind: TextKind;
@@ -177,14 +174,13 @@ export class MilvusSearch {
     call: CallOptions,
   ): Promise<Found> {
     const { kind, space, condition, isStrong, known, reading } = how;
-    const part = partOf(scope);
     const collection = this.#collections.passages(space.dimensions, kind);
     if (!(await this.#collections.isThere(collection, call))) return { byText: [], byVector: [] };
     const current = new Set(known.values());
     const over = [...(this.#over.get(part) ?? [])].filter((generation) => !current.has(generation));
     const isShown = over.length === 0 ? "" : ` and generation not in ${listOf(over)}`;
     const shown = `${condition}${isShown}${ofKnownVersions(known)}`;
-    const filter = `part == "${part}" and ${readableBy(scope.groups)}${shown}`;
+    const filter = `part == "${part}" and ${readableBy(groups)}${shown}`;
     const statistics = await this.#statistics.of(part, call);
     const leg = { collection, filter, isStrong, limit: query.limit, isFiltered: condition !== "", reading };
     const byText = async () => {
@@ -225,9 +221,9 @@ export class MilvusSearch {
   }
 
   /** By passage's id, for hits alone: those of whom may read them. */
-  #passages(part: string, collection: string, found: Found, isStrong: boolean, call: CallOptions) {
+  #read(part: string, collection: string, found: Found, isStrong: boolean, call: CallOptions) {
     const hits = new Map(hitsOf(found).map((hit) => [hit.id, hit]));
-    return this.#remembered.all(hits.keys(), async (missing) => {
+    return this.#passages.all(hits.keys(), async (missing) => {
       const rows = await this.#rows.byId(collection, missing, ["content"], isStrong, call);
       const passages = new Map<string, Passage>();
       for (const [id, { content }] of rows) {

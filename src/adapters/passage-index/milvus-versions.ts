@@ -21,7 +21,6 @@ const RECENT_MS = 1000;
 /** Of a version that is younger not all may be seen yet: twice Milvus's own bound of staleness. */
 const SETTLED_MS = 10_000;
 const STATES_MAX = 10_000;
-const GENERATIONS_MAX = 100_000;
 const KEPT_BYTES_MAX = 32_000_000;
 const VALUE_BYTES = 500;
 
@@ -29,8 +28,6 @@ const VALUE_BYTES = 500;
 export class MilvusVersions {
   readonly #records: MilvusRecords;
   readonly #states = new Remembered<string, SeenState>({ weightMax: STATES_MAX, weightOf: () => 1 });
-  /** By generation: the version in which a document was of it. */
-  readonly #current = new Remembered<string, string>({ weightMax: GENERATIONS_MAX, weightOf: () => 1 });
   readonly #kept = new Remembered<string, Kept>({ weightMax: KEPT_BYTES_MAX, weightOf: ({ bytes }) => bytes });
 
   constructor(records: MilvusRecords) {
@@ -64,17 +61,6 @@ export class MilvusVersions {
   isSettled(part: string): boolean {
     const { writtenAt } = this.#states.get(part) ?? { writtenAt: Number.POSITIVE_INFINITY };
     return Date.now() - writtenAt > SETTLED_MS;
-  }
-
-  /** That documents were of these generations at the moment when their collection was of the version. */
-  noteCurrent(hits: readonly { readonly generation: string }[], version: string): void {
-    for (const { generation } of hits) {
-      if (this.#current.get(generation) !== version) this.#current.add(generation, version);
-    }
-  }
-
-  isCurrent(generation: string, version: string): boolean {
-    return this.#current.get(generation) === version;
   }
 }
 

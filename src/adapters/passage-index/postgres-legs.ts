@@ -1,11 +1,12 @@
+import type { StatementValue } from "../postgres/messages.ts";
 import { EPOCH, type Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
-  readonly all: unknown[] = [];
+  readonly all: StatementValue[] = [];
 
-  readonly bind = (value: unknown, type: string): string => `$${this.all.push(value)}::${type}`;
+  readonly bind = (value: StatementValue, type: string): string => `$${this.all.push(value)}::${type}`;
 }
 
 /** A part of a statement, whose values are bound. Parts of one shape have one text, which is made when it is first needed. */

@@ -4,13 +4,14 @@ import type { FusionStore } from "../../ports/fusion-store.ts";
 import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
-import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
+import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
-import { OpenSearchPassages, type RecordPlace } from "./opensearch-passages.ts";
+import { type KnownPassage, OpenSearchPassages } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
-import { type DocumentRecord, toEntry, versionOf } from "./opensearch-records.ts";
+import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
 import { type FilteredResponse, found, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
 import { CollectionStates, orNull } from "./opensearch-states.ts";
@@ -23,11 +24,12 @@ import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.t
 
 export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {}
 
-interface Hit<T> extends RecordPlace {
+interface Hit<T> {
   readonly _source: T;
 }
 
-interface LegHit extends RecordPlace {
+interface LegHit {
+  readonly _id: string;
   readonly _score: number;
 }
 
@@ -66,14 +68,13 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const fields = query.filter ? checkedFields(query.filter) : [];
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
-      const all = [...byText, ...byVector];
-      const isForeign = query.vector && all.some(({ _index }) => !_index.endsWith(this.#ending));
-      if (isForeign) await this.#checkSpace(scope, call);
       const unknown = fields.find((_, i) => !known[i]);
       if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
-      const passages = isOneState(all) ? await this.#passages.read(all, call) : null;
-      if (passages)
-        return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
+      const ids = [...byText, ...byVector].map(({ _id }) => _id);
+      const passages = await this.#passages.read(this.#states.names(scope).read, ids, call);
+      if (!passages || !isOneState(passages)) continue;
+      if (query.vector && this.#isForeign(passages)) await this.#checkSpace(scope, call);
+      return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
@@ -146,10 +147,11 @@ export class OpenSearchPassageIndex implements PassageIndex {
 
   async #searchOnce(scope: Scope, query: SearchQuery, fields: readonly string[], call: CallOptions) {
     const seen = this.#seen(scope);
-    const { text, vector } = query;
+    const { text, vector, filter, limit } = query;
+    const wanted = filter ? { ...seen, matching: filterQuery(filter) } : seen;
     const bodies = [
-      ...(text === undefined ? [] : [queries.textSearch(seen, query, this.#stem)]),
-      ...(vector ? [queries.vectorSearch(seen, vector, query)] : []),
+      ...(text === undefined ? [] : [queries.textSearch(wanted, text, limit, this.#stem)]),
+      ...(vector ? [queries.vectorSearch(wanted, vector, limit)] : []),
       ...fields.map((field) => queries.fieldSearch(seen, field)),
     ];
     const responses = await this.#searches(scope, bodies, call);
@@ -210,6 +212,12 @@ export class OpenSearchPassageIndex implements PassageIndex {
     if (state && documents > 0 && !isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
   }
 
+  /** Whether some are in an index of another vector space. */
+  #isForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
+    for (const { index } of passages.values()) if (!index.endsWith(this.#ending)) return true;
+    return false;
+  }
+
   async #unknownField(scope: Scope, field: string, call: CallOptions): Promise<RaglineError> {
     const found = await this.#search(scope, queries.fieldNames(this.#seen(scope)), call);
     const { names } = (found.aggregations ?? { names: { buckets: [] } }) as {
@@ -254,25 +262,27 @@ function cancelledInTime({ deadline }: CallOptions): object {
 }
 
 /** No document is there in two versions. */
-function isOneState(hits: readonly LegHit[]): boolean {
+function isOneState(passages: ReadonlyMap<string, KnownPassage>): boolean {
   const generations = new Map<string, string>();
-  return hits.every(({ _id }) => {
-    const { key, generation } = versionOf(_id);
-    const other = generations.get(key) ?? generation;
-    generations.set(key, other);
-    return other === generation;
-  });
+  for (const { passage, generation } of passages.values()) {
+    const other = generations.get(passage.documentId);
+    if (other === undefined) generations.set(passage.documentId, generation);
+    else if (other !== generation) return false;
+  }
+  return true;
 }
 
 function scored(
   hits: readonly LegHit[],
-  passages: ReadonlyMap<string, Passage>,
+  passages: ReadonlyMap<string, KnownPassage>,
   score: (of: number) => number,
 ): ScoredPassage[] {
-  return hits.flatMap(({ _id, _score }) => {
-    const passage = passages.get(_id);
-    return passage ? [{ passage, score: score(_score) }] : [];
-  });
+  const found: ScoredPassage[] = [];
+  for (const { _id, _score } of hits) {
+    const known = passages.get(_id);
+    if (known) found.push({ passage: known.passage, score: score(_score) });
+  }
+  return found;
 }
 
 function textScore(engines: number): number {

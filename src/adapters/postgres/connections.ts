@@ -1,5 +1,5 @@
 import type { ClientConfig, Pool, PoolClient, PoolConfig } from "pg";
-import { checkTime, Deadlines } from "./deadlines.ts";
+import { Deadlines } from "../../deadlines.ts";
 import { isDisconnected } from "./failure.ts";
 
 /** What is done in a connection, for the milliseconds that are left for it. */
@@ -28,7 +28,7 @@ export class PostgresConnections {
   readonly #canceller: Pool;
   /** Of the pool's, those that nobody uses, the one used last at the end: asking the pool for one takes two timers and three turns. */
   readonly #free: { readonly client: Known; readonly since: number }[] = [];
-  readonly #deadlines = new Deadlines();
+  readonly #deadlines = new Deadlines("PostgreSQL took too long.");
   readonly #sweeper: NodeJS.Timeout;
   #isEnding = false;
 
@@ -63,7 +63,7 @@ export class PostgresConnections {
   /** In a connection of the pool. */
   async use<T>(signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     for (let tries = this.#pool.totalCount; ; tries--) {
-      checkTime(signal, until);
+      this.#deadlines.check(signal, until);
       const client = this.#takeFree() ?? (await this.#connect(signal, until));
       try {
         return await this.#workWith(client, signal, until, work);

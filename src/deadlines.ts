@@ -1,4 +1,4 @@
-import { RaglineError } from "../../errors.ts";
+import { RaglineError } from "./errors.ts";
 
 /** Whoever waits for something, until a time and for as long as its caller does. */
 interface Waiting {
@@ -11,15 +11,26 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Deadlines of calls, with one timer for all: of one for each, most would be stopped long before they are due. */
 export class Deadlines {
+  readonly #message: string;
   readonly #waiting = new Set<Waiting>();
   #timer: NodeJS.Timeout | undefined;
   #firesAt = Number.POSITIVE_INFINITY;
+
+  /** `message`: of the error where one passes. */
+  constructor(message: string) {
+    this.#message = message;
+  }
 
   /**
    * What is pending, unless the deadline or the caller's leaving comes first: then `onLeave` is told.
    * @throws RaglineError `dependency_timeout`; or why the signal aborted
    */
-  before<T>(pending: Promise<T>, signal: AbortSignal, until: number, onLeave = () => {}): Promise<T> {
+  before<T>(
+    pending: Promise<T>,
+    signal: AbortSignal,
+    until: number,
+    onLeave: (reason: Error) => void = () => {},
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const end = () => {
         this.#waiting.delete(waiting);
@@ -29,12 +40,12 @@ export class Deadlines {
         end();
         reject(error);
       };
-      const leave = (error: unknown) => {
+      const leave = (error: Error) => {
         fail(error);
-        onLeave();
+        onLeave(error);
       };
       const abort = () => leave(signal.reason);
-      const waiting = { until, expire: () => leave(tooLate()) };
+      const waiting = { until, expire: () => leave(this.#tooLate()) };
       if (signal.aborted) {
         pending.catch(() => undefined);
         abort();
@@ -48,6 +59,16 @@ export class Deadlines {
         resolve(value);
       }, fail);
     });
+  }
+
+  /** @throws RaglineError `dependency_timeout`; or why the signal aborted */
+  check(signal: AbortSignal, until: number): void {
+    signal.throwIfAborted();
+    if (performance.now() >= until) throw this.#tooLate();
+  }
+
+  #tooLate(): RaglineError {
+    return new RaglineError("dependency_timeout", this.#message);
   }
 
   /** It fires early rather than late, and not for every call that ends before. */
@@ -68,14 +89,4 @@ export class Deadlines {
       else this.#lookAt(waiting.until);
     }
   }
-}
-
-/** @throws RaglineError `dependency_timeout`; or why the signal aborted */
-export function checkTime(signal: AbortSignal, until: number): void {
-  signal.throwIfAborted();
-  if (performance.now() >= until) throw tooLate();
-}
-
-function tooLate(): RaglineError {
-  return new RaglineError("dependency_timeout", "PostgreSQL took too long.");
 }

@@ -67,12 +67,11 @@ export class OpenSearchPassageIndex implements PassageIndex {
     if (query.vector) checkVector(query.vector, this.#space);
     const fields = query.filter ? checkedFields(query.filter) : [];
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-      const { byText, byVector, known } = await this.#searchOnce(scope, query, fields, call);
-      const unknown = fields.find((_, i) => !known[i]);
-      if (unknown !== undefined) throw await this.#unknownField(scope, unknown, call);
+      const [byText = [], byVector = []] = await this.#searchOnce(scope, query, call);
       const ids = [...byText, ...byVector].map(({ _id }) => _id);
       const passages = await this.#passages.read(this.#states.names(scope).read, ids, call);
       if (!passages || !isOneState(passages)) continue;
+      await this.#checkFields(scope, fields, passages, call);
       if (query.vector && this.#isForeign(passages)) await this.#checkSpace(scope, call);
       return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
@@ -145,26 +144,20 @@ export class OpenSearchPassageIndex implements PassageIndex {
     await this.#client.close();
   }
 
-  async #searchOnce(scope: Scope, query: SearchQuery, fields: readonly string[], call: CallOptions) {
+  /** The hits by text, and those by the vector. */
+  async #searchOnce(scope: Scope, { text, vector, filter, limit }: SearchQuery, call: CallOptions) {
     const seen = this.#seen(scope);
-    const { text, vector, filter, limit } = query;
     const wanted = filter ? { ...seen, matching: filterQuery(filter) } : seen;
-    const bodies = [
-      ...(text === undefined ? [] : [queries.textSearch(wanted, text, limit, this.#stem)]),
-      ...(vector ? [queries.vectorSearch(wanted, vector, limit)] : []),
-      ...fields.map((field) => queries.fieldSearch(seen, field)),
-    ];
-    const responses = await this.#searches(scope, bodies, call);
-    const byText = (text === undefined ? NOTHING : responses.shift()) as Response<LegHit>;
-    const byVector = (vector ? responses.shift() : NOTHING) as Response<LegHit>;
-    const known = responses.map(({ hits }) => (hits.total?.value ?? 0) > 0);
-    // Without a collection there is no field to be missed.
-    const isNothing = responses.length > 0 && responses.every((response) => response === NOTHING);
-    return {
-      byText: byText.hits.hits,
-      byVector: byVector.hits.hits,
-      known: isNothing ? fields.map(() => false) : known,
-    };
+    const responses = await this.#searches(
+      scope,
+      [
+        ...(text === undefined ? [] : [queries.textSearch(wanted, text, limit, this.#stem)]),
+        ...(vector ? [queries.vectorSearch(wanted, vector, limit)] : []),
+      ],
+      call,
+    );
+    const legs = responses.map(({ hits }) => hits.hits as readonly LegHit[]);
+    return text === undefined ? [[], ...legs] : legs;
   }
 
   /** Several searches of one collection in one round trip. */
@@ -216,6 +209,28 @@ export class OpenSearchPassageIndex implements PassageIndex {
   #isForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
     for (const { index } of passages.values()) if (!index.endsWith(this.#ending)) return true;
     return false;
+  }
+
+  /**
+   * Most of what is found has the fields that it was found by; only where none does is the engine asked whether anything visible has.
+   * @throws RaglineError `request_invalid`
+   */
+  async #checkFields(
+    scope: Scope,
+    fields: readonly string[],
+    passages: ReadonlyMap<string, KnownPassage>,
+    call: CallOptions,
+  ): Promise<void> {
+    const unseen = new Set(fields);
+    for (const { passage } of passages.values()) {
+      if (unseen.size === 0) return;
+      for (const field of unseen) if (Object.hasOwn(passage.metadata, field)) unseen.delete(field);
+    }
+    if (unseen.size === 0) return;
+    const looks = [...unseen].map((field) => queries.fieldSearch(this.#seen(scope), field));
+    const looked = await this.#searches(scope, looks, call);
+    const missing = [...unseen].find((_, i) => (looked[i]?.hits.total?.value ?? 0) === 0);
+    if (missing !== undefined) throw await this.#unknownField(scope, missing, call);
   }
 
   async #unknownField(scope: Scope, field: string, call: CallOptions): Promise<RaglineError> {

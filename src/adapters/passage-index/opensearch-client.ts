@@ -22,7 +22,7 @@ export interface OpenSearchRequest {
   readonly path: string;
   readonly body?: object;
   /** Instead of `body`: lines of JSON, each ended. */
-  readonly lines?: string;
+  readonly lines?: string | Buffer;
 }
 
 /** What OpenSearch said when it refused; the cause of a `RaglineError`, for the log alone. Holds nothing of what was sent. */

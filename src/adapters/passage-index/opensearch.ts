@@ -71,7 +71,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
       const ids = [...byText, ...byVector].map(({ _id }) => _id);
       const passages = await this.#passages.read(this.#states.names(scope).read, ids, call);
       if (!passages || !isOneState(passages)) continue;
-      await this.#checkFields(scope, fields, passages, call);
+      if (fields.length > 0) await this.#checkFields(scope, fields, passages, call);
       if (query.vector && this.#isForeign(passages)) await this.#checkSpace(scope, call);
       return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
@@ -170,8 +170,8 @@ export class OpenSearchPassageIndex implements PassageIndex {
       ...(this.#states.layout.shards > 1 && { search_type: "dfs_query_then_fetch" }),
       ...cancelledInTime(call),
     });
-    let lines = "";
-    for (const body of bodies) lines += `${header}\n${JSON.stringify(body)}\n`;
+    // Each by itself: digits, of which a vector has thousands, are written faster where they stand with no other letters.
+    const lines = Buffer.concat(bodies.map((body) => Buffer.from(`${header}\n${JSON.stringify(body)}\n`)));
     const path = `${SEARCHES}&max_concurrent_searches=${bodies.length}`;
     const { responses } = (await this.#client.request({ method: "POST", path, lines }, call)) as {
       readonly responses: readonly FilteredResponse[];

@@ -23,7 +23,7 @@ async function answering(answer: (id: string) => object) {
     await client.close();
     await server.close();
   });
-  return { asked, passages: new OpenSearchPassages(client) };
+  return { asked, passages: new OpenSearchPassages(client, "-2") };
 }
 
 const ALIAS = "ragline-c-1";
@@ -39,7 +39,7 @@ test("only passages that are not known are fetched, all of them at once, each on
   expect(first?.get("k:g1:0")).toMatchObject({
     passage: { id: "규정#3", documentId: "규정", text: "본문 k:g1:0" },
     generation: "g1",
-    index: INDEX,
+    isForeign: false,
   });
   const second = await passages.read(ALIAS, ["k:g1:1", "k:g2:1"], call());
   expect(second?.size).toBe(2);

@@ -7,8 +7,8 @@ import { recentBy } from "./recent-passages.ts";
 export interface KnownPassage {
   readonly passage: Passage;
   readonly generation: string;
-  /** The index that it is in. */
-  readonly index: string;
+  /** It is in an index of another vector space. */
+  readonly isForeign: boolean;
 }
 
 interface FoundRecord {
@@ -26,10 +26,13 @@ const FIELDS = ["generation", "document", "ordinal", "passage"];
  */
 export class OpenSearchPassages {
   readonly #client: OpenSearchClient;
+  readonly #ending: string;
   readonly #recent = recentBy<string, KnownPassage>(({ passage }) => passage);
 
-  constructor(client: OpenSearchClient) {
+  /** `ending`: how the names of indexes end whose vectors are of the right space. */
+  constructor(client: OpenSearchClient, ending: string) {
     this.#client = client;
+    this.#ending = ending;
   }
 
   /** By id, all of them, in one round trip where some are not known; null: some are not in the index, or its alias, any more. */
@@ -53,7 +56,9 @@ export class OpenSearchPassages {
     const passages = new Map<string, KnownPassage>();
     for (const { _index, _id, _source, error } of read.docs) {
       if (error !== undefined) throwUnlessGone(error);
-      if (_source) passages.set(_id, { passage: toPassage(_source), generation: _source.generation, index: _index });
+      if (!_source) continue;
+      const isForeign = !_index.endsWith(this.#ending);
+      passages.set(_id, { passage: toPassage(_source), generation: _source.generation, isForeign });
     }
     return passages;
   }

@@ -47,18 +47,16 @@ export class OpenSearchPassageIndex implements PassageIndex {
   readonly #passages: OpenSearchPassages;
   readonly #states: CollectionStates;
   readonly #space: Space;
-  readonly #ending: string;
   readonly #writes = new Map<string, CollectionWrites>();
   readonly #stem = memoizedStem();
 
   /** @throws RaglineError `config_invalid`: a file of the options cannot be read */
   constructor(options: OpenSearchIndexOptions, embedder: Space) {
     this.#client = new OpenSearchClient(options);
-    this.#passages = new OpenSearchPassages(this.#client);
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
     this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.#ending = endingOf(this.#space);
+    this.#passages = new OpenSearchPassages(this.#client, endingOf(this.#space));
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
     this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
@@ -72,7 +70,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
       const passages = await this.#passages.read(this.#states.names(scope).read, ids, call);
       if (!passages || !isOneState(passages)) continue;
       if (fields.length > 0) await this.#checkFields(scope, fields, passages, call);
-      if (query.vector && this.#isForeign(passages)) await this.#checkSpace(scope, call);
+      if (query.vector && hasForeign(passages)) await this.#checkSpace(scope, call);
       return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
@@ -205,12 +203,6 @@ export class OpenSearchPassageIndex implements PassageIndex {
     if (state && documents > 0 && !isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
   }
 
-  /** Whether some are in an index of another vector space. */
-  #isForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
-    for (const { index } of passages.values()) if (!index.endsWith(this.#ending)) return true;
-    return false;
-  }
-
   /**
    * Most of what is found has the fields that it was found by; only where none does is the engine asked whether anything visible has.
    * @throws RaglineError `request_invalid`
@@ -285,6 +277,11 @@ function isOneState(passages: ReadonlyMap<string, KnownPassage>): boolean {
     else if (other !== generation) return false;
   }
   return true;
+}
+
+function hasForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
+  for (const { isForeign } of passages.values()) if (isForeign) return true;
+  return false;
 }
 
 function scored(

@@ -12,6 +12,8 @@ const SYNC = Buffer.from("S\0\0\0\x04", "latin1");
 const BIND = "B".charCodeAt(0);
 const BINARY = 1;
 const TEXT = 0;
+/** Of one format for all results, which is text: 16 bits each. */
+const ALL_AS_TEXT = 1 << 16;
 
 /**
  * The messages that execute prepared statements one after the other, in one transaction: Bind and Execute of each, without a portal's
@@ -32,7 +34,7 @@ export function executed(statements: readonly PreparedStatement[]): Buffer {
 
 /** Of its Bind: type, length, two names, the formats of values, the values, and that results are text. */
 function sizeOf({ name, values }: PreparedStatement): number {
-  let size = 1 + 4 + 1 + Buffer.byteLength(name) + 1 + 2 + 2 * values.length + 2 + 2;
+  let size = 1 + 4 + 1 + Buffer.byteLength(name) + 1 + 2 + 2 * values.length + 2 + 4;
   for (const value of values) size += 4 + lengthOf(value);
   return size;
 }
@@ -58,5 +60,5 @@ function writeBind({ name, values }: PreparedStatement, size: number, bytes: Buf
     bytes.writeInt32BE(end - start, at);
     at = end;
   }
-  return bytes.writeInt16BE(0, at);
+  return bytes.writeInt32BE(ALL_AS_TEXT, at);
 }

@@ -1,6 +1,7 @@
 import { RaglineError, toRaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import { Caller, Race } from "./race.ts";
+import { RacedStream, type StreamBegun } from "./raced-stream.ts";
 import { rounded, type StepTotal, Timeline } from "./timeline.ts";
 import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
 
@@ -150,47 +151,40 @@ export class Run {
    * Streams a step. The limits bound the wait for the first item and the silence between two, never the whole length. A
    * reader who stops early, a limit that passes and a caller who leaves all abort the signal and close the source.
    */
-  async *stream<T>(
+  stream<T>(
     step: Step,
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
-  ): AsyncGenerator<T, void, undefined> {
+  ): AsyncIterableIterator<T, undefined> {
+    return new RacedStream(limits.silenceMs, () => this.#begin(step, open, limits));
+  }
+
+  #begin<T>(
+    step: Step,
+    open: (options: CallOptions) => AsyncIterable<T>,
+    { firstItemMs }: StreamLimits,
+  ): StreamBegun<T> {
     const now = performance.now();
     this.#checkTime(step, now, this.#deadline);
     const startedAt = this.timeline.begin();
     this.#isStreaming = true;
-    const deadline = Math.min(now + limits.firstItemMs, this.#deadline);
-    const race = new Race(step, this.#caller, deadline - now, this.#onCall);
+    const race = new Race(step, this.#caller, Math.min(firstItemMs, this.#deadline - now), this.#onCall);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
-    let error: RaglineError | undefined;
-    let source: AsyncIterator<T> | undefined;
-    let ended = false;
-    let begun = false;
-    try {
-      const opened = trace.within(() => open(race)[Symbol.asyncIterator]());
-      source = opened;
-      const first = trace.within(() => opened.next());
-      for (let next = await race.against(first); !next.done; next = await race.against(opened.next())) {
-        race.pause();
-        if (!begun) this.#pace.note(step, performance.now() - now, false);
-        begun = true;
-        yield next.value;
-        race.restart(limits.silenceMs);
-      }
-      ended = true;
-    } catch (thrown) {
-      if (!begun) this.#noteCut(step, now, thrown);
-      error = toRaglineError(thrown, step);
-      throw error;
-    } finally {
-      if (ended) race.end();
-      else {
-        race.cancel();
-        // Not awaited: a source that hangs would hang its reader.
-        source?.return?.().catch(() => undefined);
-      }
-      trace.end(this.#ended(step, startedAt, race.served), error);
-    }
+    return {
+      race,
+      open: () =>
+        trace.within(() => {
+          const source = open(race)[Symbol.asyncIterator]();
+          return { source, first: source.next() };
+        }),
+      onFirst: () => this.#pace.note(step, performance.now() - now, false),
+      onOver: (thrown, hasBegun) => {
+        if (thrown !== undefined && !hasBegun) this.#noteCut(step, now, thrown);
+        const error = thrown === undefined ? undefined : toRaglineError(thrown, step);
+        trace.end(this.#ended(step, startedAt, race.served), error);
+        return error;
+      },
+    };
   }
 
   /** Whether a stream has begun. */

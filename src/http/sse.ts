@@ -50,7 +50,6 @@ export async function sendEvents(
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
   try {
     if (text) writeSoon(raw, text);
-    let hasText = false;
     for (let item = await next; !item.done && !raw.destroyed; item = await next) {
       const { value } = item;
       if (value.type === "source-list") {
@@ -59,8 +58,7 @@ export async function sendEvents(
         await meanwhile(next, callsSent());
       }
       text = encode(value);
-      const write = value.type === "text-delta" && !hasText ? writeAtOnce : writeSoon;
-      hasText ||= value.type === "text-delta";
+      const write = value.type === "text-delta" ? writeAtOnce : writeSoon;
       const isFull = text !== "" && !write(raw, text);
       if (value.type !== "source-list") next = events.next();
       if (isFull) await meanwhile(next, drained(raw, stallTimeoutMs));
@@ -79,13 +77,14 @@ function writeSoon(raw: ServerResponse, text: string): boolean {
   return raw.write(text);
 }
 
-/** For the first text, which a reader waits for. */
+/**
+ * At once, as one chunk of the response that has begun. Node's own `write` makes four pieces of it and puts them off, which costs
+ * half as much again as the system call; where another response has the connection still, it keeps the text until its turn.
+ */
 function writeAtOnce(raw: ServerResponse, text: string): boolean {
   const { socket } = raw;
-  socket?.cork();
-  const hasRoom = raw.write(text);
-  socket?.uncork();
-  return hasRoom;
+  if (!socket || !raw.chunkedEncoding) return raw.write(text);
+  return socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 }
 
 /** Waits for something else than `next`, whose failure is read afterwards. */
@@ -97,13 +96,16 @@ function meanwhile(next: Promise<unknown>, other: Promise<void>): Promise<void> 
 /** Resolves when the client has read on, or has left, or is given up. */
 function drained(raw: ServerResponse, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
+    const connection = raw.socket ?? raw;
     const timer = setTimeout(() => raw.destroy(), timeoutMs);
     const done = () => {
       clearTimeout(timer);
-      raw.off("drain", done).off("close", done);
+      connection.off("drain", done);
+      raw.off("close", done);
       resolve();
     };
-    raw.on("drain", done).on("close", done);
+    connection.on("drain", done);
+    raw.on("close", done);
     if (raw.destroyed) done();
   });
 }

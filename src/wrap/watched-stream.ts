@@ -7,10 +7,14 @@ export interface Watch<T> {
   onEnd(): void;
 }
 
-/** A stream that somebody looks at. No async generator, which would cost every token three promises. */
+/**
+ * A stream that somebody looks at. No async generator, which would cost every token three promises; and of one around another, the
+ * outer reads what the inner one reads once that has begun, so that all of them cost one.
+ */
 export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
   readonly #begin: () => Promise<Watch<T>> | Watch<T>;
-  #watch: Watch<T> | undefined;
+  /** From the inside out. */
+  #watches: readonly Watch<T>[] = [];
   #source: AsyncIterator<T> | undefined;
   #hasEnded = false;
 
@@ -40,10 +44,13 @@ export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
       watch.onEnd();
       return { done: true, value: undefined };
     }
-    this.#watch = watch;
+    this.#watches = [watch];
     try {
-      this.#source = watch.source[Symbol.asyncIterator]();
-      return this.#onResult(await this.#source.next());
+      const source = watch.source[Symbol.asyncIterator]();
+      this.#source = source;
+      const first = this.#onResult(await source.next());
+      if (source instanceof WatchedStream) this.#takeOver(source);
+      return first;
     } catch (thrown) {
       return this.#onFailure(thrown);
     }
@@ -51,7 +58,7 @@ export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
 
   readonly #onResult = (result: IteratorResult<T>): IteratorResult<T, undefined> => {
     if (!result.done) {
-      this.#watch?.onItem?.(result.value);
+      for (const watch of this.#watches) watch.onItem?.(result.value);
       return result;
     }
     this.#end();
@@ -59,14 +66,27 @@ export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
   };
 
   readonly #onFailure = (thrown: unknown): never => {
-    const shown = this.#hasEnded ? thrown : (this.#watch?.onFailure?.(thrown) ?? thrown);
-    this.#end();
+    if (this.#hasEnded) throw thrown;
+    this.#hasEnded = true;
+    let shown = thrown;
+    for (const watch of this.#watches) {
+      shown = watch.onFailure?.(shown) ?? shown;
+      watch.onEnd();
+    }
     throw shown;
   };
+
+  #takeOver(inner: WatchedStream<T>): void {
+    if (this.#hasEnded || inner.#hasEnded) return;
+    this.#source = inner.#source;
+    this.#watches = [...inner.#watches, ...this.#watches];
+    inner.#watches = [];
+    inner.#hasEnded = true;
+  }
 
   #end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#watch?.onEnd();
+    for (const watch of this.#watches) watch.onEnd();
   }
 }

@@ -1,9 +1,8 @@
-import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
-import type { CallOptions } from "../../types.ts";
+import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { Endpoint, failed, post, readText, refusalOf } from "../http/post.ts";
+import { Endpoint, post, refusalOf } from "../http/post.ts";
 import type { ResponseBody } from "../http/response-body.ts";
-import { ChatStream, notStreamed } from "./openai-stream.ts";
+import { ChatDeltas } from "./openai-deltas.ts";
 
 export interface OpenAiOptions {
   /** Up to and with `/v1`. */
@@ -13,9 +12,6 @@ export interface OpenAiOptions {
   readonly contextTokensMax: number;
   readonly temperature: number | null;
 }
-
-/** Of a response that is no stream, what is read. */
-const WHOLE_CHARACTERS_MAX = 100_000;
 
 /** Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, TGI, llama.cpp, … */
 export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel {
@@ -48,29 +44,6 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
   return {
     model: options.model,
     contextTokensMax: options.contextTokensMax,
-    async *stream(request, { signal }: CallOptions): AsyncGenerator<GenerateDelta, void, undefined> {
-      const opening = open(request, signal);
-      const reading = new ChatStream();
-      const body = await opening;
-      if (String(body.headers["content-type"]).startsWith("application/json")) {
-        throw notStreamed(await readText(body, WHOLE_CHARACTERS_MAX).catch(() => ""));
-      }
-      try {
-        // No `for await`, which would end the connection at [DONE] along with the loop.
-        for (let next = await body.next(); !next.done; next = await body.next()) {
-          const delta = reading.feed(next.value);
-          if (delta) yield delta;
-          if (reading.failure) throw reading.failure;
-          if (reading.isDone) break;
-        }
-      } catch (cause) {
-        // Whatever breaks after the upstream has said how the answer ended takes nothing from it.
-        if (!reading.hasFinished || signal.aborted) throw failed("broke off its answer", cause, signal);
-      } finally {
-        if (reading.isDone) body.leave();
-        else body.destroy();
-      }
-      yield* reading.end();
-    },
+    stream: (request, { signal }) => new ChatDeltas(() => open(request, signal), signal),
   };
 }

@@ -1,0 +1,90 @@
+import type { GenerateDelta } from "../../ports/language-model.ts";
+import { failed, readText } from "../http/post.ts";
+import type { ResponseBody } from "../http/response-body.ts";
+import { ChatStream, notStreamed } from "./openai-stream.ts";
+
+/** Of a response that is no stream, what is read. */
+const WHOLE_CHARACTERS_MAX = 100_000;
+
+type Result = IteratorResult<GenerateDelta, undefined>;
+
+/** The deltas of one answer, which is asked for with the first `next`. No async generator: it runs once a token. */
+export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefined> {
+  readonly #open: () => Promise<ResponseBody>;
+  readonly #signal: AbortSignal;
+  readonly #reading = new ChatStream();
+  #body: ResponseBody | undefined;
+  /** What is left to say when nothing more is read. */
+  #last: GenerateDelta[] | undefined;
+
+  constructor(open: () => Promise<ResponseBody>, signal: AbortSignal) {
+    this.#open = open;
+    this.#signal = signal;
+  }
+
+  next(): Promise<Result> {
+    return this.#last ? this.#following() : this.#body ? this.#read(this.#body) : this.#first();
+  }
+
+  async return(): Promise<Result> {
+    this.#leave([]);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #first(): Promise<Result> {
+    const body = await this.#open();
+    if (this.#last) {
+      body.destroy();
+      return this.#following();
+    }
+    if (String(body.headers["content-type"]).startsWith("application/json")) {
+      this.#last = [];
+      throw notStreamed(await readText(body, WHOLE_CHARACTERS_MAX).catch(() => ""));
+    }
+    this.#body = body;
+    return this.#read(body);
+  }
+
+  /** No `for await` over the body, which would end the connection at [DONE] along with the loop. */
+  #read(body: ResponseBody): Promise<Result> {
+    if (this.#reading.isDone) return this.#finish();
+    const bytes = this.#reading.failure ? Promise.reject(this.#reading.failure) : body.next();
+    return bytes.then(this.#onBytes, this.#onFailure);
+  }
+
+  readonly #onBytes = (bytes: IteratorResult<Uint8Array, undefined>): Result | Promise<Result> => {
+    if (bytes.done) return this.#finish();
+    const value = this.#reading.feed(bytes.value);
+    return value ? { done: false, value } : this.next();
+  };
+
+  /** Whatever breaks after the upstream has said how the answer ended takes nothing from it. */
+  readonly #onFailure = (cause: unknown): Promise<Result> => {
+    if (this.#reading.hasFinished && !this.#signal.aborted) return this.#finish();
+    this.#leave([]);
+    throw failed("broke off its answer", cause, this.#signal);
+  };
+
+  /** @throws RaglineError `dependency_failed`: the upstream never said that it was done. */
+  async #finish(): Promise<Result> {
+    this.#leave([]);
+    this.#last = this.#reading.end();
+    return this.#following();
+  }
+
+  async #following(): Promise<Result> {
+    const value = this.#last?.shift();
+    return value ? { done: false, value } : { done: true, value: undefined };
+  }
+
+  #leave(last: GenerateDelta[]): void {
+    this.#last = last;
+    if (this.#reading.isDone) this.#body?.leave();
+    else this.#body?.destroy();
+    this.#body = undefined;
+  }
+}

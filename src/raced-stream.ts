@@ -1,0 +1,88 @@
+import type { RaglineError } from "./errors.ts";
+import type { Race } from "./race.ts";
+
+/** A step's stream once somebody reads it. */
+export interface StreamBegun<T> {
+  readonly race: Race;
+  /** Opens the source and asks it for its first item. */
+  open(): { readonly source: AsyncIterator<T>; readonly first: Promise<IteratorResult<T>> };
+  onFirst(): void;
+  /** Called once. Gives what the reader shall see of a failure; nothing was thrown where the stream ended or its reader left. */
+  onOver(thrown: unknown, hasBegun: boolean): RaglineError | undefined;
+}
+
+/** A stream against the clock and the caller. No async generator: it runs once a token. */
+export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #silenceMs: number;
+  readonly #begin: () => StreamBegun<T>;
+  #begun: StreamBegun<T> | undefined;
+  #source: AsyncIterator<T> | undefined;
+  #hasFirst = false;
+  #isOver = false;
+
+  /** `begin` runs with the first `next`. */
+  constructor(silenceMs: number, begin: () => StreamBegun<T>) {
+    this.#silenceMs = silenceMs;
+    this.#begin = begin;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (!this.#source || !this.#begun) return this.#first();
+    const { race } = this.#begun;
+    race.restart(this.#silenceMs);
+    return race.against(this.#source.next()).then(this.#onResult, this.#onFailure);
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#leave(undefined);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #first(): Promise<IteratorResult<T, undefined>> {
+    if (this.#isOver) return { done: true, value: undefined };
+    this.#begun = this.#begin();
+    try {
+      const { source, first } = this.#begun.open();
+      this.#source = source;
+      return this.#onResult(await this.#begun.race.against(first));
+    } catch (thrown) {
+      return this.#onFailure(thrown);
+    }
+  }
+
+  readonly #onResult = (result: IteratorResult<T>): IteratorResult<T, undefined> => {
+    if (result.done) {
+      this.#begun?.race.end();
+      this.#over(undefined);
+      return { done: true, value: undefined };
+    }
+    this.#begun?.race.pause();
+    if (!this.#hasFirst) this.#begun?.onFirst();
+    this.#hasFirst = true;
+    return result;
+  };
+
+  readonly #onFailure = (thrown: unknown): never => {
+    throw this.#leave(thrown) ?? thrown;
+  };
+
+  /** The source is told that nobody reads it. Not awaited: one that hangs would hang its reader. */
+  #leave(thrown: unknown): RaglineError | undefined {
+    if (this.#isOver) return undefined;
+    this.#begun?.race.cancel();
+    this.#source?.return?.().catch(() => undefined);
+    return this.#over(thrown);
+  }
+
+  #over(thrown: unknown): RaglineError | undefined {
+    this.#isOver = true;
+    const begun = this.#begun;
+    this.#begun = undefined;
+    this.#source = undefined;
+    return begun?.onOver(thrown, this.#hasFirst);
+  }
+}

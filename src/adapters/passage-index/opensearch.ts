@@ -5,6 +5,7 @@ import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import { pageOf } from "./document-page.ts";
 import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { filterQuery } from "./opensearch-filter.ts";
@@ -112,9 +113,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const body = queries.documentSearch(this.#seen(scope), limit + 1);
     const from = after === undefined ? body : { ...body, search_after: [after] };
     const found = await this.#documents(scope, from, call);
-    const documents = found.slice(0, limit).map(toEntry);
-    const last = documents.at(-1);
-    return found.length > limit && last ? { documents, next: last.id } : { documents };
+    return pageOf(found, limit, toEntry);
   }
 
   async version(scope: Scope, call: CallOptions): Promise<string> {

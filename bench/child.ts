@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { canPin, waitedMs } from "./cores.ts";
+import { canPin, LOAD_CORE, waitedMs } from "./cores.ts";
 
 /** What a child process does when told to; arguments and results are structured-cloned. */
 export type Commands = Record<string, (...values: never[]) => unknown>;
@@ -17,6 +17,12 @@ interface Reply {
   readonly error?: string;
 }
 
+/**
+ * Of the harness's own processes, so that they need not collect garbage while something is measured, and no threads of V8's
+ * contend for the core when they do. Never of a system under test, which runs as it is served.
+ */
+const HARNESS_OPTIONS = ["--expose-gc", "--single-threaded-gc", "--min-semi-space-size=64", "--max-semi-space-size=64"];
+
 /** A process that runs one of this folder's scripts, on one core where that is possible. */
 export class Child<C extends Commands> {
   readonly #process: ChildProcess;
@@ -29,8 +35,9 @@ export class Child<C extends Commands> {
     script: string,
     core: number,
     values: readonly string[] = [],
-    nodeOptions: readonly string[] = [],
+    ownOptions: readonly string[] = [],
   ) {
+    const nodeOptions = [...(core === LOAD_CORE ? HARNESS_OPTIONS : []), ...ownOptions];
     const pin = canPin
       ? { execPath: "taskset", execArgv: ["-c", String(core), process.execPath, ...nodeOptions] }
       : { execArgv: [...nodeOptions] };

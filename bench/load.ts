@@ -44,6 +44,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const samples: Sample[] = [];
   const failures: string[] = [];
   let asked = 0;
+  globalThis.gc?.();
   const startedAt = performance.now();
   const before = processUsage();
   const client = async (_: unknown, n: number): Promise<void> => {

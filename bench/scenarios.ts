@@ -30,10 +30,13 @@ export interface Latency {
   /** Time to first token beyond what the stages themselves took, and beyond what the stages alone cost their caller. */
   readonly addedTtftMs: Percentiles;
   readonly addedTotalMs: Percentiles;
+  /** Time to first token beyond what the stages themselves took, nothing else taken out: of the stages alone, what sockets and harness cost. */
+  readonly beyondStagesMs: Percentiles;
   readonly requestsPerCpuSecond: number | null;
   /** Of its core. */
   readonly cpuShare: number | null;
   readonly generatorCpuShare: number;
+  readonly stagesCpuShare: number;
   readonly waitedShare: number;
 }
 
@@ -142,7 +145,8 @@ export async function measureLatency(
     const byTarget = new Map<Target, Round>();
     for (const [target, loaded] of loads) {
       const added = (of: TimeName) => beyond(loaded, of).map((value) => value - median(beyond(alone, of)));
-      byTarget.set(target, { loaded, ttft: added("firstTokenMs"), total: added("totalMs") });
+      const beyondStages = beyond(loaded, "firstTokenMs");
+      byTarget.set(target, { loaded, ttft: added("firstTokenMs"), total: added("totalMs"), beyondStages });
     }
     const noise = [...loads].find(([target]) => target.name === "relay")?.[1].waitedShare ?? 0;
     results.push({ noise, byTarget });
@@ -161,11 +165,13 @@ interface Round {
   /** Added times, milliseconds. */
   readonly ttft: readonly number[];
   readonly total: readonly number[];
+  /** See `Latency`. */
+  readonly beyondStages: readonly number[];
 }
 
 function summarize(bench: Bench, target: Target, list: readonly Round[]): Latency {
   const across = (figure: (round: Round) => number) => round(median(list.map(figure)));
-  const percentiles = (of: "ttft" | "total"): Percentiles => ({
+  const percentiles = (of: "ttft" | "total" | "beyondStages"): Percentiles => ({
     p50: across((round) => percentile(round[of], 0.5)),
     p99: across((round) => percentile(round[of], 0.99)),
   });
@@ -178,9 +184,11 @@ function summarize(bench: Bench, target: Target, list: readonly Round[]): Latenc
     ),
     addedTtftMs: percentiles("ttft"),
     addedTotalMs: percentiles("total"),
+    beyondStagesMs: percentiles("beyondStages"),
     requestsPerCpuSecond: target.process && across(({ loaded }) => (loaded.samples.length / loaded.systemCpuMs) * 1000),
     cpuShare: target.process && across(({ loaded }) => loaded.systemCpuMs / loaded.wallMs),
     generatorCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
+    stagesCpuShare: across(({ loaded }) => loaded.stagesCpuMs / loaded.wallMs),
     waitedShare: across(({ loaded }) => loaded.waitedShare),
   };
 }

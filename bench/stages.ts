@@ -34,6 +34,7 @@ const stageCommands = {
     tokenChunks = pieces;
     endChunks = [chunk({ delta: {}, finish_reason: "stop" }), chunk(null, usage), "data: [DONE]\n\n"];
     durations.clear();
+    globalThis.gc?.();
   },
   /** By question number, since the delays were set. */
   durations: (): Map<number, StageDurations> => durations,

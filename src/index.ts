@@ -39,8 +39,7 @@ export interface CreateOptions {
 export async function createRagline(input: ConfigInput | Config = {}, options: CreateOptions = {}): Promise<Ragline> {
   const config = parseConfig(input);
   const log = options.log ?? createLogger(config.log.level, createRedaction(config));
-  const onUnsent = (err: unknown) => log.warn({ err }, "spans cannot be sent to telemetry.endpoint; they are dropped");
-  const tracing = await openTracing(config.telemetry, VERSION, onUnsent);
+  const tracing = await openTracing(config.telemetry, VERSION, log);
   const { stages, ...composed } = await compose(config, tracing?.tracer);
   const ragline = new Ragline(config, stages, composed, log, tracing);
   try {

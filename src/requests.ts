@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { worded } from "./config/worded.ts";
 import { COLLECTION_NAME, type Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import {
@@ -145,7 +146,8 @@ function describeIssue(issue: z.core.$ZodIssue, field: string | undefined): stri
   const path = issue.path.map((part) => (part === "*" ? "id" : String(part)));
   const place = (field === undefined ? path : [field, ...path]).join(".");
   const inner = issue.code === "invalid_key" || issue.code === "invalid_element" ? issue.issues[0]?.message : undefined;
-  const text = place ? `${place}: ${inner ?? issue.message}` : (inner ?? issue.message);
+  const message = worded(inner ?? issue.message);
+  const text = place ? `${place}: ${message}` : message;
   return text.length > ISSUE_CHARACTERS_MAX ? `${text.slice(0, ISSUE_CHARACTERS_MAX)}…`.toWellFormed() : text;
 }
 

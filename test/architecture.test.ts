@@ -14,7 +14,8 @@ const SRC = resolve(import.meta.dirname, "../src");
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   conversation: [],
-  types: ["conversation"],
+  passages: [],
+  types: ["conversation", "passages"],
   errors: [],
   ports: [],
   text: [],
@@ -25,10 +26,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   documents: ["pages", "ports", "status"],
   race: [],
   deadlines: [],
+  "raced-stream": ["race"],
   timeline: [],
   pace: ["latency"],
   turns: [],
-  run: ["pace", "race", "timeline"],
+  run: ["pace", "race", "raced-stream", "timeline"],
   "ai-sdk-models": [],
   hub: [],
   random: [],

@@ -48,8 +48,14 @@ export async function askCommand(
       console.log(JSON.stringify(answer));
       return;
     }
-    await printAnswer(ragline, request, signal, options.timings ?? false);
+    await printAnswer(ragline, request, signal, { timings: options.timings ?? false, onward: "go on with --session" });
   });
+}
+
+interface PrintOptions {
+  readonly timings: boolean;
+  /** How to go on; the session's id follows. */
+  readonly onward: string;
 }
 
 /** Streams one answer to standard output. @throws RaglineError what `answer-error` says. */
@@ -57,7 +63,7 @@ export async function printAnswer(
   ragline: Ragline,
   request: AskRequest,
   signal: AbortSignal,
-  timings: boolean,
+  options: PrintOptions,
 ): Promise<void> {
   let sources: readonly Source[] = [];
   let sessionId = "";
@@ -65,11 +71,11 @@ export async function printAnswer(
     if (event.type === "answer-start") sessionId = event.sessionId;
     else if (event.type === "source-list") sources = event.sources;
     else if (event.type === "text-delta") process.stdout.write(printable(event.text));
-    else if (event.type === "answer-end") printEnd(event, sources, sessionId, timings);
+    else if (event.type === "answer-end") printEnd(event, sources, sessionId, options);
     else {
       const { code, message, step, retryable } = event.error;
       process.stdout.write("\n");
-      if (timings) printTimings(event);
+      if (options.timings) printTimings(event);
       throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable });
     }
   }
@@ -81,7 +87,7 @@ function placeOf({ documentId, ...place }: Pick<Source, "documentId" | "page" | 
 
 type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;
 
-function printEnd(end: End, sources: readonly Source[], sessionId: string, timings: boolean): void {
+function printEnd(end: End, sources: readonly Source[], sessionId: string, { timings, onward }: PrintOptions): void {
   const dim = (text: string) => console.log(styleText("dim", text));
   process.stdout.write("\n\n");
   if (end.finishReason !== "no_answer") {
@@ -93,9 +99,7 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, timin
   for (const { step, reason, fallback } of end.degraded)
     console.log(styleText("yellow", `${step}: ${reason}, ${fallback}`));
   const first = end.firstTextMs === null ? "" : `first text after ${end.firstTextMs.toFixed(1)} ms, `;
-  dim(
-    `${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; go on with --session ${sessionId}`,
-  );
+  dim(`${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; ${onward} ${sessionId}`);
   if (timings) printTimings(end);
 }
 

@@ -32,7 +32,7 @@ export async function bottleneckCommand(options: BottleneckOptions): Promise<voi
 
 function lines({ throughput, firstText, emulated, notes }: Bottleneck): string[] {
   const finding = (what: string, { stage, because, advice }: Finding) => [
-    `${what}: ${stage ?? "nothing stands out"}`,
+    `${what}: ${stage ?? "no stage"}`,
     `  ${because}`,
     ...(advice === "" ? [] : [`  next: ${advice}`]),
   ];

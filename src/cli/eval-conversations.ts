@@ -29,7 +29,12 @@ export async function evaluateConversations(
     const otherwise = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
     const asWritten = await run.may("rewrite", (call) => rewrite(stages, question, session, call), otherwise);
     degraded += run.degraded.length;
-    const find = (query: string) => retrieve(stages, scope, query, signal);
+    const searched = new Map<string, Promise<Found>>();
+    const find = (query: string) => {
+      const found = searched.get(query) ?? retrieve(stages, scope, query, signal);
+      searched.set(query, found);
+      return found;
+    };
     const [asked, byAuthors] = [await find(text), await find(official)];
     const rewritten = await searchRewritten(text, asWritten, stages.words, find, null);
     const isAsked = rewritten.query === text;

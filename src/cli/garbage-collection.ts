@@ -3,17 +3,17 @@ import { availableParallelism, setPriority } from "node:os";
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-/** Of the two halves together, and of a server that collects much of the time. */
-const BYTES_MAX = { usually: 16 * 1024 * 1024, busy: 64 * 1024 * 1024 };
+/** Of the two halves together, and of a server that collects much of the time: what a small one collects is collected quickly. */
+const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
 /** So many collections of everything in so long: what is soon garbage fills the old generation, and does for a while. */
-const CROWDED = { majors: 4, withinMs: 10_000, forMs: 60_000 };
+const CROWDED = { majors: 2, withinMs: 10_000, forMs: 60_000 };
 /** V8's own. */
 const GROWTH = 2;
 /** How much more than what is in use there may be before everything is collected. 0: V8's own choice, a third after a few idle seconds. */
-const GARBAGE_PERCENT = { usually: 0, crowded: 100 };
+const GARBAGE_PERCENT = { usually: 0, crowded: 200 };
 /** Of V8's own threads: less than a tenth of the core, where the thread that answers wants it all. */
 const ONE_CORE_PRIORITY = 10;
 const THREADS = "/proc/self/task";
@@ -21,7 +21,7 @@ const THREADS = "/proc/self/task";
 /**
  * Sets V8's garbage collection up for answers that are streamed: much is allocated a token, and what an answer holds lives for seconds,
  * which V8 takes for long. 64 streams of 200 tokens a second each had everything collected every two seconds, which held up answers by up
- * to 80 ms on one core: where it comes to that, as much garbage as is in use may be held before.
+ * to 80 ms on one core: where it comes to that, twice as much garbage as is in use may be held before.
  */
 export function collectForServing(): void {
   followCollections();
@@ -37,9 +37,9 @@ export function holdYoungGeneration(): void {
 }
 
 /**
- * Ends the growth of V8's young generation at 16 MB, and at 64 MB once collecting it takes a twentieth of the time, or everything is
- * collected again and again. It would double up to 128 MB under load, whatever is held, and stay there. One that is filled faster than answers end keeps what is about to be garbage: with
- * 64 clients at once that cost a tenth of the CPU a request. Where V8 makes it small again, as it does in idle times, it may grow anew:
+ * Ends the growth of V8's young generation at 8 MB, whose collection holds answers up for a millisecond, and at 64 MB (3 ms) once that takes a
+ * twentieth of the time: one that is filled faster than answers end keeps what is about to be garbage, which with 64 clients at once cost a
+ * tenth of the CPU a request. It would double up to 128 MB under load, whatever is held, and stay there. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names
  * the size (`--max-semi-space-size`) counts only on Node's command line; whoever sets that has a smaller bound, or this one. Worker
  * threads that begin later stay at V8's first size.
@@ -49,13 +49,15 @@ function followCollections(): void {
   const set = flagSetter();
   const follow = (entries: readonly Collection[]) => {
     load.add(entries);
-    const bytesMax = load.isBusy || load.isCrowded ? BYTES_MAX.busy : BYTES_MAX.usually;
+    const bytesMax = load.isBusy ? BYTES_MAX.busy : BYTES_MAX.usually;
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
     set("--semi-space-growth-factor", (young?.space_size ?? 0) < bytesMax ? GROWTH : 1);
     set("--heap-growing-percent", load.isCrowded ? GARBAGE_PERCENT.crowded : GARBAGE_PERCENT.usually);
   };
   follow([]);
-  new PerformanceObserver((list) => follow(list.getEntries() as Collection[])).observe({ entryTypes: ["gc"] });
+  new PerformanceObserver((list) => follow(list.getEntries() as (PerformanceEntry & Collection)[])).observe({
+    entryTypes: ["gc"],
+  });
 }
 
 /** Sets one of V8's flags where it has another value. */
@@ -67,12 +69,10 @@ function flagSetter(): (flag: string, value: number) => void {
   };
 }
 
-interface Collection extends PerformanceEntry {
-  readonly detail: { readonly kind?: number };
-}
+type Collection = Pick<PerformanceEntry, "duration" | "startTime"> & { readonly detail: { readonly kind?: number } };
 
 /** How much of the time goes to collecting garbage, and how often everything is collected. */
-class CollectionLoad {
+export class CollectionLoad {
   #since = performance.now();
   #collectedMs = 0;
   #isBusy = false;
@@ -105,11 +105,12 @@ class CollectionLoad {
 
 /**
  * Lets V8's threads give way to the one that answers: they mark what is in use, and with four of them on one core the answers stood
- * still meanwhile. Their names are known on Linux, from Node 24 on.
+ * still meanwhile. The young generation they leave to it: it would wait for them. Their names are known on Linux, from Node 24 on.
  */
 function giveWay(): void {
   if (process.platform !== "linux") return;
   setFlagsFromString("--concurrent-marking-max-worker-num=1");
+  setFlagsFromString("--no-parallel-scavenge");
   try {
     for (const thread of readdirSync(THREADS)) {
       const name = readFileSync(`${THREADS}/${thread}/comm`, "utf8").trim();

@@ -9,6 +9,7 @@ import { questionsAbout, readQuestions } from "../load/questions.ts";
 import { type Summary, type SummaryContext, summarize } from "../load/summary.ts";
 import { inspectTarget } from "../load/target.ts";
 import { planTrace } from "../load/trace.ts";
+import { withoutUrlSecrets } from "../telemetry/redaction.ts";
 import { checkWritable, writeOutput } from "./output-file.ts";
 import { stopSignal } from "./session.ts";
 
@@ -74,7 +75,8 @@ async function load(client: LoadClient, options: LoadOptions, signal: AbortSigna
     ? await readQuestions(options.questions)
     : await questionsAbout(target.documents);
   const plan = await planOf(questions, options);
-  console.log(`${url}: ${plan.arrivals}; ${questions.length} questions from ${from}`);
+  const shown = withoutUrlSecrets(url);
+  console.log(`${shown}: ${plan.arrivals}; ${questions.length} questions from ${from}`);
   if (target.emulated?.length) console.log(emulationNote(target.emulated));
   const progress = createProgress(plan);
   const run = await drive(plan, client, {
@@ -85,7 +87,7 @@ async function load(client: LoadClient, options: LoadOptions, signal: AbortSigna
   });
   progress.end();
   const context: SummaryContext = {
-    url,
+    url: shown,
     arrivals: plan.arrivals,
     questions: `${questions.length} questions from ${from}`,
     emulated: target.emulated,

@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
 import { DTYPES } from "../hub/files.ts";
 import { VERSION } from "../index.ts";
+import { withoutUrlSecrets } from "../telemetry/redaction.ts";
 import { askCommand } from "./ask.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
@@ -39,7 +41,7 @@ function report(thrown: unknown): number {
   if (thrown instanceof DOMException && thrown.name === "AbortError") return stopped();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (!(thrown instanceof RaglineError)) {
-    console.error(thrown);
+    print(thrown);
     return 1;
   }
   if (thrown.code === "cancelled") return stopped();
@@ -48,10 +50,14 @@ function report(thrown: unknown): number {
   const heading = thrown.code === "config_invalid" ? "configuration: " : step;
   const reason = connectionFailure(thrown.cause);
   const ending = reason === null || thrown.message.includes(reason) ? "" : ` (${reason})`;
-  for (const line of `${thrown.message}${ending}`.split("\n")) console.error(`ragline: ${heading}${line}`);
-  if (thrown.code === "internal") console.error(thrown.cause);
-  if (process.env.DEBUG && thrown.cause) console.error(thrown.cause);
+  for (const line of `${thrown.message}${ending}`.split("\n")) print(`ragline: ${heading}${line}`);
+  if (thrown.code === "internal") print(thrown.cause);
+  if (process.env.DEBUG && thrown.cause) print(thrown.cause);
   return usage ? 2 : 1;
+}
+
+function print(what: unknown): void {
+  console.error(withoutUrlSecrets(typeof what === "string" ? what : inspect(what)));
 }
 
 /** What the system says of a connection, or whose stage it was, which holds no secret; what a server says may. */
@@ -79,8 +85,11 @@ function program(): Command {
     .showHelpAfterError("(ragline --help shows how)")
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
-  const command = (usage: string, description: string) =>
-    root.command(usage).description(description).exitOverride().showHelpAfterError();
+  const command = (usage: string, description: string, parent = root) => {
+    const added = parent.command(usage).description(description).exitOverride();
+    const path = parent === root ? added.name() : `${parent.name()} ${added.name()}`;
+    return added.showHelpAfterError(`(ragline ${path} --help shows how)`);
+  };
   const configFile = () => root.opts<{ config?: string }>().config;
 
   command("demo", "index the bundled employee handbook, serve it, and ask one question")
@@ -187,14 +196,10 @@ function program(): Command {
     .action((options) => statusCommand(configFile(), options));
 
   const models = command("models", "models that run on this machine");
-  models
-    .command("pull <name>")
-    .description("fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small")
+  command("pull <name>", "fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small", models)
     .addOption(
       new Option("--dtype <dtype>", "which of its ONNX files (default: the first that is there)").choices(DTYPES),
     )
-    .exitOverride()
-    .showHelpAfterError()
     .action((model: string, options) => pullCommand(configFile(), model, options));
 
   command("eval <folder>", "measure retrieval (quality: no time limits) on a set of questions with known answers")
@@ -216,14 +221,14 @@ function program(): Command {
 function stageName(name: string) {
   const found = (["embed", "rerank", "generate", "search"] as const).find((one) => one === name);
   if (found) return found;
-  throw new RaglineError("config_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
+  throw new RaglineError("request_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
 }
 
 function wholeNumber(min: number, max: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (Number.isInteger(number) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 

@@ -87,13 +87,13 @@ function amount(min: number, max: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (value.trim() !== "" && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`must be a number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
   };
 }
 
 function httpUrl(value: string): string {
   if (/^https?:$/.test(URL.parse(value)?.protocol ?? "")) return value;
-  throw new InvalidArgumentError("must be an http or https URL.");
+  throw new InvalidArgumentError("It must be an http or https URL.");
 }
 
 function names(value: string): string[] {
@@ -105,5 +105,5 @@ type Header = readonly [name: string, value: string];
 function header(text: string, earlier: readonly Header[]): Header[] {
   const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(text) ?? [];
   if (name && value !== undefined) return [...earlier, [name.toLowerCase(), value]];
-  throw new InvalidArgumentError('must be of the form "name: value".');
+  throw new InvalidArgumentError('It must be of the form "name: value".');
 }

@@ -20,8 +20,7 @@ export async function stageCommand(
 ): Promise<void> {
   const config = loadConfig(configFile);
   const log = createLogger(config.log.level, createRedaction(config));
-  const onUnsent = (err: unknown) => log.warn({ err }, "spans cannot be sent to telemetry.endpoint; they are dropped");
-  const tracing = await openTracing(config.telemetry, VERSION, onUnsent);
+  const tracing = await openTracing(config.telemetry, VERSION, log);
   // gRPC's library takes longer to load than everything else.
   const [{ composeStage }, { serveStage, stageProblem }] = await Promise.all([
     import("../compose/stage.ts"),

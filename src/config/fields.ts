@@ -9,10 +9,14 @@ export const count = (fallback: number, max: number, what: string) =>
   z.int().min(1).max(max).default(fallback).describe(what);
 export const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
 const share = (fallback: number, what: string) => z.number().min(0.01).max(1).default(fallback).describe(what);
-export const httpUrl = z.url({ protocol: /^https?$/ });
+const HTTP_URL = "must be a URL that begins with http:// or https://";
+export const httpUrl = z.url({
+  protocol: /^https?$/,
+  error: ({ input }) => (typeof input === "string" ? HTTP_URL : undefined),
+});
 
 /** Paths are put behind it. */
-const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
+export const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
 
 /** One server, or several that serve the same. */
 export const httpUrls = z.union([httpBase, z.array(httpBase).min(1).max(64)]);

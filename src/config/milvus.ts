@@ -5,7 +5,10 @@ import { count } from "./fields.ts";
 export const milvusIndex = {
   url: z
     .string()
-    .regex(/^https?:\/\/[^\s,/]+\/?$/, "must be http[s]://host[:port]")
+    .regex(
+      /^https?:\/\/[^\s,/?#@]+\/?$/,
+      "must be http[s]://host[:port]; a user is `username`, with `password`, a key `token`",
+    )
     .default("http://localhost:19530")
     .describe("`http[s]://host[:port]`; `https:` speaks TLS."),
   username: z.string().min(1).optional().describe("Sent with every call, with `password`."),

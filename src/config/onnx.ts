@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DTYPES, POOLINGS } from "../hub/files.ts";
-import { count, httpUrl, milliseconds } from "./fields.ts";
+import { count, httpBase, milliseconds } from "./fields.ts";
 
 /** Models that run beside the process. */
 export const onnx = {
@@ -46,7 +46,7 @@ export const models = z.strictObject({
     .describe(
       "Where `ragline models pull` puts models. Default: `HF_HUB_CACHE`, `HF_HOME`/hub, or ~/.cache/huggingface/hub.",
     ),
-  endpoint: httpUrl
+  endpoint: httpBase
     .default("https://huggingface.co")
     .describe("The hub, or a mirror of it. Default: `HF_ENDPOINT`, if set."),
   token: z.string().optional().describe("For private models. Default: `HF_TOKEN`, if set."),

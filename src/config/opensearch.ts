@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { count } from "./fields.ts";
 
-const URLS = /^https?:\/\/[^\s,/]+(?:,\s*https?:\/\/[^\s,/]+)*$/;
+const URLS = /^https?:\/\/[^\s,/?#@]+(?:,\s*https?:\/\/[^\s,/?#@]+)*$/;
 
 /** `search: { use: opensearch }`. */
 export const openSearchIndex = {
   url: z
     .string()
-    .regex(URLS, "must be http[s]://host[:port], several comma-separated")
+    .regex(URLS, "must be http[s]://host[:port], several comma-separated; a user is `username`, with `password`")
     .default("http://localhost:9200")
     .describe("`http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster."),
   username: z.string().min(1).optional().describe("Sent with every request, with `password`."),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { configSchema } from "./schema.ts";
+import { worded } from "./worded.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -26,10 +27,6 @@ export function configProblems(input: unknown, issues: readonly Issue[]): string
     if (issue.code === "invalid_union") return `${at()}: ${alternatives(issue.errors)}`;
     return `${at()}: ${worded(issue.message)}`;
   });
-}
-
-function worded(message: string): string {
-  return message.replace(/^Invalid input: /, "");
 }
 
 function alternatives(errors: readonly (readonly Issue[])[]): string {

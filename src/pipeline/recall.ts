@@ -42,20 +42,19 @@ export async function recall(
 ): Promise<Past> {
   const { words } = stages;
   const shortened = session.turns.filter((turn) => turn.short);
-  const facts = factsFor(session.entities, [question.question, wanted.query], words);
+  const queries = [question.question, wanted.query];
+  const entities = latestFirst(session.entities);
+  const facts = sharing(entities, noteOf, queries, words, FACT_SHARE_MIN).slice(0, FACTS_MAX);
   if (session.summarizedTurns === 0 && shortened.length === 0) return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
   const asked = shortened
     .filter((turn) => asksFor(question.question, turn, words))
     .map(({ number: turn }) => ({ turn }));
-  const kept = aboutFirst(
-    session.entities.filter(({ name }) => KINDS[name]?.test(question.question)),
-    [question.question, wanted.query],
-    words,
-  );
+  const ofKind = entities.filter(({ name }) => KINDS[name]?.test(question.question));
+  const kept = sharing(ofKind, noteOf, queries, words);
   const expanded = [...asked.toReversed(), ...kept].map(({ turn }) => turn).slice(0, EXPANDED_MAX);
   const near = question.history
-    ? byWords(older, question, wanted, words)
+    ? sharing(older, read, queries, words, WORD_SHARE_MIN).slice(0, TURNS_MAX)
     : await nearest(stages, question, session, wanted, call);
   const found = interleaved(
     near.map((turn) => turn.number),
@@ -67,46 +66,36 @@ export async function recall(
   const missing = numbers.filter((number) => !known.has(number));
   const others = missing.length === 0 ? [] : await stages.sessions.turns(question.scope, session.id, missing, call);
   for (const turn of others) known.set(turn.number, turn);
-  const excerpt = (turn: Turn) => excerptOf(turn, [question.question, wanted.query], words);
+  const excerpt = (turn: Turn) => excerptOf(turn, queries, words);
   return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts, excerpt };
 }
 
-/** Those that share most words with the queries first, the latest of equals. */
-function aboutFirst(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
-  const notes = entities.map(({ note }) => note);
-  const shares = overlaps(queries, notes, words);
-  return entities
-    .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
-    .sort((a, b) => b.share - a.share || b.entity.turn - a.entity.turn)
-    .map(({ entity }) => entity);
-}
-
-/** The turns that hold most of the query's words. */
-function byWords(turns: readonly Turn[], { question }: Question, { query }: Wanted, words: Words): Turn[] {
-  const shares = overlaps([question, query], turns.map(read), words);
-  return turns
-    .map((turn, i) => ({ turn, share: shares[i] ?? 0 }))
-    .filter(({ share }) => share >= WORD_SHARE_MIN)
+/** Those whose text holds so much of the queries' words, by rarity, the most first; equals stay in their order. */
+function sharing<T>(
+  items: readonly T[],
+  textOf: (item: T) => string,
+  queries: readonly string[],
+  words: Words,
+  shareMin = 0,
+): T[] {
+  const shares = overlaps(queries, items.map(textOf), words);
+  return items
+    .map((item, i) => ({ item, share: shares[i] ?? 0 }))
+    .filter(({ share }) => share >= shareMin)
     .sort((a, b) => b.share - a.share)
-    .slice(0, TURNS_MAX)
-    .map(({ turn }) => turn);
+    .map(({ item }) => item);
 }
 
 function read({ question, answer }: Turn): string {
   return `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`;
 }
 
-/** The recorded facts that share words with the query, best first. */
-function factsFor(entities: readonly Entity[], queries: readonly string[], words: Words): Entity[] {
-  if (entities.length === 0) return [];
-  const notes = entities.map(({ note }) => note);
-  const shares = overlaps(queries, notes, words);
-  return entities
-    .map((entity, i) => ({ entity, share: shares[i] ?? 0 }))
-    .filter(({ share }) => share >= FACT_SHARE_MIN)
-    .sort((a, b) => b.share - a.share || b.entity.turn - a.entity.turn)
-    .slice(0, FACTS_MAX)
-    .map(({ entity }) => entity);
+function noteOf({ note }: Entity): string {
+  return note;
+}
+
+function latestFirst(entities: readonly Entity[]): Entity[] {
+  return entities.toSorted((a, b) => b.turn - a.turn);
 }
 
 /** The turns nearest to the query: its neighbours by vector, ordered by cosine (of the best one's) and shared words together. */

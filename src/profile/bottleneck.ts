@@ -7,7 +7,7 @@ import type { Profile } from "./profile.ts";
 export type Suspect = Step | "process";
 
 export interface Finding {
-  /** Null: nothing stands out. */
+  /** Null: no stage is the bound. */
   readonly stage: Suspect | null;
   /** In plain words, with the numbers. */
   readonly because: string;
@@ -27,6 +27,7 @@ interface Capacity {
   readonly stage: Suspect;
   /** Questions a second: each asks every stage once. */
   readonly perSecond: number;
+  readonly use?: string;
 }
 
 /** From a profile: the stage that answers the fewest calls a second, and the one that the first text waits for longest. */
@@ -39,7 +40,7 @@ export function bottleneckOf(profile: Profile): Bottleneck {
   const cpuMs = sum(stages.map(({ cpuMsPerCall }) => cpuMsPerCall ?? 0));
   const capacities: Capacity[] = stages
     .filter(({ callsPerSecondMax }) => callsPerSecondMax > 0)
-    .map(({ step, callsPerSecondMax }) => ({ stage: step, perSecond: callsPerSecondMax }));
+    .map(({ step, use, callsPerSecondMax }) => ({ stage: step, use, perSecond: callsPerSecondMax }));
   if (cpuMs > 0) capacities.push({ stage: "process", perSecond: 1000 / cpuMs });
   const waits = stages.map(({ step, serviceMs }) => ({ stage: step, ms: serviceMs?.p50 ?? 0 }));
   return {
@@ -60,10 +61,16 @@ function throughputFinding(capacities: readonly Capacity[], cpuMs: number): Find
   const then = next
     ? `; next comes ${next.stage} with ${rate(next.perSecond)}, ${(next.perSecond / least.perSecond).toFixed(1)} times as many`
     : "";
-  return { stage: least.stage, because: what + then, advice: adviceFor(least.stage).throughput };
+  const advised = WITHIN_PROCESS.includes(least.use ?? "") ? "process" : least.stage;
+  return { stage: least.stage, because: what + then, advice: adviceFor(advised).throughput };
 }
 
-/** The largest part of the wait for the first text. */
+/** Half of the 100 ms that readers take for at once (Nielsen, Usability Engineering, 1993, ch. 5); the other half is the network's and the page's. */
+const AT_ONCE_MS = 50;
+/** They run in this process, and more of them are more of it. */
+const WITHIN_PROCESS = ["extractive", "lexical", "static"];
+
+/** The largest part of the wait for the first text; none where nobody notices a wait. */
 export function firstTextFinding(
   waits: readonly { readonly stage: Step; readonly ms: number }[],
   when: string,
@@ -73,7 +80,12 @@ export function firstTextFinding(
   const [longest] = ranked;
   if (!longest || whole === 0) return { stage: null, because: "no stage took any time", advice: "" };
   const parts = ranked.filter(({ ms }) => ms >= 0.005 * whole).map(({ stage, ms }) => `${stage} ${ms.toFixed(1)}`);
-  const because = `${longest.stage} takes ${longest.ms.toFixed(1)} of the ${whole.toFixed(1)} ms to the first text, ${Math.round((100 * longest.ms) / whole)}% (${when}: ${parts.join(", ")})`;
+  const detail = `(${when}: ${parts.join(", ")})`;
+  if (whole <= AT_ONCE_MS) {
+    const because = `the first text is there after ${whole.toFixed(1)} ms, which no reader notices; ${longest.stage} takes the most of them ${detail}`;
+    return { stage: null, because, advice: "" };
+  }
+  const because = `${longest.stage} takes ${longest.ms.toFixed(1)} of the ${whole.toFixed(1)} ms to the first text, ${Math.round((100 * longest.ms) / whole)}% ${detail}`;
   return { stage: longest.stage, because, advice: adviceFor(longest.stage).firstText };
 }
 

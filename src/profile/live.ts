@@ -69,17 +69,7 @@ function throughputFinding({ steps, answersPerSecond, cpuShare }: Traffic): Find
   const [worst] = steps
     .filter(({ inLine, givenUp }) => inLine >= IN_LINE_MIN || givenUp >= GIVEN_UP_MIN)
     .sort((a, b) => weight(b) - weight(a));
-  if (!worst) {
-    const busiest = steps.toSorted((a, b) => b.perSecond * b.meanMs - a.perSecond * a.meanMs)[0];
-    const most = busiest
-      ? `; ${busiest.step} has the most under way, ${((busiest.perSecond * busiest.meanMs) / 1000).toFixed(1)} at once`
-      : "";
-    return {
-      stage: null,
-      because: `nothing waits in line at ${rate(answersPerSecond)}${most}`,
-      advice: "raise the load (ragline load --rate) until something does, or profile the stages",
-    };
-  }
+  if (!worst) return unbound(steps, answersPerSecond, cpuShare);
   const line =
     worst.inLine >= IN_LINE_MIN
       ? `${worst.inLine.toFixed(1)} calls wait in line on average, ${worst.queueMs.toFixed(0)} ms each`
@@ -87,6 +77,20 @@ function throughputFinding({ steps, answersPerSecond, cpuShare }: Traffic): Find
   const lost = worst.givenUp >= GIVEN_UP_MIN ? `${Math.round(worst.givenUp * 100)}% of its calls are given up` : "";
   const because = `${worst.step}: ${[line, lost].filter(Boolean).join(", and ")}, at ${rate(worst.perSecond)}`;
   return { stage: worst.step, because, advice: adviceFor(worst.step).throughput };
+}
+
+function unbound(steps: readonly StepTraffic[], answersPerSecond: number, cpuShare: number | null): Finding {
+  const underWay = ({ perSecond, meanMs }: StepTraffic) => (perSecond * meanMs) / 1000;
+  const [busiest] = steps.toSorted((a, b) => underWay(b) - underWay(a));
+  const facts = [
+    `at ${rate(answersPerSecond)} nothing waits in line and nothing is given up`,
+    ...(busiest
+      ? [`${busiest.step} has the most calls under way, ${underWay(busiest).toFixed(2)} at once on average`]
+      : []),
+    ...(cpuShare === null ? [] : [`the process uses ${Math.round(cpuShare * 100)}% of a core`]),
+  ];
+  const advice = "nothing at this load; to find the bound raise it (ragline load --rate), or profile the stages";
+  return { stage: null, because: facts.join("; "), advice };
 }
 
 function waitsOf({ steps, firstTextMs, answersPerSecond }: Traffic): { stage: Step; ms: number }[] {

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import type { Logger } from "pino";
 import { RaglineError } from "../errors.ts";
 import { context, createContextKey, propagation, ROOT_CONTEXT, trace } from "./api.ts";
 import { Tracing } from "./tracing.ts";
@@ -23,11 +24,11 @@ const HOSTS = { forceFlush: async () => undefined, shutdown: async () => undefin
 const PACKAGES =
   "@opentelemetry/core@3 @opentelemetry/resources@3 @opentelemetry/context-async-hooks@3 @opentelemetry/sdk-trace@3";
 
-/** `onFailure` is told once when spans cannot be sent, and again after some could. @throws RaglineError `config_invalid`: a package is not installed. */
+/** The log has one line when spans cannot be sent, one more after some could, and one of those that were lost in the end. @throws RaglineError `config_invalid`: a package is not installed. */
 export async function openTracing(
   options: TracingOptions,
   version: string,
-  onFailure: (error: unknown) => void,
+  log: Pick<Logger, "warn">,
 ): Promise<Tracing | null> {
   if (options.traces === "none") return null;
   if (options.traces === "global") return new Tracing(trace.getTracer(NAME, version), HOSTS);
@@ -45,17 +46,22 @@ export async function openTracing(
   });
   if (!keepsContext()) context.setGlobalContextManager(new hooks.AsyncLocalStorageContextManager().enable());
   if (propagation.fields().length === 0) propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
+  const outlet = watched(exporter, log);
   const provider = new sdk.TracerProvider({
     resource: resources
       .defaultResource()
       .merge(resources.resourceFromAttributes({ "service.name": options.serviceName, "service.version": version })),
     sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(options.sampling) }),
-    spanProcessors: [new sdk.BatchSpanProcessor({ exporter: watched(exporter, onFailure) })],
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter: outlet })],
   });
   return new Tracing(provider.getTracer(NAME, version), {
     forceFlush: () => provider.forceFlush(),
     shutdown: () => provider.shutdown(),
-    hangUp,
+    hangUp() {
+      const spans = outlet.lost();
+      if (spans > 0) log.warn({ spans }, "telemetry.endpoint did not take the last spans in time; they are lost");
+      hangUp();
+    },
   });
 }
 
@@ -70,28 +76,46 @@ async function openExporter({ protocol, endpoint, headers }: TracingOptions): Pr
     return { exporter, hangUp: () => undefined };
   }
   const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
-  const base = (endpoint ?? "http://localhost:4318").replace(/\/+$/, "");
-  const agent = base.startsWith("https:") ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const url = new URL(endpoint ?? "http://localhost:4318");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  const agent = url.protocol === "https:" ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   const exporter = new OTLPTraceExporter({
-    url: `${base}/v1/traces`,
+    url: url.href,
     headers: { ...headers },
     timeoutMillis: EXPORT_TIMEOUT_MS,
     httpAgentOptions: () => agent,
   });
-  return { exporter, hangUp: () => agent.destroy() };
+  return { exporter, hangUp: () => hangUpAll(agent) };
+}
+
+/** With an error that has no code: after others the exporter would try again. */
+function hangUpAll(agent: HttpAgent): void {
+  for (const socket of Object.values(agent.sockets).flat()) socket?.destroy(new Error("Tracing has ended."));
+  agent.destroy();
 }
 
 /** The same exporter; a collector that is away is told of once, not with every batch. */
-function watched(exporter: SpanExporter, onFailure: (error: unknown) => void): SpanExporter {
-  let isAway = false;
+function watched(exporter: SpanExporter, log: Pick<Logger, "warn">): SpanExporter & { lost(): number } {
+  let isQuiet = false;
+  let underWay = 0;
+  let failed = 0;
   return {
     export(spans, done) {
+      underWay += spans.length;
       exporter.export(spans, (result) => {
-        const failed = result.error !== undefined;
-        if (failed && !isAway) onFailure(result.error);
-        isAway = failed;
+        underWay -= spans.length;
+        failed = result.error ? failed + spans.length : 0;
+        if (result.error && !isQuiet) {
+          log.warn({ err: result.error }, "spans cannot be sent to telemetry.endpoint; they are dropped");
+        }
+        isQuiet = result.error !== undefined;
         done(result);
       });
+    },
+    /** In the end: spans under way, and those that failed since the collector last took any. */
+    lost() {
+      isQuiet = true;
+      return underWay + failed;
     },
     shutdown: () => exporter.shutdown(),
     forceFlush: async () => exporter.forceFlush?.(),

@@ -1,5 +1,9 @@
 /** Keys of the configuration whose values are secrets. */
 const SECRET_KEY = /^(?:apiKey|authorization|headers|key|secret|token|.*password)$/i;
+/** What stands before a URL's host. */
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/([^\s:@/?#]*)(?::([^\s@/?#]*))?@/gi;
+/** A parameter of a URL's query whose name says that it is secret. */
+const SECRET_PARAMETER = /([?&][^\s?&#=]*(?:auth|credential|key|pass|pwd|secret|sig|token)[^\s?&#=]*=)([^\s&#,"']+)/gi;
 /** A shorter one is no secret, and may be part of any word. */
 const BYTES_MIN = 6;
 
@@ -15,23 +19,27 @@ export function createRedaction(config: unknown): (text: string) => string {
   return (text) => all.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
 }
 
+/** A text, with URLs in it that somebody typed, without what they hold as secrets. */
+export function withoutUrlSecrets(text: string): string {
+  return text.replace(CREDENTIALS, "$1://[redacted]@").replace(SECRET_PARAMETER, "$1[redacted]");
+}
+
 function* secretsIn(value: unknown, isSecret: boolean): Generator<string> {
   if (typeof value === "string") {
     if (isSecret) yield value;
-    else yield* passwordsIn(value);
+    else yield* secretsInUrls(value);
   } else if (typeof value === "object" && value !== null && !("specificationVersion" in value)) {
     for (const [key, one] of Object.entries(value)) yield* secretsIn(one, isSecret || SECRET_KEY.test(key));
   }
 }
 
-/** Of URLs, also of several hosts. Who stands alone is a token to an HTTP server, and a name to a database. */
-function* passwordsIn(text: string): Generator<string> {
-  const found = /^([a-z][a-z0-9+.-]*):\/\/([^:@/]*)(?::([^@/]*))?@/i.exec(text) ?? [];
-  const [, scheme = "", user = "", password = ""] = found;
-  const secret = password || (/^https?$/i.test(scheme) ? user : "");
-  if (!secret) return;
-  yield secret;
-  yield decoded(secret);
+/** Of URLs, also of several hosts or several URLs. Who stands alone is a token to an HTTP server, and a name to a database. */
+function* secretsInUrls(text: string): Generator<string> {
+  for (const [, scheme = "", user = "", password = ""] of text.matchAll(CREDENTIALS)) {
+    const secret = password || (/^https?$/i.test(scheme) ? user : "");
+    if (secret) yield* [secret, decoded(secret)];
+  }
+  for (const [, , value = ""] of text.matchAll(SECRET_PARAMETER)) yield* [value, decoded(value.replaceAll("+", " "))];
 }
 
 function decoded(text: string): string {

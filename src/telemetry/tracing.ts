@@ -18,13 +18,13 @@ import type { Outcome } from "./outcome.ts";
 import type { TracedAnswer, TracedCall, TracedRequest, Traces } from "./traces.ts";
 
 /** For sending what is left. */
-const CLOSING_MS = 2000;
+const CLOSING_MS = 1500;
 
 /** Who sends spans. */
 interface Provider {
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
-  /** Ends what is still open to the collector: it would keep the process. */
+  /** Ends what is still open to the collector, which would keep the process, and says what is lost. */
   hangUp(): void;
 }
 

@@ -1,41 +1,59 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toRaglineError } from "../errors.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import type { CallOptions } from "../types.ts";
 
 /** Questions that wait at most; a further one is pending until its lease ends. */
 const QUESTIONS_MAX = 256;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2000;
 
+interface Refused {
+  /** Whose it is: tenant, collection and id. */
+  readonly session: string;
+  readonly until: number;
+  end(call: CallOptions): Promise<void>;
+}
+
 /**
  * The same store, apart from this process. A question that was refused because the store did not answer may have reached it all the
  * same, and would be pending until its lease ends, in the way of others, then be shown as interrupted. Once the store is back such a question is
- * ended as failed, as its asker was told.
+ * ended as failed, as its asker was told, and before anything else that this process is asked in its session.
  */
 export function endedRefusals(store: SessionStore, { leaseMs }: { readonly leaseMs: number }): SessionStore {
-  /** By request id. */
-  const refused = new Map<string, { readonly until: number; readonly end: () => Promise<void> }>();
+  /** By request id, in the order they were asked in. */
+  const refused = new Map<string, Refused>();
   const closing = new AbortController();
   let running: Promise<void> | null = null;
 
-  /** False: the store is still away. */
-  const isEnded = async (requestId: string, end: () => Promise<void>): Promise<boolean> => {
+  /** @throws what the store did, where it is still away. */
+  const end = async (requestId: string, question: Refused, call: CallOptions): Promise<void> => {
     try {
-      await end();
+      await question.end(call);
     } catch (thrown) {
       // Else it never arrived.
-      if (toRaglineError(thrown).retryable) return false;
+      if (toRaglineError(thrown).retryable) throw thrown;
     }
     refused.delete(requestId);
-    return true;
+  };
+  /** A turn's number is given when it ends: what was refused in a session comes before what is asked there afterwards. */
+  const endEarlier = async (session: string, requestId: string, call: CallOptions) => {
+    for (const [other, question] of refused) {
+      if (question.session === session && other !== requestId) await end(other, question, call);
+    }
   };
   const endAll = async () => {
     for (let waitMs = FIRST_WAIT_MS; refused.size > 0; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       await sleep(waitMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
       if (closing.signal.aborted) return;
-      for (const [requestId, { until, end }] of refused) {
-        if (performance.now() > until) refused.delete(requestId);
-        else if (!(await isEnded(requestId, end))) break;
+      const unhurried = { signal: new AbortController().signal };
+      try {
+        for (const [requestId, question] of refused) {
+          if (performance.now() > question.until) refused.delete(requestId);
+          else await end(requestId, question, unhurried);
+        }
+      } catch {
+        // Away still.
       }
     }
   };
@@ -44,19 +62,28 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
     ...store,
 
     async begin(scope, id, asked, turnsMax, call) {
+      const session = () => JSON.stringify([scope.tenant, scope.collection, id]);
+      let isSent = false;
       try {
-        return await store.begin(scope, id, asked, turnsMax, call);
+        if (refused.size > 0) await endEarlier(session(), asked.requestId, call);
+        isSent = true;
+        const before = await store.begin(scope, id, asked, turnsMax, call);
+        refused.delete(asked.requestId);
+        return before;
       } catch (thrown) {
         const { code } = toRaglineError(thrown);
         const isUnknown = code === "dependency_failed" || code === "dependency_timeout";
         if (isUnknown && refused.size < QUESTIONS_MAX && !closing.signal.aborted) {
           const { requestId, question, tokens } = asked;
           const said = { requestId, question, query: question, answer: "", tokens, at: new Date().toISOString() };
-          const end = () => {
-            const unhurried = { signal: new AbortController().signal };
-            return store.finish(scope, id, { ...said, status: "failed" }, unhurried);
-          };
-          refused.set(requestId, { until: performance.now() + leaseMs, end });
+          refused.set(requestId, {
+            session: session(),
+            until: performance.now() + leaseMs,
+            async end(unhurried) {
+              if (!isSent) await store.begin(scope, id, asked, turnsMax, unhurried);
+              await store.finish(scope, id, { ...said, status: "failed" }, unhurried);
+            },
+          });
           running ??= endAll().finally(() => {
             running = null;
           });

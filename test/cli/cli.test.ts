@@ -209,6 +209,39 @@ describe("usage and configuration", () => {
     },
   );
 
+  it.each([
+    [
+      ["load", "--ratee", "5"],
+      ["unknown option '--ratee'", "Did you mean --rate?", "ragline load --help"],
+    ],
+    [
+      ["load", "--rate", "x"],
+      ["'x' is invalid. It must be a number from 0.001 to 100000.", "ragline load --help"],
+    ],
+    [
+      ["serve", "--port", "70000"],
+      ["It must be a whole number from 0 to 65535.", "ragline serve --help"],
+    ],
+    [
+      ["models", "pul", "x"],
+      ["unknown command 'pul'", "Did you mean pull?", "ragline models --help"],
+    ],
+    [
+      ["models", "pull"],
+      ["missing required argument 'name'", "ragline models pull --help"],
+    ],
+    [
+      ["migrate", "--to", "a"],
+      ["required option '--from <config>'", "ragline migrate --help"],
+    ],
+    [["statsu"], ["Did you mean status?", "ragline --help"]],
+  ])("says what is wrong, what was likely meant and where to read on, and no more: %j", async (args, said) => {
+    const { code, stdout, stderr } = await ragline(cwd, ...args);
+    expect([code, stdout]).toEqual([2, ""]);
+    for (const what of said) expect(stderr).toContain(what);
+    expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(3);
+  });
+
   it("explains itself, and exits with 0", async () => {
     const { code, stdout } = await ragline(cwd, "--help");
     expect(code).toBe(0);

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
@@ -35,3 +36,41 @@ it("SIGTERM under a stream that never ends: it ends with answer-error within the
   expect((await finished).code).toBe(0);
   await upstream.close();
 });
+
+it.each(["http/protobuf", "grpc"])(
+  "a collector that takes connections and never answers, over %s, holds up nobody",
+  {
+    timeout: 60_000,
+  },
+  async (protocol) => {
+    let connections = 0;
+    const silent = createServer((socket) => {
+      connections++;
+      socket.on("error", () => undefined).resume();
+    });
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const telemetry = { traces: "otlp", protocol, endpoint, sampling: 1 };
+    await writeFile(folder.file("ragline.yaml"), JSON.stringify({ telemetry }));
+    const server = start(folder.path, ["serve", "--port", "0"]);
+    const finished = finish(server);
+    const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+    await eventsOf(await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?" }));
+    const toldAt = performance.now();
+    server.kill("SIGTERM");
+    const { code, stderr } = await finished;
+    silent.close();
+    expect(code).toBe(0);
+    const warnings = stderr.split("\n").filter((line) => line.includes('"level":40'));
+    expect(warnings.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({
+        spans: expect.any(Number),
+        msg: "telemetry.endpoint did not take the last spans in time; they are lost",
+      }),
+    ]);
+    expect(JSON.parse(warnings[0] ?? "{}").spans).toBeGreaterThan(5);
+    // It takes 1.5 s; further tries would take 5 s and a connection of their own.
+    expect(performance.now() - toldAt).toBeLessThan(10_000);
+    expect(connections).toBe(1);
+  },
+);

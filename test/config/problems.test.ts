@@ -21,6 +21,11 @@ describe("a configuration that breaks a rule", () => {
       { rerank: { use: "tei", baseUrl: ["http://a/tei", "http://b/#tei"] } },
       "rerank.baseUrl.1: must end with its path, without `?` and `#`",
     ],
+    [
+      { generate: { use: "openai", baseUrl: "localhost:11434" } },
+      /^generate\.baseUrl: .*begins with http:\/\/ or https:\/\//,
+    ],
+    [{ embed: { use: "tei" } }, "embed.baseUrl: is missing\nembed.model: is missing\nembed.dimensions: is missing"],
     [{ 검색: {} }, "검색: there is no such key"],
   ];
   test.each(cases)("%j names the field and what was meant", (input, message) => {

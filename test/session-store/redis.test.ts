@@ -162,6 +162,37 @@ describe.skipIf(redisMissing !== null)("Redis goes away", () => {
     await server.close();
   });
 
+  test("a question asked as soon as Redis goes on comes after those that it refused", { timeout: 60_000 }, async () => {
+    const server = await startRedis();
+    const { ragline, close } = await openRagline({ ...session(server.url), cache: { use: "none" } });
+    await addPages(ragline);
+    for (const id of ["s0", "s1", "s2", "s3", "s4"]) {
+      const ask = (question: string) => ragline.answer({ question, sessionId: id });
+      await ask("연차 휴가는 며칠인가요?");
+      server.signal("SIGSTOP");
+      await expect(ask("병가는 며칠인가요?")).rejects.toMatchObject({ code: "dependency_failed", step: "session" });
+      await expect(ask("출산휴가는 며칠인가요?")).rejects.toMatchObject({ step: "session" });
+      server.signal("SIGCONT");
+      const last = "재택근무는 며칠인가요?";
+      await until("it is answered again", () =>
+        ask(last).then(
+          () => true,
+          () => false,
+        ),
+      );
+      const { turns = [], pending } = (await ragline.readSession(id)) ?? {};
+      expect(pending).toEqual([]);
+      expect(turns.map(({ question, status }) => [question, status])).toEqual([
+        ["연차 휴가는 며칠인가요?", "complete"],
+        ["병가는 며칠인가요?", "failed"],
+        ["출산휴가는 며칠인가요?", "failed"],
+        [last, "complete"],
+      ]);
+    }
+    await close();
+    await server.close();
+  });
+
   test("absent at the start: Ragline starts, is not ready, and is once Redis is there", async () => {
     const server = await startRedis();
     await server.kill();

@@ -23,6 +23,8 @@ export interface OtlpReceiver {
   readonly spans: readonly ReceivedSpan[];
   /** The headers of the last request. */
   readonly headers: Readonly<Record<string, unknown>>;
+  /** What stood behind the last request's `?`. */
+  readonly query: string;
   /** The request's bytes as text, for what must not be in them. */
   readonly bytes: string;
   close(): Promise<void>;
@@ -33,14 +35,16 @@ export async function otlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   let bytes = "";
   let headers: Record<string, unknown> = {};
+  let query = "";
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (request.url !== "/v1/traces" || request.headers["content-type"] !== "application/x-protobuf") {
+    if (request.url?.split("?")[0] !== "/v1/traces" || request.headers["content-type"] !== "application/x-protobuf") {
       response.writeHead(415).end();
       return;
     }
     headers = request.headers;
+    query = request.url?.split("?")[1] ?? "";
     const body = Buffer.concat(chunks);
     const message = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
     bytes += message.toString("utf8");
@@ -53,6 +57,9 @@ export async function otlpReceiver(): Promise<OtlpReceiver> {
     spans,
     get headers() {
       return headers;
+    },
+    get query() {
+      return query;
     },
     get bytes() {
       return bytes;

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRedaction } from "../../src/telemetry/redaction.ts";
-import { printed, start } from "../cli/run.ts";
+import { createRedaction, withoutUrlSecrets } from "../../src/telemetry/redaction.ts";
+import { finish, printed, start } from "../cli/run.ts";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { postJson } from "../support/http.ts";
@@ -117,6 +117,34 @@ describe("what the log, errors, status and metrics say", () => {
   });
 });
 
+describe("commands at a terminal", () => {
+  const SECRET = "geheim-4711";
+  const run = (args: readonly string[]) => finish(start(folder.path, args, { DEBUG: "1" }));
+
+  it.each([
+    ["search", { use: "postgres", url: `postgres://u:p@127.0.0.1:9/db?password=${SECRET}` }],
+    ["search", { use: "opensearch", url: `http://127.0.0.1:9?api_key=${SECRET}` }],
+    ["search", { use: "opensearch", url: `http://127.0.0.1:9,http://u:${SECRET}@127.0.0.1:8` }],
+    ["search", { use: "milvus", url: `http://127.0.0.1:9?token=${SECRET}` }],
+    ["search", { use: "milvus", url: `http://u:${SECRET}@127.0.0.1:9` }],
+    ["session", { use: "redis", url: `redis://127.0.0.1:9/0?password=${SECRET}` }],
+    ["models", { endpoint: `http://127.0.0.1:9?api_key=${SECRET}` }],
+  ])("name the key, and no secret: %s %j", async (block, settings) => {
+    await writeFile(folder.file("bad.yaml"), JSON.stringify({ [block]: settings }));
+    const { code, stdout, stderr } = await run(["--config", "bad.yaml", "status"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${block}.${"url" in settings ? "url" : "endpoint"}`);
+    expect(stdout + stderr).not.toContain(SECRET);
+  });
+
+  it.each(["load", "bottleneck"])("%s names the server without them", async (command) => {
+    const { code, stdout, stderr } = await run([command, "--url", `http://u:${SECRET}@127.0.0.1:9/?api_key=${SECRET}`]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("127.0.0.1:9");
+    expect(stdout + stderr).not.toContain(SECRET);
+  });
+});
+
 describe("redaction", () => {
   it("takes out every secret that the configuration holds, in whatever form", () => {
     const secret = fc.string({ unit: "grapheme", minLength: 6, maxLength: 30 });
@@ -138,6 +166,27 @@ describe("redaction", () => {
     expect(createRedaction({ session: { url } })(url)).toBe(url);
     const token = createRedaction({ telemetry: { endpoint: "https://sk-token-1@host/v1" } });
     expect(token("https://sk-token-1@host/v1")).toBe("https://[redacted]@host/v1");
+  });
+
+  it("what a URL's query says under a secret's name, and passwords of all of several URLs", () => {
+    const redact = createRedaction({
+      telemetry: { endpoint: "https://otel/v1?api_key=sk%2Dotel-1&region=seoul-2a" },
+      search: { url: "http://u:geheim-1@a:9200, http://u:geheim-2@b:9200?password=geheim-3" },
+    });
+    expect(redact("sk%2Dotel-1 sk-otel-1 seoul-2a geheim-1 geheim-2 geheim-3")).toBe(
+      "[redacted] [redacted] seoul-2a [redacted] [redacted] [redacted]",
+    );
+  });
+
+  it("URLs that somebody typed are shown without user, password and secret parameters", () => {
+    expect(
+      withoutUrlSecrets("see http://u:geheim@h:1/p?api_key=a1&top=5&X-Amz-Signature=b2#c, or redis://geheim@h"),
+    ).toBe(
+      "see http://[redacted]@h:1/p?api_key=[redacted]&top=5&X-Amz-Signature=[redacted]#c, or redis://[redacted]@h",
+    );
+    for (const text of ["http://h/docs?page=2", "a@b.kr?key", "연차는 며칠? key=15", "git@github.com:a/b"]) {
+      expect(withoutUrlSecrets(text)).toBe(text);
+    }
   });
 
   it("leaves everything else as it is", () => {

@@ -35,7 +35,7 @@ beforeAll(async () => {
       { ...teiInfo, model_id: "m" },
     ),
   );
-  const traced = { traces: "otlp", endpoint: receiver.url, sampling: 1 };
+  const traced = { traces: "otlp", endpoint: `${receiver.url}/?api_key=otlp-query`, sampling: 1 };
   const file = folder.file("behind.db");
   behind = await serveProcess({
     search: { use: "sqlite", file },
@@ -140,11 +140,12 @@ describe("traces, as an OTLP receiver gets them", () => {
     expect(sent?.headers.traceparent).toBe(`00-${TRACE}-${named("embeddings m").spanId}-01`);
   });
 
-  it("holds nothing that was asked or said, and no key; the collector's own comes as a header", () => {
-    for (const word of ["연차", "진단서", "laptops", "sk-geheim-123", "otlp-key"]) {
+  it("holds nothing that was asked or said, and no key; the collector's own comes as a header, or behind its address", () => {
+    for (const word of ["연차", "진단서", "laptops", "sk-geheim-123", "otlp-key", "otlp-query"]) {
       expect(receiver.bytes).not.toContain(word);
     }
     expect(receiver.spans.some(({ service }) => service === "first")).toBe(true);
+    expect(receiver.query).toBe("api_key=otlp-query");
   });
 
   it("a trace that its caller does not sample is not recorded, and whoever is called is told so", async () => {

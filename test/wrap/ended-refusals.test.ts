@@ -29,14 +29,15 @@ function refusing(refusal = away, { arrives = true, leaseMs = 60_000 } = {}) {
     { leaseMs },
   );
   onTestFinished(() => store.close?.());
-  const ask = (requestId: string) =>
-    store.begin(SCOPE, "s", { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
+  const ask = (requestId: string, session = "s") =>
+    store.begin(SCOPE, session, { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
   return { state, ask };
 }
 
 test("questions that arrived though they were refused are ended as failed once the store is back, in order", async () => {
   const { state, ask } = refusing();
-  for (const id of ["a", "b"]) await expect(ask(id)).rejects.toMatchObject({ code: "dependency_failed" });
+  await expect(ask("a")).rejects.toMatchObject({ code: "dependency_failed" });
+  await expect(ask("b", "another")).rejects.toMatchObject({ code: "dependency_failed" });
   state.isAway = false;
   await until("both are ended", () => state.pending.size === 0);
   const turn = { status: "failed", answer: "", tokens: 5 };
@@ -44,6 +45,25 @@ test("questions that arrived though they were refused are ended as failed once t
     { ...turn, requestId: "a", question: "a은 며칠?", query: "a은 며칠?" },
     { ...turn, requestId: "b" },
   ]);
+});
+
+test("what is asked next in the session comes after it, and until then is recorded behind it", async () => {
+  const { state, ask } = refusing();
+  for (const id of ["a", "b"]) await expect(ask(id)).rejects.toThrow("away");
+  expect([...state.pending]).toEqual(["a"]);
+  state.isAway = false;
+  await ask("c");
+  expect(state.ended.map(({ requestId }) => requestId)).toEqual(["a", "b"]);
+  expect([...state.pending]).toEqual(["c"]);
+});
+
+test("one that is asked again under its own id is not ended as failed", async () => {
+  const { state, ask } = refusing();
+  await expect(ask("a")).rejects.toThrow("away");
+  state.isAway = false;
+  await ask("a");
+  await sleep(300);
+  expect(state.ended).toEqual([]);
 });
 
 test("one that never arrived is forgotten", async () => {

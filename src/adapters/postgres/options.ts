@@ -55,7 +55,7 @@ function readUrl(key: ConfigKey, text: string): PoolConfig {
     throw new RaglineError("config_invalid", `${key}.url: must be postgres://[user[:password]@]host[:port]/database`);
   }
   if (url.search !== "") {
-    const message = `${key}.url: ${url.search} is not read; TLS is configured by ${key}.tls and ${key}.caFile`;
+    const message = `${key}.url: must end with the database; nothing behind \`?\` is read, and TLS is configured by ${key}.tls and ${key}.caFile`;
     throw new RaglineError("config_invalid", message);
   }
   return {

@@ -29,6 +29,7 @@ folder for the next run; writing 100,000 takes minutes an engine. Each kind of s
 
   --only <engines>  ${ENGINES.map(({ name }) => name).join(", ")}: some of them, comma-separated
   --ways <ways>     hybrid, vectors, filtered: some of them, comma-separated
+  --callers <n>     ${CALLERS.join(", ")}: one of them alone
   --warm <searches> instead of ${WARM_UP_SEARCHES}: with fewer, Ragline's own code is still being compiled
   --small           10,000 passages only
   --large           100,000 passages only
@@ -41,6 +42,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string" },
     ways: { type: "string" },
+    callers: { type: "string" },
     warm: { type: "string" },
     small: { type: "boolean", default: false },
     large: { type: "boolean", default: false },
@@ -131,7 +133,7 @@ async function run(engine: Engine, label: string, size: number, { questions, exa
       const bare = await bareAsker(running, questions, way);
       // After the recording, which runs the same code in another way.
       await warmUp((n) => ask(n, way), Number(options.warm ?? WARM_UP_SEARCHES));
-      for (const callers of CALLERS) {
+      for (const callers of CALLERS.filter((count) => `${count}` === (options.callers ?? `${count}`))) {
         const measured = await measure((n) => ask(n, way), callers, running.pid);
         const bareCpuMs = bare && (await measure(bare.ask, callers, null)).ownCpuMs;
         rows.push({ engine: engine.name, size: label, way, callers, ...measured, bareCpuMs });

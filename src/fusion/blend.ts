@@ -8,16 +8,37 @@ export type Leg<T> = readonly (readonly [found: T, score: number])[];
  * zero, so shares of it mean something; cosines have none.)
  */
 export function scaledText<T>(leg: Leg<T>, limit: number): Leg<T> {
-  const best = leg[0]?.[1] ?? 0;
-  const floor = leg.length < limit ? 0 : (leg.at(-1)?.[1] ?? 0);
-  return leg.map(([found, score]) => [found, best > 0 ? (score - floor) / best : 0]);
+  return scaledBy(leg, textScale(leg[0]?.[1] ?? 0, leg.at(-1)?.[1] ?? 0, leg.length < limit));
 }
 
 /** The vector leg scaled to 0 to 1; 0 is its last hit. */
 export function scaledVector<T>(leg: Leg<T>): Leg<T> {
-  const floor = leg.at(-1)?.[1] ?? 0;
-  const range = (leg[0]?.[1] ?? 0) - floor;
-  return leg.map(([found, score]) => [found, range > 0 ? (score - floor) / range : 1]);
+  return scaledBy(leg, vectorScale(leg[0]?.[1] ?? 0, leg.at(-1)?.[1] ?? 0));
+}
+
+function scaledBy<T>(leg: Leg<T>, scale: Scale): Leg<T> {
+  return leg.map(([found, score]) => [found, scaled(score, scale)]);
+}
+
+/** A leg's scores become (score − floor) / range; `otherwise`, where there is no range. */
+export interface Scale {
+  readonly floor: number;
+  readonly range: number;
+  readonly otherwise: number;
+}
+
+/** See `scaledText`. */
+export function textScale(best: number, last: number, isShort: boolean): Scale {
+  return { floor: isShort ? 0 : last, range: best, otherwise: 0 };
+}
+
+/** See `scaledVector`. */
+export function vectorScale(best: number, last: number): Scale {
+  return { floor: last, range: best - last, otherwise: 1 };
+}
+
+export function scaled(score: number, { floor, range, otherwise }: Scale): number {
+  return range > 0 ? (score - floor) / range : otherwise;
 }
 
 /** Both legs, scaled, in one: score = (1 − w) · text + w · vector, best first. Equal scores: text hits first, in leg order. */

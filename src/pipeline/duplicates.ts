@@ -20,7 +20,7 @@ export function collapseDuplicates(found: readonly ScoredPassage[], texts: Words
       continue;
     }
     const words = texts.compared(hit.passage);
-    const twin = kept.find((other) => isContained(words, other.words) || isContained(other.words, words));
+    const twin = kept.find((other) => isSame(words, other.words));
     if (!twin) kept.push({ hit, words, also: [...(hit.alsoIn ?? [])] });
     else if (words.length > twin.words.length) {
       twin.also.push(placeOf(twin.hit));
@@ -31,10 +31,13 @@ export function collapseDuplicates(found: readonly ScoredPassage[], texts: Words
   return kept.map(({ hit, also }) => (also.length === 0 ? hit : { ...hit, alsoIn: also }));
 }
 
+/** Whether one contains the other. */
+function isSame(a: string, b: string): boolean {
+  return a.length <= b.length ? isContained(a, b) : isContained(b, a);
+}
+
 function isContained(shorter: string, longer: string): boolean {
-  return (
-    shorter.length <= longer.length && shorter.length >= longer.length * SHARED_LENGTH_MIN && longer.includes(shorter)
-  );
+  return shorter.length >= longer.length * SHARED_LENGTH_MIN && longer.includes(shorter);
 }
 
 function placeOf({ passage }: ScoredPassage): PassagePlace {

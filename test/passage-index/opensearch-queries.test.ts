@@ -1,15 +1,17 @@
 import { stemmer } from "stemmer";
 import { expect, test } from "vitest";
 import { refused } from "../../src/adapters/passage-index/opensearch-client.ts";
+import { filterQuery } from "../../src/adapters/passage-index/opensearch-filter.ts";
 import { textSearch, vectorSearch } from "../../src/adapters/passage-index/opensearch-queries.ts";
 import { passageTokens, writtenTerms } from "../../src/adapters/passage-index/opensearch-terms.ts";
 
 const SEEN = { states: "r-collections", key: "k", groups: ["hr"] };
+const OF_2024 = { ...SEEN, matching: filterQuery({ year: 2024 }) };
 const HIDDEN = { terms: { generation: { index: "r-collections", id: "k", path: "hidden.generation" } } };
 const READABLE = { terms: { readers: ["o", "g:hr"] } };
 
 test("the text leg: one clause a token, a repeated one boosted, readers and hidden generations inside", () => {
-  const body = textSearch(SEEN, { text: "퇴직금 pay pay", limit: 7 }, stemmer);
+  const body = textSearch(SEEN, "퇴직금 pay pay", 7, stemmer);
   expect(body).toMatchObject({
     size: 7,
     query: {
@@ -29,7 +31,7 @@ test("the text leg: one clause a token, a repeated one boosted, readers and hidd
 
 test("a question of any length stays below the engine's limit of clauses", () => {
   const text = Array.from({ length: 5000 }, (_, i) => `word${i}`).join(" ");
-  const { query } = textSearch(SEEN, { text, limit: 7, filter: { year: 2024 } }, stemmer) as {
+  const { query } = textSearch(OF_2024, text, 7, stemmer) as {
     readonly query: { readonly bool: { readonly should: readonly object[] } };
   };
   expect(query.bool.should.length).toBeLessThanOrEqual(1000);
@@ -37,7 +39,7 @@ test("a question of any length stays below the engine's limit of clauses", () =>
 });
 
 test("the vector leg: the filter is inside the neighbours' search", () => {
-  const body = vectorSearch(SEEN, Float32Array.of(1, 0), { limit: 20, filter: { year: 2024 } });
+  const body = vectorSearch(OF_2024, Float32Array.of(1, 0), 20);
   expect(body).toMatchObject({
     size: 20,
     query: {

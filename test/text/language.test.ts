@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { languageOf } from "../../src/text/language.ts";
 
@@ -13,4 +14,14 @@ test.each([
   ["", "other"],
 ])("%s is %s", (text, language) => {
   expect(languageOf(text)).toBe(language);
+});
+
+test("reads plain texts as it reads all others", () => {
+  const unit = fc.constantFrom(...Array.from("aZ가힣 .?1_'"), "The ", "퇴직금은 ", "API");
+  fc.assert(
+    fc.property(fc.string({ unit }), (text) => {
+      // The ellipsis is no part of a word, and not plain.
+      expect(languageOf(text)).toBe(languageOf(`${text} …`));
+    }),
+  );
 });

@@ -39,6 +39,22 @@ describe("searchTokens", () => {
     );
   });
 
+  test("reads plain texts as it reads all others", () => {
+    const unit = fc.constantFrom(
+      ...Array.from("aBzZ가힣한글 .,?!-:;()/\"\n'1’·"),
+      "The",
+      "running",
+      "퇴직금은",
+      "user's",
+    );
+    fc.assert(
+      fc.property(fc.string({ unit }), (text) => {
+        // The ellipsis is no part of a token, and not plain.
+        expect(searchTokens(text)).toEqual(searchTokens(`${text} …`));
+      }),
+    );
+  });
+
   test.each(["a", "가", "1,", "1,111", "a'", "1.", "𠮷", "\u0301", "A\ud800", "ㆍ"])(
     "takes linear time on a megabyte of %j",
     (piece) => {

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, getGlobalDispatcher } from "undici";
+import { type Dispatcher, getGlobalDispatcher } from "undici";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
@@ -28,23 +28,11 @@ export class Endpoint {
   }
 }
 
-/** Of an address without a path of its own, or with one that ends with no slash: the same with `path` behind it, as it is sent. */
-export function below(endpoint: Endpoint, path: string): Endpoint {
-  const base = endpoint.path === "/" ? "" : endpoint.path;
-  return { ...endpoint, url: endpoint.origin + base + path, path: base + path };
-}
-
 /** A call that is no plain post of JSON. */
 export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-}
-
-/** Connections of one's own, e.g. to servers whose certificate an authority of one's own has signed. */
-export function ownConnections(connect: { readonly timeoutMs: number; readonly ca?: string | undefined }): Agent {
-  const { timeoutMs, ca } = connect;
-  return new Agent({ connect: { timeout: timeoutMs, ...(ca !== undefined && { ca }) } });
 }
 
 /** Of an upstream's error text, what goes into the log. */

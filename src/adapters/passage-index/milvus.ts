@@ -4,6 +4,7 @@ import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
+import { pageOf } from "./document-page.ts";
 import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
 import { checkDocument, checkMetadata } from "./milvus-checks.ts";
 import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
@@ -127,9 +128,7 @@ export class MilvusPassageIndex implements PassageIndex {
     const filter = `${this.#readable(scope)}${isNext}`;
     const page = { limit: limit + 1, isOrdered: true };
     const found = await this.#records(scope, filter, ["passages", "data"], call, page);
-    const documents = found.slice(0, limit).map(toEntry);
-    const last = documents.at(-1);
-    return found.length > limit && last ? { documents, next: last.id } : { documents };
+    return pageOf(found, limit, toEntry);
   }
 
   async version(scope: Scope, call: CallOptions): Promise<string> {

@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { Pool } from "undici";
+import { Deadlines } from "../../deadlines.ts";
 import { RaglineError } from "../../errors.ts";
+import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
-import { below, Endpoint, type HttpCall, ownConnections, readJson, refusalOf, send } from "../http/post.ts";
+import { type Answer, Exchange } from "../http/exchange.ts";
+import { failed, type HttpCall } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */
@@ -18,7 +22,7 @@ export interface OpenSearchRequest {
   readonly path: string;
   readonly body?: object;
   /** Instead of `body`: lines of JSON, each ended. */
-  readonly lines?: string;
+  readonly lines?: string | Buffer;
 }
 
 /** What OpenSearch said when it refused; the cause of a `RaglineError`, for the log alone. Holds nothing of what was sent. */
@@ -36,11 +40,14 @@ export class OpenSearchRefusal extends Error {
 }
 
 interface Node {
-  readonly endpoint: Endpoint;
+  readonly connections: Pool;
+  /** What its URL has behind the origin, before every path. */
+  readonly base: string;
   /** By `performance.now()`: until then others are asked first. */
   downUntil: number;
 }
 
+const LATE = "OpenSearch did not answer in time.";
 const CONNECT_TIMEOUT_MS = 1000;
 /** How long a node that could not be reached is asked last. */
 const DOWN_MS = 3000;
@@ -64,7 +71,7 @@ const LOST = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 export class OpenSearchClient {
   readonly #nodes: readonly Node[];
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #connections: ReturnType<typeof ownConnections>;
+  readonly #deadlines = new Deadlines(LATE);
   #next = 0;
 
   /** @throws RaglineError `config_invalid`: the file of the authority cannot be read, or is given for a node without TLS */
@@ -74,62 +81,63 @@ export class OpenSearchClient {
     }
     const credentials = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
     this.#headers = username === undefined ? {} : { authorization: `Basic ${credentials}` };
-    const dispatcher = ownConnections({ timeoutMs: CONNECT_TIMEOUT_MS, ca: caFile && readCertificate(caFile) });
-    this.#connections = dispatcher;
-    this.#nodes = url.split(",").map((one) => ({
-      endpoint: new Endpoint(one.trim().replace(/\/+$/, ""), { dispatcher }),
-      downUntil: 0,
-    }));
+    const ca = caFile && { ca: readCertificate(caFile) };
+    const connect = { timeout: CONNECT_TIMEOUT_MS, ...ca };
+    this.#nodes = url.split(",").map((one) => {
+      const { origin, pathname, search } = new URL(one.trim());
+      // Deadlines are the callers'.
+      const connections = new Pool(origin, { connect, headersTimeout: 0, bodyTimeout: 0 });
+      return { connections, base: (pathname + search).replace(/\/+$/, ""), downUntil: 0 };
+    });
   }
 
   /**
    * The response's JSON.
    * @throws RaglineError `dependency_failed`, whose cause is an `OpenSearchRefusal` where there is an answer, or `dependency_timeout`
    */
-  async request(request: OpenSearchRequest, call: CallOptions): Promise<unknown> {
-    const leftMs = Math.min(LIMIT_MS, (call.deadline ?? Number.POSITIVE_INFINITY) - performance.now());
-    if (leftMs <= 0) throw tooLate();
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(tooLate()), leftMs);
-    const onAbort = () => limit.abort(call.signal.reason);
-    call.signal.addEventListener("abort", onAbort, { once: true });
-    if (call.signal.aborted) onAbort();
+  async request({ method, path, body, lines }: OpenSearchRequest, call: CallOptions): Promise<unknown> {
+    const { signal, deadline = Number.POSITIVE_INFINITY } = call;
+    const until = Math.min(deadline, performance.now() + LIMIT_MS);
+    const type = lines === undefined ? "application/json" : "application/x-ndjson";
+    const text = lines ?? (body === undefined ? null : JSON.stringify(body));
+    const headers: Record<string, string> = { ...this.#headers, ...(text !== null && { "content-type": type }) };
+    addTraceHeaders(headers);
+    const ask = ({ connections, base }: Node) => {
+      this.#deadlines.check(signal, until);
+      const exchange = new Exchange();
+      connections.dispatch({ path: base + path, method, headers, body: text }, exchange);
+      return this.#deadlines.before(exchange.answer, signal, until, (error) => exchange.leave(error));
+    };
     try {
-      return await this.#toANode(request, limit.signal);
+      return read(await this.#toANode(ask));
     } catch (thrown) {
-      throw limit.signal.aborted ? reasonOf(limit.signal) : thrown;
-    } finally {
-      clearTimeout(timer);
-      call.signal.removeEventListener("abort", onAbort);
+      if (signal.aborted) throw reasonOf(signal);
+      throw thrown;
     }
   }
 
   async close(): Promise<void> {
-    await this.#connections.destroy();
+    await Promise.all(this.#nodes.map(({ connections }) => connections.destroy()));
   }
 
-  async #toANode({ method, path, body, lines }: OpenSearchRequest, signal: AbortSignal): Promise<unknown> {
-    const text = lines ?? (body === undefined ? null : JSON.stringify(body));
-    const type = lines === undefined ? "application/json" : "application/x-ndjson";
-    const headers = { ...this.#headers, ...(text !== null && { "content-type": type }) };
+  async #toANode(ask: (node: Node) => Promise<Answer>): Promise<Answer> {
     const turns = this.#inOrder();
     let failure: unknown;
     let isRepeated = false;
     for (const node of turns) {
       try {
-        const response = await send(below(node.endpoint, path), { method, headers, body: text }, signal);
+        const answer = await ask(node);
         node.downUntil = 0;
-        return await readJson(response, signal);
+        return answer;
       } catch (thrown) {
-        const refusal = refusalOf(thrown);
-        if (refusal) throw refused(refusal.status, refusal.reason);
         const code = codeOf(thrown);
-        if (signal.aborted || !(NEVER_CONNECTED.has(code) || (LOST.has(code) && !isRepeated))) throw thrown;
-        failure = thrown;
+        const isLost = LOST.has(code);
+        failure = failed("could not be reached", thrown);
+        if (!(NEVER_CONNECTED.has(code) || (isLost && !isRepeated))) throw failure;
         node.downUntil = performance.now() + DOWN_MS;
         // The only node there is gets another turn, on a new connection.
-        if (LOST.has(code) && turns.length === 1) turns.push(node);
-        isRepeated ||= LOST.has(code);
+        if (isLost && turns.length === 1) turns.push(node);
+        isRepeated ||= isLost;
         // Others that were dropped with it are found out first.
         await nextTurn();
       }
@@ -144,6 +152,16 @@ export class OpenSearchClient {
     const turned = [...this.#nodes.slice(first), ...this.#nodes.slice(0, first)];
     const now = performance.now();
     return turned.sort((a, b) => Number(a.downUntil > now) - Number(b.downUntil > now));
+  }
+}
+
+/** @throws RaglineError `dependency_failed`: what it says is no JSON, or that it was refused */
+function read({ status, text }: Answer): unknown {
+  if (status >= 300) throw refused(status, text);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw failed("sent an answer that could not be read", cause);
   }
 }
 
@@ -170,8 +188,7 @@ export function refused(status: number, body: unknown): RaglineError {
 
 /** Of a failure of the connection; empty: another failure. */
 function codeOf(thrown: unknown): string {
-  const cause = thrown instanceof RaglineError ? thrown.cause : thrown;
-  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
+  return typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
 }
 
 function reasonOf(signal: AbortSignal): RaglineError {
@@ -180,7 +197,7 @@ function reasonOf(signal: AbortSignal): RaglineError {
 }
 
 export function tooLate(): RaglineError {
-  return new RaglineError("dependency_timeout", "OpenSearch did not answer in time.");
+  return new RaglineError("dependency_timeout", LATE);
 }
 
 function readCertificate(file: string): string {

@@ -1,21 +1,24 @@
 import type { CallOptions, Passage } from "../../types.ts";
 import { type OpenSearchClient, refusalBehind, refused } from "./opensearch-client.ts";
 import { type PassageRecord, toPassage } from "./opensearch-records.ts";
-import { recentPassages } from "./recent-passages.ts";
+import { recentBy } from "./recent-passages.ts";
 
-/** What of a search's hit names its passage. */
-export interface RecordPlace {
-  readonly _index: string;
-  readonly _id: string;
+/** A passage, and what its record says of where it belongs. */
+export interface KnownPassage {
+  readonly passage: Passage;
+  readonly generation: string;
+  /** It is in an index of another vector space. */
+  readonly isForeign: boolean;
 }
 
 interface FoundRecord {
+  readonly _index: string;
   readonly _id: string;
   readonly _source?: PassageRecord;
   readonly error?: unknown;
 }
 
-const FIELDS = ["document", "ordinal", "passage"];
+const FIELDS = ["generation", "document", "ordinal", "passage"];
 
 /**
  * Passages by their records' ids, each of which names one text for ever: a version that is written anew has a generation of its own.
@@ -23,28 +26,41 @@ const FIELDS = ["document", "ordinal", "passage"];
  */
 export class OpenSearchPassages {
   readonly #client: OpenSearchClient;
-  readonly #recent = recentPassages<string>();
+  readonly #ending: string;
+  readonly #recent = recentBy<string, KnownPassage>(({ passage }) => passage);
 
-  constructor(client: OpenSearchClient) {
+  /** `ending`: how the names of indexes end whose vectors are of the right space. */
+  constructor(client: OpenSearchClient, ending: string) {
     this.#client = client;
+    this.#ending = ending;
   }
 
-  /** By id, all of them, in one round trip where some are not known; null: some are gone meanwhile. */
-  async read(hits: readonly RecordPlace[], call: CallOptions): Promise<ReadonlyMap<string, Passage> | null> {
-    const places = new Map(hits.map(({ _id, _index }) => [_id, _index]));
-    const found = await this.#recent.all(places.keys(), async (missing) => {
-      const docs = missing.map((_id) => ({ _index: places.get(_id), _id, _source: FIELDS }));
-      const read = (await this.#client.request({ method: "POST", path: "/_mget", body: { docs } }, call)) as {
-        readonly docs: readonly FoundRecord[];
-      };
-      const passages = new Map<string, Passage>();
-      for (const { _id, _source, error } of read.docs) {
-        if (error !== undefined) throwUnlessGone(error);
-        if (_source) passages.set(_id, toPassage(_source));
-      }
-      return passages;
-    });
-    return found.size < places.size ? null : found;
+  /** By id, all of them, in one round trip where some are not known; null: some are not in the index, or its alias, any more. */
+  async read(
+    index: string,
+    ids: readonly string[],
+    call: CallOptions,
+  ): Promise<ReadonlyMap<string, KnownPassage> | null> {
+    const known = this.#recent.known(ids);
+    if (known) return known;
+    const wanted = new Set(ids);
+    const found = await this.#recent.all(wanted, (missing) => this.#fetch(index, missing, call));
+    return found.size < wanted.size ? null : found;
+  }
+
+  async #fetch(index: string, ids: readonly string[], call: CallOptions): Promise<Map<string, KnownPassage>> {
+    const docs = ids.map((_id) => ({ _index: index, _id, _source: FIELDS }));
+    const read = (await this.#client.request({ method: "POST", path: "/_mget", body: { docs } }, call)) as {
+      readonly docs: readonly FoundRecord[];
+    };
+    const passages = new Map<string, KnownPassage>();
+    for (const { _index, _id, _source, error } of read.docs) {
+      if (error !== undefined) throwUnlessGone(error);
+      if (!_source) continue;
+      const isForeign = !_index.endsWith(this.#ending);
+      passages.set(_id, { passage: toPassage(_source), generation: _source.generation, isForeign });
+    }
+    return passages;
   }
 }
 

@@ -1,6 +1,4 @@
-import type { SearchQuery } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
-import { filterQuery } from "./opensearch-filter.ts";
 import { readableBy } from "./opensearch-records.ts";
 import { termClauses } from "./opensearch-terms.ts";
 
@@ -21,34 +19,31 @@ export interface Visible {
   readonly key: string;
   /** Null: whatever its readers. */
   readonly groups: readonly string[] | null;
+  /** What else is wanted of it. */
+  readonly matching?: object;
 }
 
-function visible({ states, key, groups }: Visible, ...more: readonly object[]): object {
+function visible({ states, key, groups, matching }: Visible, ...more: readonly object[]): object {
   return {
-    filter: [...(groups ? [readableBy(groups)] : []), ...more],
+    filter: [...(groups ? [readableBy(groups)] : []), ...(matching ? [matching] : []), ...more],
     must_not: { terms: { generation: { index: states, id: key, path: "hidden.generation" } } },
   };
 }
 
-export function textSearch(seen: Visible, { text = "", limit, filter }: SearchQuery, stem: Stem): object {
-  const conditions = filter ? [filterQuery(filter)] : [];
-  const max = Math.max(TOKENS_MIN, CLAUSES_MAX - leavesOf(conditions));
+export function textSearch(seen: Visible, text: string, limit: number, stem: Stem): object {
+  const max = Math.max(TOKENS_MIN, CLAUSES_MAX - leavesOf(seen.matching));
   const should = termClauses(text, stem, max);
   return {
     ...hits(limit),
-    query:
-      should.length === 0
-        ? { match_none: {} }
-        : { bool: { should, minimum_should_match: 1, ...visible(seen, ...conditions) } },
+    query: should.length === 0 ? { match_none: {} } : { bool: { should, minimum_should_match: 1, ...visible(seen) } },
   };
 }
 
-export function vectorSearch(seen: Visible, vector: Float32Array, { limit, filter }: SearchQuery): object {
+export function vectorSearch(seen: Visible, vector: Float32Array, limit: number): object {
   const k = Math.min(CANDIDATES_MAX, Math.max(CANDIDATES_MIN, 2 * limit));
-  const conditions = filter ? [filterQuery(filter)] : [];
   return {
     ...hits(limit),
-    query: { knn: { vector: { vector: scaled(vector), k, filter: { bool: visible(seen, ...conditions) } } } },
+    query: { knn: { vector: { vector: scaled(vector), k, filter: { bool: visible(seen) } } } },
   };
 }
 

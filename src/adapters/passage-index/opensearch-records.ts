@@ -57,12 +57,6 @@ export function recordId(key: string, generation: string, ordinal: number | "doc
   return `${key}:${generation}:${ordinal}`;
 }
 
-/** What a record's id says of the version that it belongs to. */
-export function versionOf(id: string): { readonly key: string; readonly generation: string } {
-  const [first, last] = [id.indexOf(":"), id.lastIndexOf(":")];
-  return { key: id.slice(0, first), generation: id.slice(first + 1, last) };
-}
-
 /** The lines of a bulk request, two a record: the document's own, then its passages'. */
 export function* bulkLines(version: NewVersion, averageLength: number, indexedAt: string): Generator<string> {
   const { generation, document, passages, tokens } = version;

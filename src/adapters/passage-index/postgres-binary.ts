@@ -1,7 +1,10 @@
+import { endianness } from "node:os";
+
 /** PostgreSQL's own numbers of types, and what an element takes, in bytes. */
 const INT4 = { oid: 23, size: 4 } as const;
 const FLOAT8 = { oid: 701, size: 8 } as const;
 const LENGTH_BYTES = 4;
+const IS_LITTLE_ENDIAN = endianness() === "LE";
 
 /** As PostgreSQL receives an `int[]`: written, and read there, in a fraction of the time that digits take. */
 export function integers(values: readonly number[]): Buffer {
@@ -22,7 +25,9 @@ export function vectorOf(vector: Float32Array): Buffer {
   const bytes = Buffer.allocUnsafe(4 + vector.byteLength);
   bytes.writeUInt16BE(vector.length, 0);
   bytes.writeUInt16BE(0, 2);
-  for (let i = 0; i < vector.length; i++) bytes.writeFloatBE(vector[i] as number, 4 + i * 4);
+  const floats = bytes.subarray(4);
+  floats.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+  if (IS_LITTLE_ENDIAN) floats.swap32();
   return bytes;
 }
 

@@ -1,5 +1,8 @@
 import { fieldsOf, readFilter } from "../../resident/filter.ts";
 import type { Filter } from "../../types.ts";
+import type { StatementValue } from "../postgres/messages.ts";
+import { doubles } from "./postgres-binary.ts";
+import { textArray } from "./postgres-scope.ts";
 import { attributeName } from "./postgres-writes.ts";
 
 const SIGNS: Readonly<Record<string, string>> = { $gt: ">", $gte: ">=", $lt: "<", $lte: "<=" };
@@ -12,9 +15,9 @@ export interface BoundFilter {
   readonly condition: (holds: (condition: string) => string) => string;
 }
 
-export function boundFilter(filter: Filter, bind: (value: unknown, type: string) => string): BoundFilter {
+export function boundFilter(filter: Filter, bind: (value: StatementValue, type: string) => string): BoundFilter {
   const names: string[] = [];
-  const named = (value: unknown, type: string) => {
+  const named = (value: StatementValue, type: string) => {
     const name = bind(value, type);
     names.push(name);
     return name;
@@ -34,7 +37,7 @@ export function boundFilter(filter: Filter, bind: (value: unknown, type: string)
  */
 function filterCondition(
   filter: Filter,
-  bind: (value: unknown, type: string) => string,
+  bind: (value: StatementValue, type: string) => string,
   holds: (condition: string) => string,
 ): string {
   const ofFilter = (part: Filter): string =>
@@ -73,7 +76,7 @@ function filterCondition(
         const [one] = some;
         if (one === undefined) return [];
         const name = bind(attributeName(field, one), "text");
-        const among = type === "string" ? bind(some, "text[]") : bind(some.map(Number), "float8[]");
+        const among = type === "string" ? bind(textArray(some), "text[]") : bind(doubles(some.map(Number)), "float8[]");
         return [`(a.field = ${name} AND ${column(one)} = ANY (${among}))`];
       }),
     );

@@ -1,11 +1,12 @@
+import type { StatementValue } from "../postgres/messages.ts";
 import { EPOCH, type Readable } from "./postgres-readable.ts";
 import { indexedDistance, vectorsOf } from "./postgres-schema.ts";
 
 /** One statement's values, numbered as they are bound. */
 export class Values {
-  readonly all: unknown[] = [];
+  readonly all: StatementValue[] = [];
 
-  readonly bind = (value: unknown, type: string): string => `$${this.all.push(value)}::${type}`;
+  readonly bind = (value: StatementValue, type: string): string => `$${this.all.push(value)}::${type}`;
 }
 
 /** A part of a statement, whose values are bound. Parts of one shape have one text, which is made when it is first needed. */
@@ -87,14 +88,12 @@ function searchedBy({ readers, filter }: LegScope): string {
   return `v.tenant = current_setting('ragline.tenant') AND v.readers = ANY (${readers}) ${condition}`;
 }
 
-/** A passage that the legs have found, by its number, with its score in each. */
-export interface Hit {
-  readonly row: number;
-  readonly byText: number | null;
-  /** See `textLeg`; null where every term was essential. */
-  readonly floor: number | null;
-  readonly byVector: number | null;
-}
+/** A passage that the legs have found, by its number, with its score in each. `floor`: see `textLeg`; null where every term was essential. */
+export type Hit = readonly [row: number, byText: number | null, floor: number | null, byVector: number | null];
+
+/** Where its scores are in a hit. */
+export const BY_TEXT = 1;
+export const BY_VECTOR = 3;
 
 const NONE = "SELECT NULL::bigint AS passage, NULL::real AS score, NULL::float8 AS floor WHERE false";
 
@@ -126,13 +125,9 @@ export function readHits(json: string): Hits {
   const [epoch, version, hits] = JSON.parse(json) as [
     epoch: string,
     version: number | null,
-    hits: readonly [row: number, byText: number | null, floor: number | null, byVector: number | null][] | null,
+    hits: readonly Hit[] | null,
   ];
-  return {
-    epoch,
-    version,
-    hits: (hits ?? []).map(([row, byText, floor, byVector]) => ({ row, byText, floor, byVector })),
-  };
+  return { epoch, version, hits: hits ?? [] };
 }
 
 export interface LegHit {
@@ -141,7 +136,11 @@ export interface LegHit {
 }
 
 /** The hits that have this score, best first. */
-export function leg(hits: readonly Hit[], of: "byText" | "byVector"): LegHit[] {
-  const scored = hits.flatMap(({ row, [of]: score }) => (score === null ? [] : [{ row, score }]));
+export function leg(hits: readonly Hit[], of: typeof BY_TEXT | typeof BY_VECTOR): LegHit[] {
+  const scored: LegHit[] = [];
+  for (const hit of hits) {
+    const score = hit[of];
+    if (score !== null) scored.push({ row: hit[0], score });
+  }
   return scored.sort((a, b) => b.score - a.score || a.row - b.row);
 }

@@ -31,9 +31,15 @@ export class PostgresPassages {
   #epoch = "";
   #recent = recentPassages<number>();
 
-  /** `epoch`: of the tables that the numbers are of; another server, or other tables, use them anew. */
-  async read(readValue: ReadValue, epoch: string, rows: Iterable<number>): Promise<ReadonlyMap<number, Passage>> {
+  /** `epoch`: of the tables that the numbers are of; another server, or other tables, use them anew. At once where all are remembered. */
+  read(
+    readValue: ReadValue,
+    epoch: string,
+    rows: Iterable<number>,
+  ): ReadonlyMap<number, Passage> | Promise<ReadonlyMap<number, Passage>> {
     if (epoch !== this.#epoch) [this.#epoch, this.#recent] = [epoch, recentPassages()];
+    const known = this.#recent.known(rows);
+    if (known) return known;
     return this.#recent.all(rows, async (missing) => {
       const read = await readValue(PASSAGES, [`{${missing.join(",")}}`]);
       const found = JSON.parse(read ?? "[]") as Columns[];

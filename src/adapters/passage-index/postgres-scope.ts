@@ -36,6 +36,7 @@ function literal(value: string): string {
   return value.includes("\\") ? ` E'${doubled}'` : `'${doubled}'`;
 }
 
-function textArray(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+/** As PostgreSQL reads a `text[]`. */
+export function textArray(values: readonly unknown[]): string {
+  return `{${values.map((value) => `"${String(value).replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }

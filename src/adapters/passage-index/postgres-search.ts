@@ -8,6 +8,8 @@ import { integers, vectorOf } from "./postgres-binary.ts";
 import { type BoundFilter, boundFilter, checkedFields } from "./postgres-filter.ts";
 import type { Beginning, KnownCollections } from "./postgres-known.ts";
 import {
+  BY_TEXT,
+  BY_VECTOR,
   exactVectorLeg,
   type Hit,
   hitsOf,
@@ -120,35 +122,39 @@ async function searchFrom(
   const searched = vector?.some((value) => value !== 0) ? vector : null;
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
   const rows = await hits(search, plan, searched && { vector: searched, isNear });
-  const byText = leg(await wholeText(search, plan, rows), "byText");
-  const near = leg(rows, "byVector");
+  const byText = leg(isCut(search, plan, rows) ? await hits(search, allOf(plan), null) : rows, BY_TEXT);
+  const near = leg(rows, BY_VECTOR);
   // The graph may be left before enough was found: they are compared one by one.
   const byVector =
     searched && isNear && near.length < Math.min(limit, found.passages)
-      ? leg(await hits(search, null, { vector: searched, isNear: false }), "byVector")
+      ? leg(await hits(search, null, { vector: searched, isNear: false }), BY_VECTOR)
       : near;
-  const numbers = new Set([...byText, ...byVector].map(({ row }) => row));
-  const named = await passages.read(read, found.epoch, numbers);
+  const numbers = new Set<number>();
+  for (const { row } of byText) numbers.add(row);
+  for (const { row } of byVector) numbers.add(row);
+  const reading = passages.read(read, found.epoch, numbers);
+  const named = reading instanceof Promise ? await reading : reading;
   if (named.size < numbers.size) throw new Outdated();
   return { byText: scored(byText, named), byVector: scored(byVector, named) };
 }
 
 function scored(hits: readonly LegHit[], passages: ReadonlyMap<number, Passage>): ScoredPassage[] {
-  return hits.flatMap(({ row, score }) => {
+  const found: ScoredPassage[] = [];
+  for (const { row, score } of hits) {
     const passage = passages.get(row);
-    return passage ? [{ passage, score }] : [];
-  });
+    if (passage) found.push({ passage, score });
+  }
+  return found;
 }
 
-/** The rows of a plan; where a filter leaves too few of the best, of all terms. */
-async function wholeText(
-  search: Search,
-  { terms, essential }: TextPlan,
-  rows: readonly Hit[],
-): Promise<readonly Hit[]> {
-  const isAll = essential === terms.length || rows.some(({ floor }) => floor === 0);
-  const isShort = search.filter !== null && leg(rows, "byText").length < search.limit;
-  return isShort && !isAll ? hits(search, { terms, essential: terms.length }, null) : rows;
+/** Whether a filter leaves too few of the best, and not all terms were asked for. */
+function isCut({ filter, limit }: Search, { terms, essential }: TextPlan, rows: readonly Hit[]): boolean {
+  if (filter === null || essential === terms.length) return false;
+  return rows.filter(([, byText]) => byText !== null).length < limit && !rows.some(([, , floor]) => floor === 0);
+}
+
+function allOf({ terms }: TextPlan): TextPlan {
+  return { terms, essential: terms.length };
 }
 
 interface Search {

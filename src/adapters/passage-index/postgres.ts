@@ -5,6 +5,7 @@ import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query, type ReadValue } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
+import { pageOf } from "./document-page.ts";
 import { hashedTerms } from "./hashed-terms.ts";
 import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
@@ -124,9 +125,7 @@ export class PostgresPassageIndex implements PassageIndex {
   ): Promise<DocumentPage> {
     const values = [scope.tenant, scope.collection, scope.groups, after, limit + 1];
     const rows = await this.#reading(scope, call, (query) => query<DocumentRow>(LIST, values));
-    const documents = rows.slice(0, limit).map(entry);
-    const last = documents.at(-1);
-    return rows.length > limit && last ? { documents, next: last.id } : { documents };
+    return pageOf(rows, limit, entry);
   }
 
   async version({ tenant, collection }: Scope, call: CallOptions): Promise<string> {

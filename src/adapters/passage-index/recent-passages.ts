@@ -8,9 +8,14 @@ const CHARACTERS_MAX = 20_000_000;
 
 /** Passages that were read from an engine, by a key that names one text for ever. */
 export function recentPassages<Key>(): Remembered<Key, Passage> {
+  return recentBy((passage) => passage);
+}
+
+/** The same of what is kept with them. */
+export function recentBy<Key, T>(passageOf: (kept: T) => Passage): Remembered<Key, T> {
   return new Remembered({
     weightMax: CHARACTERS_MAX,
-    weightOf: ({ text }) => text.length,
+    weightOf: (kept) => passageOf(kept).text.length,
     countMax: PASSAGES_MAX,
   });
 }

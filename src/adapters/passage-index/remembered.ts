@@ -38,6 +38,17 @@ export class Remembered<Key, T> {
     return found;
   }
 
+  /** All of these; null: some are not remembered. */
+  known(keys: Iterable<Key>): Map<Key, T> | null {
+    const found = new Map<Key, T>();
+    for (const key of keys) {
+      const value = this.#values.get(key);
+      if (value === undefined) return null;
+      found.set(key, value);
+    }
+    return found;
+  }
+
   get(key: Key): T | undefined {
     return this.#values.get(key);
   }

@@ -39,10 +39,15 @@ function sortableNumber(value: number): string {
   const view = new DataView(new ArrayBuffer(8));
   // −0 equals 0.
   view.setFloat64(0, value + 0);
-  const bits = view.getBigUint64(0);
-  const isNegative = bits >> 63n === 1n;
-  const ordered = isNegative ? ~bits & 0xffff_ffff_ffff_ffffn : bits | (1n << 63n);
-  return ordered.toString(16).padStart(16, "0");
+  const [high, low] = [view.getUint32(0), view.getUint32(4)];
+  return high >= SIGN ? hex(~high) + hex(~low) : hex(high | SIGN) + hex(low);
+}
+
+/** Of the upper half of a double's bits. */
+const SIGN = 0x8000_0000;
+
+function hex(bits: number): string {
+  return (bits >>> 0).toString(16).padStart(8, "0");
 }
 
 /**

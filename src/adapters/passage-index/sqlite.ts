@@ -17,6 +17,7 @@ import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
+import { pageOf } from "./document-page.ts";
 import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
@@ -162,9 +163,7 @@ export class SqlitePassageIndex implements PassageIndex {
     const { after = "", limit } = page;
     const values = [scope.tenant, scope.collection, groupList(scope), after, limit + 1];
     const rows = this.#database.all<DocumentRow>(LIST, ...values);
-    const documents = rows.slice(0, limit).map(entry);
-    const last = documents.at(-1);
-    return rows.length > limit && last ? { documents, next: last.id } : { documents };
+    return pageOf(rows, limit, entry);
   }
 
   async version(scope: Scope, call: Pick<CallOptions, "asOf"> = {}): Promise<string> {

@@ -1,5 +1,5 @@
 import type { ClientConfig, Pool, PoolClient, PoolConfig } from "pg";
-import { RaglineError } from "../../errors.ts";
+import { Deadlines } from "../../deadlines.ts";
 import { isDisconnected } from "./failure.ts";
 
 /** What is done in a connection, for the milliseconds that are left for it. */
@@ -9,6 +9,11 @@ export type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
 const GRACE_MS = 250;
 /** For a new connection; the pool's own limit is for one that is free again. */
 const CONNECT_MS = 3000;
+/** A connection that nobody has used for so long is closed. */
+const IDLE_MS = 60_000;
+
+/** What its types leave out. */
+type Known = PoolClient & { readonly processID?: number; ref(): void; unref(): void };
 
 /** A connection had died unnoticed while nobody used it, and nothing has been done in it. */
 class Stale extends Error {}
@@ -21,6 +26,11 @@ export class PostgresConnections {
   readonly #pool: Pool;
   /** Cancels what runs in the pool's connections, which may all be busy. */
   readonly #canceller: Pool;
+  /** Of the pool's, those that nobody uses, the one used last at the end: asking the pool for one takes two timers and three turns. */
+  readonly #free: { readonly client: Known; readonly since: number }[] = [];
+  readonly #deadlines = new Deadlines("PostgreSQL took too long.");
+  readonly #sweeper: NodeJS.Timeout;
+  #isEnding = false;
 
   /** Connects when it is first needed. */
   constructor(pg: Pick<typeof import("pg"), "Client" | "Pool">, config: PoolConfig) {
@@ -30,14 +40,18 @@ export class PostgresConnections {
       }
     }
     const pool = (change: PoolConfig) => {
-      const made = new pg.Pool({ ...config, Client, ...change });
+      const made = new pg.Pool({ ...config, Client, idleTimeoutMillis: IDLE_MS, ...change });
       // A connection that the server ends is an event, which without a listener ends this process.
       made.on("error", () => undefined);
-      made.on("connect", (client) => client.on("error", () => undefined));
+      made.on("connect", (client) => {
+        const drop = () => this.#drop(client);
+        client.on("error", drop).on("end", drop);
+      });
       return made;
     };
     this.#pool = pool({});
     this.#canceller = pool({ max: 1 });
+    this.#sweeper = setInterval(() => this.#sweep(), IDLE_MS / 2).unref();
   }
 
   /** In a connection that is closed afterwards. */
@@ -49,7 +63,8 @@ export class PostgresConnections {
   /** In a connection of the pool. */
   async use<T>(signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     for (let tries = this.#pool.totalCount; ; tries--) {
-      const client = await this.#connect(signal, until);
+      this.#deadlines.check(signal, until);
+      const client = this.#takeFree() ?? (await this.#connect(signal, until));
       try {
         return await this.#workWith(client, signal, until, work);
       } catch (error) {
@@ -59,80 +74,93 @@ export class PostgresConnections {
     }
   }
 
+  /** See `Deadlines`. */
+  before<T>(pending: Promise<T>, signal: AbortSignal, until: number, onLeave?: () => void): Promise<T> {
+    return this.#deadlines.before(pending, signal, until, onLeave);
+  }
+
+  #takeFree(): PoolClient | undefined {
+    const client = this.#free.pop()?.client;
+    client?.ref();
+    return client;
+  }
+
+  /** For whoever waits for one, or for the next call. */
+  #giveBack(given: PoolClient): void {
+    const client = given as Known;
+    if (this.#isEnding || this.#pool.waitingCount > 0) {
+      client.release();
+      return;
+    }
+    // A connection that nobody uses keeps no process alive.
+    client.unref();
+    this.#free.push({ client, since: performance.now() });
+  }
+
+  /** If nobody uses it, nobody else tells the pool that it is not to be used again. */
+  #drop(client: PoolClient): void {
+    const at = this.#free.findIndex((one) => one.client === client);
+    if (at < 0) return;
+    this.#free.splice(at, 1);
+    client.release(true);
+  }
+
+  #sweep(): void {
+    const before = performance.now() - IDLE_MS;
+    for (const { client, since } of [...this.#free]) if (since < before) this.#drop(client);
+  }
+
   /** A connection that nobody else uses. Who leaves while waiting for one gives it back when it comes. */
-  async #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
+  #connect(signal: AbortSignal, until: number): Promise<PoolClient> {
     const connecting = this.#pool.connect();
-    const { idleCount, waitingCount } = this.#pool;
-    const isFree = idleCount > 0 && idleCount >= waitingCount;
-    if (isFree && !signal.aborted && performance.now() < until) return connecting;
-    try {
-      return await before(connecting, signal, until);
-    } catch (error) {
+    return this.before(connecting, signal, until, () => {
       connecting.then(
-        (client) => client.release(),
+        (client) => this.#giveBack(client),
         () => undefined,
       );
-      throw error;
-    }
+    });
   }
 
   /** The connection goes back once its work has ended; one whose work does not end though it was cancelled is destroyed. */
-  async #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
+  #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     let released = false;
     const release = (isBroken: boolean) => {
-      if (!released) client.release(isBroken);
+      if (released) return;
       released = true;
+      if (isBroken) client.release(true);
+      else this.#giveBack(client);
     };
     const working = work(client, Math.max(1, until - performance.now()));
     working.then(
       () => release(false),
       (error) => release(error instanceof Stale || isDisconnected(error)),
     );
-    try {
-      // The server's own limit comes first, where it is alive.
-      return await before(working, signal, until + GRACE_MS);
-    } catch (error) {
+    // The server's own limit comes first, where it is alive.
+    return this.before(working, signal, until + GRACE_MS, () => {
       if (!released) this.#cancel(client, () => release(true));
-      throw error;
-    }
+    });
   }
 
   #cancel(client: PoolClient, destroy: () => void): void {
     setTimeout(destroy, GRACE_MS).unref();
-    const { processID } = client as PoolClient & { readonly processID?: number };
+    const { processID } = client as Known;
     this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
   }
 
   async end(): Promise<void> {
+    this.#isEnding = true;
+    clearInterval(this.#sweeper);
+    for (const { client } of this.#free.splice(0)) client.release();
     await Promise.all([this.#pool.end(), this.#canceller.end()]);
   }
 }
 
-/** @throws RaglineError `dependency_timeout`; or why the signal aborted */
-export async function before<T>(pending: Promise<T>, signal: AbortSignal, until: number): Promise<T> {
-  pending.catch(() => undefined);
-  signal.throwIfAborted();
-  if (performance.now() >= until) throw tooLate();
-  let timer: NodeJS.Timeout | undefined;
-  let abort = () => {};
-  const late = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    timer = setTimeout(() => reject(tooLate()), until - performance.now());
-  });
-  try {
-    return await Promise.race([pending, late]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+/** Of what could not begin: another connection may do, where this one had died. */
+export function unbegun(failure: unknown): unknown {
+  return isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
 }
 
 /** What a transaction that failed to begin says. */
 export function notBegun(failure: unknown): never {
-  throw isDisconnected(failure) ? new Stale("", { cause: failure }) : failure;
-}
-
-function tooLate(): RaglineError {
-  return new RaglineError("dependency_timeout", "PostgreSQL took too long.");
+  throw unbegun(failure);
 }

@@ -1,16 +1,17 @@
-import type { PoolClient } from "pg";
+import type { PoolClient, QueryConfig } from "pg";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
-import { before, notBegun, PostgresConnections, type Work } from "./connections.ts";
+import { notBegun, PostgresConnections, type Work } from "./connections.ts";
 import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
+import type { StatementValue } from "./messages.ts";
 import { type PostgresOptions, poolConfig } from "./options.ts";
-import { NotBegun, type ReadWith, valueQueries } from "./value-query.ts";
+import { type Ahead, type ReadWith, type Statement, valueQueries } from "./value-query.ts";
 
 /** Runs one statement and gives its rows. Buffers go as binary, everything else as text. */
 export type Query = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
 
 /** Runs one statement, and gives the value of its one row and column, as text; null: there is none. */
-export type ReadValue = (sql: string, values?: readonly unknown[]) => Promise<string | null>;
+export type ReadValue = (sql: string, values?: readonly StatementValue[]) => Promise<string | null>;
 
 /** The same by a query. */
 export function readingValues(query: Query): ReadValue {
@@ -33,6 +34,8 @@ export interface PostgresUse {
 const NAMES_MAX = 100;
 /** The name of the statement that makes a transaction's settings: those of one use are always the same. */
 const SETTINGS = "ragline_settings";
+/** The last of them. */
+const TIMEOUT = "statement_timeout";
 /** The tables are there: nothing to wait for. */
 const READY = Promise.resolve();
 
@@ -134,26 +137,34 @@ export class PostgresDatabase {
     call: CallOptions,
     settings: Readonly<Record<string, string>>,
     sql: string,
-    values: readonly unknown[] = [],
+    values: readonly StatementValue[] = [],
   ): Promise<string | null> {
-    return this.#run(call, async (client, limitMs) => {
-      const all = { ...settings, statement_timeout: `${Math.ceil(limitMs)}` };
-      const set = Object.keys(all).map((name, i) => `set_config('${name}', $${i + 1}, true)`);
-      const ahead = { name: SETTINGS, text: `SELECT ${set}`, values: Object.values(all) };
-      const { stream } = client.connection;
-      stream.cork();
-      const prepared = this.#prepared.has(client) ? null : client.query(ahead);
-      prepared?.catch(() => this.#prepared.delete(client));
-      this.#prepared.add(client);
-      const reading = this.#read(client, ahead, { text: sql, name: this.#nameOf(sql), values });
-      stream.uncork();
-      try {
-        return await reading;
-      } catch (failure) {
-        await prepared?.catch(notBegun);
-        throw failure instanceof NotBegun ? notBegun(failure.cause) : failure;
-      }
+    return this.#run(call, (client, limitMs) => {
+      const ahead = { name: SETTINGS, values: [...Object.values(settings), `${Math.ceil(limitMs)}`] };
+      const statement = { text: sql, name: this.#nameOf(sql), values };
+      if (this.#prepared.has(client)) return this.#read(client, ahead, statement);
+      return this.#prepareAndRead(
+        client,
+        { ...ahead, text: settingAll([...Object.keys(settings), TIMEOUT]) },
+        statement,
+      );
     });
+  }
+
+  async #prepareAndRead(client: PoolClient, ahead: QueryConfig & Ahead, statement: Statement): Promise<string | null> {
+    const { stream } = client.connection;
+    stream.cork();
+    const prepared = client.query(ahead);
+    prepared.catch(() => this.#prepared.delete(client));
+    this.#prepared.add(client);
+    const reading = this.#read(client, ahead, statement);
+    stream.uncork();
+    try {
+      return await reading;
+    } catch (failure) {
+      await prepared.catch(notBegun);
+      throw failure;
+    }
   }
 
   async close(): Promise<void> {
@@ -165,7 +176,7 @@ export class PostgresDatabase {
     const until = Math.min(deadline, performance.now() + timeoutMs);
     try {
       this.#ensured ??= this.#makeTables();
-      if (this.#ensured !== READY) await before(this.#ensured, signal, until);
+      if (this.#ensured !== READY) await this.#connections.before(this.#ensured, signal, until);
       return await this.#connections.use(signal, until, work);
     } catch (cause) {
       if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
@@ -203,4 +214,9 @@ export class PostgresDatabase {
     }
     return name;
   }
+}
+
+/** Sets each of these to a value, for one transaction. */
+function settingAll(names: readonly string[]): string {
+  return `SELECT ${names.map((name, i) => `set_config('${name}', $${i + 1}, true)`)}`;
 }

@@ -17,7 +17,6 @@ export interface PostgresOptions {
   readonly timeoutMs: number;
 }
 
-const IDLE_MS = 60_000;
 /** For a connection, new or free again; callers who are in a hurry leave earlier. */
 const WAIT_MAX_MS = 60_000;
 /** After so long without a word a connection is tried by the system, so that one that was cut is noticed. */
@@ -44,7 +43,6 @@ export function poolConfig(
     pipeline: true,
     max: connectionsMax,
     connectionTimeoutMillis: WAIT_MAX_MS,
-    idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     allowExitOnIdle: true,

@@ -8,12 +8,12 @@ const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 64 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
-/** So many collections of everything in so long: what is soon garbage fills the old generation, and does for a while. */
-const CROWDED = { majors: 2, withinMs: 10_000, forMs: 60_000 };
+/** After a collection of everything: what streams leave soon fills the old generation again. */
+const HOLDING_MS = 60_000;
 /** V8's own. */
 const GROWTH = 2;
 /** How much more than what is in use there may be before everything is collected. 0: V8's own choice, a third after a few idle seconds. */
-const GARBAGE_PERCENT = { usually: 0, crowded: 200 };
+const GARBAGE_PERCENT = { usually: 0, holding: 100 };
 /** Of V8's own threads: less than a tenth of the core, where the thread that answers wants it all. */
 const ONE_CORE_PRIORITY = 10;
 const THREADS = "/proc/self/task";
@@ -21,7 +21,7 @@ const THREADS = "/proc/self/task";
 /**
  * Sets V8's garbage collection up for answers that are streamed: much is allocated a token, and what an answer holds lives for seconds,
  * which V8 takes for long. 64 streams of 200 tokens a second each had everything collected every two seconds, which held up answers by up
- * to 80 ms on one core: where it comes to that, twice as much garbage as is in use may be held before.
+ * to 80 ms on one core: once everything was collected, as much garbage as is in use may be held before the next time.
  */
 export function collectForServing(): void {
   followCollections();
@@ -52,7 +52,7 @@ function followCollections(): void {
     const bytesMax = load.isBusy ? BYTES_MAX.busy : BYTES_MAX.usually;
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
     set("--semi-space-growth-factor", (young?.space_size ?? 0) < bytesMax ? GROWTH : 1);
-    set("--heap-growing-percent", load.isCrowded ? GARBAGE_PERCENT.crowded : GARBAGE_PERCENT.usually);
+    set("--heap-growing-percent", load.isHolding ? GARBAGE_PERCENT.holding : GARBAGE_PERCENT.usually);
   };
   follow([]);
   new PerformanceObserver((list) => follow(list.getEntries() as (PerformanceEntry & Collection)[])).observe({
@@ -71,23 +71,19 @@ function flagSetter(): (flag: string, value: number) => void {
 
 type Collection = Pick<PerformanceEntry, "duration" | "startTime"> & { readonly detail: { readonly kind?: number } };
 
-/** How much of the time goes to collecting garbage, and how often everything is collected. */
+/** How much of the time goes to collecting garbage, and when everything was collected. */
 export class CollectionLoad {
   #since = performance.now();
   #collectedMs = 0;
   #isBusy = false;
-  /** When everything was collected, the last times. */
-  #majors: number[] = [];
-  #crowdedUntil = 0;
+  #everythingAt = Number.NEGATIVE_INFINITY;
 
   add(entries: readonly Collection[]): void {
     const now = performance.now();
     for (const { detail, duration, startTime } of entries) {
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) this.#collectedMs += duration;
-      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.#majors.push(startTime);
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.#everythingAt = startTime;
     }
-    this.#majors = this.#majors.filter((at) => now - at < CROWDED.withinMs);
-    if (this.#majors.length >= CROWDED.majors) this.#crowdedUntil = now + CROWDED.forMs;
     if (now - this.#since < WINDOW_MS) return;
     this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);
     this.#since = now;
@@ -98,8 +94,8 @@ export class CollectionLoad {
     return this.#isBusy;
   }
 
-  get isCrowded(): boolean {
-    return performance.now() < this.#crowdedUntil;
+  get isHolding(): boolean {
+    return performance.now() - this.#everythingAt < HOLDING_MS;
   }
 }
 

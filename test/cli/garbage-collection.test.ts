@@ -35,7 +35,7 @@ async function sizesMb(before: string, restMs: number, loadMs = 2500) {
 }
 
 test("the young generation of a busy process stops growing at 64 MB, and grows again after it was made small", async () => {
-  const [bounded, unbounded] = await Promise.all([sizesMb(BOUNDED, 0), sizesMb("", 0)]);
+  const [bounded, unbounded] = await Promise.all([sizesMb(BOUNDED, 0, 5000), sizesMb("", 0)]);
   expect(bounded.loaded).toBeGreaterThanOrEqual(32);
   expect(bounded.loaded).toBeLessThanOrEqual(64);
   expect(bounded.idle).toBeLessThan(bounded.loaded);

@@ -169,6 +169,24 @@ describe("architecture", () => {
     expect([...new Set(others.map(({ from }) => part(from)))]).toEqual(["compose"]);
   });
 
+  it("a package that is bundled into one file is imported there alone: no other would find it", () => {
+    const build = readFileSync(resolve(SRC, "../scripts/build.ts"), "utf8");
+    const table = /const BUNDLED\b[^=]*= \{(.*?)\n\};/s.exec(build)?.[1] ?? "";
+    const bundled = new Map<string, string>();
+    for (const [, file = "", packages = ""] of table.matchAll(/"([^"]+)": \[(.*?)\]/gs)) {
+      for (const [, name = ""] of packages.matchAll(/"([^"]+)"/g)) bundled.set(name, `${file}.ts`);
+    }
+    expect(bundled.get("undici")).toBe("adapters/http/post.ts");
+    const broken = files.flatMap((file) => {
+      const values = readFileSync(file, "utf8").matchAll(/^import (?!type\b)[^;]*?from "([^."][^"]*)"/gm);
+      const names = [...values].map(([, name = ""]) => name);
+      return names
+        .filter((name) => bundled.has(name) && bundled.get(name) !== relative(SRC, file))
+        .map((name) => `${relative(SRC, file)}: ${name}`);
+    });
+    expect(broken).toEqual([]);
+  });
+
   it("an adapter imports nothing of another port's adapters but the technology they share", () => {
     const shared = ["sqlite", "postgres", "redis", "http", "llama", "ai-sdk", "onnx", "grpc", "simulated"];
     const broken = imports.filter(({ from, to }) => {

@@ -98,13 +98,11 @@ function hangUpAll(agent: HttpAgent): void {
 function watched(exporter: SpanExporter, log: Pick<Logger, "warn">): SpanExporter & { lost(): number } {
   let isQuiet = false;
   let underWay = 0;
-  let failed = 0;
   return {
     export(spans, done) {
       underWay += spans.length;
       exporter.export(spans, (result) => {
         underWay -= spans.length;
-        failed = result.error ? failed + spans.length : 0;
         if (result.error && !isQuiet) {
           log.warn({ err: result.error }, "spans cannot be sent to telemetry.endpoint; they are dropped");
         }
@@ -112,10 +110,11 @@ function watched(exporter: SpanExporter, log: Pick<Logger, "warn">): SpanExporte
         done(result);
       });
     },
-    /** In the end: spans under way, and those that failed since the collector last took any. */
+    /** In the end: spans under way; none to tell of where it is known that the collector is away. */
     lost() {
+      const isKnown = isQuiet;
       isQuiet = true;
-      return underWay + failed;
+      return isKnown ? 0 : underWay;
     },
     shutdown: () => exporter.shutdown(),
     forceFlush: async () => exporter.forceFlush?.(),

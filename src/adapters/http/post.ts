@@ -1,4 +1,4 @@
-import { type Dispatcher, getGlobalDispatcher } from "undici";
+import { type Dispatcher, getGlobalDispatcher, Pool } from "undici";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
@@ -33,6 +33,19 @@ export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+}
+
+/** Connections of one's own to one server, whose certificate may be signed by an authority of one's own. Deadlines are the callers'. */
+export function connectionsTo(
+  origin: string,
+  connect: { readonly timeoutMs: number; readonly ca?: string | undefined },
+): Pool {
+  const { timeoutMs, ca } = connect;
+  return new Pool(origin, {
+    connect: { timeout: timeoutMs, ...(ca !== undefined && { ca }) },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 }
 
 /** Of an upstream's error text, what goes into the log. */

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import { Deadlines } from "../../deadlines.ts";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Answer, Exchange } from "../http/exchange.ts";
-import { failed, type HttpCall } from "../http/post.ts";
+import { connectionsTo, failed, type HttpCall } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */
@@ -81,13 +81,14 @@ export class OpenSearchClient {
     }
     const credentials = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
     this.#headers = username === undefined ? {} : { authorization: `Basic ${credentials}` };
-    const ca = caFile && { ca: readCertificate(caFile) };
-    const connect = { timeout: CONNECT_TIMEOUT_MS, ...ca };
+    const connect = { timeoutMs: CONNECT_TIMEOUT_MS, ca: caFile && readCertificate(caFile) };
     this.#nodes = url.split(",").map((one) => {
       const { origin, pathname, search } = new URL(one.trim());
-      // Deadlines are the callers'.
-      const connections = new Pool(origin, { connect, headersTimeout: 0, bodyTimeout: 0 });
-      return { connections, base: (pathname + search).replace(/\/+$/, ""), downUntil: 0 };
+      return {
+        connections: connectionsTo(origin, connect),
+        base: (pathname + search).replace(/\/+$/, ""),
+        downUntil: 0,
+      };
     });
   }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PostgresDatabase } from "../../src/adapters/postgres/database.ts";
 import { codeOf } from "../../src/adapters/postgres/failure.ts";
@@ -110,6 +111,36 @@ describe.skipIf(postgresMissing !== null)(`PostgreSQL${postgresMissing ? ` (${po
     for (const one of sleeping) await expect(one).rejects.toMatchObject({ code: "cancelled" });
     await until("none is running", async () => (await running()) === 0);
     expect(await database.query(call(), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
+  test("tables that are gone are made again, though every connection lies unused", async () => {
+    const one = await PostgresDatabase.open(
+      { key: "search", settings: {}, ensure: async (query) => void (await query("CREATE TABLE public.made (n int)")) },
+      { ...OPTIONS, url: server.url, connectionsMax: 1 },
+    );
+    const read = () => one.query({ ...call(), deadline: performance.now() + 5000 }, "SELECT n FROM public.made");
+    expect(await read()).toEqual([]);
+    await server.query("DROP TABLE public.made");
+    await expect(read()).rejects.toMatchObject({ code: "dependency_failed", message: /tables are gone/ });
+    expect(await read()).toEqual([]);
+    await one.close();
+  });
+
+  test("a connection that dies while it is used is never used again", async () => {
+    const one = await open({ connectionsMax: 1 });
+    const dying = one.transaction(
+      call(),
+      () => "BEGIN",
+      async (query) => {
+        const [row] = await query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+        await server.query(`SELECT pg_terminate_backend(${row?.pid})`);
+        await sleep(200);
+        return query("SELECT 1");
+      },
+    );
+    await expect(dying).rejects.toMatchObject({ code: "dependency_failed" });
+    for (let n = 0; n < 3; n++) expect(await one.query(call(), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await one.close();
   });
 
   test("a statement ends in the server at its deadline, by the server's own clock", async () => {

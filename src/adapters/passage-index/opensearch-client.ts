@@ -110,7 +110,7 @@ export class OpenSearchClient {
       return this.#deadlines.before(exchange.answer, signal, until, (error) => exchange.leave(error));
     };
     try {
-      return read(await this.#toANode(ask));
+      return read(await this.#toANode(ask, signal));
     } catch (thrown) {
       if (signal.aborted) throw reasonOf(signal);
       throw thrown;
@@ -121,7 +121,7 @@ export class OpenSearchClient {
     await Promise.all(this.#nodes.map(({ connections }) => connections.destroy()));
   }
 
-  async #toANode(ask: (node: Node) => Promise<Answer>): Promise<Answer> {
+  async #toANode(ask: (node: Node) => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
     const turns = this.#inOrder();
     let failure: unknown;
     let isRepeated = false;
@@ -134,7 +134,7 @@ export class OpenSearchClient {
         const code = codeOf(thrown);
         const isLost = LOST.has(code);
         failure = failed("could not be reached", thrown);
-        if (!(NEVER_CONNECTED.has(code) || (isLost && !isRepeated))) throw failure;
+        if (signal.aborted || !(NEVER_CONNECTED.has(code) || (isLost && !isRepeated))) throw failure;
         node.downUntil = performance.now() + DOWN_MS;
         // The only node there is gets another turn, on a new connection.
         if (isLost && turns.length === 1) turns.push(node);

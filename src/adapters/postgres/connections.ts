@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientConfig, Pool, PoolClient, PoolConfig } from "pg";
 import { Deadlines } from "../../deadlines.ts";
-import { isDisconnected } from "./failure.ts";
+import { isDisconnected, isUnprepared } from "./failure.ts";
 
 /** What is done in a connection, for the milliseconds that are left for it. */
 export type Work<T> = (client: PoolClient, limitMs: number) => Promise<T>;
@@ -28,6 +29,8 @@ export class PostgresConnections {
   readonly #canceller: Pool;
   /** Of the pool's, those that nobody uses, the one used last at the end: asking the pool for one takes two timers and three turns. */
   readonly #free: { readonly client: Known; readonly since: number }[] = [];
+  /** Those that said that they are over, maybe while they were used. */
+  readonly #dead = new WeakSet<PoolClient>();
   readonly #deadlines = new Deadlines("PostgreSQL took too long.");
   readonly #sweeper: NodeJS.Timeout;
   #isEnding = false;
@@ -56,7 +59,7 @@ export class PostgresConnections {
 
   /** In a connection that is closed afterwards. */
   async useOnce(work: (client: PoolClient) => Promise<void>): Promise<void> {
-    const client = await this.#pool.connect();
+    const client = this.#takeFree() ?? (await this.#pool.connect());
     await work(client).finally(() => client.release(true));
   }
 
@@ -88,6 +91,10 @@ export class PostgresConnections {
   /** For whoever waits for one, or for the next call. */
   #giveBack(given: PoolClient): void {
     const client = given as Known;
+    if (this.#dead.has(client)) {
+      destroy(client);
+      return;
+    }
     if (this.#isEnding || this.#pool.waitingCount > 0) {
       client.release();
       return;
@@ -99,6 +106,7 @@ export class PostgresConnections {
 
   /** If nobody uses it, nobody else tells the pool that it is not to be used again. */
   #drop(client: PoolClient): void {
+    this.#dead.add(client);
     const at = this.#free.findIndex((one) => one.client === client);
     if (at < 0) return;
     this.#free.splice(at, 1);
@@ -124,27 +132,36 @@ export class PostgresConnections {
   /** The connection goes back once its work has ended; one whose work does not end though it was cancelled is destroyed. */
   #workWith<T>(client: PoolClient, signal: AbortSignal, until: number, work: Work<T>): Promise<T> {
     let released = false;
+    let cancelling: Promise<boolean> | undefined;
     const release = (isBroken: boolean) => {
       if (released) return;
       released = true;
-      if (isBroken) client.release(true);
-      else this.#giveBack(client);
+      if (isBroken) destroy(client);
+      else if (!cancelling) this.#giveBack(client);
+      else cancelling.then((isOver) => (isOver ? this.#giveBack(client) : destroy(client))).catch(() => undefined);
     };
-    const working = work(client, Math.max(1, until - performance.now()));
+    const working = begun(() => work(client, Math.max(1, until - performance.now())));
     working.then(
       () => release(false),
-      (error) => release(error instanceof Stale || isDisconnected(error)),
+      (error) => release(error instanceof Stale || isDisconnected(error) || isUnprepared(error)),
     );
     // The server's own limit comes first, where it is alive.
     return this.before(working, signal, until + GRACE_MS, () => {
-      if (!released) this.#cancel(client, () => release(true));
+      if (released) return;
+      cancelling = this.#cancel(client);
+      setTimeout(() => release(true), GRACE_MS).unref();
     });
   }
 
-  #cancel(client: PoolClient, destroy: () => void): void {
-    setTimeout(destroy, GRACE_MS).unref();
+  /** Whether it is over in time: what is done next in the connection would be cancelled in the place of this. */
+  #cancel(client: PoolClient): Promise<boolean> {
     const { processID } = client as Known;
-    this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+    const cancelling = this.#canceller.query("SELECT pg_cancel_backend($1)", [processID]);
+    const isOver = cancelling.then(
+      () => true,
+      () => true,
+    );
+    return Promise.race([isOver, sleep(GRACE_MS, false, { ref: false })]);
   }
 
   async end(): Promise<void> {
@@ -153,6 +170,17 @@ export class PostgresConnections {
     for (const { client } of this.#free.splice(0)) client.release();
     await Promise.all([this.#pool.end(), this.#canceller.end()]);
   }
+}
+
+/** Ends it at once: the client's own end waits for a server that says nothing. */
+function destroy(client: PoolClient): void {
+  client.connection.stream.destroy();
+  client.release(true);
+}
+
+/** Also what fails before there is a promise. */
+async function begun<T>(work: () => Promise<T>): Promise<T> {
+  return work();
 }
 
 /** Of what could not begin: another connection may do, where this one had died. */

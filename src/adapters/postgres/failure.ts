@@ -12,8 +12,15 @@ export function codeOf(thrown: unknown): string {
 export function isDisconnected(thrown: unknown): boolean {
   const message = thrown instanceof Error ? thrown.message : "";
   return (
-    /^(08|57P0)/.test(codeOf(thrown)) || /^E[A-Z]+$/.test(codeOf(thrown)) || /^Connection terminated/.test(message)
+    /^(08|57P0)/.test(codeOf(thrown)) ||
+    /^E[A-Z]+$/.test(codeOf(thrown)) ||
+    /^Connection terminated|is not queryable$/.test(message)
   );
+}
+
+/** Whether the server has forgotten what was prepared in the connection, or would plan it anew. */
+export function isUnprepared(thrown: unknown): boolean {
+  return codeOf(thrown) === "26000" || (codeOf(thrown) === "0A000" && /cached plan/.test(String(thrown)));
 }
 
 /** The statement's time was up, or it was cancelled. */

@@ -51,9 +51,9 @@ function writeBind({ name, values }: PreparedStatement, size: number, bytes: Buf
   bytes[at++] = 0;
   at += bytes.write(name, at);
   bytes[at++] = 0;
-  at = bytes.writeInt16BE(values.length, at);
+  at = bytes.writeUInt16BE(values.length, at);
   for (const value of values) at = bytes.writeInt16BE(typeof value === "object" ? BINARY : TEXT, at);
-  at = bytes.writeInt16BE(values.length, at);
+  at = bytes.writeUInt16BE(values.length, at);
   for (const value of values) {
     const start = at + 4;
     const end = start + (typeof value === "object" ? value.copy(bytes, start) : bytes.write(`${value}`, start));

@@ -1,3 +1,4 @@
+import { Alarm } from "./alarm.ts";
 import { RaglineError } from "./errors.ts";
 
 /** Whoever waits for something, until a time and for as long as its caller does. */
@@ -6,15 +7,12 @@ interface Waiting {
   readonly expire: () => void;
 }
 
-/** A longer one would be taken for none. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
-/** Deadlines of calls, with one timer for all: of one for each, most would be stopped long before they are due. */
+/** Deadlines of calls, with one timer for all. */
 export class Deadlines {
   readonly #message: string;
   readonly #waiting = new Set<Waiting>();
-  #timer: NodeJS.Timeout | undefined;
-  #firesAt = Number.POSITIVE_INFINITY;
+  /** What is waited for keeps the process by itself. */
+  readonly #alarm = new Alarm((now) => this.#look(now), { keepsProcess: false });
 
   /** `message`: of the error where one passes. */
   constructor(message: string) {
@@ -52,7 +50,7 @@ export class Deadlines {
         return;
       }
       this.#waiting.add(waiting);
-      this.#lookAt(until);
+      this.#alarm.lookAt(until);
       signal.addEventListener("abort", abort);
       pending.then((value) => {
         end();
@@ -71,22 +69,10 @@ export class Deadlines {
     return new RaglineError("dependency_timeout", this.#message);
   }
 
-  /** It fires early rather than late, and not for every call that ends before. */
-  #lookAt(until: number): void {
-    if (until >= this.#firesAt) return;
-    this.#firesAt = until;
-    clearTimeout(this.#timer);
-    const ms = Math.max(0, Math.min(until - performance.now(), TIMER_MS_MAX));
-    // What is waited for keeps the process alive by itself.
-    this.#timer = setTimeout(() => this.#look(), ms).unref();
-  }
-
-  #look(): void {
-    this.#firesAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+  #look(now: number): void {
     for (const waiting of this.#waiting) {
       if (waiting.until <= now) waiting.expire();
-      else this.#lookAt(waiting.until);
+      else this.#alarm.lookAt(waiting.until);
     }
   }
 }

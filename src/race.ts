@@ -1,3 +1,4 @@
+import { Alarm } from "./alarm.ts";
 import { RaglineError } from "./errors.ts";
 import type { CallOptions, ModelCall, Served, Step } from "./types.ts";
 
@@ -10,8 +11,7 @@ export class Caller {
   };
   #isStaying = false;
   #isHeard = false;
-  #timer: NodeJS.Timeout | undefined;
-  #firesAt = Number.POSITIVE_INFINITY;
+  readonly #alarm = new Alarm((now) => this.#look(now), { keepsProcess: true });
 
   constructor(signal: AbortSignal) {
     this.signal = signal;
@@ -41,16 +41,10 @@ export class Caller {
 
   /** Looks at all races at this time at the latest; one that is put off later costs nothing. */
   lookAt(deadline: number): void {
-    if (deadline >= this.#firesAt) return;
-    this.#firesAt = deadline;
-    clearTimeout(this.#timer);
-    const ms = Math.max(0, Math.min(deadline - performance.now(), TIMER_MS_MAX));
-    this.#timer = setTimeout(() => this.#look(), ms);
+    this.#alarm.lookAt(deadline);
   }
 
-  #look(): void {
-    this.#firesAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+  #look(now: number): void {
     for (const race of this.#races) {
       if (race.isOver || race.isPaused) continue;
       if (race.deadline <= now) race.expire();
@@ -59,14 +53,11 @@ export class Caller {
   }
 
   #rest(): void {
-    clearTimeout(this.#timer);
-    this.#firesAt = Number.POSITIVE_INFINITY;
+    this.#alarm.rest();
     this.#isHeard = false;
     this.signal.removeEventListener("abort", this.#onAbort);
   }
 }
-
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
  * A call against the clock and the caller: the first of them wins, and the loser is told through `signal`. It is itself the

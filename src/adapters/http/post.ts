@@ -1,4 +1,4 @@
-import { type Dispatcher, getGlobalDispatcher, Pool } from "undici";
+import { getGlobalDispatcher, Pool } from "undici";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
@@ -6,8 +6,6 @@ import { retryAfterMs } from "./retry-after.ts";
 
 export interface EndpointOptions {
   readonly apiKey?: string | undefined;
-  /** The connections to use; absent: those of the process. */
-  readonly dispatcher?: Dispatcher;
 }
 
 /** An address as calls need it, read once. */
@@ -15,15 +13,13 @@ export class Endpoint {
   readonly url: string;
   readonly origin: string;
   readonly path: string;
-  readonly dispatcher: Dispatcher | undefined;
   readonly authorization: string | undefined;
 
-  constructor(url: string, { apiKey, dispatcher }: EndpointOptions = {}) {
+  constructor(url: string, { apiKey }: EndpointOptions = {}) {
     const { origin, pathname, search } = new URL(url);
     this.url = url;
     this.origin = origin;
     this.path = pathname + search;
-    this.dispatcher = dispatcher;
     this.authorization = apiKey && `Bearer ${apiKey}`;
   }
 }
@@ -97,7 +93,7 @@ export async function getJson(endpoint: Endpoint, signal: AbortSignal): Promise<
 
 /** As `post`, for any call. @throws RaglineError `dependency_failed` */
 export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSignal): Promise<ResponseBody> {
-  const { url, origin, path, authorization, dispatcher = getGlobalDispatcher() } = endpoint;
+  const { url, origin, path, authorization } = endpoint;
   const { method, body } = call;
   const headers: Record<string, string> = { ...call.headers };
   if (authorization) headers.authorization = authorization;
@@ -106,7 +102,10 @@ export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSign
   let status: number;
   try {
     // Deadlines are the caller's, through `signal`.
-    dispatcher.dispatch({ origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }, response);
+    getGlobalDispatcher().dispatch(
+      { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
+      response,
+    );
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
 import { O200K_TOKEN_SPLIT_REGEX } from "gpt-tokenizer/encodingParams/constants";
 import type { TokenCounter } from "../../ports/token-counter.ts";
 import { BytePairs } from "./byte-pairs.ts";
 
-/** Made by the build; a checkout packs its own at every start. */
+/** Made by the build; a checkout packs its own at every start, in a thread that then ends, and its 200,000 strings with it. */
 const VOCABULARY = new URL("./o200k_base.tokens", import.meta.url);
+const PACKER = new URL("./o200k-vocabulary.ts", import.meta.url);
 
 /** Longest unbroken run, in UTF-16 units, that is counted in one piece: byte pair merging is quadratic in a run's length. */
 const RUN_MAX = 128;
@@ -91,8 +93,9 @@ export async function createO200kCounter(): Promise<TokenCounter> {
 
 async function vocabulary(): Promise<Uint8Array> {
   if (existsSync(VOCABULARY)) return readFile(VOCABULARY);
-  const { packO200k } = await import("./o200k-vocabulary.ts");
-  return packO200k();
+  return new Promise((resolve, reject) => {
+    new Worker(PACKER).once("message", resolve).once("error", reject);
+  });
 }
 
 function isSpace(text: string, index: number): boolean {

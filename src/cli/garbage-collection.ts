@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
-import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 
 /** Of the two halves together, and of a server that collects much of the time: what a small one collects is collected quickly. */
 const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 64 * 1024 * 1024 };
@@ -14,6 +14,8 @@ const HOLDING_MS = 60_000;
 const GROWTH = 2;
 /** How much more than what is in use there may be before everything is collected. 0: V8's own choice, a third after a few idle seconds. */
 const GARBAGE_PERCENT = { usually: 0, holding: 100 };
+/** At least, while holding: what a small server has in use is a few seconds' garbage. */
+const GARBAGE_BYTES = 64 * 1024 * 1024;
 /** Of V8's own threads: less than a tenth of the core, where the thread that answers wants it all. */
 const ONE_CORE_PRIORITY = 10;
 const THREADS = "/proc/self/task";
@@ -21,7 +23,7 @@ const THREADS = "/proc/self/task";
 /**
  * Sets V8's garbage collection up for answers that are streamed: much is allocated a token, and what an answer holds lives for seconds,
  * which V8 takes for long. 64 streams of 200 tokens a second each had everything collected every two seconds, which held up answers by up
- * to 80 ms on one core: once everything was collected, as much garbage as is in use may be held before the next time.
+ * to 80 ms on one core: once everything was collected, as much garbage as is in use, and 64 MB at least, may be held before the next time.
  */
 export function collectForServing(): void {
   followCollections();
@@ -52,7 +54,7 @@ function followCollections(): void {
     const bytesMax = load.isBusy ? BYTES_MAX.busy : BYTES_MAX.usually;
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
     set("--semi-space-growth-factor", (young?.space_size ?? 0) < bytesMax ? GROWTH : 1);
-    set("--heap-growing-percent", load.isHolding ? GARBAGE_PERCENT.holding : GARBAGE_PERCENT.usually);
+    set("--heap-growing-percent", load.garbagePercent);
   };
   follow([]);
   new PerformanceObserver((list) => follow(list.getEntries() as (PerformanceEntry & Collection)[])).observe({
@@ -77,12 +79,16 @@ export class CollectionLoad {
   #collectedMs = 0;
   #isBusy = false;
   #everythingAt = Number.NEGATIVE_INFINITY;
+  #inUseBytes = 0;
 
-  add(entries: readonly Collection[]): void {
+  /** @param inUseBytes where everything was collected, what is held since */
+  add(entries: readonly Collection[], inUseBytes = getHeapStatistics().used_heap_size): void {
     const now = performance.now();
     for (const { detail, duration, startTime } of entries) {
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) this.#collectedMs += duration;
-      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.#everythingAt = startTime;
+      if (detail.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
+      this.#everythingAt = startTime;
+      this.#inUseBytes = inUseBytes;
     }
     if (now - this.#since < WINDOW_MS) return;
     this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);
@@ -94,8 +100,10 @@ export class CollectionLoad {
     return this.#isBusy;
   }
 
-  get isHolding(): boolean {
-    return performance.now() - this.#everythingAt < HOLDING_MS;
+  /** Of what is in use: how much more there may be before the next time. */
+  get garbagePercent(): number {
+    if (performance.now() - this.#everythingAt >= HOLDING_MS) return GARBAGE_PERCENT.usually;
+    return Math.max(GARBAGE_PERCENT.holding, Math.round((100 * GARBAGE_BYTES) / this.#inUseBytes));
   }
 }
 

@@ -5,20 +5,21 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { CollectionLoad } from "../../src/cli/garbage-collection.ts";
 
-/** Holds much for a while, as V8 lets its young generation grow for, and tells how large it has become, in MB. */
-const script = (before: string, restMs: number, loadMs: number) => `
+/** Holds much for a while, as V8 lets its young generation grow for, and tells how large it has become, in MB, at most. */
+const script = (before: string, { restMs, loadMs, enoughMb }: Load) => `
   import { getHeapSpaceStatistics } from "node:v8";
   import { setTimeout as rest } from "node:timers/promises";
   ${before}
   const sizeMb = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size / 1_048_576;
   async function load() {
-    let held = [];
-    for (const end = performance.now() + ${loadMs}; performance.now() < end; ) {
+    let [held, mostMb] = [[], 0];
+    for (const end = performance.now() + ${loadMs}; performance.now() < end && mostMb <= ${enoughMb}; ) {
       for (let i = 0; i < 10_000; i++) held.push({ i, list: [i, String(i)] });
       if (held.length > 300_000) held = [];
+      mostMb = Math.max(mostMb, sizeMb());
       await rest(${restMs});
     }
-    return sizeMb();
+    return mostMb;
   }
   const loaded = await load();
   gc({ type: "major", flavor: "last-resort" });
@@ -28,37 +29,59 @@ const script = (before: string, restMs: number, loadMs: number) => `
 const file = fileURLToPath(new URL("../../src/cli/garbage-collection.ts", import.meta.url));
 const BOUNDED = `import { collectForServing } from ${JSON.stringify(file)}; collectForServing();`;
 
-async function sizesMb(before: string, restMs: number, loadMs = 2500) {
-  const values = ["--expose-gc", "--input-type=module", "--eval", script(before, restMs, loadMs)];
+interface Load {
+  readonly restMs: number;
+  readonly loadMs: number;
+  /** Ends the load before its time. */
+  readonly enoughMb: number;
+}
+
+async function sizesMb(before: string, load: Load) {
+  const values = ["--expose-gc", "--input-type=module", "--eval", script(before, load)];
   const { stdout } = await promisify(execFile)(process.execPath, values);
   return JSON.parse(stdout) as { loaded: number; idle: number; loadedAgain: number };
 }
 
-test("the young generation of a busy process stops growing at 64 MB, and grows again after it was made small", async () => {
-  const [bounded, unbounded] = await Promise.all([sizesMb(BOUNDED, 0, 5000), sizesMb("", 0)]);
-  expect(bounded.loaded).toBeGreaterThanOrEqual(32);
-  expect(bounded.loaded).toBeLessThanOrEqual(64);
-  expect(bounded.idle).toBeLessThan(bounded.loaded);
-  expect(bounded.loadedAgain).toBeGreaterThanOrEqual(32);
-  expect(bounded.loadedAgain).toBeLessThanOrEqual(64);
-  expect(unbounded.loaded).toBeGreaterThan(64);
+// Where other programs hold the machine's cores, collections take more of the time, and loads get less far.
+const options = { retry: 2, timeout: 60_000 };
+
+test(
+  "the young generation of a busy process stops growing at 64 MB, and grows again after it was made small",
+  options,
+  async () => {
+    const bounded = await sizesMb(BOUNDED, { restMs: 0, loadMs: 7000, enoughMb: 64 });
+    const unbounded = await sizesMb("", { restMs: 0, loadMs: 20_000, enoughMb: 64 });
+    expect(bounded.loaded).toBeGreaterThanOrEqual(32);
+    expect(bounded.loaded).toBeLessThanOrEqual(64);
+    expect(bounded.idle).toBeLessThan(bounded.loaded);
+    expect(bounded.loadedAgain).toBeGreaterThanOrEqual(32);
+    expect(bounded.loadedAgain).toBeLessThanOrEqual(64);
+    expect(unbounded.loaded).toBeGreaterThan(64);
+  },
+);
+
+test("of one that seldom collects it stops at 8 MB", options, async () => {
+  const load = { restMs: 400, loadMs: 7000, enoughMb: 8 };
+  const [bounded, unbounded] = await Promise.all([sizesMb(BOUNDED, load), sizesMb("", load)]);
+  expect(bounded.loaded).toBeLessThanOrEqual(8);
+  expect(bounded.loadedAgain).toBeLessThanOrEqual(8);
+  expect(unbounded.loaded).toBeGreaterThan(8);
 });
 
-test("of one that seldom collects it stops at 8 MB", async () => {
-  const { loaded, loadedAgain } = await sizesMb(BOUNDED, 150);
-  expect(loaded).toBeLessThanOrEqual(8);
-  expect(loadedAgain).toBeLessThanOrEqual(8);
-});
-
-test("more garbage may be held for a minute after everything was collected, however little time that took", () => {
+test("for a minute after everything was collected as much garbage may be held as is in use, and 64 MB at least", () => {
   const collection = (kind: number, startTime: number) => ({ startTime, duration: 20, detail: { kind } });
+  const [major, minor] = [constants.NODE_PERFORMANCE_GC_MAJOR, constants.NODE_PERFORMANCE_GC_MINOR];
+  const MB = 1024 * 1024;
   const load = new CollectionLoad();
   const now = performance.now();
-  load.add([collection(constants.NODE_PERFORMANCE_GC_MAJOR, now - 61_000)]);
-  load.add([collection(constants.NODE_PERFORMANCE_GC_MINOR, now)]);
-  expect(load.isHolding).toBe(false);
-  load.add([collection(constants.NODE_PERFORMANCE_GC_MAJOR, now - 30_000)]);
-  expect(load.isHolding).toBe(true);
+  load.add([collection(major, now - 61_000)], 32 * MB);
+  load.add([collection(minor, now)], 40 * MB);
+  expect(load.garbagePercent).toBe(0);
+  load.add([collection(major, now - 30_000)], 32 * MB);
+  load.add([collection(minor, now)], 80 * MB);
+  expect(load.garbagePercent).toBe(200);
+  load.add([collection(major, now)], 256 * MB);
+  expect(load.garbagePercent).toBe(100);
   expect(load.isBusy).toBe(false);
 });
 

@@ -163,6 +163,7 @@ export class Writer {
     this.#worker = null;
     for (const { reject } of this.#pending.values()) reject(this.#failed({ message: error.message }));
     this.#pending.clear();
+    this.#outbox = [];
   }
 
   #failed(failure: SqliteFailure & { readonly missing?: true }): RaglineError {

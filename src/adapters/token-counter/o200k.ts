@@ -27,13 +27,17 @@ const LONG_RUN = new RegExp(
 const REMEMBERED_LENGTH_MAX = 12;
 const REMEMBERED_WORDS_MAX = 20_000;
 
+/** One for all counters: some 4 MB, and where nothing is built yet a second of packing. */
+let pairsOfAll: Promise<BytePairs> | null = null;
+
 /**
  * Counts tokens of OpenAI's `o200k_base` encoding. Special tokens are counted as the plain text they are in a prompt.
  * Exact, except that an unbroken run of more than 128 UTF-16 units is counted in pieces, plus one token a cut: never
  * below the real count, and linear in the text's length.
  */
 export async function createO200kCounter(): Promise<TokenCounter> {
-  const pairs = new BytePairs(await vocabulary());
+  pairsOfAll ??= vocabulary().then((packed) => new BytePairs(packed));
+  const pairs = await pairsOfAll;
   const split = new RegExp(O200K_TOKEN_SPLIT_REGEX);
   const remembered = new Map<string, number>();
 

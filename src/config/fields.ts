@@ -15,8 +15,15 @@ export const httpUrl = z.url({
   error: ({ input }) => (typeof input === "string" ? HTTP_URL : undefined),
 });
 
-/** Paths are put behind it. */
-export const httpBase = httpUrl.refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`");
+/** Paths are put behind it. A user in it would be sent nowhere. */
+export const httpBase = httpUrl
+  .refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`")
+  .refine(hasNoUser, "must not hold a user or a password: they would not be sent");
+
+function hasNoUser(url: string): boolean {
+  const { username = "", password = "" } = URL.parse(url) ?? {};
+  return username === "" && password === "";
+}
 
 /** One server, or several that serve the same. */
 export const httpUrls = z.union([httpBase, z.array(httpBase).min(1).max(64)]);

@@ -22,6 +22,14 @@ describe("a configuration that breaks a rule", () => {
       "rerank.baseUrl.1: must end with its path, without `?` and `#`",
     ],
     [
+      { embed: { use: "tei", model: "m", dimensions: 8, baseUrl: "http://kim:geheim@127.0.0.1:8080" } },
+      "embed.baseUrl: must not hold a user or a password: they would not be sent",
+    ],
+    [
+      { rerank: { use: "cohere", model: "m", baseUrl: ["http://a/v1", "https://kim@b/v1"] } },
+      "rerank.baseUrl.1: must not hold a user or a password: they would not be sent",
+    ],
+    [
       { generate: { use: "openai", baseUrl: "localhost:11434" } },
       /^generate\.baseUrl: .*begins with http:\/\/ or https:\/\//,
     ],

@@ -26,7 +26,7 @@ async function answering(answer: (id: string) => object) {
   return { asked, passages: new OpenSearchPassages(client, "-2") };
 }
 
-const ALIAS = "ragline-c-1";
+const at = (...ids: readonly string[]) => ids.map((_id) => ({ _index: INDEX, _id }));
 
 function stored(id: string): object {
   const passage = { title: "휴가", headings: [], text: `본문 ${id}`, tokens: 2, metadata: {} };
@@ -35,37 +35,37 @@ function stored(id: string): object {
 
 test("only passages that are not known are fetched, all of them at once, each once", async () => {
   const { asked, passages } = await answering(stored);
-  const first = await passages.read(ALIAS, ["k:g1:0", "k:g1:1", "k:g1:0"], call());
+  const first = await passages.read(at("k:g1:0", "k:g1:1", "k:g1:0"), call());
   expect(first?.get("k:g1:0")).toMatchObject({
     passage: { id: "규정#3", documentId: "규정", text: "본문 k:g1:0" },
     generation: "g1",
     isForeign: false,
   });
-  const second = await passages.read(ALIAS, ["k:g1:1", "k:g2:1"], call());
+  const second = await passages.read(at("k:g1:1", "k:g2:1"), call());
   expect(second?.size).toBe(2);
   expect(second?.get("k:g1:1")).toEqual(first?.get("k:g1:1"));
-  await passages.read(ALIAS, ["k:g2:1"], call());
+  await passages.read(at("k:g2:1"), call());
   expect(asked).toEqual([["k:g1:0", "k:g1:1"], ["k:g2:1"]]);
 });
 
 test("what is asked for is given, and nothing else that is known", async () => {
   const { passages } = await answering(stored);
-  await passages.read(ALIAS, ["k:g1:0", "k:g1:1"], call());
-  expect([...((await passages.read(ALIAS, ["k:g1:1"], call()))?.keys() ?? [])]).toEqual(["k:g1:1"]);
+  await passages.read(at("k:g1:0", "k:g1:1"), call());
+  expect([...((await passages.read(at("k:g1:1"), call()))?.keys() ?? [])]).toEqual(["k:g1:1"]);
 });
 
 test("a record or an index that is gone is no passage and no failure: the search begins again", async () => {
   const gone = await answering(() => ({ found: false }));
-  expect(await gone.passages.read(ALIAS, ["k:g1:0"], call())).toBeNull();
+  expect(await gone.passages.read(at("k:g1:0"), call())).toBeNull();
   const error = { type: "index_not_found_exception", reason: "no such index" };
   const without = await answering(() => ({ error }));
-  expect(await without.passages.read(ALIAS, ["k:g1:0"], call())).toBeNull();
+  expect(await without.passages.read(at("k:g1:0"), call())).toBeNull();
 });
 
 test("a record that cannot be read fails the search, which may be tried again", async () => {
   const error = { type: "no_shard_available_action_exception", reason: "No shard available" };
   const { passages } = await answering((id) => (id === "k:g1:1" ? { error } : stored(id)));
-  await expect(passages.read(ALIAS, ["k:g1:0", "k:g1:1"], call())).rejects.toMatchObject({
+  await expect(passages.read(at("k:g1:0", "k:g1:1"), call())).rejects.toMatchObject({
     code: "dependency_failed",
     retryable: true,
   });

@@ -24,6 +24,7 @@ test("asked for is all that is read, failures of the whole and of each search in
       "responses.error",
       "responses.timed_out",
       "responses.hits.total.value",
+      "responses.hits.hits._index",
       "responses.hits.hits._id",
       "responses.hits.hits._score",
     ]),

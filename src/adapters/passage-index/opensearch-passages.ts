@@ -11,9 +11,13 @@ export interface KnownPassage {
   readonly isForeign: boolean;
 }
 
-interface FoundRecord {
+/** Where a record lies: in an index by its own name, as an alias may name several. */
+export interface RecordPlace {
   readonly _index: string;
   readonly _id: string;
+}
+
+interface FoundRecord extends RecordPlace {
   readonly _source?: PassageRecord;
   readonly error?: unknown;
 }
@@ -35,21 +39,23 @@ export class OpenSearchPassages {
     this.#ending = ending;
   }
 
-  /** By id, all of them, in one round trip where some are not known; null: some are not in the index, or its alias, any more. */
-  async read(
-    index: string,
-    ids: readonly string[],
-    call: CallOptions,
-  ): Promise<ReadonlyMap<string, KnownPassage> | null> {
-    const known = this.#recent.known(ids);
+  /** All of them by id, in one round trip where some are not known; null: some are not there any more. */
+  async read(places: readonly RecordPlace[], call: CallOptions): Promise<ReadonlyMap<string, KnownPassage> | null> {
+    const known = this.#recent.known(places.map(({ _id }) => _id));
     if (known) return known;
-    const wanted = new Set(ids);
-    const found = await this.#recent.all(wanted, (missing) => this.#fetch(index, missing, call));
+    const indexes = new Map(places.map(({ _id, _index }) => [_id, _index]));
+    const wanted = new Set(indexes.keys());
+    const found = await this.#recent.all(wanted, (missing) => {
+      return this.#fetch(
+        missing.map((_id) => ({ _id, _index: indexes.get(_id) ?? "" })),
+        call,
+      );
+    });
     return found.size < wanted.size ? null : found;
   }
 
-  async #fetch(index: string, ids: readonly string[], call: CallOptions): Promise<Map<string, KnownPassage>> {
-    const docs = ids.map((_id) => ({ _index: index, _id, _source: FIELDS }));
+  async #fetch(places: readonly RecordPlace[], call: CallOptions): Promise<Map<string, KnownPassage>> {
+    const docs = places.map((place) => ({ ...place, _source: FIELDS }));
     const read = (await this.#client.request({ method: "POST", path: "/_mget", body: { docs } }, call)) as {
       readonly docs: readonly FoundRecord[];
     };
@@ -68,4 +74,20 @@ export class OpenSearchPassages {
 function throwUnlessGone(error: unknown): void {
   const failure = refused(503, error);
   if (refusalBehind(failure)?.type !== "index_not_found_exception") throw failure;
+}
+
+/** No document is there in two versions. */
+export function isOneState(passages: ReadonlyMap<string, KnownPassage>): boolean {
+  const generations = new Map<string, string>();
+  for (const { passage, generation } of passages.values()) {
+    const other = generations.get(passage.documentId);
+    if (other === undefined) generations.set(passage.documentId, generation);
+    else if (other !== generation) return false;
+  }
+  return true;
+}
+
+export function hasForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
+  for (const { isForeign } of passages.values()) if (isForeign) return true;
+  return false;
 }

@@ -15,8 +15,20 @@ export interface FilteredResponse {
 export const NOTHING: Response<never> = { hits: { total: { value: 0 }, hits: [] } };
 
 /** Of the responses to several searches, what is read here: the rest is twice as long. The status keeps each in its place. */
-const READ = ["status", "error", "timed_out", "hits.total.value", "hits.hits._id", "hits.hits._score"];
+const READ = [
+  "status",
+  "error",
+  "timed_out",
+  "hits.total.value",
+  "hits.hits._index",
+  "hits.hits._id",
+  "hits.hits._score",
+];
 export const SEARCHES = `/_msearch?filter_path=error,status,${READ.map((field) => `responses.${field}`).join(",")}`;
+
+export function hasFailed({ error, timed_out }: FilteredResponse): boolean {
+  return error !== undefined || timed_out === true;
+}
 
 /** As `Response`, of one that has not failed. */
 export function found({ hits = {} }: FilteredResponse): Response {

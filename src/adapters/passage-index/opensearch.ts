@@ -10,12 +10,18 @@ import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
-import { type KnownPassage, OpenSearchPassages } from "./opensearch-passages.ts";
+import {
+  hasForeign,
+  isOneState,
+  type KnownPassage,
+  OpenSearchPassages,
+  type RecordPlace,
+} from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
-import { type FilteredResponse, found, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
+import { type FilteredResponse, found, hasFailed, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
-import { CollectionStates, orNull } from "./opensearch-states.ts";
+import { type CollectionState, CollectionStates, orNull } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
 import { CollectionWrites } from "./opensearch-writes.ts";
@@ -29,8 +35,7 @@ interface Hit<T> {
   readonly _source: T;
 }
 
-interface LegHit {
-  readonly _id: string;
+interface LegHit extends RecordPlace {
   readonly _score: number;
 }
 
@@ -67,8 +72,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const fields = query.filter ? checkedFields(query.filter) : [];
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const [byText = [], byVector = []] = await this.#searchOnce(scope, query, call);
-      const ids = [...byText, ...byVector].map(({ _id }) => _id);
-      const passages = await this.#passages.read(this.#states.names(scope).read, ids, call);
+      const passages = await this.#passages.read([...byText, ...byVector], call);
       if (!passages || !isOneState(passages)) continue;
       if (fields.length > 0) await this.#checkFields(scope, fields, passages, call);
       if (query.vector && hasForeign(passages)) await this.#checkSpace(scope, call);
@@ -160,7 +164,15 @@ export class OpenSearchPassageIndex implements PassageIndex {
   /** Several searches of one collection in one round trip. */
   async #searches(scope: Scope, bodies: readonly object[], call: CallOptions): Promise<Response[]> {
     if (bodies.length === 0) return [];
-    const index = this.#states.names(scope).read;
+    const responses = await this.#ask(this.#states.names(scope).read, bodies, call);
+    const checked: Response[] = [];
+    for (const [i, response] of responses.entries()) {
+      checked.push(hasFailed(response) ? await this.#instead(scope, bodies[i] ?? {}, response, call) : found(response));
+    }
+    return checked;
+  }
+
+  async #ask(index: string, bodies: readonly object[], call: CallOptions): Promise<readonly FilteredResponse[]> {
     const header = JSON.stringify({
       index,
       allow_partial_search_results: false,
@@ -173,33 +185,31 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const { responses } = (await this.#client.request({ method: "POST", path, lines }, call)) as {
       readonly responses: readonly FilteredResponse[];
     };
-    const checked: Response[] = [];
-    for (const response of responses) {
-      const isFound = response.error === undefined && response.timed_out !== true;
-      checked.push(isFound ? found(response) : await this.#refused(scope, response, call));
-    }
-    return checked;
+    return responses;
   }
 
-  /** What stands for a search that failed because there is nothing. */
-  async #refused(scope: Scope, response: FilteredResponse, call: CallOptions): Promise<Response> {
+  /** What stands for a search that failed: nothing, where there is nothing, or what the collection's own index says. */
+  async #instead(scope: Scope, body: object, response: FilteredResponse, call: CallOptions): Promise<Response> {
     if (response.error === undefined) {
       throw new RaglineError("dependency_timeout", "OpenSearch did not finish the search in time.");
     }
     const failure = refused(response.status ?? 500, response.error);
     if (refusalBehind(failure)?.type === "index_not_found_exception") return NOTHING;
     // Vectors of another length than the stored ones: of another space.
-    if (JSON.stringify(response.error).includes("invalid dimension")) {
-      await this.#checkSpace(scope, call);
-      return NOTHING;
-    }
-    throw failure;
+    if (!JSON.stringify(response.error).includes("invalid dimension")) throw failure;
+    const state = await this.#checkSpace(scope, call);
+    if (!state || !isSame(state, this.#space)) return NOTHING;
+    // The alias names an index of another space besides.
+    const [own] = await this.#ask(this.#states.names(scope).index(state.epoch, state), [body], call);
+    if (!own || hasFailed(own)) throw failure;
+    return found(own);
   }
 
   /** @throws RaglineError `conflict`, where what may be read is of another vector space */
-  async #checkSpace(scope: Scope, call: CallOptions): Promise<void> {
+  async #checkSpace(scope: Scope, call: CallOptions): Promise<CollectionState | null> {
     const [state, { documents }] = await Promise.all([this.#states.find(scope, call), this.status(scope, call)]);
     if (state && documents > 0 && !isSame(state, this.#space)) throw spaceConflict(scope, state, this.#space);
+    return state;
   }
 
   /**
@@ -265,22 +275,6 @@ export class OpenSearchPassageIndex implements PassageIndex {
 function cancelledInTime({ deadline }: CallOptions): object {
   if (deadline === undefined) return {};
   return { cancel_after_time_interval: `${Math.max(1, Math.ceil(deadline - performance.now()))}ms` };
-}
-
-/** No document is there in two versions. */
-function isOneState(passages: ReadonlyMap<string, KnownPassage>): boolean {
-  const generations = new Map<string, string>();
-  for (const { passage, generation } of passages.values()) {
-    const other = generations.get(passage.documentId);
-    if (other === undefined) generations.set(passage.documentId, generation);
-    else if (other !== generation) return false;
-  }
-  return true;
-}
-
-function hasForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
-  for (const { isForeign } of passages.values()) if (isForeign) return true;
-  return false;
 }
 
 function scored(

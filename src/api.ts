@@ -21,6 +21,13 @@ export interface CallerOptions {
   readonly route?: string;
 }
 
+export interface AddedDocument {
+  readonly id: string;
+  /** False: the very same one was stored already. */
+  readonly changed: boolean;
+  readonly passages: number;
+}
+
 export interface SearchResponse {
   /** Best first, on the reranker's scale; on that of search where it did not rank. */
   readonly hits: readonly ScoredPassage[];

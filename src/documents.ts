@@ -1,10 +1,173 @@
+import type { Logger } from "pino";
+import type { AddedDocument, CallerOptions, IndexOptions, ReindexOptions, WatchRequest } from "./api.ts";
+import type { Background } from "./background.ts";
+import { createBreather } from "./breather.ts";
+import type { Calls } from "./calls.ts";
+import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
+import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
+import { reasonOf } from "./ingest/document.ts";
+import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
+import type { ReadRequest } from "./ingest/read.ts";
+import { createReader, type DocumentReader } from "./ingest/reader.ts";
+import { type ReindexReport, reindex } from "./ingest/reindex.ts";
+import { watch } from "./ingest/watch.ts";
 import { boundedPage } from "./pages.ts";
+import type { Stages } from "./pipeline/stages.ts";
 import type { DocumentPage, PassageIndex } from "./ports/passage-index.ts";
+import {
+  type DocumentInput,
+  type DocumentListRequest,
+  defined,
+  type FileInput,
+  parseRequest,
+  type RequestSchemas,
+} from "./requests.ts";
 import { withoutSource } from "./status.ts";
 import type { CallOptions, DocumentEntry, Scope } from "./types.ts";
 
+/** What is indexed, as a caller may change, list and read it. */
+export class Documents {
+  readonly #config: Config;
+  readonly #schemas: RequestSchemas;
+  readonly #stages: Stages;
+  readonly #calls: Calls;
+  readonly #background: Background;
+  readonly #log: Logger;
+  readonly #reader: DocumentReader;
+  readonly #learner: FusionLearner;
+
+  constructor(
+    config: Config,
+    schemas: RequestSchemas,
+    stages: Stages,
+    calls: Calls,
+    background: Background,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.#schemas = schemas;
+    this.#stages = stages;
+    this.#calls = calls;
+    this.#background = background;
+    this.#log = log;
+    this.#reader = createReader({
+      timeoutMs: config.ingest.readTimeoutMs,
+      memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
+    });
+    this.#learner = createFusionLearner(stages, createBreather());
+  }
+
+  async index(sources: readonly string[], options: IndexOptions): Promise<IngestReport> {
+    const { prune = false, onProgress, signal = new AbortController().signal } = options;
+    const scope = this.#scope(options.collection, options);
+    const report = await ingest(sources, await this.#ingestStages(), {
+      scope,
+      prune,
+      chunk: this.#chunkOptions(),
+      signal,
+      ...(onProgress && { onProgress }),
+    });
+    await this.#learner.learn(scope, { signal });
+    return report;
+  }
+
+  async reindex(options: ReindexOptions): Promise<ReindexReport> {
+    const { onProgress, signal = new AbortController().signal } = options;
+    const scope = this.#scope(options.collection, options);
+    const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
+    await this.#learner.learn(scope, { signal });
+    return report;
+  }
+
+  async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
+    const { prune = false, signal, onReport } = options;
+    const scope = this.#scope(options.collection, options);
+    await watch(paths, await this.#ingestStages(), {
+      scope,
+      prune,
+      chunk: this.#chunkOptions(),
+      signal,
+      onReport: (report) => {
+        this.#noteChange(scope, report.passages + report.removed);
+        onReport?.(report);
+      },
+      onFailure: (thrown) => this.#log.error({ err: thrown }, "watching: could not be indexed, tried again"),
+    });
+  }
+
+  async add(input: DocumentInput, caller: CallerOptions): Promise<AddedDocument> {
+    const { collection, text, format, ...fields } = defined(parseRequest(this.#schemas.document, input));
+    return this.#add({ fields, fallbackTitle: fields.id, format, content: { text } }, collection, caller);
+  }
+
+  async addFile(bytes: Uint8Array, input: FileInput, caller: CallerOptions): Promise<AddedDocument> {
+    const { collection, format, ...fields } = defined(parseRequest(this.#schemas.file, input));
+    return this.#add({ fields, fallbackTitle: fields.id, format, content: { bytes } }, collection, caller);
+  }
+
+  async #add(request: ReadRequest, collection: string | undefined, caller: CallerOptions): Promise<AddedDocument> {
+    const scope = this.#calls.scope(collection, caller);
+    const { signal = new AbortController().signal } = caller;
+    const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.#config.server.timeoutMs };
+    const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
+      signal.throwIfAborted();
+      const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
+      throw new RaglineError("request_invalid", message, { cause: thrown });
+    });
+    const added = await ingestDocument(source, await this.#ingestStages(), options);
+    if (added.changed) this.#noteChange(scope, added.passages);
+    return { id: source.id, ...added };
+  }
+
+  async list(page: DocumentListRequest, caller: CallerOptions): Promise<DocumentPage> {
+    const { collection, limit, after } = parseRequest(this.#schemas.list, page);
+    const scope = this.#calls.scope(collection, caller);
+    return this.#calls.store("search", caller, (call) => listed(this.#stages.index, scope, { limit, after }, call));
+  }
+
+  async find(id: string, collection: string | undefined, caller: CallerOptions): Promise<DocumentEntry | null> {
+    const scope = this.#scope(collection, caller);
+    const documentId = parseRequest(this.#schemas.documentId, id, "id");
+    const found = await this.#calls.store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
+    return found && withoutSource(found);
+  }
+
+  async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
+    const scope = this.#scope(collection, caller);
+    const documentId = parseRequest(this.#schemas.documentId, id, "id");
+    const deleted = await this.#calls.store("search", caller, (call) =>
+      this.#stages.index.delete(scope, documentId, call),
+    );
+    if (deleted) this.#noteChange(scope, 1);
+    return deleted;
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  #scope(collection: string | undefined, caller: CallerOptions): Scope {
+    return this.#calls.scope(parseRequest(this.#schemas.collection, collection, "collection"), caller);
+  }
+
+  async #ingestStages() {
+    const { embedder, index, chunkCounter } = this.#stages;
+    return { embedder, index, counter: await chunkCounter(), reader: this.#reader };
+  }
+
+  /** Fusion is learned again in the background, once so much has changed. */
+  #noteChange(scope: Scope, passages: number): void {
+    if (this.#learner.isDue(scope, passages)) this.#background.later((call) => this.#learner.learn(scope, call));
+  }
+
+  #chunkOptions() {
+    return { targetTokens: this.#config.ingest.chunkTokens, overlapTokens: this.#config.ingest.overlapTokens };
+  }
+}
+
 /** Documents by id, at most `limit` and as many as fit on a page. */
-export async function listed(
+async function listed(
   index: PassageIndex,
   scope: Scope,
   { limit, after }: { readonly limit: number; readonly after?: string | undefined },

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { z } from "zod";
 import type {
+  AddedDocument,
   CallerOptions,
   IndexOptions,
   Readiness,
@@ -12,18 +13,11 @@ import type {
   WatchRequest,
 } from "./api.ts";
 import { Background } from "./background.ts";
-import { createBreather } from "./breather.ts";
 import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
-import { listed } from "./documents.ts";
-import { RaglineError } from "./errors.ts";
-import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
-import { reasonOf } from "./ingest/document.ts";
-import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
-import type { ReadRequest } from "./ingest/read.ts";
-import { createReader, type DocumentReader } from "./ingest/reader.ts";
-import { type ReindexReport, reindex } from "./ingest/reindex.ts";
-import { watch } from "./ingest/watch.ts";
+import { Documents } from "./documents.ts";
+import type { IngestReport } from "./ingest/ingest.ts";
+import type { ReindexReport } from "./ingest/reindex.ts";
 import { ask } from "./pipeline/ask.ts";
 import { find } from "./pipeline/find.ts";
 import type { Question, Stages } from "./pipeline/stages.ts";
@@ -41,9 +35,9 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
-import { readiness, statusOf, withoutSource } from "./status.ts";
+import { readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
-import type { AnswerEvent, DocumentEntry, Filter, Scope, Session } from "./types.ts";
+import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
@@ -61,10 +55,9 @@ export class Ragline {
   readonly #stages: Stages;
   readonly #calls: Calls;
   readonly #sessions: Sessions;
+  readonly #documents: Documents;
   readonly #composed: Composed;
   readonly #background: Background;
-  readonly #reader: DocumentReader;
-  readonly #learner: FusionLearner;
   #closed = false;
   #warming = 0;
 
@@ -78,15 +71,11 @@ export class Ragline {
     this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
     this.#sessions = new Sessions(this.schemas, stages.sessions, this.#calls);
     this.#composed = composed;
-    this.#reader = createReader({
-      timeoutMs: config.ingest.readTimeoutMs,
-      memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
-    });
-    this.#learner = createFusionLearner(stages, createBreather());
     this.#background = new Background({
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
     });
+    this.#documents = new Documents(config, this.schemas, stages, this.#calls, this.#background, log);
   }
 
   /**
@@ -135,104 +124,44 @@ export class Ragline {
   }
 
   /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, JSONL. Unchanged documents are skipped. */
-  async index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
-    const { collection, prune = false, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
-    const report = await ingest(sources, await this.#ingestStages(), {
-      scope,
-      prune,
-      chunk: this.#chunkOptions(),
-      signal,
-      ...(onProgress && { onProgress }),
-    });
-    await this.#learner.learn(scope, { signal });
-    return report;
+  index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
+    return this.#documents.index(sources, options);
   }
 
   /**
    * Embeds a collection, all groups of it, with the configured embedder, and swaps. Searches in the old space go on until then;
    * a run that was stopped is taken up by the next.
    */
-  async reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
-    const { collection, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
-    const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
-    await this.#learner.learn(scope, { signal });
-    return report;
+  reindex(options: ReindexOptions = {}): Promise<ReindexReport> {
+    return this.#documents.reindex(options);
   }
 
   /** Indexes folders and files, and keeps the index as they are until the signal aborts. Changes are found within 2 seconds. */
-  async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
-    const { collection, prune = false, signal, onReport } = options;
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), options);
-    await watch(paths, await this.#ingestStages(), {
-      scope,
-      prune,
-      chunk: this.#chunkOptions(),
-      signal,
-      onReport: (report) => {
-        this.#noteChange(scope, report.passages + report.removed);
-        onReport?.(report);
-      },
-      onFailure: (thrown) => this.log.error({ err: thrown }, "watching: could not be indexed, tried again"),
-    });
+  watch(paths: readonly string[], options: WatchRequest): Promise<void> {
+    return this.#documents.watch(paths, options);
   }
 
   /** Adds or replaces one document. `changed` is false where the very same one is stored. */
-  async addDocument(
-    input: DocumentInput,
-    caller: CallerOptions = {},
-  ): Promise<{ id: string; changed: boolean; passages: number }> {
-    const { collection, text, format, ...fields } = this.#parse(this.schemas.document, input);
-    return this.#add({ fields, fallbackTitle: fields.id, format, content: { text } }, collection, caller);
+  addDocument(input: DocumentInput, caller: CallerOptions = {}): Promise<AddedDocument> {
+    return this.#documents.add(input, caller);
   }
 
   /** Adds or replaces one document that is a file: PDF, DOCX, HTML, Markdown or text. */
-  async addFile(
-    bytes: Uint8Array,
-    input: FileInput,
-    caller: CallerOptions = {},
-  ): Promise<{ id: string; changed: boolean; passages: number }> {
-    const { collection, format, ...fields } = this.#parse(this.schemas.file, input);
-    return this.#add({ fields, fallbackTitle: fields.id, format, content: { bytes } }, collection, caller);
+  addFile(bytes: Uint8Array, input: FileInput, caller: CallerOptions = {}): Promise<AddedDocument> {
+    return this.#documents.addFile(bytes, input, caller);
   }
 
-  async #add(request: ReadRequest, collection: string | undefined, caller: CallerOptions) {
-    const scope = this.#calls.scope(collection, caller);
-    const { signal = new AbortController().signal } = caller;
-    const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.config.server.timeoutMs };
-    const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
-      signal.throwIfAborted();
-      const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
-      throw new RaglineError("request_invalid", message, { cause: thrown });
-    });
-    const added = await ingestDocument(source, await this.#ingestStages(), options);
-    if (added.changed) this.#noteChange(scope, added.passages);
-    return { id: source.id, ...added };
+  listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
+    return this.#documents.list(page, caller);
   }
 
-  async listDocuments(page: DocumentListRequest = {}, caller: CallerOptions = {}): Promise<DocumentPage> {
-    const { collection, limit, after } = this.#parse(this.schemas.list, page);
-    const scope = this.#calls.scope(collection, caller);
-    return this.#calls.store("search", caller, (call) => listed(this.#stages.index, scope, { limit, after }, call));
-  }
-
-  async findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    const documentId = this.#parse(this.schemas.documentId, id, "id");
-    const found = await this.#calls.store("search", caller, (call) => this.#stages.index.find(scope, documentId, call));
-    return found && withoutSource(found);
+  findDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<DocumentEntry | null> {
+    return this.#documents.find(id, collection, caller);
   }
 
   /** Resolves to false where there was nothing to delete. */
-  async deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    const documentId = this.#parse(this.schemas.documentId, id, "id");
-    const deleted = await this.#calls.store("search", caller, (call) =>
-      this.#stages.index.delete(scope, documentId, call),
-    );
-    if (deleted) this.#noteChange(scope, 1);
-    return deleted;
+  deleteDocument(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
+    return this.#documents.delete(id, collection, caller);
   }
 
   /**
@@ -288,23 +217,9 @@ export class Ragline {
     if (this.#closed) return;
     this.#closed = true;
     await this.#background.close();
-    this.#reader.close();
+    this.#documents.close();
     await this.#composed.close();
     await this.telemetry.traces?.close();
-  }
-
-  async #ingestStages() {
-    const { embedder, index, chunkCounter } = this.#stages;
-    return { embedder, index, counter: await chunkCounter(), reader: this.#reader };
-  }
-
-  /** Fusion is learned again in the background, once so much has changed. */
-  #noteChange(scope: Scope, passages: number): void {
-    if (this.#learner.isDue(scope, passages)) this.#background.later((call) => this.#learner.learn(scope, call));
-  }
-
-  #chunkOptions() {
-    return { targetTokens: this.config.ingest.chunkTokens, overlapTokens: this.config.ingest.overlapTokens };
   }
 
   #parse<S extends z.ZodType>(schema: S, input: unknown, field?: string): Defined<z.output<S>> {

@@ -19,6 +19,8 @@ export interface CollectionNames {
   /** Alias that is written to, of one epoch: nothing lands in an index of another vector space. */
   write(epoch: number): string;
   index(epoch: number, space: Space): string;
+  /** Of the name of an index; NaN: of none of the collection's. */
+  epochOf(index: string): number;
 }
 
 /** One document a collection: what it is embedded with, and which generations are hidden. */
@@ -34,6 +36,7 @@ export function namesOf({ prefix }: IndexLayout, { tenant, collection }: Scope):
     read,
     write: (epoch) => `${read}-w${epoch}`,
     index: (epoch, space) => `${read}-${epoch}${endingOf(space)}`,
+    epochOf: (index) => Number(index.startsWith(`${read}-`) ? index.slice(read.length + 1).split("-")[0] : Number.NaN),
   };
 }
 

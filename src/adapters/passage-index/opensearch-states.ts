@@ -167,11 +167,11 @@ export class CollectionStates {
   }
 
   /** Deletes what is long over. The generations are forgotten once no search can find anything of them. */
-  async sweep(scope: Scope, { epoch, hidden }: CollectionState, call: CallOptions): Promise<void> {
+  async sweep(scope: Scope, { hidden }: CollectionState, call: CallOptions): Promise<void> {
     const generations = overdue(hidden);
     if (generations.length === 0) return;
     const query = { terms: { generation: generations } };
-    const path = `/${this.names(scope).write(epoch)}/_delete_by_query?refresh=true&conflicts=proceed`;
+    const path = `/${this.names(scope).read}/_delete_by_query?refresh=true&conflicts=proceed`;
     const done = (await this.#client.request({ method: "POST", path, body: { query } }, call)) as {
       readonly version_conflicts: number;
       readonly failures: readonly unknown[];
@@ -203,15 +203,20 @@ export class CollectionStates {
     const index = names.index(epoch, state);
     const aliases = { [names.write(epoch)]: {}, ...(epoch === 0 && { [names.read]: {} }) };
     await createdOnce(this.#client, index, { ...collectionIndex(this.layout, state), aliases }, call);
-    if (epoch > 0) await this.#turnTo(index, names.read, call);
+    if (epoch > 0) await this.#turnTo(index, names, epoch, call);
     this.#made.add(made);
   }
 
-  /** The alias names this index alone, from one moment to the next; what it named before goes, of which nothing is visible. */
-  async #turnTo(index: string, alias: string, call: CallOptions): Promise<void> {
+  /**
+   * The alias names this index alone, from one moment to the next; what it named before goes, of which nothing is visible. A writer that
+   * was held up while another vector space took over leaves all as it is.
+   */
+  async #turnTo(index: string, names: CollectionNames, epoch: number, call: CallOptions): Promise<void> {
+    const alias = names.read;
     const named = ((await orNull(this.#client.request({ method: "GET", path: `/_alias/${alias}` }, call))) ??
       {}) as object;
     const others = Object.keys(named).filter((other) => other !== index);
+    if (others.some((other) => names.epochOf(other) > epoch)) return;
     if (others.length === 0 && index in named) return;
     const gone = others.map((other) => ({ remove_index: { index: other } }));
     const actions = [{ add: { index, alias } }, ...gone];

@@ -8,7 +8,7 @@ import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Step, Timi
 export interface CallerOptions {
   /** Abort it when the caller leaves: all work for the call stops. */
   readonly signal?: AbortSignal;
-  /** Instead of the configured tenant. Never take it from an unauthenticated client. */
+  /** Instead of the configured tenant: any text of 1 to 128 characters. Never take it from an unauthenticated client. */
   readonly tenant?: string;
   /**
    * Groups whose documents the caller may read besides the open ones. Sessions know no groups: use one id for callers of the same

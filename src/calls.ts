@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
 import type { CallerOptions } from "./api.ts";
+import { tenantName } from "./config/fields.ts";
 import type { Config } from "./config.ts";
 import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
+import { parseRequest } from "./requests.ts";
 import { Run, type RunObserver, type RunOptions } from "./run.ts";
 import { loggable } from "./telemetry/loggable.ts";
 import type { CallOptions, Scope } from "./types.ts";
@@ -24,9 +26,11 @@ export class Calls {
     this.#observer = observer;
   }
 
+  /** @throws RaglineError `request_invalid`: the caller's tenant is no name of one */
   scope(collection: string | undefined, caller: CallerOptions): Scope {
+    const { tenant } = caller;
     return {
-      tenant: caller.tenant ?? this.#config.tenant,
+      tenant: tenant === undefined ? this.#config.tenant : parseRequest(tenantName, tenant, "tenant"),
       collection: collection ?? this.#config.collection,
       groups: caller.groups ?? [],
     };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { storedText } from "./config/fields.ts";
 import { worded } from "./config/worded.ts";
 import { COLLECTION_NAME, type Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
@@ -19,15 +20,8 @@ const ISSUES_NAMED_MAX = 8;
 const ISSUE_CHARACTERS_MAX = 400;
 const FILTER_CONDITIONS_MAX = 512;
 
-/** Text that can be stored and sent on. */
-const text = (charsMax: number) =>
-  z
-    .string()
-    .max(charsMax)
-    .refine((value) => value.isWellFormed(), "must be well-formed Unicode (it holds half of a surrogate pair)")
-    .refine((value) => !value.includes("\0"), "must not hold NUL characters")
-    // macOS writes Hangul decomposed; what is stored is composed.
-    .normalize("NFC");
+/** Text that can be stored and sent on: composed, as macOS writes Hangul decomposed. */
+const text = (charsMax: number) => storedText(charsMax).normalize("NFC");
 
 const nonBlank = (charsMax: number) => text(charsMax).refine((value) => value.trim() !== "", "must not be blank");
 

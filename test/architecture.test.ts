@@ -66,7 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compose: ["adapters", "config", "hub", "pipeline", "ports", "run", "telemetry", "text", "wrap"],
   api: ["fusion", "ingest", "ports"],
   warm: ["pipeline"],
-  calls: ["api", "config", "pace", "pipeline", "run", "telemetry"],
+  calls: ["api", "config", "pace", "pipeline", "requests", "run", "telemetry"],
   documents: [
     "api",
     "background",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, hedgedEndpoints, milliseconds, ratio, retries } from "./fields.ts";
+import { count, hedgedEndpoints, milliseconds, ratio, retries, tenantName } from "./fields.ts";
 import { grpcClient, stage } from "./grpc.ts";
 import { milvusIndex } from "./milvus.ts";
 import { embed, generate, rerank } from "./models.ts";
@@ -209,7 +209,7 @@ const ingest = z.strictObject({
 /** The one schema of the configuration. `docs/configuration.md` is generated from it. */
 export const configSchema = z
   .strictObject({
-    tenant: z.string().min(1).max(128).default("default").describe("Whose documents and conversations are served."),
+    tenant: tenantName.default("default").describe("Whose documents and conversations are served."),
     collection: z
       .string()
       .max(128)

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseConfig } from "../../src/config.ts";
 import { RaglineError } from "../../src/errors.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import type { Filter, Scope } from "../../src/types.ts";
@@ -188,3 +189,19 @@ function strip(value: unknown): unknown {
     Object.entries(value).flatMap(([key, of]) => (changing.has(key) ? [] : [[key, strip(of)]])),
   );
 }
+
+test("a tenant has any name that can be stored; others that a store would take for one another are refused", async () => {
+  const served = await serveRagline();
+  const { ragline } = served;
+  await ragline.addDocument({ id: "leave", text: "연차휴가는 15일이다." }, { tenant: "한빛 주식회사" });
+  expect((await ragline.status(undefined, { tenant: "한빛 주식회사" })).documents).toBe(1);
+  expect((await ragline.status(undefined, { tenant: "한빛주식회사" })).documents).toBe(0);
+  for (const tenant of ["", "a\ud800", "a\ud801", "a\0", "a".repeat(129)]) {
+    await expect(ragline.findDocument("leave", undefined, { tenant })).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringMatching(/^tenant:? /),
+    });
+    expect(() => parseConfig({ tenant }, {})).toThrow(/^tenant: /);
+  }
+  await served.close();
+});

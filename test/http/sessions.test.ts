@@ -37,6 +37,18 @@ describe("a conversation's turns, page by page", () => {
     expect(await (await turns("?limit=5")).json()).not.toHaveProperty("next");
   });
 
+  test("a question asked again is another turn, whatever request id it brings along", async () => {
+    const headers = { ...json, "x-request-id": "again" };
+    const ids: (string | null)[] = [];
+    for (let i = 0; i < 2; i++) {
+      const answer = await postJson(`${served.url}/v1/ask`, { question: "휴가?", sessionId: "again" }, headers);
+      ids.push(answer.headers.get("x-request-id"));
+    }
+    const page = (await (await turns("", "again")).json()) as Session;
+    expect(page.turns.map(({ requestId }) => requestId)).toEqual(ids);
+    expect(new Set([...ids, "again"]).size).toBe(3);
+  });
+
   test("an unknown conversation is not found; one that was deleted neither", async () => {
     await expectError(await turns("", "nobody"), "not_found", /nobody/);
     await expectError(await turns("?after=5", "nobody"), "not_found", /nobody/);

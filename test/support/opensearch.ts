@@ -175,7 +175,10 @@ async function startNode(
     };
     return until(`OpenSearch answers at ${port}`, answers, 120_000);
   };
-  await isUp();
+  await isUp().catch((thrown: unknown) => {
+    running.child.kill("SIGKILL");
+    throw thrown;
+  });
   return {
     url,
     port,

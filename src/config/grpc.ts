@@ -12,7 +12,7 @@ const keepAliveMs = milliseconds(30_000, "An idle connection is tried so often."
 const ADDRESS = /^(?:[^\s:[\]/]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 
 function hasPort(address: string): boolean {
-  return Number(address.slice(address.lastIndexOf(":") + 1)) <= 65_535;
+  return !(Number(address.slice(address.lastIndexOf(":") + 1)) > 65_535);
 }
 
 /** How a stage that is served apart is reached. */

@@ -9,6 +9,8 @@ describe("a configuration that breaks a rule", () => {
     [{ generate: { use: "openai", model: "m", tempratur: 1 } }, /^generate\.tempratur: .* did you mean temperature\?$/],
     [{ generate: { use: "openai", zzz: 1 } }, "generate.zzz: there is no such key"],
     [{ rerank: { use: "grpc", endpoints: 5 } }, "rerank.endpoints: expected array, received number"],
+    [{ rerank: { use: "grpc", endpoints: ["reranker"] } }, "rerank.endpoints.0: must be host:port"],
+    [{ rerank: { use: "grpc", endpoints: ["a:70000"] } }, "rerank.endpoints.0: the port must be at most 65535"],
     [
       { generate: { use: "openai", model: "m", baseUrl: 5 } },
       /^generate\.baseUrl: expected string.*, or expected array/,

@@ -49,6 +49,13 @@ test("a node that is not there costs no request: the others answer", async () =>
   await live.close();
 });
 
+test("where no node is there, the failure says that it is OpenSearch", async () => {
+  const client = new OpenSearchClient({ url: "http://127.0.0.1:9" });
+  const message = "OpenSearch could not be reached.";
+  await expect(client.request(ROOT, call())).rejects.toMatchObject({ code: "dependency_failed", message });
+  await client.close();
+});
+
 test("a failure holds nothing of what was sent", async () => {
   const server = await stubServer((_request, response) => {
     response.statusCode = 400;

@@ -6,7 +6,7 @@ import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Answer, Exchange } from "../http/exchange.ts";
-import { connectionsTo, failed, type HttpCall } from "../http/post.ts";
+import { connectionsTo, type HttpCall } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */
@@ -164,6 +164,12 @@ function read({ status, text }: Answer): unknown {
   } catch (cause) {
     throw failed("sent an answer that could not be read", cause);
   }
+}
+
+function failed(what: string, cause: unknown): RaglineError {
+  return cause instanceof RaglineError
+    ? cause
+    : new RaglineError("dependency_failed", `OpenSearch ${what}.`, { cause });
 }
 
 /** The refusal behind a failure; null where it is another kind of failure. */

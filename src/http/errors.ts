@@ -4,7 +4,7 @@ import { RaglineError, toRaglineError } from "../errors.ts";
 
 /** Any failure of a request in the words of the error table; faults of Ragline's own go to the log. */
 export function toHttpError(thrown: FastifyError, request: FastifyRequest): RaglineError {
-  const error = translate(thrown, request.routeOptions.bodyLimit);
+  const error = translate(thrown, request.routeOptions);
   if (error.code === "internal") request.log.error({ requestId: request.id, err: error.cause ?? error }, error.message);
   return error;
 }
@@ -44,13 +44,17 @@ export function refuseConnection(thrown: Error & { readonly code?: string }, soc
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-function translate(thrown: FastifyError, bodyBytesMax: number | undefined): RaglineError {
+function translate(thrown: FastifyError, { bodyLimit, schema }: FastifyRequest["routeOptions"]): RaglineError {
   if (thrown instanceof RaglineError) return thrown;
   if (thrown.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new RaglineError("request_invalid", `body: larger than ${bodyBytesMax} bytes`);
+    return new RaglineError("request_invalid", `body: larger than ${bodyLimit} bytes`);
   }
   if (thrown.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
-    return new RaglineError("request_invalid", "content-type: must be application/json");
+    const types = schema?.consumes?.join(", ");
+    return new RaglineError(
+      "request_invalid",
+      `content-type: must be ${types ? `one of ${types}` : "application/json"}`,
+    );
   }
   if (thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500) {
     return new RaglineError("request_invalid", `body: ${thrown.message}`);

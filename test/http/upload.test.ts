@@ -80,7 +80,10 @@ test("what cannot be read is refused by name and reason", async () => {
     "request_invalid",
     /"스캔.pdf" has no text layer/,
   );
-  await expectError(await put("a.zip", "application/zip", "x"), "request_invalid", /content-type/);
+  for (const type of ["application/zip", "application/x-www-form-urlencoded", "application/json"]) {
+    const refused = await put("a.zip", type, "{}");
+    await expectError(refused, "request_invalid", /^content-type: must be one of application\/pdf, .*text\/plain$/);
+  }
   expect((await put("big.pdf", "application/pdf", Buffer.alloc(1_000_001))).ok).toBe(false);
 });
 

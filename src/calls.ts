@@ -32,7 +32,7 @@ export class Calls {
     return {
       tenant: tenant === undefined ? this.#config.tenant : parseRequest(tenantName, tenant, "tenant"),
       collection: collection ?? this.#config.collection,
-      groups: caller.groups ?? [],
+      groups: (caller.groups ?? []).map((group) => group.normalize("NFC")),
     };
   }
 

@@ -92,8 +92,10 @@ function amount(min: number, max: number): (value: string) => number {
 }
 
 function httpUrl(value: string): string {
-  if (/^https?:$/.test(URL.parse(value)?.protocol ?? "")) return value;
-  throw new InvalidArgumentError("It must be an http or https URL.");
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("It must be an http or https URL.");
+  if (url.username === "" && url.password === "") return value;
+  throw new InvalidArgumentError('It must not hold a user or a password. Send them with -H "authorization: Basic …".');
 }
 
 function names(value: string): string[] {

@@ -143,6 +143,16 @@ describe("what a caller may not read makes no difference to it", () => {
   });
 });
 
+test("a caller's group is its documents' however its name is composed", { timeout: 60_000 }, async () => {
+  folderForTest();
+  const { ragline } = await serveRagline({ cache: { use: "none" } });
+  await ragline.addDocument({ id: "pay.md", text: "# 보수\n\n임원 보수 규정", groups: ["이사회"] });
+  const found = async (group: string) =>
+    (await ragline.search({ query: "임원 보수" }, { groups: [group] })).hits.length;
+  expect(await found("이사회".normalize("NFD"))).toBe(1);
+  expect(await found("감사")).toBe(0);
+});
+
 test("over HTTP: documents for groups leave no trace in search, status, lists or errors", {
   timeout: 60_000,
 }, async () => {

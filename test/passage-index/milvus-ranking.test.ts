@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MilvusPostings } from "../../src/adapters/passage-index/milvus-postings.ts";
-import { nthBest, type Terms } from "../../src/adapters/passage-index/milvus-ranking.ts";
+import { nthBest, type Ranking, type Terms } from "../../src/adapters/passage-index/milvus-ranking.ts";
 import { readScanned, scannedCounts, termScore } from "../../src/adapters/passage-index/milvus-scanned.ts";
 
 const AVERAGE_LENGTH = 50;
@@ -49,12 +49,7 @@ function search(index: MilvusPostings, held: readonly Stored[], terms: Terms, li
   }
 }
 
-function expectBest(
-  found: readonly (Stored & { score: number })[],
-  held: readonly Stored[],
-  terms: Terms,
-  limit: number,
-) {
+function expectBest(found: Ranking["best"], held: readonly Stored[], terms: Terms, limit: number) {
   const exact = held.map((one) => ({ id: one.id, score: scoreOf(one, terms) })).filter(({ score }) => score > 0);
   const worst = exact.toSorted((a, b) => b.score - a.score)[limit - 1]?.score ?? 0;
   const scores = new Map(found.map(({ id, score }) => [id, score]));

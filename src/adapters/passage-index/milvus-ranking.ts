@@ -1,3 +1,4 @@
+import type { Place } from "./milvus-messages.ts";
 import { countOf, type ScannedPassage } from "./milvus-scanned.ts";
 import { saturated } from "./milvus-terms.ts";
 
@@ -10,7 +11,7 @@ export interface Candidate {
 
 /** The passages that hold a word. */
 export interface Posting {
-  /** Numbers of candidates. */
+  /** Numbers of candidates, ascending. */
   readonly candidates: Int32Array;
   /** What the word adds to each one's score, but for its weight: see `saturated`. */
   readonly shares: Float32Array;
@@ -36,18 +37,15 @@ export interface Scannable {
 
 export interface Ranking {
   /** The best by all the terms, in no order, and others that score as the last of them; of the passages that are known. */
-  readonly best: readonly (Candidate & { readonly score: number })[];
+  readonly best: readonly Place[];
   /** Terms whose passages are not read and may be among the best, heaviest first. */
   readonly unread: readonly number[];
 }
 
 /** Scores that differ by less may be told to be equal. */
 const TOLERANCE = 1e-6;
-/** So many passages that can still get in are looked at one by one. */
+/** So few passages that can still get in are looked at without finding out whether the last of the best has risen. */
 const KEPT_FEW = 64;
-/** Postings that are added in the time in which one passage's words are looked through for one, or a common word is looked up. */
-const POSTINGS_A_LOOK = 32;
-const POSTINGS_A_LOOK_UP = 2;
 /** A word is common if one of so many passages holds it. */
 export const COMMON = 8;
 /** One that weighs less is common: ln(1 + (N − n + 0.5) / (n + 0.5)) for n = N / 8. */
@@ -63,16 +61,16 @@ interface Rest {
 /**
  * BM25F's sum over a question's terms, heaviest, that is rarest, first (the MaxScore rule, term at a time; see `TextLeg` of the
  * resident index). As soon as what the terms to come can add is less than the last of the best has, no passage unseen so far can get
- * in; common terms are then added only as long as many passages that were seen can, and looked for in the words of the few others.
+ * in; the rest is then added to those alone that were seen and can, fewer with each term.
  */
 export class ScannedRanking {
   /** By candidate; all zeros between rankings. */
   #scores = new Float64Array(1024);
-  /** Candidates with a score. */
-  #touched = new Int32Array(1024);
-  /** Those that can still get in. */
+  /** A bit for each candidate that has a score: what is read in their order is near the last in memory. */
+  #marks = new Int32Array(32);
+  /** Candidates that can still get in, ascending. */
   #kept = new Int32Array(1024);
-  /** Scores of the touched, or the kept. */
+  /** Of the same places: their scores. */
   #reached = new Float64Array(1024);
 
   rank(known: Scannable, terms: Terms, limit: number): Ranking {
@@ -81,126 +79,120 @@ export class ScannedRanking {
     const { rests } = restOf(terms, postings);
     const skipped: number[] = [];
     let [next, touched, skippedRest, floor] = [0, 0, 0, Number.NEGATIVE_INFINITY];
+    // The last of the best has no more than this.
+    let highest = 0;
     let isClosed = false;
     for (; next < terms.length; next++) {
       const posting = postings[next];
-      if (touched >= limit && (!posting || posting.candidates.length > touched / 2)) {
-        this.#readScores(this.#touched, touched);
-        floor = Math.max(floor, nthBest(this.#reached.subarray(0, touched), limit));
-        isClosed = skippedRest + (rests[next] as number) < floor - TOLERANCE;
+      const rest = skippedRest + (rests[next] as number);
+      if (touched >= limit && rest < highest && (!posting || posting.candidates.length > touched / 2)) {
+        highest = floor = nthBest(this.#reached, limit, this.#gather(known.candidates.length));
+        isClosed = rest < floor - TOLERANCE;
         if (isClosed) break;
       }
       const weight = (terms[next] as Terms[number])[1];
-      if (posting) touched = this.#add(posting, weight, touched);
-      else {
+      if (posting) {
+        touched = this.#add(posting, weight, touched);
+        highest += weight * posting.shareMax;
+      } else {
         skipped.push(next);
         skippedRest += weight;
       }
     }
+    if (!isClosed) this.#gather(known.candidates.length);
     const left = [...skipped, ...terms.keys().drop(next)];
     const rest = restOf(
       left.map((i) => terms[i] as Terms[number]),
       left.map((i) => postings[i]),
     );
     const size = this.#narrow(known, rest, touched, floor, limit);
-    const last = nthBest(this.#reached.subarray(0, size), limit);
-    const best: (Candidate & { readonly score: number })[] = [];
+    const last = nthBest(this.#reached, limit, size);
+    const best: Place[] = [];
     for (let i = 0; i < size; i++) {
       const score = this.#reached[i] as number;
       if (score < last - TOLERANCE) continue;
-      best.push({ ...(known.candidates[this.#kept[i] as number] as Candidate), score });
+      const { id, document } = known.candidates[this.#kept[i] as number] as Candidate;
+      best.push({ id, document, score });
     }
-    for (let i = 0; i < touched; i++) this.#scores[this.#touched[i] as number] = 0;
+    this.#clear(known.candidates.length);
     const isExact = isClosed || left.length === 0 || (rest.rests[0] ?? 0) < last - TOLERANCE;
     return { best, unread: isExact ? [] : rest.terms.map(([hash]) => hash) };
   }
 
   /** Returns how many candidates have a score now. */
   #add({ candidates, shares }: Posting, weight: number, before: number): number {
-    const scores = this.#scores;
-    const list = this.#touched;
+    const [scores, marks] = [this.#scores, this.#marks];
     let touched = before;
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i] as number;
       const score = scores[candidate] as number;
-      if (score === 0) list[touched++] = candidate;
       scores[candidate] = score + weight * (shares[i] as number);
+      if (score !== 0) continue;
+      touched++;
+      marks[candidate >> 5] = (marks[candidate >> 5] as number) | (1 << (candidate & 31));
     }
     return touched;
   }
 
-  #addToTouched({ candidates, shares }: Posting, weight: number): void {
-    const scores = this.#scores;
-    for (let i = 0; i < candidates.length; i++) {
-      const candidate = candidates[i] as number;
-      const score = scores[candidate] as number;
-      if (score !== 0) scores[candidate] = score + weight * (shares[i] as number);
-    }
-  }
-
-  /** Adds the rest to the touched that can get in with it. Returns how many of the kept these are. */
-  #narrow(known: Scannable, { terms, postings, rests }: Rest, touched: number, least: number, limit: number): number {
-    const [kept, reached] = [this.#kept, this.#reached];
-    kept.set(this.#touched.subarray(0, touched));
-    this.#readScores(kept, touched);
-    let floor = least;
-    let size = touched;
-    let next = 0;
-    for (; next < terms.length; next++) {
-      size = keepAbove(kept, reached, size, floor - (rests[next] as number) - TOLERANCE);
-      if (size <= KEPT_FEW) break;
-      const [hash, weight] = terms[next] as Terms[number];
-      const posting = postings[next] ?? known.lookFor(hash);
-      const look = posting.byCandidate ? POSTINGS_A_LOOK_UP : POSTINGS_A_LOOK;
-      if (posting.candidates.length < size * look) this.#addToTouched(posting, weight);
-      else for (let i = 0; i < size; i++) this.#look(known, kept[i] as number, hash, weight, posting);
-      this.#readScores(kept, size);
-      floor = Math.max(floor, nthBest(reached.subarray(0, size), limit));
-    }
-    for (let j = next; j < terms.length; j++) {
-      const [hash, weight] = terms[j] as Terms[number];
-      const posting = postings[j] ?? (weight < COMMON_WEIGHT ? known.lookFor(hash) : undefined);
-      const least = floor - (rests[j] as number) - TOLERANCE;
-      for (let i = 0; i < size; i++) {
-        const candidate = kept[i] as number;
-        if ((this.#scores[candidate] as number) >= least) this.#look(known, candidate, hash, weight, posting);
+  /** Keeps all that have a score. Returns how many. */
+  #gather(candidates: number): number {
+    const [scores, marks, kept, reached] = [this.#scores, this.#marks, this.#kept, this.#reached];
+    let size = 0;
+    for (let from = 0; from < candidates; from += 32) {
+      for (let bits = marks[from >> 5] as number; bits !== 0; bits &= bits - 1) {
+        const candidate = from + 31 - Math.clz32(bits & -bits);
+        kept[size] = candidate;
+        reached[size++] = scores[candidate] as number;
       }
     }
-    this.#readScores(kept, size);
     return size;
   }
 
-  #look(
-    { candidates, averageLength }: Scannable,
-    candidate: number,
-    hash: number,
-    weight: number,
-    posting: Posting | undefined,
-  ): void {
-    const before = this.#scores[candidate] as number;
-    if (posting?.byCandidate) {
-      const { byCandidate } = posting;
-      if (candidate < byCandidate.length)
-        this.#scores[candidate] = before + weight * (byCandidate[candidate] as number);
-      return;
+  #clear(candidates: number): void {
+    const [scores, marks] = [this.#scores, this.#marks];
+    for (let from = 0; from < candidates; from += 32) {
+      for (let bits = marks[from >> 5] as number; bits !== 0; bits &= bits - 1) {
+        scores[from + 31 - Math.clz32(bits & -bits)] = 0;
+      }
+      marks[from >> 5] = 0;
     }
-    const { words } = candidates[candidate] as Candidate;
-    const count = countOf(words, hash);
-    if (count === null) return;
-    this.#scores[candidate] = before + weight * Math.fround(saturated(count, words.length, averageLength));
   }
 
-  #readScores(candidates: Int32Array, size: number): void {
-    const [scores, reached] = [this.#scores, this.#reached];
-    for (let i = 0; i < size; i++) reached[i] = scores[candidates[i] as number] as number;
+  /** Adds the rest to the kept that can get in with it. Returns how many are kept then. */
+  #narrow(known: Scannable, { terms, postings, rests }: Rest, gathered: number, least: number, limit: number): number {
+    const [kept, reached] = [this.#kept, this.#reached];
+    let floor = least;
+    let size = keepAbove(kept, reached, gathered, floor - (rests[0] as number) - TOLERANCE);
+    for (const [i, [hash, weight]] of terms.entries()) {
+      const isLooked = size > KEPT_FEW || weight < COMMON_WEIGHT;
+      const posting = postings[i] ?? (isLooked ? known.lookFor(hash) : undefined);
+      if (posting) addTo(kept, reached, size, posting, weight);
+      else this.#look(known, size, hash, weight);
+      if (size > KEPT_FEW) floor = Math.max(floor, nthBest(reached, limit, size));
+      size = keepAbove(kept, reached, size, floor - (rests[i + 1] as number) - TOLERANCE);
+    }
+    return size;
+  }
+
+  /** Adds a word that is looked for in the kept themselves. */
+  #look({ candidates, averageLength }: Scannable, size: number, hash: number, weight: number): void {
+    for (let i = 0; i < size; i++) {
+      const { words } = candidates[this.#kept[i] as number] as Candidate;
+      const count = countOf(words, hash);
+      if (count === null) continue;
+      const share = Math.fround(saturated(count, words.length, averageLength));
+      this.#reached[i] = (this.#reached[i] as number) + weight * share;
+    }
   }
 
   #reserve(size: number): void {
     if (size <= this.#scores.length) return;
-    this.#scores = new Float64Array(2 * size);
-    this.#touched = new Int32Array(2 * size);
-    this.#kept = new Int32Array(2 * size);
-    this.#reached = new Float64Array(2 * size);
+    // Whole words of marks.
+    const room = 64 * Math.ceil(size / 32);
+    this.#scores = new Float64Array(room);
+    this.#marks = new Int32Array(room / 32);
+    this.#kept = new Int32Array(room);
+    this.#reached = new Float64Array(room);
   }
 }
 
@@ -216,6 +208,44 @@ function keepAbove(kept: Int32Array, scores: Float64Array, size: number, least: 
   return left;
 }
 
+/** Adds a word to the scores of these candidates, which ascend. */
+function addTo(
+  kept: Int32Array,
+  scores: Float64Array,
+  size: number,
+  { candidates, shares, byCandidate }: Posting,
+  weight: number,
+): void {
+  let at = 0;
+  for (let i = 0; i < size; i++) {
+    const candidate = kept[i] as number;
+    if (byCandidate) {
+      if (candidate >= byCandidate.length) return;
+      scores[i] = (scores[i] as number) + weight * (byCandidate[candidate] as number);
+      continue;
+    }
+    at = firstFrom(candidates, candidate, at);
+    if (candidates[at] === candidate) scores[i] = (scores[i] as number) + weight * (shares[at] as number);
+  }
+}
+
+/** The place of the first that is not smaller, which is probably near. */
+function firstFrom(sorted: Int32Array, value: number, from: number): number {
+  let step = 1;
+  let low = from;
+  while (low + step < sorted.length && (sorted[low + step] as number) < value) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(low + step, sorted.length);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** `rests[i]`: what the terms from there on can add, at most; one more for none. */
 function restOf(terms: Terms, postings: readonly (Posting | undefined)[]): Rest {
   const rests = new Array<number>(terms.length + 1).fill(0);
@@ -228,17 +258,19 @@ function restOf(terms: Terms, postings: readonly (Posting | undefined)[]): Rest 
 /** So few are kept in order as they come. */
 const KEPT_IN_ORDER_MAX = 128;
 
-/** The n-th best; of fewer, less than any. */
-export function nthBest(scores: Float64Array, n: number): number {
-  if (scores.length < n) return Number.NEGATIVE_INFINITY;
-  if (n > KEPT_IN_ORDER_MAX) return scores.toSorted()[scores.length - n] ?? 0;
-  const best = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
-  for (let i = 0; i < scores.length; i++) {
+/** The n-th best of the first `size`; of fewer, less than any. */
+export function nthBest(scores: Float64Array, n: number, size = scores.length): number {
+  if (size < n) return Number.NEGATIVE_INFINITY;
+  if (n > KEPT_IN_ORDER_MAX) return scores.slice(0, size).sort()[size - n] ?? 0;
+  const best = new Array<number>(n).fill(Number.NEGATIVE_INFINITY);
+  let last = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < size; i++) {
     const score = scores[i] as number;
-    if (score <= (best[0] as number)) continue;
+    if (score <= last) continue;
     let at = 1;
     for (; at < n && (best[at] as number) < score; at++) best[at - 1] = best[at] as number;
     best[at - 1] = score;
+    last = best[0] as number;
   }
-  return best[0] ?? 0;
+  return last;
 }

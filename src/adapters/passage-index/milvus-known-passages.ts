@@ -1,5 +1,5 @@
 import type { Passage, ScoredPassage } from "../../types.ts";
-import type { Hit } from "./milvus-hits.ts";
+import type { Place } from "./milvus-messages.ts";
 import { Remembered } from "./remembered.ts";
 
 /** Characters of passages in memory, and what each has beside its text. */
@@ -32,7 +32,7 @@ export class KnownPassages {
   }
 
   /** That their documents were of their generations at the moment when the collection was of the version. */
-  noteCurrent(hits: readonly Hit[], version: string): void {
+  noteCurrent(hits: readonly Place[], version: string): void {
     for (const { id } of hits) {
       const known = this.#known.get(id);
       if (known) known.currentIn = version;
@@ -40,7 +40,7 @@ export class KnownPassages {
   }
 
   /** Null: one of them is not known, or not to be current in this version. */
-  scored(hits: readonly Hit[], version: string): ScoredPassage[] | null {
+  scored(hits: readonly Place[], version: string): ScoredPassage[] | null {
     const found: ScoredPassage[] = [];
     for (const { id, score } of hits) {
       const known = this.#known.get(id);

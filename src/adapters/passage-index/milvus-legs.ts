@@ -1,7 +1,7 @@
 import type { CallOptions } from "../../types.ts";
 import type { MilvusConnection } from "./milvus-client.ts";
-import { type Hit, inOrder, type LegSearch, SCORE_UNITS, toHit } from "./milvus-hits.ts";
-import type { FoundPlaces, SearchMessage } from "./milvus-messages.ts";
+import { inOrder, type LegSearch, SCORE_UNITS } from "./milvus-hits.ts";
+import type { FoundPlaces, Place, SearchMessage } from "./milvus-messages.ts";
 import { type Field, type PassageRows, ROW_FIELDS } from "./milvus-passage-rows.ts";
 import { nthBest } from "./milvus-ranking.ts";
 import { COUNT, type MilvusRecords } from "./milvus-records.ts";
@@ -43,7 +43,7 @@ export class MilvusLegs {
   }
 
   /** Nearest by cosine. Of few rows each is compared: behind a narrow filter the servers' graphs give too few, or none. */
-  async byVector(vector: Float32Array, leg: LegSearch, rowsMax: number, call: CallOptions): Promise<Hit[]> {
+  async byVector(vector: Float32Array, leg: LegSearch, rowsMax: number, call: CallOptions): Promise<Place[]> {
     const filter = `${leg.filter} and embedded == true`;
     if (rowsMax <= COMPARED_MAX) return this.#compared(vector, { ...leg, filter }, call);
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
@@ -60,7 +60,7 @@ export class MilvusLegs {
     if (!leg.isFiltered && total < limit && (await isNarrow())) {
       return this.#compared(vector, { ...leg, filter }, call);
     }
-    return inOrder(places, leg.limit).map(toHit);
+    return inOrder(places, leg.limit);
   }
 
   /** Best by BM25F. */
@@ -70,7 +70,7 @@ export class MilvusLegs {
     statistics: TermStatistics,
     leg: LegSearch,
     call: CallOptions,
-  ): Promise<Hit[]> {
+  ): Promise<Place[]> {
     return kind === "sparse"
       ? this.#bySparseText(tokens, statistics, leg, call)
       : this.#scannedText.search(tokens, statistics, leg, call);
@@ -82,7 +82,7 @@ export class MilvusLegs {
     statistics: TermStatistics,
     leg: LegSearch,
     call: CallOptions,
-  ): Promise<Hit[]> {
+  ): Promise<Place[]> {
     const weights = questionWeights(tokens, statistics);
     if (weights.size === 0) return [];
     const limit = Math.min(LIMIT_MAX, leg.limit + TIES);
@@ -91,10 +91,10 @@ export class MilvusLegs {
     return inOrder(
       places.filter(({ score }) => score > 0),
       leg.limit,
-    ).map(toHit);
+    );
   }
 
-  async #compared(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Hit[]> {
+  async #compared(vector: Float32Array, leg: LegSearch, call: CallOptions): Promise<Place[]> {
     const read = async () => {
       const rows = await this.#rows.query(leg, ROW_FIELDS, call);
       const vectors = await this.#rows.field(this.#vectors, rows, leg, call);
@@ -120,7 +120,7 @@ export class MilvusLegs {
     return inOrder(
       scored.filter(({ score }) => score >= worst),
       leg.limit,
-    ).map(toHit);
+    );
   }
 
   async #search(

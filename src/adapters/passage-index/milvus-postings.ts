@@ -32,8 +32,10 @@ export class Shelf {
   readonly postings = new Map<number, Posting>();
   readonly candidates: Candidate[] = [];
   readonly #numbers = new Map<string, number>();
-  /** By hash: words whose postings nobody has read, because others decided. */
+  /** By hash: words whose postings nobody has read, because others decided; or not all of it. */
   readonly #looked = new Map<number, Looked>();
+  /** Words of more passages than are read. */
+  readonly #cut = new Set<number>();
   /** In memory, about. */
   bytes = SHELF_BYTES;
 
@@ -55,6 +57,16 @@ export class Shelf {
       this.bytes += bytesOf(posting) - bytesOf(this.#looked.get(hash)?.posting ?? NOBODY) + CANDIDATE_BYTES;
       this.#looked.delete(hash);
     }
+  }
+
+  /** There is nothing more to be read of this word: those count that are known, whatever they were read for. */
+  keepCut(hash: number): void {
+    this.#cut.add(hash);
+  }
+
+  /** Undefined: not read. */
+  postingOf(hash: number): Posting | undefined {
+    return this.postings.get(hash) ?? (this.#cut.has(hash) ? this.lookFor(hash) : undefined);
   }
 
   /** Of a word that nobody has read: those of the candidates that hold it. */
@@ -155,7 +167,7 @@ export class MilvusPostings {
     const known: Scannable = {
       candidates: shelf.candidates,
       averageLength: shelf.averageLength,
-      postingOf: (hash) => shelf.postings.get(hash) ?? read.get(hash),
+      postingOf: (hash) => shelf.postingOf(hash) ?? read.get(hash),
       lookFor: (hash) => shelf.lookFor(hash),
     };
     const ranking = this.#ranking.rank(known, terms, limit);

@@ -1,5 +1,6 @@
 import type { CallOptions } from "../../types.ts";
-import { type Hit, inOrder, type LegSearch, toHit } from "./milvus-hits.ts";
+import { inOrder, type LegSearch } from "./milvus-hits.ts";
+import type { Place } from "./milvus-messages.ts";
 import { type Field, type PassageRows, ROW_FIELDS } from "./milvus-passage-rows.ts";
 import { MilvusPostings, type Shelf } from "./milvus-postings.ts";
 import type { Posting } from "./milvus-ranking.ts";
@@ -36,14 +37,14 @@ export class MilvusScannedText {
     statistics: TermStatistics,
     leg: LegSearch,
     call: CallOptions,
-  ): Promise<Hit[]> {
+  ): Promise<Place[]> {
     const terms = [...questionWeights(tokens, statistics)];
     const shelf = this.#postings.shelf(leg.filter, leg.reading.version, averageLengthOf(statistics));
     if (shelf.postings.size > 0) leg.reading.noteRecalled();
     const read = new Map<number, Posting>();
     for (let wanted = SCANNED_MIN; ; wanted *= 4) {
       const { best, unread } = this.#postings.rank(shelf, read, terms, leg.limit);
-      if (unread.length === 0) return inOrder(best, leg.limit).map(toHit);
+      if (unread.length === 0) return inOrder(best, leg.limit);
       for (const some of readTogether(rarest(unread, wanted, statistics), statistics)) {
         await this.#read(some, leg, shelf, read, call);
       }
@@ -68,10 +69,12 @@ export class MilvusScannedText {
       return scanned ? [{ id: String(id), document: String(document), words: scanned }] : [];
     });
     const postings = shelf.postingsOf(hashes, passages);
+    const isWhole = rows.length < LIMIT_MAX;
+    const [hash, ...others] = hashes;
+    // Of several words that are in more passages nobody knows which lacks some.
+    if (!isWhole && hash !== undefined && others.length === 0) return shelf.keepCut(hash);
     for (const [hash, posting] of postings) read.set(hash, posting);
-    // Of several words that are in more passages nobody knows which lacks some; of one word no more are ever read.
-    const isKnown = rows.length < LIMIT_MAX || hashes.length === 1;
-    if (isKnown) leg.reading.learn(() => this.#postings.keep(shelf, postings));
+    if (isWhole) leg.reading.learn(() => this.#postings.keep(shelf, postings));
   }
 }
 

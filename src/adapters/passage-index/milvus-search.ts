@@ -4,9 +4,10 @@ import type { Stem } from "../../text/tokens.ts";
 import type { CallOptions, Passage, Scope, ScoredPassage } from "../../types.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { MilvusConditions } from "./milvus-conditions.ts";
-import type { Hit } from "./milvus-hits.ts";
+import { type Hit, toHit } from "./milvus-hits.ts";
 import { KnownPassages } from "./milvus-known-passages.ts";
 import { HITS_MAX, type MilvusLegs } from "./milvus-legs.ts";
+import type { Place } from "./milvus-messages.ts";
 import type { PassageRows } from "./milvus-passage-rows.ts";
 import {
   invalid,
@@ -35,8 +36,8 @@ const JUST_WRITTEN_MS = 60_000;
 const OVER_MAX = 256;
 
 interface Found {
-  readonly byText: readonly Hit[];
-  readonly byVector: readonly Hit[];
+  readonly byText: readonly Place[];
+  readonly byVector: readonly Place[];
 }
 
 /**
@@ -274,7 +275,7 @@ const TEXTS_AT_ONCE = 64;
 type Known = Map<string, string | undefined>;
 
 function resultOf({ byText, byVector }: Found, passages: ReadonlyMap<string, Passage>): SearchResult {
-  const scored = (hits: readonly Hit[]): ScoredPassage[] =>
+  const scored = (hits: readonly Place[]): ScoredPassage[] =>
     hits.flatMap(({ id, score }) => {
       const passage = passages.get(id);
       return passage ? [{ passage, score }] : [];
@@ -283,7 +284,7 @@ function resultOf({ byText, byVector }: Found, passages: ReadonlyMap<string, Pas
 }
 
 function hitsOf({ byText, byVector }: Found): Hit[] {
-  return [...byText, ...byVector];
+  return [...byText, ...byVector].map(toHit);
 }
 
 /** Of documents that were looked up, the version that was current then: it stays readable while it is over. */

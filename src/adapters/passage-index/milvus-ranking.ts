@@ -85,7 +85,7 @@ export class ScannedRanking {
     for (; next < terms.length; next++) {
       const posting = postings[next];
       const rest = skippedRest + (rests[next] as number);
-      if (touched >= limit && rest < highest && (!posting || posting.candidates.length > touched / 2)) {
+      if (touched >= limit && rest < highest && (!posting || posting.candidates.length > touched)) {
         highest = floor = nthBest(this.#reached, limit, this.#gather(known.candidates.length));
         isClosed = rest < floor - TOLERANCE;
         if (isClosed) break;

@@ -58,3 +58,17 @@ test("of a word that nobody has read those are found that are known, also once t
   expect(shelf.lookFor(2).candidates.length).toBe(2);
   expect(shelf.bytes - before).toBeLessThan(1000);
 });
+
+test("a word of more passages than are read counts in all that are known, also once there are more", () => {
+  const held = stored([
+    [{ "1": 64, "2": 128 }, 10],
+    [{ "3": 64, "2": 64 }, 20],
+  ]);
+  const shelf = new Shelf("v", 50);
+  shelf.postingsOf([1], held.slice(0, 1));
+  expect(shelf.postingOf(2)).toBe(undefined);
+  shelf.keepCut(2);
+  expect([...(shelf.postingOf(2)?.candidates ?? [])]).toEqual([0]);
+  shelf.postingsOf([3], held.slice(1));
+  expect([...(shelf.postingOf(2)?.candidates ?? [])]).toEqual([0, 1]);
+});

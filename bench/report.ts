@@ -46,18 +46,19 @@ export function printReport(report: Report, json: boolean): boolean {
 }
 
 function barsOf(report: Report): Bar[] {
-  const one = latencyOf(report, 1, "ragline");
-  const many = latencyOf(report, 64, "ragline");
-  const atLeast = (what: string, value: number, limit: number): Bar => {
-    return { what, value, limit: `at least ${limit}`, passed: value >= limit };
-  };
-  const atMost = (what: string, value: number, limit: number): Bar => {
-    return { what, value, limit: `at most ${limit}`, passed: value <= limit };
+  const ratio = relayRatio(report);
+  const added = (clients: number, of: keyof Percentiles, limit: number): Bar => {
+    const [value, relay] = ["ragline", "relay"].map((target) => {
+      return latencyOf(report, clients, target)?.addedTtftMs[of] ?? Number.NaN;
+    }) as [number, number];
+    const what = `added time to first token, ${clients === 1 ? "1 client" : `${clients} streams`}, ${of}, ms`;
+    // Where the relay misses it too, the machine is what is measured.
+    return { what, value, limit: `at most ${limit}; the relay: ${relay}`, passed: value <= limit };
   };
   return [
-    atLeast("requests per CPU-second, of the relay's", relayRatio(report), 0.6),
-    atMost("added time to first token, 1 client, p50, ms", one?.addedTtftMs.p50 ?? Number.NaN, 1),
-    atMost("added time to first token, 64 streams, p99, ms", many?.addedTtftMs.p99 ?? Number.NaN, 5),
+    { what: "requests per CPU-second, of the relay's", value: ratio, limit: "at least 0.6", passed: ratio >= 0.6 },
+    added(1, "p50", 1),
+    added(64, "p99", 5),
   ];
 }
 

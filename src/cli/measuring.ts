@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { RaglineError } from "../errors.ts";
 import { type BottleneckOptions, bottleneckCommand } from "./bottleneck.ts";
 import { type LoadOptions, loadCommand } from "./load.ts";
 import { type ProfileOptions, profileCommand } from "./profile.ts";
@@ -95,7 +96,9 @@ function httpUrl(value: string): string {
   const url = URL.parse(value);
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("It must be an http or https URL.");
   if (url.username === "" && url.password === "") return value;
-  throw new InvalidArgumentError('It must not hold a user or a password. Send them with -H "authorization: Basic …".');
+  // Not as an invalid argument: these are shown.
+  const instead = '-H "authorization: Basic …"';
+  throw new RaglineError("config_invalid", `--url must not hold a user or a password; send them with ${instead}.`);
 }
 
 function names(value: string): string[] {

@@ -78,7 +78,6 @@ describe("measuring from the command line", () => {
   test.each([
     [["load", "--url", "http://127.0.0.1:2"], 1, "no Ragline answers"],
     [["load", "--url", "ftp://x"], 2, "http or https"],
-    [["load", "--url", "http://user:secret@x"], 2, "-H"],
     [["load", "--rate", "0"], 2, "must be a number from 0.001"],
     [["load", "-H", "nonsense"], 2, "name: value"],
     [["profile", "--stages", "compact"], 2, "compact unknown"],

@@ -138,9 +138,16 @@ describe("commands at a terminal", () => {
   });
 
   it.each(["load", "bottleneck"])("%s names the server without them", async (command) => {
-    const { code, stdout, stderr } = await run([command, "--url", `http://u:${SECRET}@127.0.0.1:9/?api_key=${SECRET}`]);
+    const { code, stdout, stderr } = await run([command, "--url", `http://127.0.0.1:9/?api_key=${SECRET}`]);
     expect(code).toBe(1);
     expect(stderr).toContain("127.0.0.1:9");
+    expect(stdout + stderr).not.toContain(SECRET);
+  });
+
+  it.each(["load", "bottleneck"])("%s says where a password belongs, without it", async (command) => {
+    const { code, stdout, stderr } = await run([command, "--url", `http://u:${SECRET}@127.0.0.1:9`]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("-H");
     expect(stdout + stderr).not.toContain(SECRET);
   });
 });

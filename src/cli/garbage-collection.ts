@@ -81,14 +81,14 @@ export class CollectionLoad {
   #everythingAt = Number.NEGATIVE_INFINITY;
   #inUseBytes = 0;
 
-  /** @param inUseBytes where everything was collected, what is held since */
-  add(entries: readonly Collection[], inUseBytes = getHeapStatistics().used_heap_size): void {
+  /** @param inUseBytes is asked where everything was collected */
+  add(entries: readonly Collection[], inUseBytes = () => getHeapStatistics().used_heap_size): void {
     const now = performance.now();
     for (const { detail, duration, startTime } of entries) {
       if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) this.#collectedMs += duration;
       if (detail.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
       this.#everythingAt = startTime;
-      this.#inUseBytes = inUseBytes;
+      this.#inUseBytes = inUseBytes();
     }
     if (now - this.#since < WINDOW_MS) return;
     this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { hasNoUser } from "../config/fields.ts";
 import { RaglineError } from "../errors.ts";
 import { type BottleneckOptions, bottleneckCommand } from "./bottleneck.ts";
 import { type LoadOptions, loadCommand } from "./load.ts";
@@ -93,9 +94,10 @@ function amount(min: number, max: number): (value: string) => number {
 }
 
 function httpUrl(value: string): string {
-  const url = URL.parse(value);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("It must be an http or https URL.");
-  if (url.username === "" && url.password === "") return value;
+  if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
+    throw new InvalidArgumentError("It must be an http or https URL.");
+  }
+  if (hasNoUser(value)) return value;
   // Not as an invalid argument: these are shown.
   const instead = '-H "authorization: Basic …"';
   throw new RaglineError("config_invalid", `--url must not hold a user or a password; send them with ${instead}.`);

@@ -29,7 +29,8 @@ export const httpBase = httpUrl
   .refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`")
   .refine(hasNoUser, "must not hold a user or a password: they would not be sent");
 
-function hasNoUser(url: string): boolean {
+/** Nor a password. */
+export function hasNoUser(url: string): boolean {
   const { username = "", password = "" } = URL.parse(url) ?? {};
   return username === "" && password === "";
 }

@@ -74,13 +74,13 @@ test("for a minute after everything was collected as much garbage may be held as
   const MB = 1024 * 1024;
   const load = new CollectionLoad();
   const now = performance.now();
-  load.add([collection(major, now - 61_000)], 32 * MB);
-  load.add([collection(minor, now)], 40 * MB);
+  load.add([collection(major, now - 61_000)], () => 32 * MB);
+  load.add([collection(minor, now)], () => 40 * MB);
   expect(load.garbagePercent).toBe(0);
-  load.add([collection(major, now - 30_000)], 32 * MB);
-  load.add([collection(minor, now)], 80 * MB);
+  load.add([collection(major, now - 30_000)], () => 32 * MB);
+  load.add([collection(minor, now)], () => 80 * MB);
   expect(load.garbagePercent).toBe(200);
-  load.add([collection(major, now)], 256 * MB);
+  load.add([collection(major, now)], () => 256 * MB);
   expect(load.garbagePercent).toBe(100);
   expect(load.isBusy).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createOpenAiLanguageModel } from "../../src/adapters/language-model/openai.ts";
-import type { GenerateDelta } from "../../src/ports/language-model.ts";
+import type { GenerateDelta, LanguageModel } from "../../src/ports/language-model.ts";
 import { call, collect, until } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
 import { beginStream, chunk, refusing, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
@@ -16,8 +16,13 @@ afterAll(() => server.close());
 
 function stream(handler: StubHandler, signal?: AbortSignal, apiKey?: string): AsyncIterable<GenerateDelta> {
   server.answer(handler);
+  return model(apiKey).stream(REQUEST, call(signal));
+}
+
+/** Its pieces depend on nothing but on what arrives together. */
+function model(apiKey?: string, isBusy = false): LanguageModel {
   const settings = { model: "qwen3-8b", contextTokensMax: 8192, temperature: 0.2 };
-  return createOpenAiLanguageModel({ baseUrl: `${server.url}/`, apiKey, ...settings }).stream(REQUEST, call(signal));
+  return createOpenAiLanguageModel({ baseUrl: `${server.url}/`, apiKey, ...settings }, { isBusy: () => isBusy });
 }
 
 /** What came before the failure, and the failure. */
@@ -68,6 +73,16 @@ describe("what comes back", () => {
   ])("finish reason %s", async (sent, expected) => {
     const pieces = [chunk.text("네"), chunk.finish(sent), chunk.done];
     expect((await collect(stream(streaming(pieces)))).at(-1)).toEqual({ type: "end", finishReason: expected });
+  });
+
+  test("while the loop is busy the first text comes at once, and more of the others together", async () => {
+    const texts = Array.from({ length: 60 }, (_, i) => `${i} `);
+    server.answer(streaming(wholeStream(texts)));
+    const deltas = await collect(model(undefined, true).stream(REQUEST, call()));
+    expect(deltas[0]).toEqual({ type: "text", text: "0 " });
+    expect(textOf(deltas)).toBe(texts.join(""));
+    expect(deltas.at(-1)).toMatchObject({ type: "end", finishReason: "stop" });
+    expect(deltas.length).toBeLessThan(texts.length / 2);
   });
 
   test("every way of cutting the bytes gives the same text", { timeout: 20_000 }, async () => {

@@ -26,6 +26,8 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   #unread = false;
   #failure: Error | undefined;
   #reader: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
+  /** While it runs, bytes wait though there is a reader. */
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(signal: AbortSignal) {
     this.#begun = Promise.withResolvers();
@@ -48,7 +50,7 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    if (this.#reader) {
+    if (this.#reader && !this.#gathering) {
       this.#hand({ done: false, value: bytes });
       return;
     }
@@ -60,7 +62,7 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
 
   onResponseEnd(): void {
     this.#end();
-    this.#hand({ done: true, value: undefined });
+    if (!this.#handWaiting()) this.#hand({ done: true, value: undefined });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -73,6 +75,14 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  /** As `next`, but what arrives within `ms` comes together: before that where the response ends or breaks. */
+  gather(ms: number): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#ended) return this.next();
+    this.#reader = Promise.withResolvers();
+    this.#gathering = setTimeout(this.#onGathered, ms);
     return this.#reader.promise;
   }
 
@@ -128,6 +138,18 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     return taken;
   }
 
+  readonly #onGathered = () => {
+    this.#gathering = undefined;
+    this.#handWaiting();
+  };
+
+  /** False: nothing waits, or nobody reads. */
+  #handWaiting(): boolean {
+    const value = this.#reader ? this.#take() : null;
+    if (value) this.#hand({ done: false, value });
+    return value !== null;
+  }
+
   #hand(result: IteratorResult<Uint8Array, undefined>): void {
     this.#reader?.resolve(result);
     this.#reader = undefined;
@@ -135,6 +157,8 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
 
   #end(): void {
     this.#ended = true;
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#signal.removeEventListener("abort", this.#onAbort);
   }
 
@@ -143,7 +167,7 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     this.#end();
     this.#failure = error;
     this.#begun.reject(error);
-    this.#reader?.reject(error);
+    if (!this.#handWaiting()) this.#reader?.reject(error);
     this.#reader = undefined;
     this.#controller?.abort(error);
   }

@@ -1,6 +1,7 @@
 import type { GenerateDelta } from "../../ports/language-model.ts";
 import { failed, readText } from "../http/post.ts";
 import type { ResponseBody } from "../http/response-body.ts";
+import type { LoopLoad } from "./loop-load.ts";
 import { ChatStream, notStreamed } from "./openai-stream.ts";
 
 /** Of a response that is no stream, what is read. */
@@ -8,18 +9,24 @@ const WHOLE_CHARACTERS_MAX = 100_000;
 
 type Result = IteratorResult<GenerateDelta, undefined>;
 
+/** What arrives within it comes together while the loop is busy: a screen shows a picture or two meanwhile. */
+const GATHER_MS = 20;
+
 /** The deltas of one answer, which is asked for with the first `next`. No async generator: it runs once a token. */
 export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefined> {
   readonly #open: () => Promise<ResponseBody>;
   readonly #signal: AbortSignal;
+  readonly #load: Pick<LoopLoad, "isBusy">;
   readonly #reading = new ChatStream();
   #body: ResponseBody | undefined;
+  #hasText = false;
   /** What is left to say when nothing more is read. */
   #last: GenerateDelta[] | undefined;
 
-  constructor(open: () => Promise<ResponseBody>, signal: AbortSignal) {
+  constructor(open: () => Promise<ResponseBody>, signal: AbortSignal, load: Pick<LoopLoad, "isBusy">) {
     this.#open = open;
     this.#signal = signal;
+    this.#load = load;
   }
 
   next(): Promise<Result> {
@@ -52,13 +59,18 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   /** No `for await` over the body, which would end the connection at [DONE] along with the loop. */
   #read(body: ResponseBody): Promise<Result> {
     if (this.#reading.isDone) return this.#finish();
-    const bytes = this.#reading.failure ? Promise.reject(this.#reading.failure) : body.next();
+    const bytes = this.#reading.failure ? Promise.reject(this.#reading.failure) : this.#bytes(body);
     return bytes.then(this.#onBytes, this.#onFailure);
+  }
+
+  #bytes(body: ResponseBody): Promise<IteratorResult<Uint8Array, undefined>> {
+    return this.#hasText && this.#load.isBusy() ? body.gather(GATHER_MS) : body.next();
   }
 
   readonly #onBytes = (bytes: IteratorResult<Uint8Array, undefined>): Result | Promise<Result> => {
     if (bytes.done) return this.#finish();
     const value = this.#reading.feed(bytes.value);
+    if (value?.type === "text") this.#hasText = true;
     return value ? { done: false, value } : this.next();
   };
 

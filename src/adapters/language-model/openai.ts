@@ -2,6 +2,7 @@ import type { GenerateRequest, LanguageModel } from "../../ports/language-model.
 import { OptionalFields } from "../http/optional-fields.ts";
 import { Endpoint, post, refusalOf } from "../http/post.ts";
 import type { ResponseBody } from "../http/response-body.ts";
+import { LoopLoad } from "./loop-load.ts";
 import { ChatDeltas } from "./openai-deltas.ts";
 
 export interface OpenAiOptions {
@@ -13,8 +14,11 @@ export interface OpenAiOptions {
   readonly temperature: number | null;
 }
 
-/** Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, TGI, llama.cpp, … */
-export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel {
+/** Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, … While `load` is busy, text comes in fewer pieces. */
+export function createOpenAiLanguageModel(
+  options: OpenAiOptions,
+  load: Pick<LoopLoad, "isBusy"> = new LoopLoad(),
+): LanguageModel {
   const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/chat/completions`, options);
   const usage = new OptionalFields({ stream_options: { include_usage: true } });
   // OpenAI's own newer models refuse the name that everyone else expects.
@@ -44,6 +48,6 @@ export function createOpenAiLanguageModel(options: OpenAiOptions): LanguageModel
   return {
     model: options.model,
     contextTokensMax: options.contextTokensMax,
-    stream: (request, { signal }) => new ChatDeltas(() => open(request, signal), signal),
+    stream: (request, { signal }) => new ChatDeltas(() => open(request, signal), signal, load),
   };
 }

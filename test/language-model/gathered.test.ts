@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Endpoint, post } from "../../src/adapters/http/post.ts";
+import { sleep } from "../support/calls.ts";
+import { type StubHandler, type StubServer, stubServer } from "../support/stub-server.ts";
+
+/** Longer than any of these tests. */
+const LONG_MS = 60_000;
+let server: StubServer;
+beforeAll(async () => {
+  server = await stubServer(() => undefined);
+});
+afterAll(() => server.close());
+
+/** A body whose first bytes were read, while others come and it ends as `ending` says. */
+async function begun(ending: Parameters<StubHandler>[1] extends infer R ? (response: R) => void : never) {
+  const controller = new AbortController();
+  server.answer(async (_request, response) => {
+    response.write("a");
+    await sleep(50);
+    response.write("b");
+    await sleep(50);
+    response.write("c");
+    await sleep(50);
+    ending(response);
+  });
+  const body = await post(new Endpoint(server.url), {}, controller.signal);
+  expect(text(await body.next())).toBe("a");
+  return { body, controller };
+}
+
+function text({ value }: IteratorResult<Uint8Array, undefined>): string | undefined {
+  return value && Buffer.from(value).toString();
+}
+
+test("what is gathered comes together, as soon as the response ends", async () => {
+  const { body } = await begun((response) => response.end());
+  expect(text(await body.gather(LONG_MS))).toBe("bc");
+  expect((await body.gather(LONG_MS)).done).toBe(true);
+});
+
+test("nothing that arrived is lost where the response breaks", async () => {
+  const { body } = await begun((response) => response.destroy());
+  expect(text(await body.gather(LONG_MS))).toBe("bc");
+  await expect(body.gather(LONG_MS)).rejects.toThrow();
+});
+
+test("it is over once its caller leaves", async () => {
+  const { body, controller } = await begun(() => undefined);
+  await sleep(500);
+  const gathered = body.gather(LONG_MS);
+  controller.abort(new Error("gone"));
+  expect(text(await gathered)).toBe("bc");
+  await expect(body.gather(LONG_MS)).rejects.toThrow("gone");
+});
+
+test("after its time it is whatever comes next, if nothing has come yet", async () => {
+  const { body } = await begun(() => undefined);
+  expect(text(await body.gather(1))).toBe("b");
+  expect(text(await body.gather(LONG_MS / 1000))).toBe("c");
+  await body.return();
+});

@@ -23,19 +23,19 @@ interface Looked {
   readonly next: number;
 }
 
+/** Passages of words, by hash; null: more than are read, so that those count that are known, whatever they were read for. */
+export type ReadPostings = ReadonlyMap<number, Posting | null>;
+
 /** What was read under one filter, as long as a collection is of one version. */
 export class Shelf {
   readonly version: string | null;
   /** Words are weighed by it: see `saturated`. */
   readonly averageLength: number;
-  /** By hash. */
-  readonly postings = new Map<number, Posting>();
+  readonly postings = new Map<number, Posting | null>();
   readonly candidates: Candidate[] = [];
   readonly #numbers = new Map<string, number>();
   /** By hash: words whose postings nobody has read, because others decided; or not all of it. */
   readonly #looked = new Map<number, Looked>();
-  /** Words of more passages than are read. */
-  readonly #cut = new Set<number>();
   /** In memory, about. */
   bytes = SHELF_BYTES;
 
@@ -50,23 +50,22 @@ export class Shelf {
     return new Map(hashes.map((hash) => [hash, this.#among(hash, numbers)]));
   }
 
-  keep(postings: ReadonlyMap<number, Posting>): void {
+  keep(postings: ReadPostings): void {
     for (const [hash, posting] of postings) {
       if (this.postings.has(hash)) continue;
       this.postings.set(hash, posting);
-      this.bytes += bytesOf(posting) - bytesOf(this.#looked.get(hash)?.posting ?? NOBODY) + CANDIDATE_BYTES;
+      this.bytes += CANDIDATE_BYTES;
+      if (posting === null) continue;
+      this.bytes += bytesOf(posting) - bytesOf(this.#looked.get(hash)?.posting ?? NOBODY);
       this.#looked.delete(hash);
     }
   }
 
-  /** There is nothing more to be read of this word: those count that are known, whatever they were read for. */
-  keepCut(hash: number): void {
-    this.#cut.add(hash);
-  }
-
-  /** Undefined: not read. */
-  postingOf(hash: number): Posting | undefined {
-    return this.postings.get(hash) ?? (this.#cut.has(hash) ? this.lookFor(hash) : undefined);
+  /** `read`: beside what is kept. Undefined: not read. */
+  postingOf(hash: number, read: ReadPostings): Posting | undefined {
+    const kept = this.postings.get(hash);
+    const posting = kept === undefined ? read.get(hash) : kept;
+    return posting === null ? this.lookFor(hash) : posting;
   }
 
   /** Of a word that nobody has read: those of the candidates that hold it. */
@@ -156,18 +155,18 @@ export class MilvusPostings {
     return shelf;
   }
 
-  keep(shelf: Shelf, postings: ReadonlyMap<number, Posting>): void {
+  keep(shelf: Shelf, postings: ReadPostings): void {
     shelf.keep(postings);
     this.#limit();
   }
 
   /** As `ScannedRanking.rank`. `read`: postings beside those that the shelf keeps. */
-  rank(shelf: Shelf, read: ReadonlyMap<number, Posting>, terms: Terms, limit: number): Ranking {
+  rank(shelf: Shelf, read: ReadPostings, terms: Terms, limit: number): Ranking {
     const before = shelf.bytes;
     const known: Scannable = {
       candidates: shelf.candidates,
       averageLength: shelf.averageLength,
-      postingOf: (hash) => shelf.postingOf(hash) ?? read.get(hash),
+      postingOf: (hash) => shelf.postingOf(hash, read),
       lookFor: (hash) => shelf.lookFor(hash),
     };
     const ranking = this.#ranking.rank(known, terms, limit);

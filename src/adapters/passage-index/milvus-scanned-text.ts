@@ -2,7 +2,7 @@ import type { CallOptions } from "../../types.ts";
 import { inOrder, type LegSearch } from "./milvus-hits.ts";
 import type { Place } from "./milvus-messages.ts";
 import { type Field, type PassageRows, ROW_FIELDS } from "./milvus-passage-rows.ts";
-import { MilvusPostings, type Shelf } from "./milvus-postings.ts";
+import { MilvusPostings, type ReadPostings, type Shelf } from "./milvus-postings.ts";
 import type { Posting } from "./milvus-ranking.ts";
 import { readScanned, type ScannedPassage, scannedBytes } from "./milvus-scanned.ts";
 import { LIMIT_MAX } from "./milvus-schema.ts";
@@ -41,23 +41,17 @@ export class MilvusScannedText {
     const terms = [...questionWeights(tokens, statistics)];
     const shelf = this.#postings.shelf(leg.filter, leg.reading.version, averageLengthOf(statistics));
     if (shelf.postings.size > 0) leg.reading.noteRecalled();
-    const read = new Map<number, Posting>();
+    const read = new Map<number, Posting | null>();
     for (let wanted = SCANNED_MIN; ; wanted *= 4) {
       const { best, unread } = this.#postings.rank(shelf, read, terms, leg.limit);
       if (unread.length === 0) return inOrder(best, leg.limit);
       for (const some of readTogether(rarest(unread, wanted, statistics), statistics)) {
-        await this.#read(some, leg, shelf, read, call);
+        for (const [hash, posting] of await this.#read(some, leg, shelf, call)) read.set(hash, posting);
       }
     }
   }
 
-  async #read(
-    hashes: readonly number[],
-    leg: LegSearch,
-    shelf: Shelf,
-    read: Map<number, Posting>,
-    call: CallOptions,
-  ): Promise<void> {
+  async #read(hashes: readonly number[], leg: LegSearch, shelf: Shelf, call: CallOptions): Promise<ReadPostings> {
     const holding = {
       ...leg,
       filter: `${leg.filter} and array_contains_any(terms, [${hashes.map(dimensionOf).join(",")}])`,
@@ -70,11 +64,11 @@ export class MilvusScannedText {
     });
     const postings = shelf.postingsOf(hashes, passages);
     const isWhole = rows.length < LIMIT_MAX;
-    const [hash, ...others] = hashes;
     // Of several words that are in more passages nobody knows which lacks some.
-    if (!isWhole && hash !== undefined && others.length === 0) return shelf.keepCut(hash);
-    for (const [hash, posting] of postings) read.set(hash, posting);
-    if (isWhole) leg.reading.learn(() => this.#postings.keep(shelf, postings));
+    if (!isWhole && hashes.length > 1) return postings;
+    const read: ReadPostings = isWhole ? postings : new Map(hashes.map((hash) => [hash, null]));
+    leg.reading.learn(() => this.#postings.keep(shelf, read));
+    return read;
   }
 }
 

@@ -1,13 +1,12 @@
 import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
 import type { Stem } from "../../text/tokens.ts";
-import type { CallOptions, Passage, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Passage, Scope } from "../../types.ts";
 import { hashedQuery } from "./hashed-terms.ts";
 import { MilvusConditions } from "./milvus-conditions.ts";
-import { type Hit, toHit } from "./milvus-hits.ts";
+import { type Found, hitsOf, type Known, noteVersions, ofKnownVersions, resultOf } from "./milvus-found.ts";
 import { KnownPassages } from "./milvus-known-passages.ts";
 import { HITS_MAX, type MilvusLegs } from "./milvus-legs.ts";
-import type { Place } from "./milvus-messages.ts";
 import type { PassageRows } from "./milvus-passage-rows.ts";
 import {
   invalid,
@@ -30,15 +29,8 @@ import { isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 /** Versions of documents that come and go while they are searched are met by searching again. */
 const ATTEMPTS = 8;
-/** By the clocks of two processes. */
-const JUST_WRITTEN_MS = 60_000;
 /** Known to be over, and passed over from the start. */
 const OVER_MAX = 256;
-
-interface Found {
-  readonly byText: readonly Place[];
-  readonly byVector: readonly Place[];
-}
 
 /**
  * One search of a tenant's collection. A hit counts if its document's record names its generation, which is read after the hits
@@ -126,7 +118,7 @@ export class MilvusSearch {
         continue;
       }
       const isFirst = known.size === 0;
-      const isSettled = note(part, found, current, known);
+      const isSettled = noteVersions(part, found, current, known);
       if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) {
         if (isFirst) this.#passages.noteCurrent(hitsOf(found), version);
         if (isStrong || this.#versions.isSettled(part)) reading.keep(version);
@@ -270,42 +262,3 @@ export class MilvusSearch {
 
 const RECORDS_AT_ONCE = 1000;
 const TEXTS_AT_ONCE = 64;
-
-/** Which generation a document was of at some time in this search; undefined: it was none. */
-type Known = Map<string, string | undefined>;
-
-function resultOf({ byText, byVector }: Found, passages: ReadonlyMap<string, Passage>): SearchResult {
-  const scored = (hits: readonly Place[]): ScoredPassage[] =>
-    hits.flatMap(({ id, score }) => {
-      const passage = passages.get(id);
-      return passage ? [{ passage, score }] : [];
-    });
-  return { byText: scored(byText), byVector: scored(byVector) };
-}
-
-function hitsOf({ byText, byVector }: Found): Hit[] {
-  return [...byText, ...byVector].map(toHit);
-}
-
-/** Of documents that were looked up, the version that was current then: it stays readable while it is over. */
-function ofKnownVersions(known: Known): string {
-  if (known.size === 0) return "";
-  const current = [...known.values()].filter((generation) => generation !== undefined);
-  const isOther = `document not in ${listOf([...known.keys()])}`;
-  return current.length === 0 ? ` and ${isOther}` : ` and (${isOther} or generation in ${listOf(current)})`;
-}
-
-/** Notes which versions are current. Returns whether the hits are of them, and were all there when they were found. */
-function note(part: string, found: Found, current: ReadonlyMap<string, StoredRecord>, known: Known): boolean {
-  let isSettled = true;
-  for (const { document, generation } of hitsOf(found)) {
-    if (!known.has(document)) {
-      const record = current.get(`${part}:${KINDS.document}:${document}`);
-      known.set(document, record?.generation);
-      // It came in several requests, of which not all may have been there.
-      if (record?.at && record.at > Date.now() - JUST_WRITTEN_MS) isSettled = false;
-    }
-    if (known.get(document) !== generation) isSettled = false;
-  }
-  return isSettled;
-}

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { emulationNote } from "../emulation.ts";
-import { RaglineError } from "../errors.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
-import { isLoopback } from "../loopback.ts";
+import { isLoopback, notListening } from "../listening.ts";
 import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts";
 import { printReport } from "./index-sources.ts";
 import { withRagline } from "./session.ts";
@@ -69,12 +68,7 @@ export async function listen(ragline: Ragline): Promise<FastifyInstance> {
     return server;
   } catch (cause) {
     await server.close();
-    const { code } = cause as NodeJS.ErrnoException;
-    const reason =
-      code === "EADDRINUSE"
-        ? "is taken by another process; choose another with --port"
-        : `cannot be listened on (${code ?? "unknown reason"})`;
-    throw new RaglineError("config_invalid", `server.port: ${host}:${port} ${reason}`, { cause });
+    throw notListening("server.port", `${host}:${port}`, (cause as NodeJS.ErrnoException).code, cause);
   }
 }
 

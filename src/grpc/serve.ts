@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
 import { RaglineError } from "../errors.ts";
+import { notListening } from "../listening.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
@@ -131,23 +132,10 @@ function listen(server: Server, options: StageServerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (cause, bound) => {
       if (!cause) resolve(bound);
-      else
-        reject(
-          new RaglineError(
-            "config_invalid",
-            `stage.port: ${address} cannot be listened on: ${reasonIn(cause.message)}`,
-            {
-              cause,
-            },
-          ),
-        );
+      // gRPC's library has the system's code in its text alone.
+      else reject(notListening("stage.port", address, /\bE[A-Z]{4,}\b/.exec(cause.message)?.[0], cause));
     });
   });
-}
-
-/** gRPC's library lists what failed of each address that a name led to. */
-function reasonIn(message: string): string {
-  return /errors: \[(.*)\]$/s.exec(message)?.[1] ?? message;
 }
 
 function credentialsOf({ certificateFile, keyFile, clientCaFile }: StageServerOptions): ServerCredentials {

@@ -53,7 +53,7 @@ describe("ragline stage", () => {
     taken.close();
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      new RegExp(`^ragline: configuration: stage\\.port: 127\\.0\\.0\\.1:${port} cannot .*EADDRINUSE.*\\n$`),
+      new RegExp(`^ragline: configuration: stage\\.port: 127\\.0\\.0\\.1:${port} is taken by another process; .*\\n$`),
     );
   });
 

@@ -2,10 +2,10 @@ import { type ConversationReport, type Outcome, type Ranked, report, scored, WAY
 import type { Conversation } from "../eval/sets.ts";
 import { stillFits } from "../pipeline/ahead.ts";
 import { embedQuery } from "../pipeline/embed.ts";
-import { searchRewritten } from "../pipeline/own-topic.ts";
+import { type FoundByText, searchRewritten } from "../pipeline/own-topic.ts";
 import { rerank } from "../pipeline/rerank.ts";
 import { rewrite, rewriteByRules } from "../pipeline/rewrite.ts";
-import { search } from "../pipeline/search.ts";
+import { search, searchText } from "../pipeline/search.ts";
 import { beginTurn } from "../pipeline/session.ts";
 import type { Question, Stages } from "../pipeline/stages.ts";
 import { Run } from "../run.ts";
@@ -36,7 +36,8 @@ export async function evaluateConversations(
       return found;
     };
     const [asked, byAuthors] = [await find(text), await find(official)];
-    const rewritten = await searchRewritten(text, asWritten, stages.words, find, null);
+    const asIs = { query: text, byText: async () => asked.text };
+    const rewritten = await searchRewritten(asIs, asWritten, stages.words, find, null);
     const isAsked = rewritten.query === text;
     const early = isAsked ? null : await stillFits(Promise.resolve(asked), text, official, stages.words);
     const ranked = { asked: idsOf(asked), rewritten: idsOf(rewritten), official: idsOf(byAuthors) };
@@ -55,21 +56,22 @@ const ASKED: Pick<Question, "isFirst" | "filter" | "top" | "useCache"> = {
 };
 
 interface Found {
-  readonly text: readonly ScoredPassage[];
+  readonly text: FoundByText;
   readonly found: readonly ScoredPassage[];
   readonly ranked: readonly ScoredPassage[];
 }
 
 async function retrieve(stages: Stages, scope: Scope, query: string, signal: AbortSignal): Promise<Found> {
   const vector = await embedQuery(stages, scope, query, { signal });
-  const found = await search(stages, { scope, filter: null }, query, vector, { signal });
-  const { byText } = await stages.index.search(scope, { text: query, limit: stages.settings.top }, { signal });
-  return { text: byText, found, ranked: await rerank(stages, query, found, found.length, { signal }) };
+  const asked = { scope, filter: null };
+  const found = await search(stages, asked, query, vector, { signal });
+  const text = await searchText(stages, asked, query, { signal });
+  return { text, found, ranked: await rerank(stages, query, found, found.length, { signal }) };
 }
 
 function idsOf({ text, ranked }: Found): Ranked {
   const ids = (hits: readonly ScoredPassage[]) => hits.map(({ passage }) => passage.documentId);
-  return { text: ids(text), pipeline: ids(ranked) };
+  return { text: ids(text.hits), pipeline: ids(ranked) };
 }
 
 export function printConversations(

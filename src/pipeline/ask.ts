@@ -62,7 +62,7 @@ export async function* ask(
     } else {
       // What was found is let go here: an answer may be written for minutes, beside thousands of others.
       const prompt = await (async () => {
-        const { query, vector, found } = await searchRewritten(question.question, asked, stages.words, find, unwritten);
+        const { query, vector, found } = await searchRewritten(asIs, asked, stages.words, find, unwritten);
         answer.query = query;
         const keep = question.top ?? stages.settings.keep;
         const inOrder = searchOrder(found, keep);

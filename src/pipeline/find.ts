@@ -6,8 +6,9 @@ import type { CallOptions, ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
 import { FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { fusionWeights } from "./fusion-weights.ts";
+import type { FoundByText } from "./own-topic.ts";
 import { rerank } from "./rerank.ts";
-import { expectSearch, search } from "./search.ts";
+import { expectSearch, search, searchText } from "./search.ts";
 import type { Question, Stages } from "./stages.ts";
 
 export interface Found {
@@ -45,6 +46,10 @@ export class Finder {
 
   get query(): string {
     return this.#asked.query;
+  }
+
+  byText(): Promise<FoundByText> {
+    return this.#run.must("search", (call) => searchText(this.#stages, this.#asked, this.query, call));
   }
 
   async find(): Promise<{ readonly vector: Float32Array | null; readonly found: ScoredPassage[] }> {

@@ -4,11 +4,12 @@ import type { CallOptions, Filter, Scope, ScoredPassage } from "../types.ts";
 import { collapseDuplicates } from "./duplicates.ts";
 import { fuse } from "./fuse.ts";
 import { fusionWeights } from "./fusion-weights.ts";
+import type { FoundByText } from "./own-topic.ts";
 import type { Stages } from "./stages.ts";
 
 /** Where duplicates leave too few passages: how many more hits are looked at, once. */
 const DEEPER = 5;
-/** Hits a leg at least, whatever is wanted: the last one tells fusion what the rest score, and weights are learned with so many. */
+/** Hits a leg at least, whatever is wanted: the last one tells what the rest score, and weights are learned with so many. */
 const HITS_MIN = 20;
 
 interface Asked {
@@ -29,6 +30,17 @@ export function expectSearch(
     .expect?.(scope, { text: query, limit: Math.max(settings.top, HITS_MIN), ...(filter && { filter }) }, call)
     .catch(() => undefined);
   words.ofQuery(query);
+}
+
+/** By words alone, with the scores of the text leg. */
+export async function searchText(
+  { index }: Pick<Stages, "index">,
+  { scope, filter }: Asked,
+  query: string,
+  call: CallOptions,
+): Promise<FoundByText> {
+  const { byText } = await index.search(scope, { text: query, limit: HITS_MIN, ...(filter && { filter }) }, call);
+  return { hits: byText, isAll: byText.length < HITS_MIN };
 }
 
 export type SearchStages = Pick<Stages, "index" | "words"> & {

@@ -16,7 +16,7 @@ const PRIVACY = hit("개인정보 보호", "개인정보 유출은 24시간 안�
 const GRIEVANCE = hit("고충처리와 직장 내 괴롭힘 신고", "신고 기한은 없습니다.");
 const VACATION = hit("Vacation", "Vacation: 15 days a year, of which 5 are carried over.");
 
-describe("a question that words were carried over to", () => {
+describe("a question that words were carried over to, by the titles of what was found with them", () => {
   test.each([
     ["법인카드 한도는 얼마인가요?", "연차휴가", [LEAVE, CARD], true],
     ["연차휴가는 며칠인가요?", "법인카드 한도", [CARD, LEAVE], true],
@@ -30,12 +30,43 @@ describe("a question that words were carried over to", () => {
     ["법인카드 한도는 얼마인가요?", "연차휴가", [LEAVE], false],
     ["법인카드 한도는 얼마인가요?", "연차휴가", [LEAVE, CARD, hit("법인카드와 연차휴가", CARD.passage.text)], false],
   ])("%j after words on %j", (asked, carried, found, expected) => {
-    expect(hasOwnTopic(asked, `${carried} ${asked}`, found, createWords())).toBe(expected);
+    const evidence = { together: found, alone: { hits: [], isAll: true } };
+    expect(hasOwnTopic(asked, `${carried} ${asked}`, evidence, createWords())).toBe(expected);
   });
 
   test("is nothing that was not carried over to", () => {
     const asked = "법인카드 한도는 얼마인가요?";
-    expect(hasOwnTopic(asked, asked, [LEAVE, CARD], createWords())).toBe(false);
+    expect(
+      hasOwnTopic(asked, asked, { together: [LEAVE, CARD], alone: { hits: [CARD], isAll: true } }, createWords()),
+    ).toBe(false);
+  });
+});
+
+function scored(hit: ScoredPassage, score: number): ScoredPassage {
+  return { ...hit, score };
+}
+
+const REMOTE = hit("근무", "재택근무는 주 2회까지 합니다. 전날 신청합니다.");
+const REMOTE_LEAVE = hit("근무", "연차휴가 중에는 재택근무를 하지 않습니다.");
+
+describe("by the scores of what was found without them", () => {
+  const asked = "재택근무는 일주일에 며칠 가능해요?";
+  const others = (score: number) => Array.from({ length: 19 }, (_, i) => scored(hit(`글 ${i}`, "일주일"), score));
+
+  test.each([
+    ["best far above all about the conversation", asked, [scored(REMOTE, 9), scored(REMOTE_LEAVE, 4)], true],
+    ["others about it nearly as good", asked, [scored(REMOTE, 9), scored(REMOTE_LEAVE, 6)], false],
+    ["nothing about it, and all that there is was found", asked, [scored(REMOTE, 9)], true],
+    ["nothing about it far down", asked, [scored(REMOTE, 9), ...others(2)], true],
+    ["what was not found may be about it, and as good", asked, [scored(REMOTE, 9), ...others(8)], false],
+    ["the best about it", asked, [scored(REMOTE_LEAVE, 9), scored(REMOTE, 4)], false],
+    ["the best holds hardly any of its words", "재택근무수당의 지급기준은?", [scored(hit("글", "지급"), 9)], false],
+    ["a question that points back", "그럼 재택근무는요?", [scored(REMOTE, 9)], false],
+    ["a word that is everywhere", "신청은 어떻게 하나요?", [scored(CARD, 9)], false],
+    ["nothing found", asked, [], false],
+  ])("%s", (_what, question, alone, expected) => {
+    const evidence = { together: [LEAVE], alone: { hits: alone, isAll: alone.length < 20 } };
+    expect(hasOwnTopic(question, `연차휴가 ${question}`, evidence, createWords())).toBe(expected);
   });
 });
 
@@ -48,7 +79,7 @@ async function askedAfterLeave(question: string, instructed: Stages["instructed"
       ...fakeStages().index,
       search: async (_scope, { text = "" }) => {
         searched.push(text);
-        return { byText: text.includes("연차") ? [LEAVE, CARD] : [CARD], byVector: [] };
+        return { byText: /연차|이월/.test(text) ? [LEAVE, CARD] : [CARD], byVector: [] };
       },
     },
   };
@@ -58,25 +89,37 @@ async function askedAfterLeave(question: string, instructed: Stages["instructed"
   const { events } = await askAll(stages, questionOf({ question }));
   const found = events.find((event) => event.type === "source-list");
   if (found?.type !== "source-list") throw new Error("no sources");
-  return { searched, query: found.query, sources: found.sources.map(({ title }) => title), turn: stages.turns.at(-1) };
+  return {
+    searched: searched.sort(),
+    query: found.query,
+    sources: found.sources.map(({ title }) => title),
+    turn: stages.turns.at(-1),
+  };
 }
 
 describe("a conversation that goes on to another topic", () => {
   test("is searched for as it was asked, and says so", async () => {
     const asked = "법인카드 한도는 얼마인가요?";
     const { searched, query, sources, turn } = await askedAfterLeave(asked);
-    expect(searched).toEqual([`연차휴가 ${asked}`, asked]);
+    // By words alone, and with its vector.
+    expect(searched).toEqual([`연차휴가 ${asked}`, asked, asked].sort());
     expect({ query, sources, kept: turn?.query }).toEqual({ query: asked, sources: ["법인카드"], kept: asked });
   });
 
   test("what was found while a model tried to rewrite it is not searched for again", async () => {
     const asked = "법인카드 한도는 얼마인가요?";
     const { searched, query } = await askedAfterLeave(asked, saying(broken()));
-    expect({ searched, query }).toEqual({ searched: [asked, `연차휴가 ${asked}`], query: asked });
+    expect({ searched, query }).toEqual({ searched: [asked, asked, `연차휴가 ${asked}`], query: asked });
   });
 
-  test("a follow-up is searched for once, with what was carried over", async () => {
+  test("a follow-up is searched for with what was carried over, and is nothing else by its words alone", async () => {
     const asked = "이월 한도는 며칠인가요?";
+    const { searched, query } = await askedAfterLeave(asked);
+    expect({ searched, query }).toEqual({ searched: [`연차휴가 ${asked}`, asked], query: `연차휴가 ${asked}` });
+  });
+
+  test("one that points back is searched for once", async () => {
+    const asked = "그럼 이월 한도는요?";
     const { searched, query } = await askedAfterLeave(asked);
     expect({ searched, query }).toEqual({ searched: [`연차휴가 ${asked}`], query: `연차휴가 ${asked}` });
   });

@@ -6,10 +6,14 @@ export interface Exchange {
   readonly answer: string;
 }
 
+const BEGINS_BACK_EN = /^(and|but|so|then|also|what about|how about|why|really)\b/i;
+/** Not "is there …", "there are …". */
 const REFERS_BACK_EN =
-  /^(and|but|so|then|also|what about|how about|why|really)\b|\b(it|its|they|them|their|theirs|this|that|these|those|there|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
+  /\b(it|its|they|them|their|theirs|this|that|these|those|(?<!\b(?:is|are|was|were) )there(?! (?:is|are|was|were|seems?)\b)|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
+const BEGINS_BACK_KO = /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)/;
+/** Not 저는, 저도: that is "I". */
 const REFERS_BACK_KO =
-  /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)|(^|\s)(그|이|저)(것|거|건|게|걸|때|중|경우|곳|분|들)?(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
+  /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**
@@ -17,6 +21,8 @@ const HANGUL = /\p{sc=Hangul}/u;
  * conversations of two sets (mtrag/clapnq and Korean law) and held on the other half.
  */
 const STANDALONE_TERMS = 4;
+/** So many content words before "it" or "그건" are what that stands for. */
+const ANTECEDENT_TERMS = 5;
 /** Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. */
 const CARRIED_MAX = { korean: 3, other: 2 };
 /** What a turn's words lose for every later turn; those of the topic, the last question that stood alone, lose nothing. */
@@ -36,7 +42,11 @@ export function standsAlone(question: string): boolean {
 /** Whether a question says itself that it goes on from something: "그건…", "what about…", "기한은요?". */
 export function refersBack(question: string): boolean {
   const text = question.trim();
-  return REFERS_BACK_EN.test(text) || REFERS_BACK_KO.test(text);
+  if (BEGINS_BACK_EN.test(text) || BEGINS_BACK_KO.test(text)) return true;
+  return [REFERS_BACK_EN, REFERS_BACK_KO].some((pattern) => {
+    const at = text.search(pattern);
+    return at >= 0 && termsOf(text.slice(0, at)).length < ANTECEDENT_TERMS;
+  });
 }
 
 /**
@@ -72,7 +82,7 @@ function weigh(turns: readonly Exchange[]): Weighed[] {
   for (const [turn, { question }] of turns.entries()) {
     for (const term of termsOf(question)) {
       const key = term.tokens.join(" ");
-      if (REFERS_BACK_KO.test(term.word)) continue;
+      if (BEGINS_BACK_KO.test(term.word) || REFERS_BACK_KO.test(term.word)) continue;
       if (!terms.has(key)) terms.set(key, { term, turn, weight: 0 });
     }
   }

@@ -31,6 +31,7 @@ describe("rewrite by rules", () => {
     ["그리고 수습 기간에도 똑같이 적용되나요?", KO],
     ["그 경우에 급여는 어떻게 되나요?", KO],
     ["이것도 회사가 거부할 수 있나요?", KO],
+    ["저건 회사가 언제까지 지급해야 하는 돈인가요?", KO],
     ["수습 기간에 있는 직원은요?", KO],
     ["왜요?", KO],
     ["며칠이에요?", KO],
@@ -38,6 +39,7 @@ describe("rewrite by rules", () => {
     ["What about workers on fixed-term contracts?", EN],
     ["When must it be paid at the latest?", EN],
     ["Can they pay less than the minimum?", EN],
+    ["Do people who work there in the evening get more?", EN],
     ["Why?", EN],
     ["how much?", EN],
   ])("%j leans on %j", (asked, before) => {
@@ -54,6 +56,9 @@ describe("rewrite by rules", () => {
     ["계약직 직원이 회사 노트북을 잃어버리면 보안팀에 알려야 하나요?", KO],
     ["How long must passwords for customer database systems be?", EN],
     ["Who approves travel expenses above 500 euros?", EN],
+    ["저는 작년 3월에 입사한 계약직인데 경조사비를 받을 수 있나요?", KO],
+    ["Is there a way to report bullying without giving my name?", EN],
+    ["I bought a desk chair for my home office; when is it paid back?", EN],
   ])("%j stands alone after %j", (asked, before) => {
     expect(rewritten(asked, [before])).toEqual({ query: asked, standalone: true });
   });

@@ -134,6 +134,22 @@ describe("2, 3: failures", () => {
     expect(error.message).not.toContain("secret-host");
   });
 
+  test("one event that goes on and on: it fails long before the upstream ends, which is let go", async () => {
+    const megabyte = "y".repeat(1_000_000);
+    let sent = 0;
+    const handler: StubHandler = async (_request, response) => {
+      beginStream(response);
+      response.write(`${chunk.text("반쪽 ")}data: {"choices":[{"delta":{"content":"`);
+      for (; sent < 40 && !response.destroyed; sent++) await new Promise((done) => response.write(megabyte, done));
+      response.end();
+    };
+    const { text, error } = await failure(stream(handler));
+    expect(text).toBe("반쪽 ");
+    expect(error).toMatchObject({ code: "dependency_failed", retryable: false });
+    expect(error.message).toContain("4194304 characters");
+    expect(sent).toBeLessThan(30);
+  });
+
   test("cut in the middle of a Korean character: no half character, no end", async () => {
     const bytes = Buffer.from(chunk.text("반쪽 ") + chunk.text("한글"));
     const end = bytes.indexOf(Buffer.from("글")) + 1;

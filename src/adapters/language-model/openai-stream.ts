@@ -1,4 +1,4 @@
-import { createParser } from "eventsource-parser";
+import { createParser, type ParseError } from "eventsource-parser";
 import { RaglineError } from "../../errors.ts";
 import type { GenerateDelta } from "../../ports/language-model.ts";
 import type { FinishReason, Usage } from "../../types.ts";
@@ -34,6 +34,9 @@ const FINISH: Readonly<Record<string, FinishReason | "failed" | "tool">> = {
   function_call: "tool",
 };
 
+/** Of an event that has not ended, what is kept: far more than a whole answer in one event. */
+const EVENT_CHARACTERS_MAX = 4 * 1024 * 1024;
+
 /** Turns the bytes of one stream into deltas: one for all tokens that arrive together, as they do under load. */
 export class ChatStream {
   #text = "";
@@ -46,7 +49,11 @@ export class ChatStream {
   #isDone = false;
   readonly #thinking = new Thinking();
   readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({ onEvent: ({ data, event }) => this.#onData(data, event) });
+  readonly #parser = createParser({
+    maxBufferSize: EVENT_CHARACTERS_MAX,
+    onEvent: ({ data, event }) => this.#onData(data, event),
+    onError: refuseTooLong,
+  });
 
   /** What the upstream reported, after the text that came before. */
   get failure(): unknown {
@@ -147,6 +154,12 @@ function reported(error: unknown): RaglineError {
 
 function broken(what: string, cause?: Error, retryable = true): RaglineError {
   return new RaglineError("dependency_failed", `The upstream ${what}.`, { cause, retryable });
+}
+
+/** Whatever else the parser does not understand it may pass over. */
+function refuseTooLong(error: ParseError): void {
+  if (error.type !== "max-buffer-size-exceeded") return;
+  throw broken(`sent an event of more than ${EVENT_CHARACTERS_MAX} characters`, error, false);
 }
 
 function isCount(value: unknown): value is number {

@@ -86,7 +86,7 @@ export interface Readiness {
   readonly ready: boolean;
   /** One line a thing that is missing. */
   readonly missing: readonly string[];
-  /** One line a thing that answers do without meanwhile: the embedder, the reranker. */
+  /** One line a thing that answers do without meanwhile: the embedder, the reranker, being stored. */
   readonly degraded: readonly string[];
 }
 

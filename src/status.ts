@@ -71,14 +71,19 @@ export async function readiness(
   run: Run,
   { isWarming, isClosed }: { readonly isWarming: boolean; readonly isClosed: boolean },
 ): Promise<Readiness> {
-  const { embedder, reranker } = stages;
+  const { embedder, reranker, sessions } = stages;
   const optional = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
+  const unsaved = sessions.problem?.();
   const missing = [
     ...(isClosed ? ["closing: no new questions"] : []),
     ...(isWarming ? optional : []),
     ...(await missingFor(stages, scope, run)),
   ];
-  return { ready: missing.length === 0, missing, degraded: isWarming ? [] : optional };
+  return {
+    ready: missing.length === 0,
+    missing,
+    degraded: [...(isWarming ? [] : optional), ...(unsaved ? [`save: ${unsaved}`] : [])],
+  };
 }
 
 async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<string[]> {

@@ -62,6 +62,8 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
+  /** What keeps it from storing anything, and how to mend it, where that is known without trying; null: nothing. */
+  problem?(): string | null;
   close?(): Promise<void>;
 }
 

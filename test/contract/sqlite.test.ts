@@ -2,10 +2,12 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { DatabaseSync } from "node:sqlite";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 import { RaglineError } from "../../src/errors.ts";
+import { createRagline } from "../../src/index.ts";
 import { call, SCOPE, until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { append, turn } from "../support/sessions.ts";
@@ -157,12 +159,38 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
       chmodSync(`${closed}/there.db`, 0o444);
       chmodSync(closed, 0o555);
       chmodSync(folder.path, 0o755);
-      const { code, stderr } = await asNobody(`${closed}/new.db`);
+      const { code, stderr } = await asNobody(opening(`${closed}/new.db`));
       expect(code).toBe(1);
       expect(stderr).toMatch(/^config_invalid .*new.db: [^\n]*\n$/);
-      expect(await asNobody(`${closed}/there.db`)).toEqual({ code: 0, stderr: "" });
+      expect(await asNobody(opening(`${closed}/there.db`))).toEqual({ code: 0, stdout: "", stderr: "" });
     },
   );
+
+  test("questions are answered from a read-only folder, and it says that their turns are not stored", async () => {
+    const closed = folder.file("read-only");
+    const file = `${closed}/there.db`;
+    mkdirSync(closed);
+    const config = { session: { file }, cache: { file }, search: { file }, log: { level: "silent" } } as const;
+    const ragline = await createRagline(config);
+    await ragline.addDocument({ id: "leave", text: "Everyone has 15 days of annual leave." });
+    await ragline.close();
+    chmodSync(file, 0o444);
+    chmodSync(closed, 0o555);
+    chmodSync(folder.path, 0o755);
+    const { stdout, stderr } = await asNobody(`
+      import { createRagline } from ${JSON.stringify(source("index.ts"))};
+      const ragline = await createRagline(${JSON.stringify(config)});
+      const { text, degraded } = await ragline.answer({ question: "How many days of annual leave?" });
+      console.log(JSON.stringify({ text, degraded, ready: await ragline.ready() }));
+      process.exit(0);`);
+    chmodSync(closed, 0o755);
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject({
+      text: expect.stringContaining("15 days"),
+      degraded: expect.arrayContaining([expect.objectContaining({ step: "save", fallback: "turn not stored" })]),
+      ready: { ready: true, missing: [], degraded: [expect.stringMatching(/^save: there\.db is read-only: make /)] },
+    });
+  });
 });
 
 test("a writer that dies fails what waits for it; the next write starts another", async () => {
@@ -192,17 +220,24 @@ test("sixteen writes at once, one of them impossible: the others are stored", as
   await database.close();
 });
 
-/** Opens the file in a process of an ordinary user. */
-function asNobody(file: string): Promise<{ code: number | null; stderr: string }> {
-  const database = createRequire(import.meta.url).resolve("../../src/adapters/sqlite/database.ts");
-  const script = `
-    import { Database } from ${JSON.stringify(database)};
+/** A script that opens the file. */
+function opening(file: string): string {
+  return `
+    import { Database } from ${JSON.stringify(source("adapters/sqlite/database.ts"))};
     try { Database.open(${JSON.stringify(file)}); } catch (error) { console.error(error.code, error.message); process.exit(1); }
     process.exit(0);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { uid: 65534, gid: 65534, cwd: "/" });
-  let stderr = "";
-  child.stderr.on("data", (bytes: Buffer) => {
-    stderr += bytes.toString();
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, stderr })));
+}
+
+function source(path: string): string {
+  return createRequire(import.meta.url).resolve(`../../src/${path}`);
+}
+
+/** Runs a script as a user who owns nothing, where that may be; else as this one. */
+async function asNobody(script: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const file = folder.file("script.mjs");
+  writeFileSync(file, script);
+  const child = spawn(process.execPath, [file], { ...(isRoot && { uid: 65534, gid: 65534 }), cwd: "/" });
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await ended, stdout, stderr };
 }

@@ -133,6 +133,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       return nearest(vector, stored, limit);
     },
 
+    problem: () => database.problem,
     close: async () => stopPurging(),
 
     async delete(scope, id) {

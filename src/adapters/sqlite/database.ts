@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { RaglineError } from "../../errors.ts";
 import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
@@ -50,6 +51,11 @@ export class Database {
     return this.#read((statement) => statement.get(...values) as T | undefined, sql);
   }
 
+  /** What keeps every write from succeeding, and how to mend it; null: nothing that is known. */
+  get problem(): string | null {
+    return this.#opened.readOnly ? this.#readOnly().message : null;
+  }
+
   /** See `Writer.write`. */
   async write(statements: Transaction): Promise<number[] | null> {
     this.#checkWritable();
@@ -87,8 +93,11 @@ export class Database {
   }
 
   #checkWritable(): void {
-    if (!this.#opened.readOnly) return;
-    throw sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
+    if (this.#opened.readOnly) throw this.#readOnly();
+  }
+
+  #readOnly(): RaglineError {
+    return sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
   }
 
   #read<T>(run: (statement: StatementSync) => T, sql: string): T {

@@ -47,11 +47,12 @@ const fieldName = nonBlank(FIELD_NAME_LENGTH_MAX).refine(
   (name) => !RESERVED_FIELD_NAMES.has(name),
   "is a reserved name",
 );
+const VALUES = `must be text, up to ${FIELD_TEXT_LENGTH_MAX} characters, a number, true, false, or a list of up to ${FIELD_LIST_MAX} of these`;
 const scalar = z.union([text(FIELD_TEXT_LENGTH_MAX), z.number(), z.boolean()]);
 const metadata = z
   .record(
     fieldName.refine((name) => !name.startsWith("$"), "must not begin with `$`"),
-    z.union([scalar, z.array(scalar).max(FIELD_LIST_MAX)]),
+    z.union([scalar, z.array(scalar).max(FIELD_LIST_MAX)], VALUES),
   )
   .refine(
     (fields) => Object.keys(fields).length <= METADATA_FIELDS_MAX,

@@ -16,7 +16,7 @@ function requestSchema(ragline: Ragline) {
   const part = z.looseObject({ type: z.literal("text", "only text parts are supported"), text: z.string() });
   const message = z.looseObject({
     role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
-    content: z.union([z.string(), z.array(part)]).nullish(),
+    content: z.union([z.string(), z.array(part)], "must be text, or a list of parts with the type text").nullish(),
   });
   const { sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
   return z.looseObject({

@@ -230,7 +230,10 @@ describe("fields", () => {
     ["half a character in the text", '{"id":"a","text":"\\ud83d"}', /text/],
     ["half a character in a field's name", '{"id":"a","text":"b","metadata":{"\\ud83d":1}}', /metadata/],
     ["an operator for a field's name", { id: "a", text: "b", metadata: { $gt: 1 } }, /metadata/],
-    ["nested metadata", { id: "a", text: "b", metadata: { a: { b: 1 } } }, /metadata/],
+    ["nested metadata", { id: "a", text: "b", metadata: { a: { b: 1 } } }, /metadata\.a: must be text, /],
+    ["a long text in metadata", { id: "a", text: "b", metadata: { a: "x".repeat(4001) } }, /metadata\.a: .*4000/],
+    ["a long list in metadata", { id: "a", text: "b", metadata: { a: Array(101).fill(1) } }, /metadata\.a: .*100 /],
+    ["a long text in a list", { id: "a", text: "b", metadata: { a: ["x".repeat(4001)] } }, /metadata\.a.*4000/],
     [
       "too much metadata",
       { id: "a", text: "b", metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i])) },
@@ -241,6 +244,12 @@ describe("fields", () => {
     ["groups that are no list", { id: "a", text: "b", groups: "board" }, /groups/],
   ])("/v1/documents: %s", async (_, body, names) => {
     await expectError(await post("/v1/documents", body), "request_invalid", names);
+  });
+
+  test("/v1/chat/completions: a picture is refused by name", async () => {
+    const content = [{ type: "image_url", image_url: { url: "https://example.com/a.png" } }];
+    const response = await post("/v1/chat/completions", { messages: [{ role: "user", content }] });
+    await expectError(response, "request_invalid", /messages\.0\.content: must be text, .*parts/);
   });
 
   test("a duplicate key is no failure of the server", async () => {

@@ -209,6 +209,19 @@ test("a writer that dies fails what waits for it; the next write starts another"
   await database.close();
 });
 
+test("closed, it neither reads nor writes any more", async () => {
+  const database = Database.open(folder.file("closed.db"));
+  const store = createSqliteSessionStore(database, LIMITS);
+  await append(store, "s", turn());
+  await database.close();
+  const closed = { code: "cancelled", message: "closed.db was closed." };
+  await expect((async () => store.load(SCOPE, "s", 10, call()))()).rejects.toMatchObject(closed);
+  await expect(store.delete(SCOPE, "s", call())).rejects.toMatchObject(closed);
+  const again = Database.open(folder.file("closed.db"));
+  expect(await createSqliteSessionStore(again, LIMITS).load(SCOPE, "s", 10, call())).toMatchObject({ turnCount: 1 });
+  await again.close();
+});
+
 test("sixteen writes at once, one of them impossible: the others are stored", async () => {
   const database = Database.open(folder.file("group.db"));
   const store = createSqliteSessionStore(database, LIMITS);

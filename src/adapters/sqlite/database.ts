@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { RaglineError } from "../../errors.ts";
+import { RaglineError } from "../../errors.ts";
 import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
@@ -17,6 +17,7 @@ export class Database {
   readonly #opened: OpenedDatabase;
   readonly #writer: Writer;
   #id: string | undefined;
+  #isClosed = false;
   #checkedAt = performance.now();
   #dataVersion = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -87,12 +88,19 @@ export class Database {
     return this.#opened.connect();
   }
 
+  /** What is being written is finished; whatever is asked later is refused as `cancelled`. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#writer.close();
     this.#opened.reader.close();
   }
 
+  #checkOpen(): void {
+    if (this.#isClosed) throw new RaglineError("cancelled", `${basename(this.file)} was closed.`);
+  }
+
   #checkWritable(): void {
+    this.#checkOpen();
     if (this.#opened.readOnly) throw this.#readOnly();
   }
 
@@ -101,6 +109,7 @@ export class Database {
   }
 
   #read<T>(run: (statement: StatementSync) => T, sql: string): T {
+    this.#checkOpen();
     this.#checkFile();
     try {
       let statement = this.#prepared.get(sql);

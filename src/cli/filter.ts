@@ -29,6 +29,9 @@ function parseFilter(text: string): Filter {
   if (!match) throw new RaglineError("request_invalid", `--filter: ${JSON.stringify(text)} is not like field=value`);
   const [, field = "", sign = "=", value = ""] = match;
   const operator = OPERATORS[sign];
+  if (operator && value === "") {
+    throw new RaglineError("request_invalid", `--filter: ${JSON.stringify(text)} has no value after ${sign}`);
+  }
   if (operator) return { [field]: { [operator]: literal(value) } };
   return { [field]: value.includes(",") ? { $in: value.split(",").map(literal) } : literal(value) };
 }

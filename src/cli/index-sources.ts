@@ -7,6 +7,8 @@ import { createProgress } from "./progress.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { withRagline } from "./session.ts";
 
+const ENDINGS_SHOWN = 5;
+
 export interface IndexCommandOptions {
   readonly prune?: true;
   readonly collection?: string;
@@ -45,17 +47,29 @@ export async function indexWithProgress(
   signal: AbortSignal,
   options: IndexCommandOptions = {},
 ): Promise<IngestReport> {
-  const { bytes } = await measureSources(paths, { signal });
+  const { bytes, unsupported } = await measureSources(paths, { signal });
   const progress = createProgress({ stream: process.stderr, bytesTotal: bytes });
   try {
     const report = await ragline.index(paths, { ...options, signal, onProgress: (now) => progress.update(now) });
     progress.end();
     printReport(report);
+    warnOfUnsupported(unsupported);
     await warnOfCuts(ragline);
     return report;
   } finally {
     progress.end();
   }
+}
+
+/** They are no failures: a folder of documents holds pictures too. */
+function warnOfUnsupported(unsupported: ReadonlyMap<string, number>): void {
+  if (unsupported.size === 0) return;
+  const most = [...unsupported].sort(([, a], [, b]) => b - a).slice(0, ENDINGS_SHOWN);
+  const endings = most.map(([ending, files]) => `${files} ${ending || "without an ending"}`);
+  const others = unsupported.size > most.length ? ", …" : "";
+  console.error(
+    styleText("yellow", printableLine(`passed over, as their formats are not read: ${endings.join(", ")}${others}`)),
+  );
 }
 
 /** A passage's end that the model did not read can be found by its words alone. */

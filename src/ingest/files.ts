@@ -38,11 +38,12 @@ export type Found = { readonly file: SourceFile } | { readonly failure: LoadFail
 /**
  * The files that the sources (files, folders, globs) name, in a stable order, without repetition. Folders are walked
  * without dot files and `node_modules`; links to folders are not followed, and links that lead out of the folder fail.
+ * `onUnsupported` is told each file in a folder whose format is not read.
  */
-export async function* findFiles(sources: readonly string[]): Walk {
+export async function* findFiles(sources: readonly string[], onUnsupported: Told = () => undefined): Walk {
   const seen = new Set<string>();
   for (const source of sources) {
-    for await (const found of filesOf(source)) {
+    for await (const found of filesOf(source, onUnsupported)) {
       if ("file" in found) {
         const path = resolve(found.file.path);
         if (seen.has(path)) continue;
@@ -53,13 +54,18 @@ export async function* findFiles(sources: readonly string[]): Walk {
   }
 }
 
-/** Size of everything that the sources name, for an estimate of the time left. */
+/** Size of everything that the sources name, for an estimate of the time left; and how many files are passed over, by how their names end. */
 export async function measureSources(
   sources: readonly string[],
   options: { readonly signal: AbortSignal },
-): Promise<{ files: number; bytes: number }> {
-  const total = { files: 0, bytes: 0 };
-  for await (const found of findFiles(sources)) {
+): Promise<{ readonly files: number; readonly bytes: number; readonly unsupported: ReadonlyMap<string, number> }> {
+  const unsupported = new Map<string, number>();
+  const total = { files: 0, bytes: 0, unsupported };
+  const onUnsupported = (path: string) => {
+    const ending = extname(path).toLowerCase();
+    unsupported.set(ending, (unsupported.get(ending) ?? 0) + 1);
+  };
+  for await (const found of findFiles(sources, onUnsupported)) {
     options.signal.throwIfAborted();
     if (!("file" in found)) continue;
     total.files++;
@@ -69,10 +75,11 @@ export async function measureSources(
 }
 
 type Walk = AsyncGenerator<Found>;
+type Told = (path: string) => void;
 
-async function* filesOf(source: string): Walk {
+async function* filesOf(source: string, onUnsupported: Told): Walk {
   const found = await statOf(source);
-  if (found?.isDirectory()) yield* walk(source, source, await realpath(source));
+  if (found?.isDirectory()) yield* walk(source, source, await realpath(source), onUnsupported);
   else if (found) yield namedFile(source, found);
   else if (tinyglobby.isDynamicPattern(source)) yield* globbed(source);
   else yield { failure: { path: source, reason: "does not exist" } };
@@ -106,7 +113,7 @@ function staticPartOf(pattern: string): string {
   return parts.slice(0, magic).join("/") || (pattern.startsWith("/") ? "/" : ".");
 }
 
-async function* walk(root: string, folder: string, realRoot: string): Walk {
+async function* walk(root: string, folder: string, realRoot: string, onUnsupported: Told): Walk {
   let entries: Dirent[];
   try {
     entries = await readdir(folder, { withFileTypes: true });
@@ -119,9 +126,10 @@ async function* walk(root: string, folder: string, realRoot: string): Walk {
     if (isIgnored(item.name)) continue;
     const path = join(folder, item.name);
     const id = toId(relative(root, path));
-    if (item.isDirectory()) yield* walk(root, path, realRoot);
+    if (item.isDirectory()) yield* walk(root, path, realRoot, onUnsupported);
     else if (item.isSymbolicLink()) yield* linked(path, id, realRoot);
     else if (item.isFile() && formatOf(item.name)) yield* entry(path, id);
+    else if (item.isFile()) onUnsupported(path);
   }
 }
 

@@ -44,9 +44,10 @@ export function assemblePrompt(
   const lineTokens = counter.count(line) + MESSAGE_TOKENS;
   const questionTokens = counter.count(NO_PASSAGES) + lineTokens;
   if (questionTokens > available) {
+    const window = `${windowTokens} tokens, of which the system prompt takes ${systemTokens} and the answer ${expectedOutput}`;
     throw new RaglineError(
       "prompt_too_large",
-      `question: ${questionTokens} tokens, more than the ${Math.max(0, available)} that the model leaves for it`,
+      `question: ${questionTokens} tokens, more than the ${Math.max(0, available)} that the model's window leaves for it (${window})`,
       { step: "prompt" },
     );
   }

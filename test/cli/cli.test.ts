@@ -120,6 +120,9 @@ describe("ragline ask", () => {
 
   it("names the field that no document has", async () => {
     await ragline(cwd, "index", "docs");
+    const open = await ragline(cwd, "ask", "휴가?", "--filter", "year>=");
+    expect(open.code).not.toBe(0);
+    expect(open.stderr).toContain('--filter: "year>=" has no value after >=');
     const { code, stderr } = await ragline(cwd, "ask", "휴가?", "--filter", "colour=red");
     expect(code).toBe(2);
     expect(stderr).toMatch(/filter\.colour.*lang.*year/);

@@ -90,13 +90,19 @@ describe("folders, files and globs", () => {
     ]);
   });
 
-  test("sizes are measured without reading", async () => {
+  test("sizes are measured without reading, and what is passed over is counted by how it ends", async () => {
     await write("a.md", "가");
     await write("b.txt", "abc");
-    expect(await measureSources([folder.path()], { signal: new AbortController().signal })).toEqual({
-      files: 2,
-      bytes: 6,
-    });
+    for (const name of ["prices.CSV", "more.csv", "LICENSE", ".hidden.csv"]) await write(name, "a,b");
+    const { unsupported, ...sizes } = await measureSources([folder.path()], { signal: new AbortController().signal });
+    expect(sizes).toEqual({ files: 2, bytes: 6 });
+    expect([...unsupported]).toEqual(
+      expect.arrayContaining([
+        [".csv", 2],
+        ["", 1],
+      ]),
+    );
+    expect(unsupported.size).toBe(2);
   });
 });
 

@@ -217,6 +217,13 @@ describe("what goes in", () => {
     expect(failing).toThrow(expect.objectContaining({ code: "prompt_too_large" }));
   });
 
+  test("where the system prompt and the answer fill the window, the refusal says so", () => {
+    const failing = () => assemble({ ...small, window: 10 }, characters);
+    expect(failing).toThrow(
+      /more than the 0 that the model's window leaves.*10 tokens, of which the system prompt takes \d+ and the answer \d+/,
+    );
+  });
+
   test("stored token counts that are wrong do not break the window", () => {
     const stages = fakeStages({ counter: characters, model: { ...fakeStages().model, contextTokensMax: 1000 } });
     const lying = turnsOf({ ...small, turns: Array(6).fill(["가".repeat(300), "네"]) }, characters).map((turn) => ({

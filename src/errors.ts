@@ -44,6 +44,8 @@ export interface RaglineErrorOptions {
   readonly retryable?: boolean;
   /** How long the upstream asked to be left alone. */
   readonly retryAfterMs?: number | undefined;
+  /** Of saving a turn: it is stored, only not as durably as was asked for. */
+  readonly stored?: boolean;
 }
 
 /** The only error that crosses a module's border. `message` is written for clients; `cause` stays in the log. */
@@ -53,6 +55,7 @@ export class RaglineError extends Error {
   readonly step: Step | undefined;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly stored: boolean;
   readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: RaglineErrorOptions = {}) {
@@ -61,6 +64,7 @@ export class RaglineError extends Error {
     this.step = options.step;
     this.retryable = options.retryable ?? ERRORS[code].retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.stored = options.stored ?? false;
     this.status = ERRORS[code].status;
   }
 
@@ -81,8 +85,8 @@ export class RaglineError extends Error {
 export function toRaglineError(thrown: unknown, step?: Step): RaglineError {
   if (thrown instanceof RaglineError) {
     if (thrown.step || !step) return thrown;
-    const { cause, retryable, retryAfterMs } = thrown;
-    return new RaglineError(thrown.code, thrown.message, { step, cause, retryable, retryAfterMs });
+    const { cause, retryable, retryAfterMs, stored } = thrown;
+    return new RaglineError(thrown.code, thrown.message, { step, cause, retryable, retryAfterMs, stored });
   }
   return new RaglineError("internal", "Something went wrong inside Ragline.", { ...(step && { step }), cause: thrown });
 }

@@ -33,6 +33,8 @@ interface Waiting {
   readonly save: () => Promise<void>;
   readonly turn: FinishedTurn;
   readonly deadline: number;
+  /** It is there, only not as durably as was asked for. */
+  stored: boolean;
 }
 
 export interface RetriedSaves extends SessionStore {
@@ -46,7 +48,8 @@ const CLOSING_MS = 1000;
 
 /**
  * The same store; a turn that could not be saved is saved again in the background. The first failure is still reported: its
- * caller tells the reader. A conversation that is gone on with in this process gets its waiting turns first.
+ * caller tells the reader. A conversation that is gone on with in this process gets its waiting turns first; those that are stored,
+ * and only not confirmed, are there already.
  */
 export function retriedSaves(store: SessionStore, options: RetriedSavesOptions): RetriedSaves {
   const counts: SaveCounts = { saved: 0, failed: 0, recovered: 0, lost: 0, waiting: 0 };
@@ -68,7 +71,9 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       settle(one, "recovered");
       return true;
     } catch (thrown) {
-      const again = toRaglineError(thrown).retryable && performance.now() < one.deadline;
+      const { retryable, stored } = toRaglineError(thrown);
+      one.stored = stored;
+      const again = retryable && performance.now() < one.deadline;
       if (!again) settle(one, "lost");
       return !again;
     }
@@ -83,10 +88,11 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       for (const one of waiting) if (!(await attempt(one))) break;
     }
   };
-  const keep = (key: string, turn: FinishedTurn, save: () => Promise<void>) => {
+  const keep = (key: string, turn: FinishedTurn, stored: boolean, save: () => Promise<void>) => {
     const one = {
       key,
       turn,
+      stored,
       save,
       characters: turn.question.length + turn.query.length + turn.answer.length,
       deadline: performance.now() + options.retryMs,
@@ -102,7 +108,7 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   };
   const flush = async (key: string) => {
     if (waiting.size === 0) return;
-    for (const one of waiting) if (one.key === key) await attempt(one);
+    for (const one of waiting) if (one.key === key && !one.stored) await attempt(one);
   };
 
   return {
@@ -126,8 +132,8 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       } catch (thrown) {
         counts.failed++;
         const unhurried = { signal: new AbortController().signal };
-        if (toRaglineError(thrown).retryable)
-          keep(keyOf(scope, id), turn, () => store.finish(scope, id, turn, unhurried));
+        const { retryable, stored } = toRaglineError(thrown);
+        if (retryable) keep(keyOf(scope, id), turn, stored, () => store.finish(scope, id, turn, unhurried));
         else counts.lost++;
         throw thrown;
       }

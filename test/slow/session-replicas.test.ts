@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRedisSessionStore, type RedisSessionOptions } from "../../src/adapters/session-store/redis.ts";
+import { retriedSaves } from "../../src/wrap/retried-saves.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
 import { redisMissing, redisOptions } from "../support/redis.ts";
 import { type Sentinels, startSentinels } from "../support/sentinels.ts";
@@ -56,6 +57,37 @@ describe.skipIf(redisMissing !== null)("session.replicasMin", () => {
     const first = await Promise.race([slow, begin(store, "other", turn()).then(() => "begun")]);
     expect(first).toBe("begun");
     expect(await slow).toBe("unconfirmed");
+    await store.close?.();
+  });
+
+  test("with too few replicas a conversation is gone on with at once, after any number of turns", async () => {
+    const store = retriedSaves(await open({ replicasMin: 3 }), {
+      turnsMax: 1000,
+      charsMax: 1_000_000,
+      retryMs: 60_000,
+    });
+    const id = randomUUID();
+    for (let number = 1; number <= 5; number++) {
+      await expect(append(store, id, turn())).rejects.toThrow(/of session.replicasMin/);
+      const since = performance.now();
+      const { turnCount } = await store.load(SCOPE, id, 10, call());
+      expect(turnCount).toBe(number);
+      expect(performance.now() - since).toBeLessThan(250);
+    }
+    await store.close?.();
+  });
+
+  test("turns that wait for replicas that are away do not pile up at the master", async () => {
+    const store = await open({ replicasMin: 3, replicasTimeoutMs: 50, timeoutMs: 100 });
+    const end = performance.now() + 3000;
+    const write = async () => {
+      while (performance.now() < end) await append(store, randomUUID(), turn()).catch(() => undefined);
+    };
+    await Promise.all(Array.from({ length: 80 }, write));
+    const master = live().find((server) => /role:master/.test(server.cli("INFO", "replication")));
+    // 64 of 50 ms each.
+    const isIdle = () => /blocked_clients:0/.test(master?.cli("INFO", "clients") ?? "");
+    await until("it waits no longer", isIdle, 5000);
     await store.close?.();
   });
 

@@ -100,6 +100,17 @@ test("going on with the conversation stores its waiting turns first; another's d
   expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a"]);
 });
 
+test("going on with the conversation does not save a turn again that is stored and only not confirmed", async () => {
+  const { saves, state, save } = retried();
+  state.fails = () => new RaglineError("dependency_failed", "no replica has it", { stored: true });
+  await save("a");
+  await saves.load(SCOPE, "s", 5, call());
+  expect(state.tries).toBe(1);
+  expect(saves.counts()).toMatchObject({ waiting: 1 });
+  state.fails = null;
+  await until("it is confirmed", () => saves.counts().recovered === 1);
+});
+
 test("closing tries once more, then gives up what is left, and closes the store", async () => {
   const back = retried();
   await back.save("a");

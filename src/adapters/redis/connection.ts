@@ -110,18 +110,19 @@ export class RedisConnection {
 
   /**
    * Runs a script on one key, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
-   * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory.
+   * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory. `onOver`: the
+   * connection no longer waits for it, which may be after the limit.
    * @returns the script's reply, and how many replicas have it. @throws RaglineError `dependency_failed`
    */
   async runReplicated(
     script: Script,
     key: string,
     values: readonly (string | number | Uint8Array)[],
-    { replicas, waitMs }: { readonly replicas: number; readonly waitMs: number },
+    { replicas, waitMs, onOver }: { readonly replicas: number; readonly waitMs: number; onOver(): void },
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
     return this.#within(this.#options.timeoutMs + waitMs, async (client) => {
       const pipeline = client.multi().eval(script.source, evalOptions(key, values)).wait(replicas, waitMs);
-      const [reply, acknowledged] = await pipeline.execAsPipeline();
+      const [reply, acknowledged] = await pipeline.execAsPipeline().finally(onOver);
       return { reply, replicas: Number(acknowledged) };
     });
   }

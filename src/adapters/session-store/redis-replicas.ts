@@ -1,4 +1,4 @@
-import { RaglineError } from "../../errors.ts";
+import { RaglineError, toRaglineError } from "../../errors.ts";
 import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
 import { FINISH } from "./redis-scripts.ts";
 
@@ -9,13 +9,13 @@ export interface ReplicaOptions {
   readonly replicasTimeoutMs: number;
 }
 
-/** More are not sent: while replicas are away each of them holds the connection for its whole limit. */
+/** More are not on their way at once: while replicas are away each of them holds the connection for its whole limit. */
 const WAITING_MAX = 64;
 
 export interface ReplicatedTurns {
   /**
    * Resolves once enough replicas have the turn, which is stored already. @returns FINISH's reply
-   * @throws RaglineError `dependency_failed`: too few have it in time, and it may be lost with the master; saying it again is harmless.
+   * @throws RaglineError `dependency_failed`, `stored`: too few have it in time, and it may be lost with the master; saying it again is harmless.
    */
   confirm(key: string, values: readonly (string | number)[]): Promise<unknown>;
   close(): Promise<void>;
@@ -28,25 +28,31 @@ export interface ReplicatedTurns {
 export async function openReplicatedTurns(options: RedisOptions & ReplicaOptions): Promise<ReplicatedTurns> {
   const { replicasMin, replicasTimeoutMs } = options;
   const redis = await RedisConnection.open(options);
-  const wait = { replicas: replicasMin, waitMs: replicasTimeoutMs };
   let waiting = 0;
+  const wait = {
+    replicas: replicasMin,
+    waitMs: replicasTimeoutMs,
+    onOver() {
+      waiting--;
+    },
+  };
   const tooFew = (found: string) =>
     new RaglineError(
       "dependency_failed",
       `The turn is stored, but ${found} of session.replicasMin (${replicasMin}) replicas confirmed it within session.replicasTimeoutMs (${replicasTimeoutMs} ms).`,
+      { stored: true },
     );
 
   return {
     async confirm(key, values) {
       if (waiting >= WAITING_MAX) throw tooFew("none");
       waiting++;
-      try {
-        const { reply, replicas } = await redis.runReplicated(FINISH, key, values, wait);
-        if (replicas < replicasMin) throw tooFew(`${replicas}`);
-        return reply;
-      } finally {
-        waiting--;
-      }
+      const { reply, replicas } = await redis.runReplicated(FINISH, key, values, wait).catch((thrown: unknown) => {
+        const { code, message, cause } = toRaglineError(thrown);
+        throw new RaglineError(code, message, { cause, stored: true });
+      });
+      if (replicas < replicasMin) throw tooFew(`${replicas}`);
+      return reply;
     },
     close: () => redis.close(),
   };

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
+import { reasonOf } from "./reasons.ts";
 
 export interface Script {
   readonly source: string;
@@ -248,18 +249,6 @@ function clientFactory(redis: Redis, options: RedisOptions, block: string): () =
 
 function backoffMs(attempt: number): number {
   return Math.min(RECONNECT_MAX_MS, 20 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
-}
-
-const AUTHENTICATION = /WRONGPASS|NOAUTH|NOPERM|invalid password|Client sent AUTH|without any password/i;
-const CERTIFICATE = /CERT|certificate|issuer|ERR_TLS|self.signed/i;
-
-/** For clients and for readiness: what to look at, never what the server said. */
-function reasonOf(cause: unknown, block: string): string {
-  const { message = "", code = "" } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
-  const text = `${code} ${message}`;
-  if (AUTHENTICATION.test(text)) return `Redis refuses user or password of ${block}.url.`;
-  if (CERTIFICATE.test(text)) return `The certificate of Redis is not trusted: see ${block}.caFile.`;
-  return "Redis did not answer in time, or refused.";
 }
 
 function readCa(file: string, block: string): string {

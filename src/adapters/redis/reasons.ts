@@ -1,0 +1,28 @@
+/** What is known of a failure, by what Redis or its client said. */
+const REASONS: readonly (readonly [said: RegExp, reason: (block: string) => string])[] = [
+  [
+    /WRONGPASS|NOAUTH|NOPERM|invalid password|Client sent AUTH|without any password/i,
+    (block) => `Redis refuses user or password of ${block}.url.`,
+  ],
+  [/unknown command .?SENTINEL/, (block) => `${block}.url names no sentinels: see ${block}.topology.`],
+  [/unknown command .?EVAL/, (block) => `${block}.url names a sentinel: see ${block}.topology.`],
+  [/No such master/, (block) => `The sentinels know no master of this name: see ${block}.sentinelMaster.`],
+  [/root nodes are unavailable/, (block) => `No node of a cluster answers: see ${block}.url and ${block}.topology.`],
+  [/CLUSTERDOWN/, () => "The Redis cluster is down, or has no slots."],
+  [/DB index/, (block) => `Redis has no database of this number: see ${block}.url.`],
+  [/OOM/, () => "Redis has reached its maxmemory."],
+  [/READONLY/, (block) => `Redis takes no writes: ${block}.url names a replica, or a master that has become one.`],
+  [/NOREPLICAS/, () => "Redis takes no writes: it has fewer replicas than its min-replicas-to-write."],
+  [/MISCONF/, () => "Redis takes no writes: it cannot save to its disk."],
+  [
+    /CERT|certificate|issuer|ERR_TLS|self.signed/i,
+    (block) => `The certificate of Redis is not trusted: see ${block}.caFile.`,
+  ],
+];
+
+/** For clients and for readiness: what to look at, never what the server said. */
+export function reasonOf(cause: unknown, block: string): string {
+  const { message = "", code = "" } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
+  const known = REASONS.find(([said]) => said.test(`${code} ${message}`));
+  return known?.[1](block) ?? "Redis did not answer in time, or refused.";
+}

@@ -115,13 +115,34 @@ describe.skipIf(redisMissing !== null)("Cluster", () => {
     return { store, close: async () => store.close?.() };
   });
 
+  const masterOf = (id: string) => {
+    const slot = Number(nodes[0]?.cli("CLUSTER", "KEYSLOT", `test:acme:handbook:${id}`));
+    return nodes.find((node) => node.alive() && owns(node.cli("CLUSTER", "NODES"), slot));
+  };
+
+  test("a master changes places with its replica: turns are confirmed as before", { timeout: 60_000 }, async () => {
+    const options = { ...redisOptions(url), replicasMin: 1, replicasTimeoutMs: 1000 };
+    const store = await openRedisSessionStore({ ...options, topology: "cluster" });
+    await append(store, "moved", turn());
+    const before = masterOf("moved");
+    const isReplica = (node: RedisServer) =>
+      node.cli("INFO", "replication").includes(`role:slave\r\nmaster_host:127.0.0.1\r\nmaster_port:${before?.port}\r`);
+    nodes.find(isReplica)?.cli("CLUSTER", "FAILOVER");
+    await until("the slot is another's", () => ![before, undefined].includes(masterOf("moved")), 10_000);
+    await until("a replica follows it", () =>
+      /connected_slaves:1/.test(masterOf("moved")?.cli("INFO", "replication") ?? ""),
+    );
+    for (let i = 0; i < 3; i++) await append(store, "moved", turn());
+    expect((await store.load(SCOPE, "moved", 100, call())).turnCount).toBe(4);
+    await store.close?.();
+  });
+
   test("a master is killed: its replica takes over, and nothing acknowledged is lost", {
     timeout: 60_000,
   }, async () => {
     const store = await openRedisSessionStore({ ...redisOptions(url), topology: "cluster", timeoutMs: 400 });
     await append(store, "failover-probe", turn());
-    const slot = Number(nodes[0]?.cli("CLUSTER", "KEYSLOT", "test:acme:handbook:failover"));
-    const master = nodes.find((node) => owns(node.cli("CLUSTER", "NODES"), slot));
+    const master = masterOf("failover");
     await survivesFailover(store, async () => master?.kill());
     await store.close?.();
   });

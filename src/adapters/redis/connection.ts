@@ -110,7 +110,7 @@ export class RedisConnection {
   }
 
   /**
-   * Runs a script on one key, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
+   * Runs a script on one key, which may be twice, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
    * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory. `onOver`: the
    * connection no longer waits for it, which may be after the limit.
    * @returns the script's reply, and how many replicas have it. @throws RaglineError `dependency_failed`
@@ -121,10 +121,20 @@ export class RedisConnection {
     values: readonly (string | number | Uint8Array)[],
     { replicas, waitMs, onOver }: { readonly replicas: number; readonly waitMs: number; onOver(): void },
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
+    const options = evalOptions(key, values);
     return this.#within(this.#options.timeoutMs + waitMs, async (client) => {
-      const pipeline = client.multi().eval(script.source, evalOptions(key, values)).wait(replicas, waitMs);
-      const [reply, acknowledged] = await pipeline.execAsPipeline().finally(onOver);
-      return { reply, replicas: Number(acknowledged) };
+      const inOne = () => client.multi().eval(script.source, options).wait(replicas, waitMs).execAsPipeline();
+      try {
+        const [reply, acknowledged] = await inOne().catch(async (error: unknown) => {
+          if (!(error instanceof Error && error.message.startsWith("MOVED"))) throw error;
+          // The client follows that for a single call alone, and knows afterwards where the slot is.
+          await client.eval(script.source, options);
+          return inOne();
+        });
+        return { reply, replicas: Number(acknowledged) };
+      } finally {
+        onOver();
+      }
     });
   }
 

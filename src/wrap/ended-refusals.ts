@@ -31,8 +31,9 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
     try {
       await question.end(call);
     } catch (thrown) {
-      // Else it never arrived.
-      if (toRaglineError(thrown).retryable) throw thrown;
+      // Else it never arrived, or is ended, only not as durably as was asked for.
+      const { retryable, stored } = toRaglineError(thrown);
+      if (retryable && !stored) throw thrown;
     }
     refused.delete(requestId);
   };

@@ -8,7 +8,7 @@ import { fakeStages } from "../support/stages.ts";
 const away = () => new RaglineError("dependency_failed", "away");
 
 /** A store that is away until it is told otherwise; what is begun meanwhile reaches it all the same, or does not. */
-function refusing(refusal = away, { arrives = true, leaseMs = 60_000 } = {}) {
+function refusing(refusal = away, { arrives = true, leaseMs = 60_000, isConfirmed = true } = {}) {
   const state = { isAway: true, pending: new Set<string>(), ended: [] as FinishedTurn[], tries: 0 };
   const { sessions } = fakeStages();
   const store = endedRefusals(
@@ -24,6 +24,7 @@ function refusing(refusal = away, { arrives = true, leaseMs = 60_000 } = {}) {
         if (state.isAway) throw away();
         if (!state.pending.delete(turn.requestId)) throw new RaglineError("not_found", "never begun");
         state.ended.push(turn);
+        if (!isConfirmed) throw new RaglineError("dependency_failed", "no replica has it", { stored: true });
       },
     },
     { leaseMs },
@@ -55,6 +56,17 @@ test("what is asked next in the session comes after it, and until then is record
   await ask("c");
   expect(state.ended.map(({ requestId }) => requestId)).toEqual(["a", "b"]);
   expect([...state.pending]).toEqual(["c"]);
+});
+
+test("one whose end is stored, and only not confirmed, holds up nothing", async () => {
+  const { state, ask } = refusing(away, { isConfirmed: false });
+  await expect(ask("a")).rejects.toThrow("away");
+  state.isAway = false;
+  await ask("b");
+  expect(state.ended.map(({ requestId }) => requestId)).toEqual(["a"]);
+  const { tries } = state;
+  await sleep(300);
+  expect(state.tries).toBe(tries);
 });
 
 test("one that is asked again under its own id is not ended as failed", async () => {

@@ -1,5 +1,6 @@
 import { RaglineError } from "../../errors.ts";
 import type { Query } from "../postgres/database.ts";
+import { codeOf } from "../postgres/failure.ts";
 
 /** Changes with the tables. */
 const SCHEMA_VERSION = 1;
@@ -192,7 +193,7 @@ export async function ensureSchema(query: Query, { schema, dimensions, rowSecuri
       (await query("SELECT 1 WHERE to_regclass($1) IS NOT NULL", [`${schema}.${table}`])).length > 0;
     if (!(await has("identity"))) {
       await query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
-      await query("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public");
+      await query("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public").catch(withoutVectors);
       await query(`${TABLES}${ROW_SECURITY}
         INSERT INTO identity VALUES (gen_random_uuid(), ${SCHEMA_VERSION})`);
     }
@@ -209,6 +210,15 @@ export async function ensureSchema(query: Query, { schema, dimensions, rowSecuri
     await query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** What the statement needs is a superuser, or a server that has pgvector. */
+function withoutVectors(cause: unknown): never {
+  const reason =
+    codeOf(cause) === "42501"
+      ? "The database of search.url has no pgvector: as a superuser run CREATE EXTENSION vector in it."
+      : "The server of search.url cannot make the extension vector: install pgvector there.";
+  throw new RaglineError("dependency_failed", reason, { cause, retryable: false });
 }
 
 async function checkRole(query: Query): Promise<void> {

@@ -26,6 +26,7 @@ export function isUnprepared(thrown: unknown): boolean {
 /** The statement's time was up, or it was cancelled. */
 export const QUERY_CANCELED = "57014";
 
+const READ_ONLY = "25006";
 const REFUSED_LOGIN = /^28/;
 const FULL = /^53/;
 /** Serialisation failure and deadlock. */
@@ -45,6 +46,8 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   if (code === "3D000") return failed(`The database that ${key}.url names does not exist.`, false);
   if (FULL.test(code)) return failed("PostgreSQL is out of connections, memory or disk.");
   if (COLLISION.test(code)) return failed("Somebody else changed the same at the same time.");
+  if (code === READ_ONLY)
+    return failed(`PostgreSQL takes no writes: ${key}.url names a standby, or what is read-only.`);
   if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
   if (code === "42P01" || code === "3F000") return failed(`Ragline's tables are gone from ${key}.url.`);
   if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");

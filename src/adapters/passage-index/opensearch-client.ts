@@ -177,6 +177,9 @@ export function refusalBehind(thrown: unknown): OpenSearchRefusal | null {
   return thrown instanceof RaglineError && thrown.cause instanceof OpenSearchRefusal ? thrown.cause : null;
 }
 
+/** Of an index or of the whole cluster: lifted by whoever set it, or once there is room on the disk. */
+const BLOCKED = "cluster_block_exception";
+
 /** `body`: as OpenSearch sent it, or its `error`. */
 export function refused(status: number, body: unknown): RaglineError {
   const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "");
@@ -185,12 +188,16 @@ export function refused(status: number, body: unknown): RaglineError {
   // A field's value may be quoted in it.
   const told = reason.replace(/Preview of field.*$/, "").slice(0, REASON_CHARACTERS_MAX);
   const cause = new OpenSearchRefusal(status, type, told);
-  const isCredentials = status === 401 || status === 403;
-  const message = isCredentials
-    ? `OpenSearch refused the credentials (${status}): see search.username and search.password.`
-    : `OpenSearch refused the call with ${status} (${type}).`;
-  const retryable = status >= 500 || status === 429 || status === 408;
-  return new RaglineError("dependency_failed", message, { cause, retryable });
+  const retryable = type === BLOCKED || status >= 500 || status === 429 || status === 408;
+  return new RaglineError("dependency_failed", messageOf(status, type), { cause, retryable });
+}
+
+function messageOf(status: number, type: string): string {
+  if (type === BLOCKED)
+    return `OpenSearch blocks the call (${status}): an index is read-only, as when its disk is nearly full, or the cluster is not up.`;
+  if (status === 401 || status === 403)
+    return `OpenSearch refused the credentials (${status}): see search.username and search.password.`;
+  return `OpenSearch refused the call with ${status} (${type}).`;
 }
 
 /** Of a failure of the connection; empty: another failure. */

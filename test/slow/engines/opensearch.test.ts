@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DATA, SETS } from "../../../bench/retrieval/sets.ts";
 import { createStaticEmbedder } from "../../../src/adapters/embedder/static.ts";
 import { OpenSearchPassageIndex } from "../../../src/adapters/passage-index/opensearch.ts";
@@ -7,8 +7,9 @@ import { fusionStoreContract } from "../../contract/fusion-store.ts";
 import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../contract/passage-index.ts";
 import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
 import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
-import { DIMENSIONS } from "../../contract/passages.ts";
+import { DIMENSIONS, document, passage } from "../../contract/passages.ts";
 import { transferContract } from "../../contract/transfer.ts";
+import { call, SCOPE } from "../../support/calls.ts";
 import { type OpenSearchCluster, openSearch, startOpenSearch } from "../../support/opensearch.ts";
 import { relay } from "../../support/relay.ts";
 import { expectAgreement } from "./agreement.ts";
@@ -67,6 +68,35 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
     },
     { recoveryMs: 60_000 },
   );
+  test.each(["index.blocks.write", "index.blocks.read_only_allow_delete"])(
+    "%s: it says so, and is written again afterwards",
+    async (block) => {
+      const { index, close } = await opened();
+      const write = (id: string) => index.replace(SCOPE, document(id), [passage("연차휴가는 15일이다", 1)], call());
+      const set = async (value: true | null) => {
+        const { ok } = await fetch(`${cluster?.url}/t${prefixes - 1}-*/_settings`, {
+          method: "PUT",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ [block]: value }),
+        });
+        expect(ok).toBe(true);
+      };
+      await write("before");
+      await set(true);
+      await expect(write("refused")).rejects.toMatchObject({
+        code: "dependency_failed",
+        retryable: true,
+        message: expect.stringMatching(
+          /^OpenSearch blocks the call \(4\d\d\): an index is read-only, as when its disk is nearly full/,
+        ),
+      });
+      await set(null);
+      await write("afterwards");
+      expect((await index.search(SCOPE, { text: "연차휴가", limit: 10 }, call())).byText).toHaveLength(2);
+      await close();
+    },
+  );
+
   describe.skipIf(!existsSync(DATA))(existsSync(DATA) ? "real sets" : `no evaluation data at ${DATA}`, () => {
     test.each(SETS.filter(({ name }) => AGREEING.has(name)))(
       "$name: nDCG agrees with the embedded index",

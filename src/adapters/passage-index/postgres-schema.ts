@@ -212,14 +212,19 @@ export async function ensureSchema(query: Query, { schema, dimensions, rowSecuri
   }
 }
 
-/** What the statement needs is a superuser, or a server that has pgvector. */
+/** 42501: it takes a superuser. 0A000, or in older versions 58P01: the server does not have it. */
 function withoutVectors(cause: unknown): never {
-  const reason =
-    codeOf(cause) === "42501"
-      ? "The database of search.url has no pgvector: as a superuser run CREATE EXTENSION vector in it."
-      : "The server of search.url cannot make the extension vector: install pgvector there.";
-  throw new RaglineError("dependency_failed", reason, { cause, retryable: false });
+  const reasons: Readonly<Record<string, string>> = {
+    "42501": "The database of search.url has no pgvector: as a superuser run CREATE EXTENSION vector in it.",
+    "0A000": NO_PGVECTOR,
+    "58P01": NO_PGVECTOR,
+  };
+  const told = reasons[codeOf(cause)];
+  if (told === undefined) throw cause;
+  throw new RaglineError("dependency_failed", told, { cause, retryable: false });
 }
+
+const NO_PGVECTOR = "The server of search.url cannot make the extension vector: install pgvector there.";
 
 async function checkRole(query: Query): Promise<void> {
   const [role] = await query<{ name: string; bypasses: boolean }>(

@@ -53,6 +53,21 @@ test("it is over once its caller leaves", async () => {
   await expect(body.gather(LONG_MS)).rejects.toThrow("gone");
 });
 
+test("much comes in order, also where the sender was told to wait meanwhile", async () => {
+  const sent = Buffer.alloc(
+    4_000_000,
+    Uint8Array.from({ length: 251 }, (_, i) => i),
+  );
+  server.answer((_request, response) => {
+    response.end(sent);
+  });
+  const body = await post(new Endpoint(server.url), {}, new AbortController().signal);
+  const pieces: Uint8Array[] = [];
+  for (let item = await body.gather(1); !item.done; item = await body.gather(pieces.length % 3))
+    pieces.push(item.value);
+  expect(Buffer.concat(pieces).equals(sent)).toBe(true);
+});
+
 test("after its time it is whatever comes next, if nothing has come yet", async () => {
   const { body } = await begun(() => undefined);
   expect(text(await body.gather(1))).toBe("b");

@@ -145,9 +145,13 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
 
   /** False: nothing waits, or nobody reads. */
   #handWaiting(): boolean {
-    const value = this.#reader ? this.#take() : null;
-    if (value) this.#hand({ done: false, value });
-    return value !== null;
+    const reader = this.#reader;
+    if (!reader || this.#waiting.length === 0) return false;
+    // Taking lets more arrive, within the call, which is not for this reader.
+    this.#reader = undefined;
+    const value = this.#take();
+    if (value) reader.resolve({ done: false, value });
+    return true;
   }
 
   #hand(result: IteratorResult<Uint8Array, undefined>): void {

@@ -71,6 +71,13 @@ export function collectSources(registry: Registry, sources: MetricSources, live:
     ofEach(({ breaker }) => [[{}, BREAKER[breaker]]]),
   );
   add(
+    Gauge,
+    "endpoint_serving",
+    "Whether an endpoint takes calls, by its own health: 1, or 0.",
+    ["step", "endpoint"],
+    ofEach(({ serving }) => [[{}, serving ? 1 : 0]]),
+  );
+  add(
     Counter,
     "endpoint_calls_total",
     "Calls of one of several endpoints.",

@@ -73,10 +73,10 @@ export class Finder {
 
   #weigh(call: CallOptions): Promise<VectorWeights> {
     const { scope, query } = this.#asked;
-    this.#weights ??= fusionWeights(this.#stages, scope, query, call);
-    this.#weights.catch(() => {
-      this.#weights = null;
-    });
+    const lookUp = () => fusionWeights(this.#stages, scope, query, call);
+    // What failed in the step before, or was given up there, is this step's to look up.
+    this.#weights = this.#weights?.catch(lookUp) ?? lookUp();
+    this.#weights.catch(() => undefined);
     return this.#weights;
   }
 }

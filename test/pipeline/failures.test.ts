@@ -70,6 +70,26 @@ describe("embed and search", () => {
     expect(endOf(last).degraded).toMatchObject([{ step: "embed", fallback: expect.stringContaining("text") }]);
   });
 
+  /** As a server that is stopped: nothing comes until the caller has had enough, and a moment longer. */
+  const untilAborted = (_scope: unknown, { signal }: { readonly signal: AbortSignal }) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => setTimeout(reject, 5, signal.reason)));
+  const fusedAs = (load: typeof untilAborted) => ({
+    index: { ...fakeStages().index, fusion: { load } as unknown as NonNullable<Stages["index"]["fusion"]> },
+  });
+
+  test("an index that does not say how its legs are fused is search that hangs, not the embedder", async () => {
+    const { last } = await askAll(fakeStages(fusedAs(untilAborted)));
+    expect(errorOf(last).error).toMatchObject({ code: "dependency_timeout", step: "search" });
+  });
+
+  test("how the legs are fused is asked again by search, where the embedder's time was up for it", async () => {
+    let asked = 0;
+    const load: typeof untilAborted = (...call) =>
+      asked++ === 0 ? untilAborted(...call) : (Promise.resolve(null) as never);
+    const { last } = await askAll(fakeStages(fusedAs(load)));
+    expect(endOf(last).degraded).toMatchObject([{ step: "embed", reason: "dependency_timeout" }]);
+  });
+
   test("search that fails once is tried again, and nothing is degraded", async () => {
     let tries = 0;
     const search: Stages["index"]["search"] = async () => {

@@ -19,7 +19,7 @@ export interface SaveCounts {
   /** At once. */
   saved: number;
   failed: number;
-  /** Of the failed, stored later. */
+  /** Of the failed, stored later; or at once, and never confirmed. */
   recovered: number;
   /** Of the failed, given up. */
   lost: number;
@@ -62,8 +62,9 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     if (!waiting.delete(one)) return;
     characters -= one.characters;
     counts.waiting--;
-    counts[as]++;
-    if (as === "lost") options.onLost?.(one.turn);
+    const isLost = as === "lost" && !one.stored;
+    counts[isLost ? "lost" : "recovered"]++;
+    if (isLost) options.onLost?.(one.turn);
   };
   const attempt = async (one: Waiting): Promise<boolean> => {
     try {

@@ -58,6 +58,15 @@ test("more turns than may wait: the newest is lost, and said so; those before it
   expect(saves.counts()).toMatchObject({ lost: 1, waiting: 1 });
 });
 
+test("what is stored, and only not confirmed, is never lost", async () => {
+  const unconfirmed = () => new RaglineError("dependency_failed", "no replica has it", { stored: true });
+  const { saves, state, save, lost } = retried({ turnsMax: 1 });
+  state.fails = unconfirmed;
+  for (const id of ["a", "b"]) await save(id);
+  expect(lost).toEqual([]);
+  expect(saves.counts()).toMatchObject({ failed: 2, recovered: 1, lost: 0, waiting: 1 });
+});
+
 test("more characters than may wait", async () => {
   const { saves, save, lost } = retried({ charsMax: 1000 });
   await save("small");

@@ -87,9 +87,13 @@ describe.each(GATEWAYS)("$name", (kind) => {
     test("requests are spread over both", async () => {
       answer(streaming(wholeStream(["15일입니다 [1]."]), { gapMs: 30 }));
       const before = counts();
-      const answers = Array.from({ length: 8 }, () => eventNames(gateway.url));
-      for (const { names } of await Promise.all(answers)) expect(names.at(-1)).toBe("answer-end");
-      for (const [i, count] of counts().entries()) expect(count).toBeGreaterThan(before[i] ?? 0);
+      const askedAtOnce = async () => {
+        const answers = Array.from({ length: 8 }, () => eventNames(gateway.url));
+        for (const { names } of await Promise.all(answers)) expect(names.at(-1)).toBe("answer-end");
+        return counts().every((count, i) => count > (before[i] ?? 0));
+      };
+      // One that answered its health check late, on a busy machine, is taken back.
+      await until("both are asked", askedAtOnce, 10_000);
     });
 
     test("a client that leaves ends the call of the model", async () => {

@@ -7,7 +7,7 @@ import { packO200k } from "../src/adapters/token-counter/o200k-vocabulary.ts";
 
 /** Packages bundled into the one file that uses them: with what they bring along they would weigh 30 times as much. */
 const BUNDLED: Readonly<Record<string, readonly string[]>> = {
-  "adapters/http/post": ["undici"],
+  "adapters/http/connections": ["undici"],
   "adapters/token-counter/o200k": ["gpt-tokenizer"],
   "wire/library": [
     "@grpc/grpc-js",

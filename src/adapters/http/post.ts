@@ -1,6 +1,6 @@
-import { getGlobalDispatcher, Pool } from "undici";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
+import { connections } from "./connections.ts";
 import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
@@ -29,19 +29,6 @@ export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-}
-
-/** Connections of one's own to one server, whose certificate may be signed by an authority of one's own. Deadlines are the callers'. */
-export function connectionsTo(
-  origin: string,
-  connect: { readonly timeoutMs: number; readonly ca?: string | undefined },
-): Pool {
-  const { timeoutMs, ca } = connect;
-  return new Pool(origin, {
-    connect: { timeout: timeoutMs, ...(ca !== undefined && { ca }) },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
 }
 
 /** Of an upstream's error text, what goes into the log. */
@@ -102,10 +89,7 @@ export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSign
   let status: number;
   try {
     // Deadlines are the caller's, through `signal`.
-    getGlobalDispatcher().dispatch(
-      { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
-      response,
-    );
+    connections().dispatch({ origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);

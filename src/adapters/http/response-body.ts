@@ -78,11 +78,12 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     return this.#reader.promise;
   }
 
-  /** As `next`, but what arrives within `ms` comes together: before that where the response ends or breaks. */
+  /** As `next`, but what arrives within `ms` is read at once after it; so is the response's end. */
   gather(ms: number): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#ended) return this.next();
     this.#reader = Promise.withResolvers();
     this.#gathering = setTimeout(this.#onGathered, ms);
+    this.#controller?.pause();
     return this.#reader.promise;
   }
 
@@ -138,7 +139,13 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     return taken;
   }
 
+  /** The socket is read after the timers of this turn of the event loop, before its immediates. */
   readonly #onGathered = () => {
+    this.#controller?.resume();
+    setImmediate(this.#onRead);
+  };
+
+  readonly #onRead = () => {
     this.#gathering = undefined;
     this.#handWaiting();
   };

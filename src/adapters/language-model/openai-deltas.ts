@@ -9,8 +9,8 @@ const WHOLE_CHARACTERS_MAX = 100_000;
 
 type Result = IteratorResult<GenerateDelta, undefined>;
 
-/** What arrives within it comes together while the loop is busy: a screen shows a picture or two meanwhile. */
-const GATHER_MS = 20;
+/** What arrives within it is read at once while the loop is busy: a reader sees text grow 20 times a second. */
+const GATHER_MS = 50;
 
 /** The deltas of one answer, which is asked for with the first `next`. No async generator: it runs once a token. */
 export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefined> {

@@ -5,8 +5,9 @@ import { Deadlines } from "../../deadlines.ts";
 import { RaglineError } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
+import { connectionsTo } from "../http/connections.ts";
 import { type Answer, Exchange } from "../http/exchange.ts";
-import { connectionsTo, type HttpCall } from "../http/post.ts";
+import type { HttpCall } from "../http/post.ts";
 
 export interface OpenSearchOptions {
   /** `http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster. */

@@ -3,6 +3,8 @@ import { searchTokens } from "../text/tokens.ts";
 
 export interface Exchange {
   readonly question: string;
+  /** What was searched for; empty: unknown. */
+  readonly query: string;
   readonly answer: string;
 }
 
@@ -25,7 +27,7 @@ const STANDALONE_TERMS = 4;
 const ANTECEDENT_TERMS = 5;
 /** Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. */
 const CARRIED_MAX = { korean: 3, other: 2 };
-/** What a turn's words lose for every later turn; those of the topic, the last question that stood alone, lose nothing. */
+/** What a turn's words lose for every later turn; those of the question that began the topic lose nothing. */
 const DECAY = 0.5;
 /** Of the strongest term's weight; weaker ones are chance words. */
 const WEIGHT_SHARE_MIN = 0.3;
@@ -49,16 +51,18 @@ export function refersBack(question: string): boolean {
   });
 }
 
+/** Whether a turn began a topic: its question stood alone, or was searched for as it was asked though words could have been carried over. */
+function beganTopic({ question, query, answer }: Exchange): boolean {
+  return standsAlone(question) || (query === question && answer !== "" && !refersBack(question));
+}
+
 /**
  * A follow-up with the conversation's most salient terms before it. A term is salient where the reader used it and answers took
- * it up: its weight is Σ over turns, from the last question that stood alone on, of decay × (1 for the question + 1 for the answer).
+ * it up: its weight is Σ over turns, from the one that began the topic on, of decay × (1 for the question + 1 for the answer).
  */
 export function carryOver(question: string, turns: readonly Exchange[]): string {
   const recent = turns.slice(-TURNS_MAX);
-  const topic = Math.max(
-    0,
-    recent.findLastIndex((turn) => standsAlone(turn.question)),
-  );
+  const topic = Math.max(0, recent.findLastIndex(beganTopic));
   const said = new Set(searchTokens(question));
   const weighed = weigh(recent.slice(topic)).filter(({ term }) => !term.tokens.every((token) => said.has(token)));
   weighed.sort((a, b) => b.weight - a.weight);

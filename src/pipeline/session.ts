@@ -46,7 +46,7 @@ function withUnanswered(session: Session, requestId: string, { counter }: Stages
   const others = session.pending.filter((one) => one.requestId !== requestId);
   if (others.length === 0) return session;
   const turns = others.map(({ requestId, question, at }, i): Turn => {
-    const words = { question, query: question, answer: "" };
+    const words = { question, query: "", answer: "" };
     const number = session.turnCount + 1 + i;
     return { requestId, number, short: false, ...words, status: "interrupted", tokens: counter.count(question), at };
   });
@@ -73,7 +73,7 @@ function fromHistory(stages: Stages, id: string, history: readonly Message[]): P
     const question = asked ?? "";
     const tokens = stages.counter.count(question) + stages.counter.count(answer);
     const number = turns.length + 1;
-    const words = { question, query: question, answer };
+    const words = { question, query: "", answer };
     turns.push({ number, short: false, requestId: "", ...words, status: "complete", tokens, at: "" });
     asked = null;
   };

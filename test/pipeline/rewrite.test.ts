@@ -2,15 +2,22 @@ import { describe, expect, test } from "vitest";
 import { rewriteByRules } from "../../src/pipeline/rewrite.ts";
 import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
 
-function rewritten(asked: string, before: readonly string[], rules = true, answers: readonly string[] = []) {
-  const turns = before.map((question, i) => {
+interface Before {
+  readonly question: string;
+  readonly query?: string;
+  readonly answer?: string;
+}
+
+function rewritten(asked: string, before: readonly (string | Before)[], rules = true) {
+  const turns = before.map((turn, i) => {
+    const { question, query = "", answer = "네" } = typeof turn === "string" ? { question: turn } : turn;
     return {
       number: i + 1,
       short: false,
       requestId: `${i}`,
       question,
-      query: question,
-      answer: answers[i] ?? "네",
+      query,
+      answer,
       status: "complete",
       tokens: 1,
       at: "",
@@ -75,14 +82,32 @@ describe("rewrite by rules", () => {
   });
 
   test("words that answers took up weigh more than those said once", () => {
-    const { query } = rewritten("How old is it?", ["Tell me where the zorblatt museum of Lisbon stands today"], true, [
-      "The zorblatt museum stands by the river; the zorblatt museum is free.",
-    ]);
-    expect(query).toBe("zorblatt museum How old is it?");
+    const question = "Tell me where the zorblatt museum of Lisbon stands today";
+    const answer = "The zorblatt museum stands by the river; the zorblatt museum is free.";
+    expect(rewritten("How old is it?", [{ question, answer }]).query).toBe("zorblatt museum How old is it?");
   });
 
   test("where nothing stood alone, the first question's words are carried", () => {
     expect(rewritten("왜요?", ["병가는요?", "그건 며칠?"]).query).toBe("병가 왜요?");
+  });
+
+  describe("after a short question about something else", () => {
+    const question = "법인카드 한도는 얼마인가요?";
+    const carried = (turn: Before) => rewritten("그럼 초과하면 어떻게 되나요?", [KO, turn]).query;
+
+    test("that was searched for as it was asked, the topic is that one's", () => {
+      expect(carried({ question, query: question })).toMatch(/법인카드/);
+      expect(carried({ question, query: question })).not.toMatch(/연차|휴가/);
+    });
+
+    test.each<[string, Before]>([
+      ["was searched for with the topic's words", { question, query: `연차 휴가 ${question}` }],
+      ["was searched for elsewhere, nobody knows how", { question }],
+      ["was never searched for", { question, query: question, answer: "" }],
+      ["points back", { question: "그건 한도가 얼마인가요?", query: "그건 한도가 얼마인가요?" }],
+    ])("that %s, it is the first one's still", (_, turn) => {
+      expect(carried(turn)).toMatch(/연차|휴가/);
+    });
   });
 
   test("switched off, every question is searched as it is", () => {

@@ -102,11 +102,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: ["api", "compose", "config", "ingest", "ragline", "requests", "status", "telemetry", "whole-answer"],
   grpc: ["listening", "ports", "status", "telemetry", "wire"],
   http: ["index", "requests", "telemetry", "turns", "whole-answer"],
-  extract: ["compose", "config", "pipeline", "ports", "run", "wire", "wrap"],
+  extract: ["compose", "config", "deadlines", "pipeline", "ports", "run", "wire", "wrap"],
   cli: [
     "breather",
     "compose",
     "config",
+    "deadlines",
     "emulation",
     "eval",
     "extract",

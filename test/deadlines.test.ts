@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Deadlines } from "../src/deadlines.ts";
+import { Deadlines, within } from "../src/deadlines.ts";
 
 const never = new Promise<never>(() => undefined);
 const late = { code: "dependency_timeout", message: "Too late." };
@@ -44,4 +44,16 @@ test("a caller who leaves is told why, before and meanwhile, and what comes afte
   expect(() => deadlines.check(new AbortController().signal, performance.now() - 1)).toThrow(
     expect.objectContaining(late),
   );
+});
+
+test("a signal within a time aborts after it, or with the caller's", async () => {
+  const caller = new AbortController();
+  const [soon, long] = [within(20, caller.signal), within(60_000, caller.signal)];
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(soon.reason).toMatchObject({ name: "TimeoutError" });
+  expect(long.aborted).toBe(false);
+  caller.abort("gone");
+  expect(long.reason).toBe("gone");
+  expect(soon.reason).toMatchObject({ name: "TimeoutError" });
+  expect(within(60_000, caller.signal).reason).toBe("gone");
 });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../deadlines.ts";
 import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { type Bottleneck, bottleneckOf, type Finding } from "../profile/bottleneck.ts";
@@ -76,7 +77,7 @@ async function fetchText(
 ): Promise<string> {
   const problem = (what: string, cause?: unknown) =>
     new RaglineError("dependency_failed", `${address}: ${what}; name the server with --url`, { cause });
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
+  const limit = within(10_000, signal);
   const response = await fetch(address, { headers: { ...headers }, signal: limit }).catch((cause: unknown) => {
     throw problem("nobody answers", cause);
   });

@@ -1,6 +1,7 @@
 import { composeStage } from "../compose/stage.ts";
 import { compose } from "../compose.ts";
 import { type Config, parseConfig } from "../config.ts";
+import { within } from "../deadlines.ts";
 import { RaglineError } from "../errors.ts";
 import type { Scope } from "../types.ts";
 import type { StageName } from "../wire/definitions.ts";
@@ -46,7 +47,7 @@ export async function extract(
       const all: Compared[] = [];
       for (const question of ["warm-up", ...questions]) {
         const recording = await record(stages, scope, question, limits);
-        const call = () => ({ signal: AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]) });
+        const call = () => ({ signal: within(limits.timeoutMs, signal) });
         const here = await replay(stage, stages, recording, scope, call());
         const apart = await replay(stage, there.ports, recording, scope, call());
         const compared = { question, difference: differenceOf(here, apart), here, apart };

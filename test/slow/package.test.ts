@@ -82,22 +82,55 @@ describe("the packed package", () => {
     );
   });
 
-  for (const version of ["22", "24"]) {
-    it(`runs the demo on Node ${version}`, async () => {
+  /** The oldest one of `engines`, and the latest of each line. */
+  describe.each(["22.13.1", "22", "24"])("on Node %s", (version) => {
+    let env: NodeJS.ProcessEnv;
+    const ragline = (...values: string[]) => run("npx", ["--no-install", "ragline", ...values], { cwd: folder, env });
+
+    beforeAll(async () => {
       const place = join(folder, `node-${version}`);
-      await run("npm", ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", place, `node@${version}`], {
-        cwd: folder,
-      });
-      const path = `${join(place, "node_modules/.bin")}${delimiter}${process.env.PATH}`;
-      const { stdout: found } = await run("node", ["--version"], { cwd: folder, env: { ...process.env, PATH: path } });
-      expect(found.startsWith(`v${version}.`)).toBe(true);
-      const { stdout, stderr } = await run("npx", ["--no-install", "ragline", "demo", "--once", "--port", "0"], {
-        cwd: folder,
-        env: { ...process.env, PATH: path },
-      });
+      const quietly = ["--no-audit", "--no-fund", "--no-save"];
+      await run("npm", ["install", ...quietly, "--prefix", place, `node@${version}`], { cwd: folder });
+      env = { ...process.env, PATH: `${join(place, "node_modules/.bin")}${delimiter}${process.env.PATH}` };
+      const { stdout: found } = await run("node", ["--version"], { cwd: folder, env });
+      expect(`${found.trim()}.`.startsWith(`v${version}.`)).toBe(true);
+    });
+
+    it("runs the demo", async () => {
+      const { stdout, stderr } = await ragline("demo", "--once", "--port", "0");
       expect(stdout).toMatch(/documents: \d+ added/);
       expect(stdout).toMatch(/\[1\]/);
       expect(stderr).not.toMatch(/Warning|Error/);
     });
-  }
+
+    it("processes share a new file, and a conversation goes on", async () => {
+      const config = `${version}.yaml`;
+      await writeFile(join(folder, config), `search: { file: ${version}.db }\n`);
+      const index = () => ragline("-c", config, "index", join(ROOT, "examples/handbook"));
+      await Promise.all([index(), index()]);
+      const asked = ["퇴직금은 언제까지 지급하나요?", "연차휴가는 며칠인가요?"].map((question) => {
+        return ragline("-c", config, "ask", "--json", "--session", version, question);
+      });
+      for (const { stdout } of await Promise.all(asked)) expect(stdout).toMatch(/"finishReason":"stop"/);
+      const { stdout } = await ragline("-c", config, "ask", "--session", version, "그럼 첫해에는요?");
+      expect(stdout).toMatch(/\[1\]/);
+    });
+
+    it("a write that fails takes nobody else's with it", async () => {
+      const source = `import { createRagline } from "ragline";
+        import { DatabaseSync } from "node:sqlite";
+        const file = "failing-${version}.db";
+        const ragline = await createRagline({ search: { file }, log: { level: "silent" } });
+        const put = (id) => ragline.addDocument({ id, text: "연차는 15일이다." }).then(() => "written", ({ code }) => code);
+        const other = new DatabaseSync(file);
+        other.exec("CREATE TRIGGER no BEFORE INSERT ON documents WHEN new.id = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END");
+        const together = await Promise.all([put("a"), put("no"), put("b")]);
+        console.log([...together, await put("c")].join(" "));
+        other.exec("BEGIN IMMEDIATE; ROLLBACK");
+        await ragline.close();`;
+      await writeFile(join(folder, "failing.mjs"), source);
+      const { stdout } = await run("node", ["failing.mjs"], { cwd: folder, env });
+      expect(stdout.trim()).toBe("written dependency_failed written written");
+    });
+  });
 });

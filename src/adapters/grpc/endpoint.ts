@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "../../deadlines.ts";
 import { RaglineError, toRaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { HEALTH, type Method, methodOf, STAGE, STAGE_SERVICES } from "../../wire/definitions.ts";
@@ -158,7 +159,7 @@ export class GrpcEndpoint {
     for await (const update of updates) {
       // What it serves may have changed while it was away, or it was not ready to say.
       const isServing = update.status === "SERVING";
-      await this.#describe({ signal: AbortSignal.any([signal, AbortSignal.timeout(DESCRIBE_MS)]) });
+      await this.#describe({ signal: within(DESCRIBE_MS, signal) });
       this.#failure = null;
       this.#isHealthy = isServing;
       this.#tried.resolve();

@@ -1,6 +1,7 @@
 import { basename, resolve } from "node:path";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { RaglineError } from "../../errors.ts";
+import { Prepared } from "./connect.ts";
 import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
@@ -21,7 +22,7 @@ export class Database {
   #checkedAt = performance.now();
   #dataVersion = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  readonly #prepared = new Map<string, StatementSync>();
+  readonly #prepared = new Map<string, Prepared>();
 
   private constructor(file: string, opened: OpenedDatabase) {
     this.file = file;
@@ -45,11 +46,11 @@ export class Database {
   }
 
   all<T extends object = Row>(sql: string, ...values: SqlValue[]): T[] {
-    return this.#read((statement) => statement.all(...values) as T[], sql);
+    return this.#read((statement) => statement.all(values) as T[], sql);
   }
 
   get<T extends object = Row>(sql: string, ...values: SqlValue[]): T | undefined {
-    return this.#read((statement) => statement.get(...values) as T | undefined, sql);
+    return this.#read((statement) => statement.get(values) as T | undefined, sql);
   }
 
   /** What keeps every write from succeeding, and how to mend it; null: nothing that is known. */
@@ -108,13 +109,13 @@ export class Database {
     return sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
   }
 
-  #read<T>(run: (statement: StatementSync) => T, sql: string): T {
+  #read<T>(run: (statement: Prepared) => T, sql: string): T {
     this.#checkOpen();
     this.#checkFile();
     try {
       let statement = this.#prepared.get(sql);
       if (!statement) {
-        statement = this.#opened.reader.prepare(sql);
+        statement = new Prepared(this.#opened.reader, sql);
         this.#prepared.set(sql, statement);
       }
       return run(statement);

@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { RaglineError } from "../../errors.ts";
+import { connect, rollBack } from "./connect.ts";
 import { isDamage, REBUILD_HINT, toSqliteFailure } from "./failure.ts";
 import { type FileIdentity, identityOf } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
@@ -37,7 +38,7 @@ export function openDatabase(path: string, file: string): OpenedDatabase {
 }
 
 function openWritable(path: string, file: string): OpenedDatabase {
-  const database = new DatabaseSync(file, { timeout: 10_000 });
+  const database = connect(file);
   try {
     // Before the pragmas: they would change somebody else's database.
     const isNew = !hasTables(database, path);
@@ -57,19 +58,17 @@ function openWritable(path: string, file: string): OpenedDatabase {
  * check of its identity then covers its time of modification.
  */
 function openReadOnly(path: string, file: string): OpenedDatabase {
-  const frozen = pathToFileURL(file);
-  frozen.searchParams.set("immutable", "1");
   const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-  const kinds = [() => connectReadOnly(file), ...(hasLog ? [] : [() => connectReadOnly(frozen)])];
+  const kinds = [connectReadOnly, ...(hasLog ? [] : [connectFrozen])];
   let failed: unknown;
-  for (const connect of kinds) {
+  for (const kind of kinds) {
     let reader: DatabaseSync | undefined;
     try {
-      reader = connect();
+      reader = kind(file);
       if (!hasTables(reader, path)) throw new RaglineError("config_invalid", `${path}: is empty, and read-only`);
       checkReadable(reader);
-      const isFrozen = connect !== kinds[0];
-      return { reader, connect, identity: identify(path, file, isFrozen), readOnly: true };
+      const isFrozen = kind === connectFrozen;
+      return { reader, connect: () => kind(file), identity: identify(path, file, isFrozen), readOnly: true };
     } catch (thrown) {
       reader?.close();
       if (thrown instanceof RaglineError || isDamage(toSqliteFailure(thrown))) throw thrown;
@@ -79,8 +78,20 @@ function openReadOnly(path: string, file: string): OpenedDatabase {
   throw failed;
 }
 
-function connectReadOnly(file: string | URL): DatabaseSync {
-  return new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
+function connectReadOnly(file: string): DatabaseSync {
+  return connect(file, { readOnly: true });
+}
+
+/** @throws Error: Node is too old for it */
+function connectFrozen(file: string): DatabaseSync {
+  const url = pathToFileURL(file);
+  url.searchParams.set("immutable", "1");
+  try {
+    return connect(url, { readOnly: true });
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new Error("one in a folder that may not be written takes Node 22.15 or newer", { cause });
+  }
 }
 
 /** Reads something of the tables: a file that was cut opens well enough. */
@@ -150,7 +161,7 @@ function createTables(database: DatabaseSync, path: string): void {
     if (!hasTables(database, path)) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec("COMMIT");
   } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
+    rollBack(database);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { connect } from "./connect.ts";
 import type { SqlValue } from "./writer.ts";
 
 type Row = Record<string, SqlValue>;
@@ -15,8 +16,7 @@ export class DamagedFile {
 
   constructor(file: string, bytes: number) {
     // Not defensive: a file that is shorter than its header says is opened only with a writable schema.
-    const options = { timeout: 2_000, defensive: false };
-    this.#database = new DatabaseSync(file, options);
+    this.#database = connect(file, { waitMs: 2000, defensive: false });
     this.#bytes = bytes;
     this.#database.exec("PRAGMA writable_schema = ON");
   }

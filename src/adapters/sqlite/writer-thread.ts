@@ -1,10 +1,11 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { RaglineError } from "../../errors.ts";
+import { connect, Prepared, rollBack } from "./connect.ts";
 import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
-import type { Reply, Row, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
+import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
 
 /**
  * The thread that owns all writing to one file. Transactions that arrive while a commit waits for the disk are committed
@@ -17,7 +18,7 @@ if (!port) throw new Error("writer-thread.ts runs as a worker");
 const { file, identity } = workerData as WriterData;
 /** SQL texts by number, and their statements. */
 const texts: string[] = [];
-const prepared: StatementSync[] = [];
+const prepared: Prepared[] = [];
 const own = new Map<string, StatementSync>();
 let opened: DatabaseSync | null = null;
 let waiting: WriteRequest[] = [];
@@ -38,7 +39,7 @@ function commit(): void {
     statement("COMMIT").run();
     checkStillThere(file, identity);
   } catch (error) {
-    if (opened?.isTransaction) opened.exec("ROLLBACK");
+    if (opened) rollBack(opened);
     replies.length = 0;
     for (const { id } of requests) replies.push({ id, error: failure(error) });
   }
@@ -49,13 +50,16 @@ function run({ id, statements, query }: WriteRequest): Reply {
   statement("SAVEPOINT one").run();
   try {
     const changes = runAll(statements);
-    const rows = changes && query ? (numbered(query.sql).all(...query.values) as Row[]) : null;
+    const rows = changes && query ? numbered(query.sql).all(query.values) : null;
     statement("RELEASE one").run();
     return { id, changes, ...(rows && { rows }) };
   } catch (error) {
-    // A full disk has undone the whole transaction already, and no savepoint is left.
-    if (!database().isTransaction) throw error;
-    database().exec("ROLLBACK TO one; RELEASE one");
+    try {
+      database().exec("ROLLBACK TO one; RELEASE one");
+    } catch {
+      // A full disk has undone the whole transaction already, and no savepoint is left.
+      throw error;
+    }
     return { id, error: failure(error) };
   }
 }
@@ -65,8 +69,8 @@ function runAll(statements: WriteRequest["statements"]): number[] | null {
   const changes: number[] = [];
   for (const { sql, values, guard } of statements) {
     if (!guard) {
-      changes.push(Number(numbered(sql).run(...values).changes));
-    } else if (numbered(sql).get(...values) === undefined) {
+      changes.push(numbered(sql).run(values));
+    } else if (numbered(sql).get(values) === undefined) {
       database().exec("ROLLBACK TO one");
       return null;
     }
@@ -74,10 +78,10 @@ function runAll(statements: WriteRequest["statements"]): number[] | null {
   return changes;
 }
 
-function numbered(number: number): StatementSync {
+function numbered(number: number): Prepared {
   let found = prepared[number];
   if (!found) {
-    found = database().prepare(texts[number] ?? "");
+    found = new Prepared(database(), texts[number] ?? "");
     prepared[number] = found;
   }
   return found;
@@ -96,7 +100,7 @@ function database(): DatabaseSync {
   if (!opened) {
     // Opening would make an empty file where the one that is served has gone.
     checkStillThere(file, identity);
-    const database = new DatabaseSync(file, { timeout: 10_000 });
+    const database = connect(file);
     database.exec(PRAGMAS);
     opened = database;
   }

@@ -5,7 +5,7 @@ const sockets = { timeout: 10_000, highWaterMark: 1 };
 const direct = new Agent({ connect: sockets });
 let proxied: Dispatcher | undefined;
 
-/** To any origin: by the process's own dispatcher where one was set, such as a proxy's (`NODE_USE_ENV_PROXY`). */
+/** To any origin: by the process's own dispatcher where one was set, such as a proxy's (`NODE_USE_ENV_PROXY`); a plain `Agent` counts as none. */
 export function connections(): Dispatcher {
   const own = getGlobalDispatcher();
   const { name } = own.constructor;

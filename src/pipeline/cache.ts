@@ -45,7 +45,7 @@ export async function lookUp(
   return { key, hit: settings.cacheServes ? found : null };
 }
 
-/** Stores an answer that is whole and says something. */
+/** Stores an answer that is whole. */
 export async function keepAnswer(
   { cache }: Stages,
   question: Question,
@@ -53,6 +53,6 @@ export async function keepAnswer(
   answer: Answer,
   call: CallOptions,
 ): Promise<void> {
-  if (answer.status !== "complete" || answer.finishReason !== "stop" || answer.text.trim() === "") return;
+  if (answer.status !== "complete" || answer.finishReason !== "stop") return;
   await cache?.put(question.scope, key, { text: answer.text, sources: answer.sources }, call);
 }

@@ -1,3 +1,4 @@
+import { RaglineError } from "../errors.ts";
 import type { GenerateDelta, GenerateRequest } from "../ports/language-model.ts";
 import type { Usage } from "../types.ts";
 import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
@@ -9,11 +10,13 @@ const CHARACTERS_PER_TOKEN_MAX = 20;
 
 /**
  * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes, and
- * a model that goes on long after `maxOutputTokens` is cut. Called once a token.
+ * a model that goes on long after `maxOutputTokens` is cut. One that ends as if it had answered, without a word, has failed.
+ * Called once a token.
  */
 export class CheckedText {
   readonly #citations: CitationFilter;
   #charactersLeft: number;
+  #isBlank = true;
 
   constructor({ sources, maxOutputTokens }: GenerateRequest) {
     this.#citations = new CitationFilter(sources.length);
@@ -25,8 +28,20 @@ export class CheckedText {
     return this.#charactersLeft < 0;
   }
 
-  /** The text that is clear now; the last delta clears what was held back. */
+  /**
+   * The text that is clear now; the last delta clears what was held back.
+   * @throws RaglineError `dependency_failed`: that was the end, and nothing was said.
+   */
   take(delta: GenerateDelta): string {
+    const text = this.#clear(delta);
+    this.#isBlank &&= text.trim() === "";
+    if (this.#isBlank && delta.type === "end" && delta.finishReason === "stop") {
+      throw new RaglineError("dependency_failed", "The model ended without a word.", { step: "generate" });
+    }
+    return text;
+  }
+
+  #clear(delta: GenerateDelta): string {
     if (delta.type === "end") return this.#citations.end();
     this.#charactersLeft -= delta.text.length;
     return this.tooLong || delta.type === "reasoning" ? "" : this.#citations.push(delta.text);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AskRequest, CallerOptions, Ragline } from "../../src/index.ts";
 import { until } from "../support/calls.ts";
 import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts";
-import { askAll, emptySession, fakeStages, memoryCache, questionOf, saying } from "../support/stages.ts";
+import { askAll, emptySession, fakeStages, memoryCache, questionOf } from "../support/stages.ts";
 
 let opened: OpenedRagline;
 let ragline: Ragline;
@@ -141,12 +141,5 @@ describe("what the key covers", () => {
       expect((await askAll(fakeStages({ cache, settings }), questionOf())).last).toMatchObject({ cached: false });
     }
     expect(cache.entries.size).toBe(1);
-  });
-
-  test.each(["", " \n", "[9]"])("an answer without a text, %j, is not stored", async (text) => {
-    const cache = memoryCache();
-    const { last } = await askAll(fakeStages({ cache, model: saying(text) }));
-    expect(last).toMatchObject({ type: "answer-end", finishReason: "stop" });
-    expect(cache.entries.size).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import { RaglineError } from "../../src/errors.ts";
 import { ask } from "../../src/pipeline/ask.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import type { SearchQuery } from "../../src/ports/passage-index.ts";
-import type { AnswerEvent } from "../../src/types.ts";
+import type { AnswerEvent, FinishReason } from "../../src/types.ts";
 import { retriedSearches } from "../../src/wrap/retried.ts";
 import {
   askAll,
@@ -15,6 +15,7 @@ import {
   fakeStages,
   hang,
   memoryCache,
+  modelOf,
   questionOf,
   runOf,
   withIndex,
@@ -157,5 +158,33 @@ describe("rerank", () => {
     const cache = memoryCache();
     await askAll(fakeStages({ cache, reranker: { model: "f", rerank: fails } }));
     expect(cache.entries.size).toBe(0);
+  });
+});
+
+describe("generate", () => {
+  const ending = (finishReason: FinishReason, ...texts: string[]) =>
+    fakeStages({
+      model: modelOf(async function* () {
+        for (const text of texts) yield { type: "text", text };
+        yield { type: "end", finishReason };
+      }),
+    });
+
+  test.each([
+    ["nothing", []],
+    ["white space alone", [" ", "\n"]],
+    ["a citation of nothing alone", ["[9]"]],
+  ] as const)("a model that says %s has failed, and is not cached", async (_, texts) => {
+    const cache = memoryCache();
+    const stages = { ...ending("stop", ...texts), cache };
+    const { last } = await askAll(stages);
+    expect(errorOf(last).error).toMatchObject({ code: "dependency_failed", step: "generate", retryable: true });
+    expect(stages.turns).toMatchObject([{ status: "failed" }]);
+    expect(cache.entries.size).toBe(0);
+  });
+
+  test.each(["length", "content_filter"] as const)("a model that says nothing because of %s says why", async (why) => {
+    const { last } = await askAll(ending(why));
+    expect(endOf(last).finishReason).toBe(why);
   });
 });

@@ -236,6 +236,7 @@ const CAUSES: Readonly<Record<string, (ask: Ask) => Promise<Answer>>> = {
   "generate: the model refuses with 503": wrong(() => model, "refuse 503"),
   "generate: the model refuses with 429": wrong(() => model, "refuse 429"),
   "generate: the model breaks off before the first token": wrong(() => model, "cut before"),
+  "generate: the model ends without a word": wrong(() => model, "silent"),
   "generate: the model breaks off after the first token": async (ask) => {
     await model.mode("cut after");
     const answer = await ask();

@@ -55,6 +55,8 @@ const chat: StubHandler = async (request, response) => {
       beginStream(response);
       await sleep(20);
       return void response.destroy();
+    case "silent":
+      return streaming(wholeStream([]))(request, response);
     case "cut after":
       return streaming([chunk.role, chunk.text("연차는 "), chunk.text("반쪽")], { afterwards: "cut" })(
         request,

@@ -52,8 +52,15 @@ describe.skipIf(redisMissing !== null)("TLS", () => {
     });
   });
 
-  test("redis: to a TLS port does not hang", async () => {
-    expect(await refusal(redisOptions(url.replace("rediss:", "redis:")))).toMatchObject({ code: "dependency_failed" });
+  test("redis: to a TLS port, and rediss: to a plain one: neither hangs, and the error says what to look at", async () => {
+    const plain = await startRedis();
+    onTestFinished(() => plain.close());
+    for (const wrong of [url.replace("rediss:", "redis:"), `rediss://127.0.0.1:${plain.port}`]) {
+      expect(await refusal(redisOptions(wrong))).toMatchObject({
+        code: "dependency_failed",
+        message: expect.stringMatching(/session\.url \(rediss: speaks TLS, redis: does not\)/),
+      });
+    }
   });
 
   test("a file that cannot be read is a fault of the configuration", async () => {

@@ -178,7 +178,7 @@ export class RedisConnection {
       this.#refused = null;
       return answered;
     } catch (cause) {
-      const reason = reasonOf(this.#refused ?? cause, this.#block);
+      const reason = reasonOf(this.#refused ?? cause, this.#block, this.#client !== null);
       throw new RaglineError("dependency_failed", reason, { cause: this.#refused ?? cause });
     } finally {
       limit.catch(() => undefined);

@@ -21,8 +21,11 @@ const REASONS: readonly (readonly [said: RegExp, reason: (block: string) => stri
 ];
 
 /** For clients and for readiness: what to look at, never what the server said. */
-export function reasonOf(cause: unknown, block: string): string {
+export function reasonOf(cause: unknown, block: string, wasConnected: boolean): string {
   const { message = "", code = "" } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
   const known = REASONS.find(([said]) => said.test(`${code} ${message}`));
-  return known?.[1](block) ?? "Redis did not answer in time, or refused.";
+  if (known) return known[1](block);
+  return wasConnected
+    ? "Redis did not answer in time, or refused."
+    : `There was no connection to Redis yet: see ${block}.url (rediss: speaks TLS, redis: does not).`;
 }

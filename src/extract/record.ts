@@ -15,7 +15,7 @@ export interface Recording {
   readonly generate: GenerateRequest[];
 }
 
-const END: GenerateDelta = { type: "end", finishReason: "stop" };
+const END: GenerateDelta = { type: "end", finishReason: "no_answer" };
 
 /** Sends a question through the steps and notes what each stage is asked. Nothing is generated, cached or saved. */
 export async function record(

@@ -24,7 +24,8 @@ export type GenerateDelta =
  * 1. Text deltas are non-empty and never split a character, and hold nothing of the model's reasoning; exactly one `end` comes last.
  * 2. A stream that stops without an upstream's own end rejects with `dependency_failed`: a cut answer never looks finished.
  * 3. Rejects with `dependency_failed` or `dependency_timeout`; `retryable` is false where another try cannot help.
- * 4. When `signal` aborts, or the reader stops, the upstream call is torn down at once.
+ * 4. `stop` after no text is no answer: whoever asked is told that the model failed.
+ * 5. When `signal` aborts, or the reader stops, the upstream call is torn down at once.
  */
 export interface LanguageModel {
   readonly model: string;

@@ -53,8 +53,8 @@ export async function* ask(
     const hit = cached?.hit;
     if (hit) {
       answer.cached = true;
-      answer.sources = hit.sources;
-      yield { type: "source-list", query: answer.query, sources: hit.sources };
+      ({ query: answer.query, sources: answer.sources } = hit);
+      yield { type: "source-list", query: hit.query, sources: hit.sources };
       await run.may("save", () => recorded, FALLBACKS.record);
       answer.firstTextMs = run.elapsedMs();
       answer.text = hit.text;

@@ -4,6 +4,9 @@ import type { CallOptions, Session } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
 
+/** Raised when entries hold more or other than before: those of others are not found. */
+const ENTRY_FORM = 2;
+
 export interface Looked {
   /** Under which the answer may be stored. */
   readonly key: string;
@@ -24,6 +27,7 @@ export async function lookUp(
 ): Promise<Looked | null> {
   if (!cache) return null;
   const parts = [
+    ENTRY_FORM,
     asked.query,
     question.question,
     question.scope.tenant,
@@ -54,5 +58,6 @@ export async function keepAnswer(
   call: CallOptions,
 ): Promise<void> {
   if (answer.status !== "complete" || answer.finishReason !== "stop") return;
-  await cache?.put(question.scope, key, { text: answer.text, sources: answer.sources }, call);
+  const { query, text, sources } = answer;
+  await cache?.put(question.scope, key, { query, text, sources }, call);
 }

@@ -1,6 +1,8 @@
 import type { CallOptions, Scope, Source } from "../types.ts";
 
 export interface CachedAnswer {
+  /** What was searched for. */
+  readonly query: string;
   readonly text: string;
   readonly sources: readonly Source[];
 }

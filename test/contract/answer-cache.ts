@@ -9,7 +9,12 @@ export interface OpenedAnswerCache {
 
 export function cachedAnswer(text: string): CachedAnswer {
   const place = { passageId: "hr/휴가.md#0", documentId: "hr/휴가.md", title: "휴가 규정", headings: ["연차"] };
-  return { text, sources: [{ n: 1, ...place, text: "15일", score: 0.25, metadata: { year: 2024, tags: ["a"] } }] };
+  const query = "연차 휴가는 며칠?";
+  return {
+    query,
+    text,
+    sources: [{ n: 1, ...place, text: "15일", score: 0.25, metadata: { year: 2024, tags: ["a"] } }],
+  };
 }
 
 /** The numbered rules of `ports/answer-cache.ts`. */

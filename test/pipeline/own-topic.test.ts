@@ -3,7 +3,7 @@ import { hasOwnTopic } from "../../src/pipeline/own-topic.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { createWords } from "../../src/text/words.ts";
 import type { ScoredPassage } from "../../src/types.ts";
-import { askAll, broken, fakeStages, passage, questionOf, saying } from "../support/stages.ts";
+import { askAll, broken, fakeStages, memoryCache, passage, questionOf, saying } from "../support/stages.ts";
 
 function hit(title: string, text: string): ScoredPassage {
   return { passage: { ...passage(title, text), title }, score: 1 };
@@ -71,10 +71,14 @@ describe("by the scores of what was found without them", () => {
 });
 
 /** What was searched for, and the passages that the answer cites from. */
-async function askedAfterLeave(question: string, instructed: Stages["instructed"] = null) {
+async function askedAfterLeave(
+  question: string,
+  { instructed = null, cache = null }: Partial<Pick<Stages, "instructed" | "cache">> = {},
+) {
   const searched: string[] = [];
   const change: Partial<Stages> = {
     instructed,
+    cache,
     index: {
       ...fakeStages().index,
       search: async (_scope, { text = "" }) => {
@@ -106,9 +110,17 @@ describe("a conversation that goes on to another topic", () => {
     expect({ query, sources, kept: turn?.query }).toEqual({ query: asked, sources: ["법인카드"], kept: asked });
   });
 
+  test("is kept as it was searched for, where the answer comes from the cache", async () => {
+    const asked = "법인카드 한도는 얼마인가요?";
+    const cache = memoryCache();
+    const first = await askedAfterLeave(asked, { cache });
+    const second = await askedAfterLeave(asked, { cache });
+    expect(second).toMatchObject({ searched: [], query: asked, sources: first.sources, turn: { query: asked } });
+  });
+
   test("what was found while a model tried to rewrite it is not searched for again", async () => {
     const asked = "법인카드 한도는 얼마인가요?";
-    const { searched, query } = await askedAfterLeave(asked, saying(broken()));
+    const { searched, query } = await askedAfterLeave(asked, { instructed: saying(broken()) });
     expect({ searched, query }).toEqual({ searched: [asked, asked, `연차휴가 ${asked}`], query: asked });
   });
 

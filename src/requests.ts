@@ -21,7 +21,7 @@ const ISSUE_CHARACTERS_MAX = 400;
 const FILTER_CONDITIONS_MAX = 512;
 
 /** Text that can be stored and sent on: composed, as macOS writes Hangul decomposed. */
-const text = (charsMax: number) => storedText(charsMax).normalize("NFC");
+const text = (charsMax: number) => storedText(charsMax, z.string().normalize("NFC"));
 
 const nonBlank = (charsMax: number) => text(charsMax).refine((value) => value.trim() !== "", "must not be blank");
 
@@ -37,9 +37,9 @@ const documentId = nonBlank(512).refine(
 
 const collection = z
   .string()
+  .normalize("NFC")
   .max(128)
   .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
-  .normalize("NFC")
   .optional()
   .describe("The collection to use; the configured one where absent.");
 

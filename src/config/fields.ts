@@ -9,10 +9,9 @@ export const count = (fallback: number, max: number, what: string) =>
   z.int().min(1).max(max).default(fallback).describe(what);
 export const ratio = (fallback: number, what: string) => z.number().min(0).max(1).default(fallback).describe(what);
 const share = (fallback: number, what: string) => z.number().min(0.01).max(1).default(fallback).describe(what);
-/** Text that every store keeps as it is. */
-export const storedText = (charsMax: number) =>
-  z
-    .string()
+/** Text that every store keeps as it is. `string`: what comes before its length is counted. */
+export const storedText = (charsMax: number, string = z.string()) =>
+  string
     .max(charsMax)
     .refine((value) => value.isWellFormed(), "must be well-formed Unicode (it holds half of a surrogate pair)")
     .refine((value) => !value.includes("\0"), "must not hold NUL characters");

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
-import type { ErrorBody, FinishReason, Message, Usage } from "../types.ts";
+import type { ErrorBody, FinishReason, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { askFor } from "./asking.ts";
 import { toHttpError, withStatus } from "./errors.ts";
@@ -18,8 +18,9 @@ function requestSchema(ragline: Ragline) {
     role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
     content: z.union([z.string(), z.array(part)], "must be text, or a list of parts with the type text").nullish(),
   });
-  const { sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
-  return z.looseObject({
+  const { question, sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
+  const earlier = ragline.schemas.history.element.shape.content;
+  const request = z.looseObject({
     model: z.string().optional().describe("Accepted and ignored: the answer comes from the configured model."),
     messages: z.array(message).min(1).max(MESSAGES_MAX),
     stream: z.boolean().nullish(),
@@ -30,6 +31,22 @@ function requestSchema(ragline: Ragline) {
       .optional()
       .describe("Ragline's own: as in `/v1/ask`. With `sessionId` the stored conversation is used, not `messages`."),
   });
+  return request.superRefine(({ messages, ragline }, context) => {
+    const last = messages.length - 1;
+    for (const [i, { role, content }] of messages.entries()) {
+      const refuse = (field: string, message: string) =>
+        context.addIssue({ code: "custom", path: ["messages", i, field], message });
+      if (i === last && role !== "user") refuse("role", "the last one must have the role user");
+      else if (i === last || (isHistory(role) && !ragline?.sessionId)) {
+        const read = (i === last ? question : earlier).safeParse(plainText(content));
+        for (const { message } of read.error?.issues ?? []) refuse("content", message);
+      }
+    }
+  });
+}
+
+function isHistory(role: string): role is "user" | "assistant" {
+  return role === "user" || role === "assistant";
 }
 
 type ChatRequest = z.output<ReturnType<typeof requestSchema>>;
@@ -77,17 +94,12 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
 }
 
 function toAsk({ messages, ragline = {} }: ChatRequest): AskRequest {
-  const last = messages.at(-1);
-  if (last?.role !== "user")
-    throw new RaglineError("request_invalid", "messages: the last one must have the role user");
-  const question = plainText(last.content);
+  const question = plainText(messages.at(-1)?.content);
   const set = Object.fromEntries(Object.entries(ragline).filter(([, value]) => value !== undefined));
   if (ragline.sessionId) return { ...set, question };
-  const history = messages.slice(0, -1).flatMap((message): Message[] => {
-    const content = plainText(message.content);
-    if (message.role === "user" || message.role === "assistant") return [{ role: message.role, content }];
-    return [];
-  });
+  const history = messages
+    .slice(0, -1)
+    .flatMap(({ role, content }) => (isHistory(role) ? [{ role, content: plainText(content) }] : []));
   return { ...set, question, history };
 }
 

@@ -33,7 +33,13 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     genReqId: () => randomUUID(),
     // For receiving a request; what bounds its answer is in `run.ts`.
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS, requireHostHeader: false },
+    http: {
+      // Node gives a body as long as the larger of the two.
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS,
+      requireHostHeader: false,
+    },
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: "idle",
     frameworkErrors: refuseAddress,

@@ -14,7 +14,8 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
   typed.get(
     "/v1/sessions/:id",
     { schema: { summary: "Read a conversation.", ...byId, response: { 200: sessionSchema, ...errorResponses } } },
-    async ({ params, query }) => (await ragline.readSession(params.id, query.collection)) ?? missing(params.id),
+    async ({ params, query }) =>
+      (await ragline.readSession(params.id, query.collection)) ?? missing(ragline, params.id, query.collection),
   );
 
   typed.get(
@@ -28,17 +29,21 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
         response: { 200: turnPageSchema, ...errorResponses },
       },
     },
-    async ({ params, query }) => (await ragline.readTurns(params.id, query)) ?? missing(params.id),
+    async ({ params, query }) =>
+      (await ragline.readTurns(params.id, query)) ?? missing(ragline, params.id, query.collection),
   );
 
   typed.delete(
     "/v1/sessions/:id",
     { schema: { summary: "Delete a conversation.", ...byId, response: { 200: deletedSchema, ...errorResponses } } },
     async ({ params, query }) =>
-      (await ragline.deleteSession(params.id, query.collection)) ? { deleted: true as const } : missing(params.id),
+      (await ragline.deleteSession(params.id, query.collection))
+        ? { deleted: true as const }
+        : missing(ragline, params.id, query.collection),
   );
 }
 
-function missing(id: string): never {
-  throw new RaglineError("not_found", `id: there is no session ${JSON.stringify(id)}`);
+function missing({ config }: Ragline, id: string, collection = config.collection): never {
+  const named = JSON.stringify(id);
+  throw new RaglineError("not_found", `id: there is no session ${named} in the collection ${collection}`);
 }

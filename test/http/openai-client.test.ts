@@ -135,9 +135,16 @@ describe("errors as the official client sees them", () => {
 
   test.each([
     ["no messages", [], {}, /messages/],
-    ["the assistant's word last", [{ role: "assistant", content: "네" }], {}, /messages.*user/],
+    ["the assistant's word last", [{ role: "assistant", content: "네" }], {}, /messages\.0\.role.*user/],
     ["an unknown role", [{ role: "wizard", content: "네" }], {}, /messages\.0\.role/],
-    ["a blank question", [{ role: "user", content: " " }], {}, /question.*blank/],
+    ["a blank question", [{ role: "user", content: " " }], {}, /messages\.0\.content.*blank/],
+    ["a long question", [QUESTION, { role: "user", content: "가".repeat(8001) }], {}, /messages\.1\.content.*8000/],
+    [
+      "a long text before it",
+      [{ role: "system", content: "" }, { role: "user", content: "a".repeat(200_001) }, QUESTION],
+      {},
+      /messages\.1\.content.*200000/,
+    ],
     [
       "a picture",
       [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x" } }] }],
@@ -146,12 +153,12 @@ describe("errors as the official client sees them", () => {
     ],
     ["two choices", [QUESTION], { n: 2 }, /\bn\b/],
     ["an unknown field of ours", [QUESTION], { ragline: { sesionId: "x" } }, /sesionId/],
-    ["half a character", [{ role: "user", content: "\ud800" }], {}, /question/],
+    ["half a character", [{ role: "user", content: "\ud800" }], {}, /messages\.0\.content/],
     [
       "NUL in the history",
       [{ role: "user", content: "a\0" }, { role: "assistant", content: "b" }, QUESTION],
       {},
-      /history/,
+      /messages\.0\.content.*NUL/,
     ],
   ])("400 for %s, with code and field", async (_, messages, extra, names) => {
     const error = await refused(messages, extra);

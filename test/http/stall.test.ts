@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { until } from "../support/calls.ts";
 import { type ServedRagline, serveRagline } from "../support/ragline.ts";
 import { sampleOf, scrape } from "../support/scrape.ts";
@@ -70,4 +70,21 @@ test("a connection that has taken its response waits for the next request for lo
   socket.write(get);
   await until("it is answered again", () => text.includes('"ok"'));
   socket.destroy();
+});
+
+test("a body that does not come is cut as headers are that do not come", async () => {
+  const { server } = served.app;
+  const [headersTimeout, requestTimeout] = [server.headersTimeout, server.requestTimeout];
+  // Where the former is larger, Node gives bodies that long.
+  expect(headersTimeout).toBe(requestTimeout);
+  Object.assign(server, { headersTimeout: 100, requestTimeout: 100 });
+  onTestFinished(() => void Object.assign(server, { headersTimeout, requestTimeout }));
+  const socket = connect(served.port, "127.0.0.1");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (data: string) => {
+    text += data;
+  });
+  socket.write("POST /v1/ask HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{");
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect(text).toContain("request: not complete within its time");
 });

@@ -72,6 +72,8 @@ test("text in EUC-KR; Hangul decomposed in names, text, questions and filters", 
   const [hit] = await hitsOf(nfd("자모로 풀린"), { [nfd("부서")]: nfd("인사") });
   expect(hit?.passage).toMatchObject({ documentId: "맥/문서", text: "자모로 풀린 글", metadata: { 부서: "인사" } });
   expect((await fetch(`${served.url}/v1/documents/${encodeURIComponent(nfd("맥/문서"))}`)).status).toBe(200);
+  // Limits are for what is stored: this is more than twice as long decomposed.
+  await hitsOf(nfd("한".repeat(4000)));
 });
 
 test("what cannot be read is refused by name and reason", async () => {

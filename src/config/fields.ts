@@ -78,10 +78,10 @@ export const hedgedEndpoints = {
 /** One provider, in the library. */
 export const oneEndpoint = { breaker };
 
-export const apiKey = z
-  .string()
-  .optional()
-  .describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
+/** A secret that is sent in a header. One from a file often ends with a line end, with which nothing can be sent. */
+export const token = z.string().regex(/^[!-~]*$/, "must be printable ASCII, without spaces and line ends");
+
+export const apiKey = token.optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
 
 export const retries = z
   .int()

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count } from "./fields.ts";
+import { count, token } from "./fields.ts";
 
 /** `search: { use: milvus }`. */
 export const milvusIndex = {
@@ -13,7 +13,7 @@ export const milvusIndex = {
     .describe("`http[s]://host[:port]`; `https:` speaks TLS."),
   username: z.string().min(1).optional().describe("Sent with every call, with `password`."),
   password: z.string().optional().describe("Read it from the environment: `${NAME}`."),
-  token: z.string().min(1).optional().describe("Instead of both: an API key. Read it from the environment: `${NAME}`."),
+  token: token.min(1).optional().describe("Instead of both: an API key. Read it from the environment: `${NAME}`."),
   database: z.string().min(1).optional().describe("The database on the server. Absent: its default one."),
   caFile: z.string().min(1).optional().describe("PEM file of the authority behind an `https:` server's certificate."),
   prefix: z

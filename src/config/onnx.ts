@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DTYPES, POOLINGS } from "../hub/files.ts";
-import { count, httpBase, milliseconds } from "./fields.ts";
+import { count, httpBase, milliseconds, token } from "./fields.ts";
 
 /** Models that run beside the process. */
 export const onnx = {
@@ -49,6 +49,6 @@ export const models = z.strictObject({
   endpoint: httpBase
     .default("https://huggingface.co")
     .describe("The hub, or a mirror of it. Default: `HF_ENDPOINT`, if set."),
-  token: z.string().optional().describe("For private models. Default: `HF_TOKEN`, if set."),
+  token: token.optional().describe("For private models. Default: `HF_TOKEN`, if set."),
   download: z.boolean().default(false).describe("Fetch missing models at the start, before anything is answered."),
 });

@@ -36,6 +36,14 @@ describe("a configuration that breaks a rule", () => {
       /^generate\.baseUrl: .*begins with http:\/\/ or https:\/\//,
     ],
     [{ embed: { use: "tei" } }, "embed.baseUrl: is missing\nembed.model: is missing\nembed.dimensions: is missing"],
+    [
+      { generate: { use: "openai", model: "m", apiKey: "sk-geheim\n" } },
+      "generate.apiKey: must be printable ASCII, without spaces and line ends",
+    ],
+    [
+      { rerank: { use: "cohere", model: "m", apiKey: "열쇠" } },
+      "rerank.apiKey: must be printable ASCII, without spaces and line ends",
+    ],
     [{ 검색: {} }, "검색: there is no such key"],
   ];
   test.each(cases)("%j names the field and what was meant", (input, message) => {

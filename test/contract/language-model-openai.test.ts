@@ -108,6 +108,7 @@ describe("what comes back", () => {
     const pieces = [
       ": keep-alive\n\n",
       "event: ping\r\ndata: {}\r\n\r\n",
+      "data:\n\n",
       'data: {"choices":[{"delta":{"reasoning_content":"hm","content":null},"finish_reason":null}]}\n\n',
       ...wholeStream(["네"]),
     ];
@@ -117,6 +118,26 @@ describe("what comes back", () => {
   test("a stream that ends with [DONE] and without a finish reason is whole", async () => {
     const deltas = await collect(stream(streaming([chunk.text("네"), chunk.done])));
     expect(deltas.at(-1)).toEqual({ type: "end", finishReason: "stop" });
+  });
+
+  test("an answer whose end was given is whole, though its connection stays open, or the last line is not ended", async () => {
+    const said = [chunk.role, chunk.text("네"), chunk.finish("length")];
+    const open = collect(stream(streaming(said, { afterwards: "hang" })));
+    expect((await open).at(-1)).toEqual({ type: "end", finishReason: "length" });
+    const last = chunk.text("네") + chunk.finish("length").trimEnd();
+    expect(await collect(stream(streaming([chunk.role, last])))).toEqual([
+      { type: "text", text: "네" },
+      { type: "end", finishReason: "length" },
+    ]);
+  });
+
+  test("text in a list of parts is read, and thinking in it is not shown", async () => {
+    const parts = [
+      { type: "thinking", thinking: [{ type: "text", text: "음" }] },
+      { type: "text", text: "네" },
+    ];
+    const deltas = await collect(stream(streaming([chunk.text(parts), chunk.finish("stop"), chunk.done])));
+    expect(textOf(deltas)).toBe("네");
   });
 });
 
@@ -132,6 +153,16 @@ describe("2, 3: failures", () => {
     expect(text).toBe("반쪽 ");
     expect(error).toMatchObject({ code: "dependency_failed" });
     expect(error.message).not.toContain("secret-host");
+  });
+
+  test.each([
+    ["a page", { "content-type": "text/html; charset=utf-8" }, "text/html"],
+    ["one object", { "content-type": "application/json" }, "application/json"],
+    ["bytes that were not asked for", { "content-type": "text/event-stream", "content-encoding": "gzip" }, "encoding"],
+    ["text that is no event", { "content-type": "text/plain" }, "no event"],
+  ])("%s instead of a stream: it is said", async (_, headers, said) => {
+    const { error } = await failure(stream((_, response) => void response.writeHead(200, headers).end('{"a": 1}')));
+    expect(error).toMatchObject({ code: "dependency_failed", message: expect.stringContaining(said) });
   });
 
   test("one event that goes on and on: it fails long before the upstream ends, which is let go", async () => {

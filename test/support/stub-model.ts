@@ -24,7 +24,7 @@ export const chunk = {
     ],
     usage: null,
   }),
-  text: (content: string) =>
+  text: (content: string | readonly object[]) =>
     frame({ ...HEAD, choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }], usage: null }),
   finish: (reason: string) =>
     frame({ ...HEAD, choices: [{ index: 0, delta: {}, logprobs: null, finish_reason: reason }], usage: null }),

@@ -7,6 +7,11 @@ import { ChatStream, notStreamed } from "./openai-stream.ts";
 /** Of a response that is no stream, what is read. */
 const WHOLE_CHARACTERS_MAX = 100_000;
 
+/** What follows the reason for the end, counts and [DONE], is not waited for any longer. */
+const TRAILER_MS = 1000;
+/** No stream of events, whatever it says. */
+const WHOLE = /^(?:application\/(?:problem\+)?(?:json|xml)|text\/(?:html|xml))/;
+
 type Result = IteratorResult<GenerateDelta, undefined>;
 
 /** What arrives within it is read at once while the loop is busy: a reader sees text grow 20 times a second. */
@@ -48,9 +53,11 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
       body.destroy();
       return this.#following();
     }
-    if (String(body.headers["content-type"]).startsWith("application/json")) {
+    const { "content-type": type, "content-encoding": encoding = "identity" } = body.headers;
+    const [whole] = encoding === "identity" ? (WHOLE.exec(String(type)) ?? []) : ["an encoding that nobody asked for"];
+    if (whole !== undefined) {
       this.#last = [];
-      throw notStreamed(await readText(body, WHOLE_CHARACTERS_MAX).catch(() => ""));
+      throw notStreamed(whole, await readText(body, WHOLE_CHARACTERS_MAX).catch(() => ""));
     }
     this.#body = body;
     return this.#read(body);
@@ -64,6 +71,7 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   }
 
   #bytes(body: ResponseBody): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#reading.hasFinished) return withinTrailer(body.next());
     return this.#hasText && this.#load.isBusy() ? body.gather(GATHER_MS) : body.next();
   }
 
@@ -99,4 +107,13 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
     else this.#body?.destroy();
     this.#body = undefined;
   }
+}
+
+/** What comes, or the end. */
+function withinTrailer<T>(next: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<IteratorResult<T, undefined>>((resolve) => {
+    timer = setTimeout(resolve, TRAILER_MS, { done: true, value: undefined });
+  });
+  return Promise.race([next, over]).finally(() => clearTimeout(timer));
 }

@@ -4,12 +4,18 @@ import type { GenerateDelta } from "../../ports/language-model.ts";
 import type { FinishReason, Usage } from "../../types.ts";
 import { Thinking } from "./thinking.ts";
 
+/** Of a list: models that think, at Mistral. */
+interface Part {
+  readonly type?: unknown;
+  readonly text?: unknown;
+}
+
 /** The slice of a chat completion chunk that is read. */
 interface Chunk {
   readonly object?: unknown;
   readonly choices?: readonly {
     readonly delta?: {
-      readonly content?: string | null;
+      readonly content?: string | readonly Part[] | null;
       readonly refusal?: string | null;
       /** DeepSeek, vLLM, SGLang, llama.cpp. */
       readonly reasoning_content?: string | null;
@@ -36,6 +42,8 @@ const FINISH: Readonly<Record<string, FinishReason | "failed" | "tool">> = {
 
 /** Of an event that has not ended, what is kept: far more than a whole answer in one event. */
 const EVENT_CHARACTERS_MAX = 4 * 1024 * 1024;
+/** What the last event may lack. */
+const EVENT_END = Buffer.from("\n\n");
 
 /** Turns the bytes of one stream into deltas: one for all tokens that arrive together, as they do under load. */
 export class ChatStream {
@@ -47,6 +55,7 @@ export class ChatStream {
   #usage: Usage | null = null;
   #held = "";
   #isDone = false;
+  #hasEvents = false;
   readonly #thinking = new Thinking();
   readonly #decoder = new TextDecoder();
   readonly #parser = createParser({
@@ -87,15 +96,19 @@ export class ChatStream {
 
   /** @throws RaglineError `dependency_failed`: the upstream never said that it was done. */
   end(): GenerateDelta[] {
-    if (!this.#finishReason) throw broken("broke off its answer");
-    const text = this.#thinking.end();
+    const last = this.#isDone ? null : this.feed(EVENT_END);
+    if (!this.#finishReason) throw broken(this.#hasEvents ? "broke off its answer" : "sent no event of a stream");
+    const text = (last?.type === "text" ? last.text : "") + this.#thinking.end();
     const finishReason = this.#isRefusal ? "content_filter" : this.#finishReason;
     const end: GenerateDelta = { type: "end", finishReason, ...(this.#usage && { usage: this.#usage }) };
     return text === "" ? [end] : [{ type: "text", text }, end];
   }
 
   #onData(data: string, event: string | undefined): void {
-    if (data.trim() === "[DONE]") {
+    const said = data.trim();
+    if (said === "") return;
+    this.#hasEvents = true;
+    if (said === "[DONE]") {
       this.#finishReason ??= "stop";
       this.#isDone = true;
       return;
@@ -106,6 +119,7 @@ export class ChatStream {
     if (error || event === "error" || chunk.object === "error") throw reported(error ?? chunk);
     const { content, refusal, reasoning_content, reasoning } = choice?.delta ?? {};
     if (typeof content === "string") this.#onText(content);
+    else if (Array.isArray(content)) for (const part of content) this.#onPart(part);
     if (typeof refusal === "string" && refusal !== "") {
       this.#isRefusal = true;
       this.#onText(refusal);
@@ -126,6 +140,10 @@ export class ChatStream {
     this.#finishReason = read;
   }
 
+  #onPart({ type, text }: Part): void {
+    if (type === "text" && typeof text === "string") this.#onText(text);
+  }
+
   /** Half of a surrogate pair waits for its other half. */
   #onText(content: string): void {
     let text = this.#held + content;
@@ -139,9 +157,9 @@ export class ChatStream {
   }
 }
 
-/** For a whole object in place of a stream: an error with status 200, or a server that cannot stream. */
-export function notStreamed(text: string): RaglineError {
-  return broken("sent one object where a stream was due", new Error(text), false);
+/** For something else in place of a stream: an error with status 200, a page that asks who is there, a server that cannot stream. */
+export function notStreamed(what: string, text: string): RaglineError {
+  return broken(`sent ${what} where a stream was due`, new Error(text), false);
 }
 
 /** An error object within a stream; what the request itself is at fault for is not worth another try. */

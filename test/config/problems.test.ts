@@ -41,7 +41,7 @@ describe("a configuration that breaks a rule", () => {
       "generate.apiKey: must be printable ASCII, without spaces and line ends",
     ],
     [
-      { rerank: { use: "cohere", model: "m", apiKey: "열쇠" } },
+      { rerank: { use: "cohere", model: "m", baseUrl: "http://a/v1", apiKey: "열쇠" } },
       "rerank.apiKey: must be printable ASCII, without spaces and line ends",
     ],
     [{ 검색: {} }, "검색: there is no such key"],

@@ -77,7 +77,7 @@ export async function* ask(
       answer.ledger = prompt.ledger;
       answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
-      const checked = new CheckedText(prompt.request);
+      const checked = new CheckedText(prompt.request, stages.model);
       const open = (call: CallOptions) => stages.model.stream(prompt.request, call);
       for await (const delta of run.stream("generate", open, stages.settings.generateLimits)) {
         const text = checked.take(delta);

@@ -1,5 +1,5 @@
 import { RaglineError } from "../errors.ts";
-import type { GenerateDelta, GenerateRequest } from "../ports/language-model.ts";
+import type { GenerateDelta, GenerateRequest, LanguageModel } from "../ports/language-model.ts";
 import type { Usage } from "../types.ts";
 import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
@@ -9,17 +9,17 @@ import type { Stages } from "./stages.ts";
 const CHARACTERS_PER_TOKEN_MAX = 20;
 
 /**
- * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes, and
- * a model that goes on long after `maxOutputTokens` is cut. One that ends as if it had answered, without a word, has failed.
+ * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes,
+ * but for models that say nothing of their own; and a model that goes on long after `maxOutputTokens` is cut. One that ends as if it had answered, without a word, has failed.
  * Called once a token.
  */
 export class CheckedText {
-  readonly #citations: CitationFilter;
+  readonly #citations: CitationFilter | null;
   #charactersLeft: number;
   #isBlank = true;
 
-  constructor({ sources, maxOutputTokens }: GenerateRequest) {
-    this.#citations = new CitationFilter(sources.length);
+  constructor({ sources, maxOutputTokens }: GenerateRequest, { quotesOnly }: LanguageModel) {
+    this.#citations = quotesOnly ? null : new CitationFilter(sources.length);
     this.#charactersLeft = maxOutputTokens * CHARACTERS_PER_TOKEN_MAX;
   }
 
@@ -42,9 +42,10 @@ export class CheckedText {
   }
 
   #clear(delta: GenerateDelta): string {
-    if (delta.type === "end") return this.#citations.end();
+    if (delta.type === "end") return this.#citations?.end() ?? "";
     this.#charactersLeft -= delta.text.length;
-    return this.tooLong || delta.type === "reasoning" ? "" : this.#citations.push(delta.text);
+    if (this.tooLong || delta.type === "reasoning") return "";
+    return this.#citations ? this.#citations.push(delta.text) : delta.text;
   }
 }
 

@@ -10,6 +10,9 @@ import type { Question, Stages } from "./stages.ts";
 const PASSAGES = "Passages:\n\n";
 const NO_PASSAGES = "Passages: none were found.\n\n";
 
+/** Where a line of a passage begins as one of the prompt's own does: it could pass for another passage, or for the question. */
+const POSING = /^(?=[^\S\n]*(?:\[\s*\d|question\s*:|passages\s*:))/gim;
+
 /** Other places of a passage that the model is told: they may name the year or the department that was asked for. */
 const OTHER_PLACES_MAX = 3;
 
@@ -103,7 +106,7 @@ function lineOf({ question }: Question): string {
 /** A part of the last message: each ends with its line, where tokenizers part words, so that the parts' counts add up. */
 function quote({ n, text, alsoIn = [], ...place }: Source): [place: string, text: string] {
   const places = [place, ...alsoIn.slice(0, OTHER_PLACES_MAX)].map(nameOf);
-  return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text}\n\n`];
+  return [`[${n}] ${[...new Set(places)].join("; also: ")}\n`, `${text.replace(POSING, "> ")}\n\n`];
 }
 
 function nameOf({ title, headings, ...place }: Pick<Source, "title" | "headings" | "page" | "pageEnd">): string {

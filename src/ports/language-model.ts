@@ -31,7 +31,7 @@ export interface LanguageModel {
   readonly model: string;
   /** Prompt and answer together. */
   readonly contextTokensMax: number;
-  /** It quotes the request's sources and follows no instructions. */
+  /** It quotes the request's sources and follows no instructions: its brackets are citations of them, or text of theirs. */
   readonly quotesOnly?: true | undefined;
   stream(request: GenerateRequest, options: CallOptions): AsyncIterable<GenerateDelta>;
   /** Loads what answering needs; otherwise the first `stream` does. */

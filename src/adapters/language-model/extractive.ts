@@ -1,5 +1,6 @@
 import type { Embedder } from "../../ports/embedder.ts";
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
+import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import { passageText } from "../../text/passage-text.ts";
 import { held, type Term, termsOf } from "../../text/terms.ts";
@@ -39,6 +40,8 @@ const NOT_FOUND = {
 
 interface ScoredQuote extends Quote {
   readonly score: number;
+  /** The part of the score that the question's words make. */
+  readonly words: number;
 }
 
 /**
@@ -61,7 +64,8 @@ export function createExtractiveModel(options: ExtractiveOptions): LanguageModel
       }
       for (const [index, { text, source }] of quotes.entries()) {
         call.signal.throwIfAborted();
-        yield { type: "text", text: `${index > 0 ? "\n" : ""}${text} [${source.n}]` };
+        const quoted = unlikeCitations(text, request.sources.length);
+        yield { type: "text", text: `${index > 0 ? "\n" : ""}${quoted} [${source.n}]` };
       }
       yield { type: "end", finishReason: "stop" };
     },
@@ -110,7 +114,7 @@ async function choose(
       const over = held(term, above[index] ?? new Set()) * ABOVE_WEIGHT;
       return (weights[t] ?? 0) * Math.max(inside, over);
     });
-    return { ...quote, score: words + (near?.[index] ?? 0) - RANK_COST * (quote.source.n - 1) };
+    return { ...quote, words, score: words + (near?.[index] ?? 0) - RANK_COST * (quote.source.n - 1) };
   });
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
@@ -120,7 +124,15 @@ async function choose(
     seen.add(text);
     return true;
   });
-  return inReadingOrder(chosen.slice(0, sentencesMax));
+  const told = new Set(chosen.flatMap((quote) => [quote, ...announcedBy(quote, scored)]));
+  return inReadingOrder([...told].slice(0, sentencesMax));
+}
+
+/** The rows, items or commands that come behind a sentence which says so: those that hold most of the question's words, or all. */
+function announcedBy({ source, position }: ScoredQuote, scored: readonly ScoredQuote[]): ScoredQuote[] {
+  const announced = scored.filter((other) => other.source === source && other.announcedAt === position);
+  const most = Math.max(...announced.map(({ words }) => words));
+  return announced.filter(({ words }) => words === most);
 }
 
 /** The passage with the best quote first; what is quoted of one passage in the order it is written. */

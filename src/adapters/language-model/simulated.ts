@@ -1,7 +1,8 @@
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { type Distribution, draw, type Random, seeded } from "../../random.ts";
+import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
-import type { CallOptions } from "../../types.ts";
+import type { CallOptions, Source } from "../../types.ts";
 import { reach } from "../simulated/clock.ts";
 import { Slots } from "../simulated/slots.ts";
 
@@ -80,7 +81,8 @@ function plan({ maxOutputTokens }: GenerateRequest, { firstTokenMs, tokens }: Si
 /** The passages' words for ever, spaces included. */
 function* wordsOf({ question, sources }: GenerateRequest): Generator<string, never, undefined> {
   const nothing = NOTHING_FOUND[languageOf(question) === "ko" ? "ko" : "en"];
-  const texts = sources.length > 0 ? sources.map(({ n, text }) => `${text.trim()} [${n}]`) : [nothing];
+  const quote = ({ n, text }: Source) => `${unlikeCitations(text.trim(), sources.length)} [${n}]`;
+  const texts = sources.length > 0 ? sources.map(quote) : [nothing];
   let space = "";
   while (true) {
     for (const text of texts) {

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { createExtractiveModel } from "../../src/adapters/language-model/extractive.ts";
+import { textOf } from "../contract/language-model.ts";
+import { call, collect } from "../support/calls.ts";
+import { generateRequest } from "../support/requests.ts";
+
+const model = createExtractiveModel({ sentencesMax: 4, embedder: createStaticEmbedder() });
+const answer = async (question: string, ...passages: string[]) =>
+  textOf(await collect(model.stream(generateRequest(question, passages), call())));
+
+describe("a sentence that announces a table, a list or a command is not quoted without the best of it", () => {
+  const lodging = [
+    "제3조(숙박비) 숙박비의 상한은 다음 표와 같다.",
+    "지역 | 임원 | 사원\n서울 | 200,000원 | 120,000원\n광역시 | 170,000원 | 100,000원",
+    "제4조(교통비) KTX는 일반실 요금을 실비로 지급한다.",
+  ].join("\n\n");
+
+  test.each([
+    ["광역시 숙박비 상한은 얼마인가요?", ["지역: 광역시, 임원: 170,000원, 사원: 100,000원"]],
+    [
+      "숙박비 상한은 얼마인가요?",
+      ["지역: 서울, 임원: 200,000원, 사원: 120,000원", "지역: 광역시, 임원: 170,000원, 사원: 100,000원"],
+    ],
+  ])("%s", async (question, rows) => {
+    const quoted = ["제3조(숙박비) 숙박비의 상한은 다음 표와 같다.", ...rows];
+    expect(await answer(question, lodging)).toBe(quoted.map((line) => `${line} [1]`).join("\n"));
+  });
+
+  test("a command of two lines stays one", async () => {
+    const passage =
+      "문제가 생기면 아래 명령으로 직전 버전으로 되돌립니다.\n\nkubectl rollout undo api\nkubectl get pods";
+    expect(await answer("직전 버전으로 되돌리는 명령은 무엇인가요?", passage)).toContain(
+      "되돌립니다. [1]\nkubectl rollout undo api\nkubectl get pods [1]",
+    );
+  });
+});
+
+test("brackets of the documents stay, and none of them reads as a citation", async () => {
+  const founded = "[2019] 한빛을 설립하였습니다.\n\n[2021] 부산 지사를 열었습니다 [2].";
+  const said = await answer("부산 지사는 몇 년에 열었나요?", founded, "주차장은 지하에 있습니다.");
+  expect(said.split("\n")).toContain("[2021] 부산 지사를 열었습니다 [ 2]. [1]");
+});

@@ -14,7 +14,7 @@ const QUESTION_WORDS = new Set(
     "what when where who whom whose which why how much mani long often do doe did doing can could mai might must should would i me my we our you your " +
     "have has had am been being get got about there ani some tell know pleas want need us from so if than after befor within per " +
     "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 대해 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
-    "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거"
+    "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거 뭐야 뭐지 뭔지 뭐니 뭐임 왜야"
   ).split(" "),
 );
 
@@ -74,6 +74,10 @@ const ENDINGS = [
   "한가",
   "인지",
   "이란",
+  "이야",
+  "이니",
+  "하냐",
+  "되냐",
   "이랑",
   "에는",
   "에도",
@@ -114,14 +118,21 @@ const ENDINGS = [
   "될",
 ] as const;
 
+/** What ends a question among friends. Nouns end so too (분야, 재해), which is why only its last word loses it. */
+const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2})[야해돼냐니임]$/u;
+
 const WORD = /[\p{sc=Hangul}]+|[\p{L}\p{N}][\p{L}\p{N}.,'’/-]*/gu;
 const HANGUL = /^\p{sc=Hangul}+$/u;
+/** A code or a foreign word, and the Hangul behind it. */
+const MIXED = /^(.*\P{sc=Hangul})(\p{sc=Hangul}+)$/u;
 
 /** The words of a question that carry its meaning. */
 export function termsOf(question: string): Term[] {
   const terms = new Map<string, Term>();
-  for (const [word] of question.normalize("NFKC").matchAll(WORD)) {
-    const content = HANGUL.test(word) ? stripEndings(word) : word.toLowerCase();
+  const words = question.normalize("NFKC").match(WORD) ?? [];
+  for (const [i, asked] of words.entries()) {
+    const word = i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "");
+    const content = HANGUL.test(word) ? stripEndings(word) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
     const tokens = searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
     if (tokens.length > 0)
@@ -136,6 +147,12 @@ function withoutParticle(word: string): string {
   if (!ending) return word;
   const rest = word.slice(0, -ending.length);
   return ending === "요" ? withoutParticle(rest) : rest;
+}
+
+/** `E3007이` is E3007; `3일은` stays what it is. */
+function withoutParticleBehind(word: string): string {
+  const [, code = word, tail = ""] = MIXED.exec(word) ?? [];
+  return ENDINGS.some((ending) => ending === tail) ? code : word;
 }
 
 function stripEndings(word: string): string {

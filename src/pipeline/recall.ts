@@ -44,7 +44,9 @@ export async function recall(
   const shortened = session.turns.filter((turn) => turn.short);
   const queries = [question.question, wanted.query];
   const entities = latestFirst(session.entities);
-  const facts = sharing(entities, noteOf, queries, words, FACT_SHARE_MIN).slice(0, FACTS_MAX);
+  const related = sharing(entities, noteOf, queries, words, FACT_SHARE_MIN).slice(0, FACTS_MAX);
+  // Of a few, words are too little to tell which are meant.
+  const facts = entities.length > FACTS_MAX ? related : sharing(entities, noteOf, queries, words);
   if (session.summarizedTurns === 0 && shortened.length === 0) return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
   const asked = shortened
@@ -58,7 +60,7 @@ export async function recall(
     : await nearest(stages, question, session, wanted, call);
   const found = interleaved(
     near.map((turn) => turn.number),
-    facts.map(({ turn }) => turn),
+    related.map(({ turn }) => turn),
   );
   const ranked = new Set([...expanded, ...found]);
   const numbers = [...ranked].filter((number) => !whole.has(number)).slice(0, TURNS_MAX);

@@ -85,6 +85,14 @@ test("facts told early are in the prompt when they are asked for, and the rungs 
   const { last } = await askAll(stages, questionOf({ question: "제 사번이 뭐였죠?" }));
   const history = prompts.at(-1)?.messages.slice(0, -1) ?? [];
   expect(history.some(({ content }) => content.includes("E-48213"))).toBe(true);
+  for (const question of [
+    "아까 말한 제 사번이 뭐였죠?",
+    "처음에 말씀드린 제 사번 다시 알려줄래요?",
+    "내가 누군지 기억나?",
+  ]) {
+    await askAll(stages, questionOf({ question }));
+    expect(JSON.stringify(prompts.at(-1)?.messages.slice(0, -1)), question).toContain("E-48213");
+  }
   const rungs = endOf(last).ledger?.rungs.map(({ rung }) => rung);
   expect(rungs).toEqual(["raw", "summary", "recall"]);
   expect(history.filter(({ role }) => role === "user").length).toBeLessThanOrEqual(2 * SETTINGS.rawTurns);

@@ -1,11 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
-import { pino } from "pino";
-import { expect, onTestFinished, test as plainTest, type TestContext } from "vitest";
-import { createRagline } from "../../src/index.ts";
+import { expect, onTestFinished, type TestContext, test } from "vitest";
 import { until } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
-import { addPages } from "../support/ragline.ts";
+import { addPages, openRagline, warnings } from "../support/ragline.ts";
 
 const QUESTIONS = ["연차 휴가는 며칠인가요?", "병가는 며칠인가요?", "How long must passwords be?"] as const;
 
@@ -19,19 +17,10 @@ async function onSmallDisk(context: TestContext) {
     context.skip("no permission to mount a file system");
   }
   onTestFinished(() => void execFileSync("umount", [mount]));
-  const lines: string[] = [];
+  const { log, lines } = warnings();
   const file = `${mount}/ragline.db`;
-  const ragline = await createRagline(
-    {
-      search: { file },
-      session: { file },
-      embed: { use: "hashing" },
-      generate: { use: "extractive" },
-      cache: { use: "none" },
-    },
-    { log: pino({ level: "warn" }, { write: (line: string) => void lines.push(line) }) },
-  );
-  onTestFinished(() => ragline.close());
+  const { ragline, close } = await openRagline({ search: { file }, session: { file }, cache: { use: "none" } }, log);
+  onTestFinished(close);
   await addPages(ragline);
   return {
     ...{ ragline, lines },
@@ -47,7 +36,7 @@ async function onSmallDisk(context: TestContext) {
   };
 }
 
-plainTest("turns asked while the disk is full are stored once there is space, whole and in order", async (context) => {
+test("turns asked while the disk is full are stored once there is space, whole and in order", async (context) => {
   const { ragline, fill, free, saves } = await onSmallDisk(context);
   const [first, second, third] = QUESTIONS;
   await ragline.answer({ question: first, sessionId: "old" });
@@ -79,4 +68,25 @@ plainTest("turns asked while the disk is full are stored once there is space, wh
   expect(await ragline.readSession("new")).toMatchObject({ turnCount: 1, turns: [{ ...stored, question: first }] });
   expect(await saves()).toMatchObject({ saved: 1, failed: 3, recovered: 3, waiting: 0, lost: 0 });
   expect(await ragline.ready()).toMatchObject({ degraded: [] });
+});
+
+test("a conversation that is deleted while its turns wait stays deleted, and the log says which turn is lost", async (context) => {
+  const { ragline, lines, fill, free, saves } = await onSmallDisk(context);
+  const [first, second] = QUESTIONS;
+  await ragline.answer({ question: first, sessionId: "old" });
+  fill();
+  for (const sessionId of ["old", "new"]) {
+    await ragline.answer({ question: second, sessionId }, { requestId: `in ${sessionId}` });
+  }
+  expect(await ragline.deleteSession("new")).toBe(false);
+  await expect(ragline.deleteSession("old")).rejects.toMatchObject({ code: "overloaded" });
+  free();
+  expect(await ragline.deleteSession("old")).toBe(true);
+  await until("none waits", async () => (await saves()).waiting === 0, 10_000);
+  expect([await ragline.readSession("old"), await ragline.readSession("new")]).toEqual([null, null]);
+  const lost = lines.filter(({ msg }) => `${msg}`.startsWith("a turn is lost"));
+  expect(lost).toContainEqual(
+    expect.objectContaining({ level: 40, requestId: "in new", step: "save", code: "not_found" }),
+  );
+  expect(JSON.stringify(lines)).not.toContain(second);
 });

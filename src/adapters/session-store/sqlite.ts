@@ -81,7 +81,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     if (!written && !database.get(sql.IS_KNOWN, ...key, requestId)) throw tooManyPending(options.pendingMax);
     unrecorded.remove(key, requestId);
   };
-  /** That its turn may be stored all the same: in the session that the question found, or in a new one where it found none. */
+  /** Lets its turn in all the same: into the session that the question found, or a new one where it found none. */
   const admit = (key: Key, { version, askedAtMs }: UnrecordedQuestion): Statement[] => [
     { sql: sql.FORGET, values: [...key, askedAtMs - ttlMs] },
     version > 0

@@ -1,4 +1,4 @@
-/** More are kept of no process: the oldest, whose answers have most likely been given up, are forgotten. */
+/** Beyond these the oldest are forgotten, whose answers have most likely been given up. */
 const QUESTIONS_MAX = 10_000;
 
 export interface UnrecordedQuestion {

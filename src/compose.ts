@@ -17,7 +17,7 @@ import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
 import type { EndpointState, Step } from "./types.ts";
 import { remembered } from "./wrap/remembered.ts";
-import { retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
+import { type RetriedSavesOptions, retriedSaves, type SaveCounts } from "./wrap/retried-saves.ts";
 import { sizedSessions } from "./wrap/sized-sessions.ts";
 
 /** Of all turns that wait to be stored again. */
@@ -37,10 +37,15 @@ export interface Composition {
 }
 
 /**
- * The one place that chooses implementations. `tracer`: for spans of the calls that leave this process.
+ * The one place that chooses implementations. `tracer`: for spans of the calls that leave this process; `onTurnLost`: told of a turn that
+ * will not be stored, and why.
  * @throws RaglineError `config_invalid`: a file cannot be opened.
  */
-export async function compose(config: Config, tracer?: Tracer): Promise<Composition> {
+export async function compose(
+  config: Config,
+  tracer?: Tracer,
+  onTurnLost: RetriedSavesOptions["onLost"] = () => undefined,
+): Promise<Composition> {
   const databases = new Map<string, Database>();
   const database = (file: string): Database => {
     const opened = databases.get(file) ?? Database.open(file);
@@ -58,6 +63,7 @@ export async function compose(config: Config, tracer?: Tracer): Promise<Composit
     turnsMax: config.save.waitingMax,
     charsMax: WAITING_CHARS_MAX,
     retryMs: config.save.retryMs,
+    onLost: onTurnLost,
   });
   const stages: Stages = {
     sessions: saves,

@@ -3,6 +3,7 @@ import { compose } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import { Ragline } from "./ragline.ts";
 import { VERSION } from "./status.ts";
+import { loggable } from "./telemetry/loggable.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { openTracing } from "./telemetry/open-tracing.ts";
 import { createRedaction } from "./telemetry/redaction.ts";
@@ -40,7 +41,10 @@ export async function createRagline(input: ConfigInput | Config = {}, options: C
   const config = parseConfig(input);
   const log = options.log ?? createLogger(config.log.level, createRedaction(config));
   const tracing = await openTracing(config.telemetry, VERSION, log);
-  const { stages, ...composed } = await compose(config, tracing?.tracer);
+  const { stages, ...composed } = await compose(config, tracing?.tracer, ({ requestId }, { code, message, cause }) => {
+    const err = loggable(cause, config.log.content);
+    log.warn({ requestId, step: "save", code, err }, `a turn is lost: ${message}`);
+  });
   const ragline = new Ragline(config, stages, composed, log, tracing);
   try {
     if (options.warm ?? true) await ragline.warm();

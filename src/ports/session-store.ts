@@ -25,7 +25,10 @@ export interface RecallQuery {
 export interface Begun {
   /** As it was before this question. */
   readonly session: Session;
-  /** Resolves when the question is durable: await it before the reader is shown any text of an answer. */
+  /**
+   * Resolves when the question is durable: await it before the reader is shown any text of an answer. Where it rejects, the question
+   * may be answered all the same: see rule 9.
+   */
   readonly recorded: Promise<void>;
 }
 
@@ -37,7 +40,8 @@ export interface Begun {
  *    lease shows as interrupted, and the next `begin` gives it a number. `renew` begins its lease anew.
  * 3. `finish` is atomic and gives the turn the next number: turns stand in order of completion, and two at once both survive. A second
  *    call with the same request id changes nothing, except that a complete turn replaces one that was not, under its number. When it
- *    resolves, the turn is durable. Rejects with `not_found` where the question was never begun, or was deleted meanwhile.
+ *    resolves, the turn is durable. What the store cannot take is refused as retryable, and may be finished again. Rejects with `not_found`
+ *    where the question was never begun, or is gone: deleted meanwhile, expired or evicted.
  * 4. `load` and `begin` give at most `turnsMax` of the latest turns, in their short form where there is one; `turns` gives the
  *    originals of any numbers, in ascending order, unknown ones left out. None reads more than it gives.
  * 5. `replace` commits unless somebody else replaced something after `version` was read; else it resolves to false and changes nothing.
@@ -45,6 +49,17 @@ export interface Begun {
  * 6. `recall` gives the turns nearest to a vector (cosine, best first), of vectors of the same model only.
  * 7. `delete` removes everything; turns still pending then cannot be finished any more.
  * 8. Sessions belong to a tenant and collection: the same id elsewhere is another session.
+ * 9. A question that could not be recorded leaves nothing behind. Either `begin` itself rejects, and its turn cannot be finished (Redis and
+ *    PostgreSQL, where the question and what is read are one round trip). Or only `recorded` does (SQLite, where reading goes on without
+ *    writing): then `finish` is refused for the store's own reason while that lasts, and afterwards stores the whole turn, once, beginning the
+ *    session where there was none. Not so where the session was deleted meanwhile: that is `not_found`.
+ *
+ * A store may be unable to tell that a question was never recorded from its having been recorded and deleted since. It then takes it
+ * for deleted: a lost turn is logged, a deleted conversation that came back would not be noticed. So it is with what Redis has acknowledged and
+ * lost (eviction, `FLUSHALL`, a failover): of a key that is gone nothing says why, and a mark left by `delete` could be evicted as
+ * well. PostgreSQL loses nothing that it acknowledged. SQLite knows of a question that it could not record and of every deletion by this
+ * process; one by another process it sees by the session's version, if there was a session when the question came. If there was
+ * none, another process can only have deleted what was begun since, and the turn is stored.
  */
 export interface SessionStore {
   begin(scope: Scope, sessionId: string, asked: Asked, turnsMax: number, options: CallOptions): Promise<Begun>;
@@ -62,7 +77,7 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
-  /** What keeps it from storing anything, and how to mend it, where that is known without trying; null: nothing. */
+  /** What keeps it from storing turns, and how to mend it, where that is known without trying; null: nothing. */
   problem?(): string | null;
   close?(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { toRaglineError } from "../errors.ts";
+import { type RaglineError, toRaglineError } from "../errors.ts";
 import type { SessionStore } from "../ports/session-store.ts";
 import type { FinishedTurn, Scope } from "../types.ts";
 
@@ -10,8 +10,8 @@ export interface RetriedSavesOptions {
   readonly charsMax: number;
   /** How long a turn is tried again. */
   readonly retryMs: number;
-  /** Told of a turn that is given up. */
-  readonly onLost?: (turn: FinishedTurn) => void;
+  /** Told of a turn that is given up, and why it could not be saved. */
+  readonly onLost?: (turn: FinishedTurn, error: RaglineError) => void;
 }
 
 /** Counted since the start of the process. */
@@ -33,8 +33,8 @@ interface Waiting {
   readonly save: () => Promise<void>;
   readonly turn: FinishedTurn;
   readonly deadline: number;
-  /** It is there, only not as durably as was asked for. */
-  stored: boolean;
+  /** Of its last try. One that is `stored` is there, only not as durably as was asked for. */
+  error: RaglineError;
 }
 
 export interface RetriedSaves extends SessionStore {
@@ -48,8 +48,8 @@ const CLOSING_MS = 1000;
 
 /**
  * The same store; a turn that could not be saved is saved again in the background. The first failure is still reported: its
- * caller tells the reader. A conversation that is gone on with in this process gets its waiting turns first; those that are stored,
- * and only not confirmed, are there already.
+ * caller tells the reader. A conversation that is gone on with in this process gets its waiting turns first, and a turn waits behind
+ * those before it; those that are stored, and only not confirmed, are there already.
  */
 export function retriedSaves(store: SessionStore, options: RetriedSavesOptions): RetriedSaves {
   const counts: SaveCounts = { saved: 0, failed: 0, recovered: 0, lost: 0, waiting: 0 };
@@ -58,23 +58,26 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   let running: Promise<void> | null = null;
   const closing = new AbortController();
 
+  const lose = (turn: FinishedTurn, error: RaglineError) => {
+    counts.lost++;
+    options.onLost?.(turn, error);
+  };
   const settle = (one: Waiting, as: "recovered" | "lost") => {
     if (!waiting.delete(one)) return;
     characters -= one.characters;
     counts.waiting--;
-    const isLost = as === "lost" && !one.stored;
-    counts[isLost ? "lost" : "recovered"]++;
-    if (isLost) options.onLost?.(one.turn);
+    if (as === "lost" && !one.error.stored) lose(one.turn, one.error);
+    else counts.recovered++;
   };
+  /** @returns whether it waits no more */
   const attempt = async (one: Waiting): Promise<boolean> => {
     try {
       await one.save();
       settle(one, "recovered");
       return true;
     } catch (thrown) {
-      const { retryable, stored } = toRaglineError(thrown);
-      one.stored = stored;
-      const again = retryable && performance.now() < one.deadline;
+      one.error = toRaglineError(thrown);
+      const again = one.error.retryable && performance.now() < one.deadline;
       if (!again) settle(one, "lost");
       return !again;
     }
@@ -89,11 +92,11 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       for (const one of waiting) if (!(await attempt(one))) break;
     }
   };
-  const keep = (key: string, turn: FinishedTurn, stored: boolean, save: () => Promise<void>) => {
-    const one = {
+  const keep = (key: string, turn: FinishedTurn, error: RaglineError, save: () => Promise<void>) => {
+    const one: Waiting = {
       key,
       turn,
-      stored,
+      error,
       save,
       characters: turn.question.length + turn.query.length + turn.answer.length,
       deadline: performance.now() + options.retryMs,
@@ -107,14 +110,23 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
         running = null;
       });
   };
-  const flush = async (key: string) => {
-    if (waiting.size === 0) return;
-    for (const one of waiting) if (one.key === key && !one.stored) await attempt(one);
+  /** @returns why a turn of the conversation has to wait still; null: none has */
+  const flush = async (key: string): Promise<RaglineError | null> => {
+    if (waiting.size === 0) return null;
+    for (const one of waiting) if (one.key === key && !one.error.stored && !(await attempt(one))) return one.error;
+    return null;
   };
 
   return {
     ...store,
     counts: () => ({ ...counts }),
+
+    problem() {
+      const known = store.problem?.();
+      if (known) return known;
+      const [first, ...others] = [...waiting].filter(({ error }) => !error.stored);
+      return first ? `${first.error.message} Turns that wait to be stored: ${1 + others.length}.` : null;
+    },
 
     async begin(scope, id, asked, turnsMax, call) {
       await flush(keyOf(scope, id));
@@ -127,15 +139,18 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     },
 
     async finish(scope, id, turn, call) {
+      const key = keyOf(scope, id);
       try {
+        const earlier = await flush(key);
+        if (earlier) throw earlier;
         await store.finish(scope, id, turn, call);
         counts.saved++;
       } catch (thrown) {
         counts.failed++;
+        const error = toRaglineError(thrown);
         const unhurried = { signal: new AbortController().signal };
-        const { retryable, stored } = toRaglineError(thrown);
-        if (retryable) keep(keyOf(scope, id), turn, stored, () => store.finish(scope, id, turn, unhurried));
-        else counts.lost++;
+        if (error.retryable) keep(key, turn, error, () => store.finish(scope, id, turn, unhurried));
+        else lose(turn, error);
         throw thrown;
       }
     },

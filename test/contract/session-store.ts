@@ -7,6 +7,8 @@ import { append, begin, turn, vectorOf } from "../support/sessions.ts";
 export interface OpenedSessionStore {
   /** With a lease of `LEASE_MS` and room for `PENDING_MAX` pending questions. */
   readonly store: SessionStore;
+  /** Whether it takes any from now on: what is begun and finished else fails as on a full disk. */
+  takesWrites(does: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,23 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       const turns = Array.from({ length: count }, () => turn(change));
       for (const one of turns) await append(store, id, one);
       return { id, turns, version: (await load(id)).version };
+    };
+    /** A question that could not be recorded. @returns whether it is answered all the same */
+    const beginRefused = async (id: string, { requestId, question, ...asked }: FinishedTurn) => {
+      await opened.takesWrites(false);
+      try {
+        const begun = await store.begin(SCOPE, id, { requestId, question, tokens: 5 }, 100, call()).catch((thrown) => {
+          expect(thrown).toMatchObject({ retryable: true });
+          return null;
+        });
+        if (begun === null) return false;
+        await expect(begun.recorded).rejects.toMatchObject({ retryable: true });
+        const finished = store.finish(SCOPE, id, { requestId, question, ...asked }, call());
+        await expect(finished).rejects.toMatchObject({ retryable: true });
+        return true;
+      } finally {
+        await opened.takesWrites(true);
+      }
     };
 
     beforeAll(async () => {
@@ -216,6 +235,17 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect(await load(id)).toMatchObject({ version: 0 });
     });
 
+    test("3: a turn that the store does not take is refused as retryable, and stored once when it takes writes again", async () => {
+      const { id, turns } = await grown(1);
+      const asked = turn();
+      await begin(store, id, asked);
+      await opened.takesWrites(false);
+      const refused = expect(store.finish(SCOPE, id, asked, call())).rejects.toMatchObject({ retryable: true });
+      await refused.finally(() => opened.takesWrites(true));
+      for (let i = 0; i < 2; i++) await store.finish(SCOPE, id, asked, call());
+      expect(await load(id)).toMatchObject({ turnCount: 2, totalTokens: 24, turns: numbered([...turns, asked]) });
+    });
+
     test("3: the same request id may be in two sessions", async () => {
       const [a, b] = [freshId(), freshId()];
       const shared = turn();
@@ -370,6 +400,61 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect((await load(id)).turns.map(({ requestId }) => requestId)).not.toContain(theirs.requestId);
       expect((await store.load(elsewhere, id, 10, call())).turns).toEqual(numbered([theirs]));
     });
+
+    test.each([
+      ["in a new session", 0],
+      ["after other turns", 2],
+    ])(
+      "9: a question %s that could not be recorded is refused, or its turn stored whole, once, when writes are taken again",
+      async (_, count) => {
+        const { id, turns } = await grown(count);
+        const before = await load(id);
+        const asked = turn();
+        const isAnswered = await beginRefused(id, asked);
+        expect(await load(id)).toEqual(before);
+        if (!isAnswered) {
+          await expect(store.finish(SCOPE, id, asked, call())).rejects.toMatchObject({ code: "not_found" });
+          expect(await load(id)).toEqual(before);
+          return;
+        }
+        await Promise.all([store.finish(SCOPE, id, asked, call()), store.finish(SCOPE, id, asked, call())]);
+        await store.finish(SCOPE, id, asked, call());
+        const all = [...turns, asked];
+        expect(await load(id)).toMatchObject({
+          turnCount: all.length,
+          totalTokens: 12 * all.length,
+          turns: numbered(all),
+          pending: [],
+        });
+      },
+    );
+
+    test("9: what was asked after a question that could not be recorded keeps its own turn", async () => {
+      const id = freshId();
+      const [refused, next] = [turn(), turn()];
+      const isAnswered = await beginRefused(id, refused);
+      await append(store, id, next);
+      if (isAnswered) await store.finish(SCOPE, id, refused, call());
+      expect((await load(id)).turns).toEqual(numbered(isAnswered ? [next, refused] : [next]));
+    });
+
+    test.each([
+      ["was new", 0],
+      ["had turns", 2],
+    ])(
+      "9: a question that could not be recorded restores nothing of a session that %s and was deleted",
+      async (_, count) => {
+        const { id } = await grown(count);
+        const [refused, next] = [turn(), turn()];
+        await beginRefused(id, refused);
+        await store.delete(SCOPE, id, call());
+        await expect(store.finish(SCOPE, id, refused, call())).rejects.toMatchObject({ code: "not_found" });
+        expect((await load(id)).version).toBe(0);
+        await append(store, id, next);
+        await expect(store.finish(SCOPE, id, refused, call())).rejects.toMatchObject({ code: "not_found" });
+        expect((await load(id)).turns).toEqual(numbered([next]));
+      },
+    );
 
     test("a long turn comes back whole", async () => {
       const { id, turns } = await grown(1, { answer: "가나다 🏝️\n".repeat(25_000) });

@@ -4,8 +4,8 @@ import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { AnswerEvent } from "../../src/types.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
-import { addPages, openRagline } from "../support/ragline.ts";
-import { type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
+import { addPages, openRagline, warnings } from "../support/ragline.ts";
+import { type RedisServer, redisMissing, redisOptions, redisTakesWrites, startRedis } from "../support/redis.ts";
 import { serveProcess } from "../support/served-process.ts";
 import { append, begin, turn } from "../support/sessions.ts";
 
@@ -117,6 +117,46 @@ describe.skipIf(redisMissing !== null)("Redis goes away", () => {
       pending: [],
     });
     expect((await ragline.answer({ question: "병가는요?", sessionId: "s" })).sessionId).toBe("s");
+    await close();
+    await server.close();
+  });
+
+  test("emptied during an answer: the turn is lost, which the log says with its request id, and nothing comes back", async () => {
+    const server = await startRedis();
+    const { log, lines } = warnings();
+    const { ragline, close } = await openRagline({ ...session(server.url), cache: { use: "none" } }, log);
+    await addPages(ragline);
+    const question = "연차 휴가는 며칠인가요?";
+    await ragline.answer({ question, sessionId: "s" });
+    let last: AnswerEvent | undefined;
+    for await (const event of ragline.ask({ question, sessionId: "s" }, { requestId: "lost" })) {
+      if (event.type === "source-list") server.cli("FLUSHALL");
+      last = event;
+    }
+    expect(last).toMatchObject({ type: "answer-end", degraded: [{ step: "save", reason: "not_found" }] });
+    expect((await ragline.status()).saves).toMatchObject({ failed: 1, lost: 1, waiting: 0 });
+    expect(lines).toMatchObject([
+      { level: 40, requestId: "lost", step: "save", msg: expect.stringMatching(/^a turn is lost: .*evicted/) },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain(question);
+    expect(await ragline.readSession("s")).toBeNull();
+    await close();
+    await server.close();
+  });
+
+  test("takes no writes while a question comes: it is refused for that reason, and leaves nothing behind", async () => {
+    const server = await startRedis();
+    const { ragline, close } = await openRagline(session(server.url));
+    await addPages(ragline);
+    redisTakesWrites([server], false);
+    await expect(ragline.answer({ question: "연차 휴가는 며칠인가요?", sessionId: "s" })).rejects.toMatchObject({
+      code: "dependency_failed",
+      step: "session",
+      message: expect.stringMatching(/takes no writes/),
+    });
+    redisTakesWrites([server], true);
+    await sleep(500);
+    expect(await ragline.readSession("s")).toBeNull();
     await close();
     await server.close();
   });

@@ -11,6 +11,7 @@ import {
   type RedisServer,
   redisMissing,
   redisOptions,
+  redisTakesWrites,
   startRedis,
   vectorCacheOptions,
 } from "../support/redis.ts";
@@ -65,7 +66,8 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
 
   sessionStoreContract("redis behind sentinels", async () => {
     const store = await open();
-    return { store, close: async () => store.close?.() };
+    const takesWrites = async (does: boolean) => redisTakesWrites(watched.servers, does);
+    return { store, takesWrites, close: async () => store.close?.() };
   });
 
   test("the master is killed: another takes over, and nothing acknowledged is lost", { timeout: 60_000 }, async () => {
@@ -112,7 +114,8 @@ describe.skipIf(redisMissing !== null)("Cluster", () => {
 
   sessionStoreContract("redis cluster", async () => {
     const store = await openRedisSessionStore({ ...redisOptions(url), topology: "cluster", ...limits });
-    return { store, close: async () => store.close?.() };
+    const takesWrites = async (does: boolean) => redisTakesWrites(nodes, does);
+    return { store, takesWrites, close: async () => store.close?.() };
   });
 
   const masterOf = (id: string) => {

@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { createServer } from "../../src/http/server.ts";
 import { type ConfigInput, createRagline, type Ragline } from "../../src/index.ts";
 import { temporaryFolder } from "./folder.ts";
@@ -11,7 +11,10 @@ export interface OpenedRagline {
 }
 
 /** A Ragline on embedded stages in a folder of its own, whatever the environment says. */
-export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagline> {
+export async function openRagline(
+  config: ConfigInput = {},
+  log: Logger = pino({ level: "silent" }),
+): Promise<OpenedRagline> {
   const folder = temporaryFolder();
   const file = folder.file("ragline.db");
   const ragline = await createRagline(
@@ -24,7 +27,7 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
       session: config.session?.use === "redis" ? config.session : { file, ...config.session },
       cache: config.cache?.use === "none" ? config.cache : { file, ...config.cache },
     } as ConfigInput,
-    { log: pino({ level: "silent" }) },
+    { log },
   );
   return {
     ragline,
@@ -34,6 +37,13 @@ export async function openRagline(config: ConfigInput = {}): Promise<OpenedRagli
       folder.remove();
     },
   };
+}
+
+/** A log, and its lines of level `warn` and above. */
+export function warnings(): { readonly log: Logger; readonly lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  return { log, lines };
 }
 
 export interface ServedRagline extends OpenedRagline {

@@ -122,6 +122,11 @@ export async function startRedis(options: readonly string[] = [], program = "red
   };
 }
 
+/** Whether these servers take writes from now on. */
+export function redisTakesWrites(servers: readonly RedisServer[], does: boolean): void {
+  for (const server of servers) server.cli("CONFIG", "SET", "min-replicas-to-write", does ? "0" : "99");
+}
+
 export function vectorCacheOptions(url: string): RedisVectorCacheOptions {
   const limits = { timeoutMs: 1000, ttlMs: 60_000 };
   return { url, topology: "single", sentinelMaster: "mymaster", keyPrefix: "test:vector:", ...limits };

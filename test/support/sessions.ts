@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { FinishedTurn, Scope, Session } from "../../src/types.ts";
 import { call, SCOPE } from "./calls.ts";
@@ -33,4 +34,22 @@ export function vectorOf(seed: number, dimensions = 8): Float32Array {
   const vector = Float32Array.from({ length: dimensions }, (_, i) => Math.sin(seed * 7 + i * seed + 1));
   const length = Math.hypot(...vector);
   return vector.map((value) => value / length);
+}
+
+/** Whether a file takes sessions and turns from now on, whichever process writes them, and lets any be deleted. */
+export async function sqliteTakesWrites(file: string, does: boolean): Promise<void> {
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA busy_timeout = 5000");
+  for (const [name, event] of [
+    ["full_insert", "INSERT"],
+    ["full_update", "UPDATE"],
+    ["full_delete", "DELETE"],
+  ] as const) {
+    database.exec(
+      does
+        ? `DROP TRIGGER ${name}`
+        : `CREATE TRIGGER ${name} BEFORE ${event} ON sessions BEGIN SELECT RAISE(ABORT, 'no space left'); END`,
+    );
+  }
+  database.close();
 }

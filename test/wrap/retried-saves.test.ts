@@ -87,14 +87,61 @@ test("a turn is given up after its time, and the store is left alone then", asyn
 });
 
 test("what no retry mends is lost at once", async () => {
-  const { saves, state, save } = retried();
+  const { saves, state, save, lost } = retried();
   state.fails = () => new RaglineError("not_found", "deleted meanwhile");
   await save("a");
+  expect(lost).toEqual(["a"]);
   expect(saves.counts()).toEqual({ saved: 0, failed: 1, recovered: 0, lost: 1, waiting: 0 });
   state.fails = away;
   await save("b");
   state.fails = () => new RaglineError("not_found", "deleted meanwhile");
   await until("it is given up", () => saves.counts().lost === 2);
+  expect(lost).toEqual(["a", "b"]);
+});
+
+test("whoever is told of a lost turn is told why", async () => {
+  const errors: RaglineError[] = [];
+  const store = { ...fakeStages().sessions, finish: () => Promise.reject(away()) };
+  const limits = { turnsMax: 0, charsMax: 0, retryMs: 1 };
+  const saves = retriedSaves(store, { ...limits, onLost: (_, error) => errors.push(error) });
+  await expect(saves.finish(SCOPE, "s", turn(), call())).rejects.toThrow("away");
+  expect(errors).toMatchObject([{ code: "dependency_failed", message: "away" }]);
+});
+
+test("a turn waits behind those of its conversation that wait already; one of another conversation does not", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { saves, state, save } = retried();
+  await save("a");
+  const { tries } = state;
+  await save("b");
+  expect(state.tries).toBe(tries + 1);
+  state.fails = null;
+  await saves.finish(SCOPE, "other", turn({ requestId: "of another" }), call());
+  await saves.finish(SCOPE, "s", turn({ requestId: "c" }), call());
+  expect(state.stored.map(({ requestId }) => requestId)).toEqual(["of another", "a", "b", "c"]);
+  expect(saves.counts()).toEqual({ saved: 2, failed: 2, recovered: 2, lost: 0, waiting: 0 });
+});
+
+test("while turns wait it says that they do, and why; not of those that are only not confirmed", async () => {
+  const { saves, state, save } = retried();
+  expect(saves.problem?.()).toBeNull();
+  state.fails = () => new RaglineError("dependency_failed", "no replica has it", { stored: true });
+  await save("unconfirmed");
+  expect(saves.problem?.()).toBeNull();
+  state.fails = () => new RaglineError("overloaded", "The disk is full.");
+  await save("a");
+  await save("b");
+  expect(saves.problem?.()).toMatch(/^The disk is full\. .*: [23]\.$/);
+  state.fails = null;
+  await until("all are stored", () => saves.counts().waiting === 0);
+  expect(saves.problem?.()).toBeNull();
+});
+
+test("what the store knows of itself it says first", () => {
+  const store = { ...fakeStages().sessions, problem: () => "ragline.db is read-only" };
+  const saves = retriedSaves(store, { turnsMax: 1, charsMax: 1, retryMs: 1 });
+  expect(saves.problem?.()).toBe("ragline.db is read-only");
 });
 
 test("going on with the conversation stores its waiting turns first; another's does not", async () => {

@@ -16,7 +16,7 @@ export function neverAnswered({ requestId, question, tokens }: Asked): FinishedT
 export function neverBegun(): RaglineError {
   return new RaglineError(
     "not_found",
-    "The conversation was deleted, or has expired, while the question was answered.",
+    "The conversation was deleted, has expired or was evicted while the question was answered.",
   );
 }
 

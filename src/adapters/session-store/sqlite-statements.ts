@@ -28,6 +28,11 @@ export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON
 /** ?4 now, in microseconds: the version begins with it, so that it also grows over a deletion. */
 export const CREATE = `INSERT INTO sessions (tenant, collection, id, version, replaced_version) VALUES (?1, ?2, ?3, ?4, ?4)
   ON CONFLICT DO NOTHING`;
+/**
+ * ?4 a version that was read, ?5 one that the session cannot have got to by then: whether it is the same session still. A later one under
+ * its id begins with a later microsecond.
+ */
+export const IS_SAME = `SELECT 1 FROM sessions WHERE ${HERE} AND version >= ?4 AND version < ?5`;
 /** ?4 request id. */
 export const IS_UNKNOWN = `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM turns WHERE session = ${ROW} AND request_id = ?4)
   AND NOT EXISTS (SELECT 1 FROM pending_turns WHERE session = ${ROW} AND request_id = ?4)`;

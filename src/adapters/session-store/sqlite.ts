@@ -6,6 +6,7 @@ import { nearest, toBytes } from "./nearest.ts";
 import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
 import { purgeSessions } from "./sqlite-purge.ts";
 import * as sql from "./sqlite-statements.ts";
+import { type UnrecordedQuestion, UnrecordedQuestions } from "./unrecorded.ts";
 
 export interface SqliteSessionOptions {
   /** How long a question may be pending before it counts as interrupted. */
@@ -31,14 +32,19 @@ interface SessionRow {
 type TurnRow = Omit<Turn, "short"> & { readonly short: number };
 type PendingRow = Omit<PendingTurn, "status"> & { readonly expiresAt: number };
 
-/** Conversations in the embedded database: read on this thread, written by the database's writer. */
+/**
+ * Conversations in the embedded database: read on this thread, written by the database's writer. An answer does not wait for its
+ * question to be recorded, so there are turns whose question could not be: this process remembers those, and that it has deleted their
+ * session. A deletion by another process shows in the session's version, or by its absence, where there was a session when the question came.
+ */
 export function createSqliteSessionStore(database: Database, options: SqliteSessionOptions): SessionStore {
   // The writer's thread takes some 100 ms to start: not the first question's.
   database.write([]).catch(() => undefined);
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
-  const load = (scope: Scope, id: string, turnsMax: number): Session => {
-    const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), Date.now() - ttlMs);
+  const unrecorded = new UnrecordedQuestions();
+  const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
+    const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), now - ttlMs);
     if (!row) return emptySession(id);
     const from = Math.max(row.summarized_turns, row.turn_count - turnsMax);
     return {
@@ -72,14 +78,23 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       },
       { sql: sql.TOUCH, values: key },
     ]);
-    if (written || database.get(sql.IS_KNOWN, ...key, requestId)) return;
-    throw tooManyPending(options.pendingMax);
+    if (!written && !database.get(sql.IS_KNOWN, ...key, requestId)) throw tooManyPending(options.pendingMax);
+    unrecorded.remove(key, requestId);
   };
+  /** Lets its turn in all the same: into the session that the question found, or a new one where it found none. */
+  const admit = (key: Key, { version, askedAtMs }: UnrecordedQuestion): Statement[] => [
+    { sql: sql.FORGET, values: [...key, askedAtMs - ttlMs] },
+    version > 0
+      ? { sql: sql.IS_SAME, values: [...key, version, Math.max(version, 1000 * askedAtMs) + 1000], guard: true }
+      : { sql: sql.CREATE, values: [...key, Date.now() * 1000] },
+  ];
 
   return {
     async begin(scope, id, asked, turnsMax) {
-      const session = load(scope, id, turnsMax);
-      return { session, recorded: record(keyOf(scope, id), asked) };
+      const [key, askedAtMs] = [keyOf(scope, id), Date.now()];
+      const session = load(scope, id, turnsMax, askedAtMs);
+      unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
+      return { session, recorded: record(key, asked) };
     },
 
     async renew(scope, id, requestId) {
@@ -91,13 +106,16 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     async finish(scope, id, { requestId, question, query, answer, status, tokens, at }) {
       const key = keyOf(scope, id);
       const turn = [...key, requestId, tokens, status, question, query, answer, at];
+      const unrecordedYet = unrecorded.find(key, requestId);
+      const isKnown: Statement = { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true };
       const written = await database.write([
-        { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true },
+        ...(unrecordedYet ? admit(key, unrecordedYet) : [isKnown]),
         { sql: sql.COUNT_FINISHED, values: turn.slice(0, 6) },
         { sql: sql.COMPLETE, values: turn },
         { sql: sql.FINISH, values: turn },
         { sql: sql.DROP_PENDING, values: [...key, requestId] },
       ]);
+      unrecorded.remove(key, requestId);
       if (!written) throw neverBegun();
     },
 
@@ -137,8 +155,15 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     close: async () => stopPurging(),
 
     async delete(scope, id) {
-      const changes = await database.write([{ sql: sql.DELETE, values: keyOf(scope, id) }]);
-      return changes?.[0] === 1;
+      const key = keyOf(scope, id);
+      const putBack = unrecorded.removeAll(key);
+      try {
+        const changes = await database.write([{ sql: sql.DELETE, values: key }]);
+        return changes?.[0] === 1;
+      } catch (thrown) {
+        putBack();
+        throw thrown;
+      }
     },
   };
 }

@@ -30,10 +30,11 @@ export class UnrecordedQuestions {
 
   /** Of one session. @returns what puts them back */
   removeAll(session: readonly string[]): () => void {
-    const removed = [...this.#questions].filter(([, question]) => question.session === keyOf(session));
-    for (const [key] of removed) this.#questions.delete(key);
+    const key = keyOf(session);
+    const removed = [...this.#questions].filter(([, question]) => question.session === key);
+    for (const [one] of removed) this.#questions.delete(one);
     return () => {
-      for (const [key, question] of removed) this.#questions.set(key, question);
+      for (const [one, question] of removed) this.#questions.set(one, question);
     };
   }
 }

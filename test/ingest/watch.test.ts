@@ -99,7 +99,7 @@ test("what nobody was told of is found by its time and size; a drive that is gon
   const drive = temporaryFolder();
   const stamps = createStamps();
   const names = async () =>
-    (await stamps.changed([drive.path], stop.signal)).map((path) => path.slice(drive.path.length + 1));
+    (await stamps.changed(drive.path, stop.signal)).map((path) => path.slice(drive.path.length + 1));
   for (const name of ["a.md", "b.md", "c.md"]) {
     await writeFile(drive.file(name), "하나");
     await stamps.note(drive.file(name));

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { findFiles } from "./files.ts";
 
@@ -37,17 +37,19 @@ export function createStamps(): Stamps {
       const seen = new Set<string>();
       const hidden: string[] = [];
       const changed: string[] = [];
+      let isAnyFound = false;
       for await (const found of findFiles([source])) {
         signal.throwIfAborted();
+        const path = resolve("file" in found ? found.file.path : found.failure.path);
+        seen.add(path);
         if ("failure" in found) {
-          hidden.push(resolve(found.failure.path));
+          if (!(await isLink(path))) hidden.push(path);
           continue;
         }
-        const path = resolve(found.file.path);
-        seen.add(path);
+        isAnyFound = true;
         if (noted.get(path)?.stamp !== (await stampOf(path))) changed.push(path);
       }
-      if (seen.size === 0) return changed;
+      if (!isAnyFound) return changed;
       const isGone = (path: string) =>
         isWithin(resolve(source), path) && !seen.has(path) && !hidden.some((place) => isWithin(place, path));
       return [...changed, ...[...noted.keys()].filter(isGone)];
@@ -58,6 +60,11 @@ export function createStamps(): Stamps {
 /** Whether the path is the place, or below it. */
 export function isWithin(place: string, path: string): boolean {
   return path === place || path.startsWith(place.endsWith(sep) ? place : place + sep);
+}
+
+/** Nothing below a link is ever read. */
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null))?.isSymbolicLink() ?? false;
 }
 
 async function stampOf(path: string): Promise<string> {

@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findBelow, findFiles, findNamed, type LoadFailure } from "./files.ts";
 import { type IngestOptions, type IngestReport, type IngestStages, ingestLoaded } from "./ingest.ts";
 import { type LoadResult, loadFound } from "./load.ts";
+import { createOwned, fileOf, SETTLE_MS } from "./owned.ts";
 import type { DocumentReader } from "./reader.ts";
 import { createStamps, isWithin, type Stamps } from "./stamps.ts";
 import { createRoot, type RootEvents, type WatchedRoot } from "./watched-root.ts";
@@ -10,8 +10,6 @@ import { createRoot, type RootEvents, type WatchedRoot } from "./watched-root.ts
 /** Changes are gathered until there were none for so long, and no longer than the second figure. */
 const QUIET_MS = 200;
 const GATHER_MS = 600;
-/** Editors empty a file before they write it: what a file lacks is removed once it has stayed the same for so long. */
-const SETTLE_MS = 1_000;
 /** After a failure of the embedder or the index: at first, doubled each time, and at most. */
 const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
@@ -46,8 +44,8 @@ export async function watch(
   options: WatchOptions,
 ): Promise<void> {
   const { signal } = options;
-  const owned = new Map<string, Set<string>>();
   const stamps = createStamps();
+  const owned = createOwned(stages.index, stamps, options);
   const changed = new Set<string>();
   /** To be looked at, files and all. */
   const due = new Set<WatchedRoot>();
@@ -91,66 +89,25 @@ export async function watch(
     const loading = { reader: stages.reader, stamps, signal };
     const loaded = batch ? loadChanged([...batch], rootOf, missing, loading) : loadAll(roots, loading);
     const report = await ingestLoaded(loaded, stages, { ...options, prune: batch === null && options.prune }, seen);
-    const { removed, unsettled } = await forget(batch, seen, missing, report);
+    const away = await rootsAway(batch ?? seen.values());
+    const { removed, unsettled } = await owned.update({
+      ...(batch && { files: batch }),
+      missing,
+      isAway: (path) => away.has(rootOf(path)),
+      seen,
+      failures: report.failures,
+    });
+    if (unsettled.size > 0) setTimeout(lookAgain, SETTLE_MS, unsettled).unref();
     const isTold = ({ path, isEmpty }: LoadFailure) => batch === null || !isEmpty || !unsettled.has(fileOf(path));
     const failures = report.failures.filter(isTold);
     const total = { ...report, failures, removed: report.removed + removed };
     if (batch === null || total.added + total.changed + total.removed + failures.length > 0) options.onReport?.(total);
   }
 
-  /**
-   * Deletes what files held and do not hold any more, or hold without a text. What could not be read keeps its stored version, and so
-   * does what is below a root that is not in its place; files that may be half written are looked at again.
-   */
-  async function forget(
-    batch: ReadonlySet<string> | null,
-    seen: ReadonlyMap<string, string>,
-    missing: ReadonlySet<string>,
-    report: IngestReport,
-  ): Promise<{ removed: number; unsettled: ReadonlySet<string> }> {
-    const emptied = report.failures.filter(({ isEmpty }) => isEmpty);
-    const emptiedIds = new Set(emptied.map(({ documentId }) => documentId));
-    const emptiedFiles = new Set(emptied.map(({ path }) => fileOf(path)));
-    const unread = new Set(report.failures.filter(({ isEmpty }) => !isEmpty).map(({ path }) => fileOf(path)));
-    for (const { path, documentId } of emptied) if (documentId !== undefined) await claim(fileOf(path), documentId);
-    const now = new Map<string, Set<string>>();
-    for (const [id, path] of seen) now.set(resolve(path), (now.get(resolve(path)) ?? new Set()).add(id));
-    const files = batch ?? new Set([...now.keys(), ...emptiedFiles]);
-    const away = await rootsAway(files);
-    const elsewhere = new Set<string>(seen.keys());
-    for (const [path, ids] of owned) if (!files.has(path)) for (const id of ids) elsewhere.add(id);
-    const unsettled = new Set<string>();
-    let removed = 0;
-    for (const path of files) {
-      const isAway = away.has(rootOf(path));
-      const isGone = missing.has(path) && !isAway;
-      if (isGone) stamps.forget(path);
-      const ids = now.get(path) ?? new Set<string>();
-      const before = owned.get(path) ?? [];
-      for (const id of before) if (isAway || (unread.has(path) && !emptiedIds.has(id))) ids.add(id);
-      const lost = [...before].filter((id) => !ids.has(id) && !elsewhere.has(id));
-      if (!isGone && (lost.length > 0 || emptiedFiles.has(path)) && stamps.unchangedMs(path) < SETTLE_MS) {
-        unsettled.add(path);
-        for (const id of lost) ids.add(id);
-      } else {
-        for (const id of lost) if (await stages.index.delete(options.scope, id, { signal })) removed++;
-      }
-      if (ids.size > 0) owned.set(path, ids);
-      else owned.delete(path);
-    }
-    if (unsettled.size > 0) setTimeout(lookAgain, SETTLE_MS, unsettled).unref();
-    return { removed, unsettled };
-  }
-
-  /** A document that was indexed of the file before it was watched is the file's too. */
-  async function claim(path: string, id: string): Promise<void> {
-    const stored = await stages.index.find(options.scope, id, { signal });
-    if (stored?.source === path) owned.set(path, (owned.get(path) ?? new Set()).add(id));
-  }
-
-  async function rootsAway(files: ReadonlySet<string>): Promise<ReadonlySet<WatchedRoot | undefined>> {
+  /** Looked at after the files: one that was not there has not vanished with its root. */
+  async function rootsAway(files: Iterable<string>): Promise<ReadonlySet<WatchedRoot | undefined>> {
     const away = new Set<WatchedRoot | undefined>();
-    for (const root of new Set([...files].map(rootOf))) if (!(await root?.isInPlace())) away.add(root);
+    for (const root of new Set(Array.from(files, rootOf))) if (!(await root?.isInPlace())) away.add(root);
     return away;
   }
 
@@ -229,18 +186,14 @@ async function* loadChanged(
 ): AsyncGenerator<LoadResult> {
   for (const path of paths.toSorted()) {
     const root = rootOf(path);
+    if (!root) continue;
     missing.add(path);
-    for await (const found of root?.isFolder ? findBelow(root.path, path) : findNamed(path)) {
+    for await (const found of root.isFolder ? findBelow(root.path, path) : findNamed(path)) {
       missing.delete(path);
       if ("file" in found) await loading.stamps.note(path);
       yield* loadFound(found, loading);
     }
   }
-}
-
-/** The file in which it failed: of JSONL, the path has a line's number. */
-function fileOf(path: string): string {
-  return resolve(path.replace(/:\d+$/, ""));
 }
 
 /** Ends early, without failing, when the signal aborts. */

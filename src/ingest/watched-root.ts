@@ -7,7 +7,7 @@ import { isIgnored } from "./files.ts";
 export interface RootEvents {
   /** A file was added, changed or deleted. */
   onFile(path: string): void;
-  /** A folder below came or went. */
+  /** A folder below came or went, or a link, which may stand where a folder was. */
   onFolder(): void;
   onError(thrown: unknown): void;
 }
@@ -40,31 +40,34 @@ export async function createRoot(name: string, events: RootEvents, signal: Abort
   let watcher: FSWatcher | null = null;
   /** What is watched: null where nothing is, and undefined where it is not known any more. */
   let watched: string | null | undefined;
-  let last: string | null = null;
+  let isFirst = true;
 
   async function place(): Promise<Place | null> {
     const now = await placeOf(path, isFolder);
-    const isOther = now !== null && last !== null && now.identity !== last;
-    return isOther && (await isEmpty(isFolder ? path : dirname(path))) ? null : now;
+    if (!now || now.identity === watched || isFirst) return now;
+    return (await isEmpty(isFolder ? path : dirname(path))) ? null : now;
   }
 
   async function start(target: string): Promise<void> {
     const started = watchFiles(target, {
       ignoreInitial: true,
       followSymlinks: false,
-      ignored: (below) => below !== target && isIgnored(basename(below)),
+      ignored: (below) => isFolder && below !== target && isIgnored(basename(below)),
     });
     watcher = started;
     started.on("error", events.onError);
-    started.on("all", (event, changed) => {
+    started.on("all", (event, changed, stats) => {
+      const isDirectory = event === "addDir" || event === "unlinkDir";
       if (isFolder && changed === target) watched = undefined;
-      else if (event === "addDir" || event === "unlinkDir") events.onFolder();
-      else events.onFile(join(path, relative(target, changed)));
+      else if (!isDirectory) events.onFile(join(path, relative(target, changed)));
+      if (isDirectory || stats?.isSymbolicLink()) events.onFolder();
     });
-    await new Promise<void>((ready) => {
-      started.once("ready", ready);
-      signal.addEventListener("abort", () => ready(), { once: true });
-    });
+    const ready = Promise.withResolvers<void>();
+    const stop = () => ready.resolve();
+    started.once("ready", stop);
+    signal.addEventListener("abort", stop, { once: true });
+    await ready.promise;
+    signal.removeEventListener("abort", stop);
   }
 
   return {
@@ -82,11 +85,11 @@ export async function createRoot(name: string, events: RootEvents, signal: Abort
       if ((now?.identity ?? null) === watched) return now !== null;
       await watcher?.close();
       watched = now?.identity ?? null;
+      isFirst = false;
       if (now) {
-        last = now.identity;
         await start(now.path);
       } else {
-        const message = `watch: ${name} is not there: what was indexed of it stays, and it is read when it is there again`;
+        const message = `watch: ${name} is not there, or an empty folder in its place: what was indexed of it stays until it is back`;
         events.onError(new RaglineError("dependency_failed", message));
       }
       return now !== null;

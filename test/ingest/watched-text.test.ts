@@ -3,7 +3,8 @@ import { beforeEach, expect, test } from "vitest";
 import { type Folder, folderForTest } from "../support/folder.ts";
 import { lines, makePdf } from "../support/pdf.ts";
 import { until } from "../support/until.ts";
-import { watching } from "./watching.ts";
+import { memoryIndex } from "./fakes.ts";
+import { watching, watchingInto } from "./watching.ts";
 
 let folder: Folder;
 const write = (name: string, content: string | Uint8Array) => writeFile(folder.file(name), content);
@@ -22,6 +23,19 @@ test("a file that is emptied loses its document, and one that is written again g
   expect(failures().map(({ reason }) => reason)).toEqual(["has no text", "has no text"]);
   await write("park.md", "공원은 아홉 시에 닫는다.");
   await until(async () => text("park.md") === "공원은 아홉 시에 닫는다.");
+});
+
+test("a file that was emptied while nobody watched loses the document that was read from it, and no other of its id", async () => {
+  const memory = memoryIndex();
+  const call = { signal: new AbortController().signal };
+  const scope = { tenant: "t", collection: "c", groups: [] };
+  const stored = { title: "", metadata: {}, groups: [], hash: "" };
+  for (const name of ["park.md", "posted.md", "other.md"]) await write(name, name === "other.md" ? "다른 것" : "");
+  await memory.index.replace(scope, { ...stored, id: "park.md", source: folder.file("park.md") }, [], call);
+  await memory.index.replace(scope, { ...stored, id: "posted.md" }, [], call);
+  const { ids } = await watchingInto(memory, folder.path);
+  await until(async () => !ids().includes("park.md"));
+  expect(ids()).toEqual(["other.md", "posted.md"]);
 });
 
 test("a large file that is emptied loses its document too, though another process reads it", async () => {

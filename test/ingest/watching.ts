@@ -5,8 +5,11 @@ import { watch } from "../../src/ingest/watch.ts";
 import { memoryIndex, recordingEmbedder } from "./fakes.ts";
 
 /** Watches until the running test ends; resolves after the first run. */
-export async function watching(...paths: readonly string[]) {
-  const { index, documents } = memoryIndex();
+export function watching(...paths: readonly string[]) {
+  return watchingInto(memoryIndex(), ...paths);
+}
+
+export async function watchingInto({ index, documents }: ReturnType<typeof memoryIndex>, ...paths: readonly string[]) {
   const deleted: string[] = [];
   const reports: IngestReport[] = [];
   const thrown: unknown[] = [];

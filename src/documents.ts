@@ -92,7 +92,7 @@ export class Documents {
         this.#noteChange(scope, report.passages + report.removed);
         onReport?.(report);
       },
-      onFailure: (thrown) => this.#log.error({ err: thrown }, "watching: could not be indexed, tried again"),
+      onFailure: (thrown) => this.#log.error({ err: thrown }, "watching: could not be read or indexed, tried again"),
     });
   }
 

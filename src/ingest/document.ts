@@ -63,6 +63,23 @@ export function readDocument(input: DocumentInput): SourceDocument {
   }
 }
 
+/** The document was read, and holds nothing. */
+export class EmptyDocumentError extends RaglineError {
+  constructor() {
+    super("request_invalid", "has no text");
+  }
+}
+
+/** Why a document was not read, in a form that can be sent between processes. */
+export interface Refusal {
+  readonly refused: string;
+  readonly isEmpty?: true;
+}
+
+export function refusalOf(thrown: unknown): Refusal {
+  return { refused: reasonOf(thrown), ...(thrown instanceof EmptyDocumentError && { isEmpty: true }) };
+}
+
 /** Like `readDocument`, with a title for documents without one; errors carry the bare reason ("has no text"). */
 export function toDocument(input: DocumentInput, fallbackTitle: string): SourceDocument {
   return assemble(input, fallbackTitle, PARSERS[input.format](normalize(input.text)));
@@ -79,7 +96,7 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
   const title =
     collapse(normalize(input.title ?? "")) || own.title || h1 || fitting(collapse(parsed.title ?? "")) || fallbackTitle;
   const blocks = h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks;
-  if (!blocks.some((block) => block.text.trim() !== "")) throw new RaglineError("request_invalid", "has no text");
+  if (!blocks.some((block) => block.text.trim() !== "")) throw new EmptyDocumentError();
   const url = input.url ?? own.url;
   const metadata = { ...own.metadata, ...input.metadata };
   checkMetadata(metadata);

@@ -19,7 +19,7 @@ const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
 
 /**
  * Parses a Word document: headings, lists, tables and notes; pictures are left out.
- * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, or unpacking to more than it should.
+ * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
 export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -35,5 +35,9 @@ export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
     { buffer: archive },
     { styleMap: STYLES, convertImage: mammoth.images.imgElement(async () => ({ src: "" })) },
   );
-  return parseHtml(value);
+  const parsed = parseHtml(value);
+  if (parsed.blocks.length === 0 && value.includes("<img")) {
+    throw new RaglineError("request_invalid", "holds pictures only: recognise their text first");
+  }
+  return parsed;
 }

@@ -1,6 +1,6 @@
 import type { Dirent, Stats } from "node:fs";
-import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, extname, join, relative, resolve, sep } from "node:path";
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, extname, join, relative, resolve, sep } from "node:path";
 import * as tinyglobby from "tinyglobby";
 
 export interface LoadFailure {
@@ -10,6 +10,8 @@ export interface LoadFailure {
   readonly reason: string;
   /** The only document that is missing because of it; absent: unknown, possibly several. */
   readonly documentId?: string;
+  /** The document was read, and has no text: what is stored of it is not what the source says any more. */
+  readonly isEmpty?: true;
 }
 
 export type FileFormat = "markdown" | "text" | "html" | "pdf" | "docx" | "jsonl";
@@ -52,6 +54,23 @@ export async function* findFiles(sources: readonly string[], onUnsupported: Told
       yield found;
     }
   }
+}
+
+/** What `findFiles` of the folder finds at one path below it that is no folder: nothing where the walk does not come there. */
+export async function* findBelow(folder: string, path: string): Walk {
+  if (path === folder) return;
+  const realRoot = await realpath(folder).catch(() => null);
+  const parent = dirname(path);
+  const realParent = await realpath(parent).catch(() => null);
+  if (realRoot === null || realParent !== join(realRoot, relative(folder, parent))) return;
+  const item = await lstat(path).catch(() => null);
+  if (item && !item.isDirectory()) yield* visit(folder, path, item, realRoot, () => undefined);
+}
+
+/** A file as whoever names it finds it: a link is followed. Nothing where there is none. */
+export async function* findNamed(path: string): Walk {
+  const found = await statOf(path);
+  if (found) yield namedFile(path, found);
 }
 
 /** Size of everything that the sources name, for an estimate of the time left; and how many files are passed over, by how their names end. */
@@ -125,12 +144,16 @@ async function* walk(root: string, folder: string, realRoot: string, onUnsupport
   for (const item of entries) {
     if (isIgnored(item.name)) continue;
     const path = join(folder, item.name);
-    const id = toId(relative(root, path));
     if (item.isDirectory()) yield* walk(root, path, realRoot, onUnsupported);
-    else if (item.isSymbolicLink()) yield* linked(path, id, realRoot);
-    else if (item.isFile() && formatOf(item.name)) yield* entry(path, id);
-    else if (item.isFile()) onUnsupported(path);
+    else yield* visit(root, path, item, realRoot, onUnsupported);
   }
+}
+
+async function* visit(root: string, path: string, item: Dirent | Stats, realRoot: string, onUnsupported: Told): Walk {
+  const id = toId(relative(root, path));
+  if (item.isSymbolicLink()) yield* linked(path, id, realRoot);
+  else if (item.isFile() && formatOf(path)) yield* entry(path, id);
+  else if (item.isFile()) onUnsupported(path);
 }
 
 async function* linked(path: string, id: string, realRoot: string): Walk {

@@ -1,5 +1,5 @@
 import { basename, extname } from "node:path";
-import { reasonOf, type SourceDocument } from "./document.ts";
+import { refusalOf, type SourceDocument } from "./document.ts";
 import { codeOf, type Found, findFiles, type LoadFailure, type SourceFile } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { tooLarge } from "./read.ts";
@@ -74,7 +74,8 @@ async function loadFile(
     return { document, path, bytes };
   } catch (thrown) {
     signal.throwIfAborted();
-    return { failure: { path, documentId: id, reason: reasonOf(thrown) }, bytes };
+    const { refused: reason, ...others } = refusalOf(thrown);
+    return { failure: { path, documentId: id, reason, ...others }, bytes };
   }
 }
 
@@ -92,8 +93,8 @@ async function* loadLines(
         const row = await reader.readRow(bytes, signal);
         if ("document" in row) yield { document: row.document, path: file.path, bytes: size };
         else if ("refused" in row) {
-          const { refused: reason, ...missing } = row;
-          yield { failure: { path: `${file.path}:${number}`, reason, ...missing }, bytes: size };
+          const { refused: reason, ...others } = row;
+          yield { failure: { path: `${file.path}:${number}`, reason, ...others }, bytes: size };
         }
       }
     }

@@ -37,11 +37,13 @@ export function checkMetadata(metadata: Metadata): void {
  * @throws RaglineError `request_invalid` with the bare reason, naming the field and the limit.
  */
 export function checkHead(head: {
+  readonly id: string;
   readonly title: string;
   readonly url?: string;
   readonly groups: readonly string[];
 }): void {
-  const { title, url = "", groups } = head;
+  const { id, title, url = "", groups } = head;
+  if (id.trim() === "") throw invalid("has an empty id");
   if (title.length > TITLE_LENGTH_MAX) throw invalid(`has a title longer than ${TITLE_LENGTH_MAX} characters`);
   if (url.length > URL_LENGTH_MAX) throw invalid(`has a url longer than ${URL_LENGTH_MAX} characters`);
   if (groups.length > GROUPS_MAX) throw invalid(`has ${groups.length} groups (at most ${GROUPS_MAX})`);

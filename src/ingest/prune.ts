@@ -5,9 +5,9 @@ import type { LoadFailure } from "./files.ts";
 const PAGE = 1_000;
 
 /**
- * Deletes the scope's documents that are not in `kept`. A document that failed to load keeps its old version; where a failure
- * may hide any number of documents (a folder, a line without an id), and where the sources turn out empty (a disk that is
- * not mounted), nothing is deleted.
+ * Deletes the scope's documents that are not in `kept`. A document that failed to load keeps its old version, unless it was
+ * read and has no text. Where a failure may hide any number of documents (a folder, a line without an id), and where the
+ * sources hold nothing at all (a disk that is not mounted), nothing is deleted.
  */
 export async function prune(
   index: PassageIndex,
@@ -18,8 +18,9 @@ export async function prune(
   const { scope, signal } = options;
   const hiding = failures.find((failure) => failure.documentId === undefined);
   if (hiding) return { removed: 0, pruneSkipped: `${hiding.path} ${hiding.reason}, which may hide documents` };
-  if (kept.size === 0) return { removed: 0, pruneSkipped: "the sources hold no document, which would delete all" };
-  const failed = new Set(failures.map((failure) => failure.documentId));
+  if (kept.size === 0 && !failures.some(({ isEmpty }) => isEmpty))
+    return { removed: 0, pruneSkipped: "the sources hold no document, which would delete all" };
+  const failed = new Set(failures.flatMap(({ documentId, isEmpty }) => (isEmpty ? [] : [documentId])));
   let removed = 0;
   let after: string | undefined;
   do {

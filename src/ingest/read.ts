@@ -1,6 +1,13 @@
 import { open } from "node:fs/promises";
 import { RaglineError } from "../errors.ts";
-import { assemble, type DocumentFields, type Format, type SourceDocument, toDocument } from "./document.ts";
+import {
+  assemble,
+  type DocumentFields,
+  EmptyDocumentError,
+  type Format,
+  type SourceDocument,
+  toDocument,
+} from "./document.ts";
 import { decodeText } from "./encoding.ts";
 import { codeOf } from "./files.ts";
 
@@ -29,8 +36,15 @@ export async function readHere({ fields, fallbackTitle, format, content }: ReadR
   if ("text" in content) throw new TypeError(`${format} is read from bytes`);
   const bytes = await bytesOf(content);
   // Loaded when first needed, which a server never does: a process of its own reads these.
-  const parse = format === "pdf" ? (await import("./pdf.ts")).parsePdf : (await import("./docx.ts")).parseDocx;
-  return assemble(fields, fallbackTitle, await parse(bytes));
+  if (format === "docx") return assemble(fields, fallbackTitle, await (await import("./docx.ts")).parseDocx(bytes));
+  const parsed = await (await import("./pdf.ts")).parsePdf(bytes);
+  try {
+    return assemble(fields, fallbackTitle, parsed);
+  } catch (thrown) {
+    // What the pages show may be pictures of text.
+    if (thrown instanceof EmptyDocumentError) throw new RaglineError("request_invalid", thrown.message);
+    throw thrown;
+  }
 }
 
 async function bytesOf(content: Exclude<ReadRequest["content"], { readonly text: string }>): Promise<Uint8Array> {

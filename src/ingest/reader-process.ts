@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { reasonOf } from "./document.ts";
+import { refusalOf } from "./document.ts";
 import { type ReadRequest, readHere } from "./read.ts";
 import type { ReadReply, RowRequest } from "./reader.ts";
 import { readRow } from "./row.ts";
@@ -28,7 +28,7 @@ async function reply(request: ReadRequest | RowRequest): Promise<void> {
   try {
     answer = "row" in request ? readRow(request.row) : { document: await readHere(request) };
   } catch (thrown) {
-    answer = { refused: reasonOf(thrown) };
+    answer = refusalOf(thrown);
   }
   process.send?.(answer);
 }

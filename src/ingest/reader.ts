@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { RaglineError } from "../errors.ts";
-import type { SourceDocument } from "./document.ts";
+import { EmptyDocumentError, type SourceDocument } from "./document.ts";
 import { type ReadRequest, readHere } from "./read.ts";
 import { type Row, readRow } from "./row.ts";
 
@@ -20,7 +20,7 @@ export interface ReaderLimits {
 
 /** Reads documents where none of them can stall or bring down this process. */
 export interface DocumentReader {
-  /** @throws RaglineError `request_invalid` with the bare reason; the signal's reason when it aborts. */
+  /** @throws RaglineError `request_invalid` with the bare reason, EmptyDocumentError where there is no text; the signal's reason when it aborts. */
   read(request: ReadRequest, signal: AbortSignal): Promise<SourceDocument>;
   /** A line of JSONL. Rejects only with the signal's reason. */
   readRow(bytes: Uint8Array, signal: AbortSignal): Promise<Row>;
@@ -95,7 +95,8 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
       if (isSmall(request)) return readHere(request);
       const reply = await elsewhere(request, signal);
       if ("document" in reply) return reply.document;
-      throw new RaglineError("request_invalid", "refused" in reply ? reply.refused : "has no text");
+      if (!("refused" in reply) || reply.isEmpty) throw new EmptyDocumentError();
+      throw new RaglineError("request_invalid", reply.refused);
     },
     async readRow(bytes, signal) {
       signal.throwIfAborted();

@@ -1,11 +1,11 @@
 import { RaglineError } from "../errors.ts";
-import { readFields, readMetadata, reasonOf, type SourceDocument, toDocument } from "./document.ts";
+import { type Refusal, readFields, readMetadata, refusalOf, type SourceDocument, toDocument } from "./document.ts";
 import { decodeText } from "./encoding.ts";
 
 /** What a line of JSONL holds. `documentId`: the only document that is missing because of it; absent: unknown. */
 export type Row =
   | { readonly document: SourceDocument }
-  | { readonly refused: string; readonly documentId?: string }
+  | (Refusal & { readonly documentId?: string })
   | { readonly blank: true };
 
 /**
@@ -21,7 +21,7 @@ export function readRow(bytes: Uint8Array): Row {
     id = readId(row.id);
     return { document: toRowDocument(id, row) };
   } catch (thrown) {
-    return { refused: reasonOf(thrown), ...(id !== undefined && { documentId: id }) };
+    return { ...refusalOf(thrown), ...(id !== undefined && { documentId: id }) };
   }
 }
 

@@ -1,13 +1,11 @@
-import { stat } from "node:fs/promises";
-import { basename, relative, resolve, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { watch as watchFiles } from "chokidar";
-import { RaglineError } from "../errors.ts";
-import { findFiles, isIgnored, type SourceFile } from "./files.ts";
+import { findBelow, findFiles, findNamed, type LoadFailure } from "./files.ts";
 import { type IngestOptions, type IngestReport, type IngestStages, ingestLoaded } from "./ingest.ts";
 import { type LoadResult, loadFound } from "./load.ts";
+import { createOwned, fileOf, SETTLE_MS } from "./owned.ts";
 import type { DocumentReader } from "./reader.ts";
-import { createStamps, type Stamps } from "./stamps.ts";
+import { createStamps, isWithin, type Stamps } from "./stamps.ts";
+import { createRoot, type RootEvents, type WatchedRoot } from "./watched-root.ts";
 
 /** Changes are gathered until there were none for so long, and no longer than the second figure. */
 const QUIET_MS = 200;
@@ -17,6 +15,8 @@ const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
 /** Network drives and some containers tell nothing of changes: files' times are looked at so often. */
 const RESCAN_MS = 180_000;
+/** Nobody tells that a root was swapped or moved: it is looked at so often. */
+const ROOT_MS = 500;
 /**
  * chokidar reads a new folder before it watches it, and tells of what is written in between neither then nor when the folder
  * goes: files' times are looked at so long after either.
@@ -26,15 +26,16 @@ const FOLDER_MS = 1_000;
 export interface WatchOptions extends Omit<IngestOptions, "onProgress"> {
   /** After the first run, and after every one that changed something or failed. */
   onReport?(report: IngestReport): void;
-  /** The embedder or the index failed; what changed is tried again. */
+  /** The embedder or the index failed, and what changed is tried again; or a path is not there any more, which is told once. */
   onFailure?(thrown: unknown): void;
   /** Default 180,000. */
   readonly rescanMs?: number;
 }
 
 /**
- * Indexes the folders and files named, then keeps the index as they are until the signal aborts: what is added, changed, renamed or
- * deleted. Editors' temporary files are ignored. One file's failure is reported, and the rest goes on; its stored version stays.
+ * Indexes the folders and files named, then keeps the index as they are until the signal aborts: what is added, changed, emptied,
+ * renamed or deleted. Editors' temporary files are ignored. One file's failure is reported, and the rest goes on; its stored version
+ * stays. So does all that was indexed of a folder that is not there; whatever takes its place is read in its stead.
  * @throws RaglineError `request_invalid`: a path is neither file nor folder.
  */
 export async function watch(
@@ -43,87 +44,89 @@ export async function watch(
   options: WatchOptions,
 ): Promise<void> {
   const { signal } = options;
-  const roots = await Promise.all(paths.map(rootOf));
-  const owned = new Map<string, Set<string>>();
   const stamps = createStamps();
+  const owned = createOwned(stages.index, stamps, options);
   const changed = new Set<string>();
+  /** To be looked at, files and all. */
+  const due = new Set<WatchedRoot>();
   let wake = () => {};
   let changedAt = 0;
-  const watcher = watchFiles(
-    roots.map(({ path }) => path),
-    {
-      ignoreInitial: true,
-      followSymlinks: false,
-      ignored: (path) => !roots.some((root) => root.path === path) && isIgnored(basename(path)),
-    },
-  );
-  let isRescanDue = false;
+  let folders: NodeJS.Timeout | undefined;
   const rescan = () => {
-    isRescanDue = true;
+    for (const root of roots) due.add(root);
     wake();
   };
-  const rescans = setInterval(rescan, options.rescanMs ?? RESCAN_MS);
-  let folders: NodeJS.Timeout | undefined;
-  watcher.on("all", (event, path) => {
-    if (event === "addDir" || event === "unlinkDir") {
+  const events: RootEvents = {
+    onFile(path) {
+      changed.add(path);
+      changedAt = performance.now();
+      wake();
+    },
+    onFolder() {
       clearTimeout(folders);
       folders = setTimeout(rescan, FOLDER_MS);
-      return;
-    }
-    changed.add(resolve(path));
-    changedAt = performance.now();
-    wake();
-  });
-  watcher.on("error", (thrown) => options.onFailure?.(thrown));
+    },
+    onError: (thrown) => options.onFailure?.(thrown),
+  };
+  const roots = await Promise.all(paths.map((path) => createRoot(path, events, signal)));
+  const rootOf = (path: string) => roots.find((root) => isWithin(root.path, path));
+  const rescans = setInterval(rescan, options.rescanMs ?? RESCAN_MS);
   const stop = () => wake();
   signal.addEventListener("abort", stop, { once: true });
 
-  async function sync(batch: ReadonlySet<string> | null): Promise<void> {
-    const seen = new Map<string, string>();
-    const loaded = batch
-      ? loadChanged([...batch], roots, { reader: stages.reader, stamps, signal })
-      : loadAll(roots, { reader: stages.reader, stamps, signal });
-    const report = await ingestLoaded(loaded, stages, { ...options, prune: batch === null && options.prune }, seen);
-    const removed = await forget(batch, seen, report);
-    const total = { ...report, removed: report.removed + removed };
-    if (batch === null || total.added + total.changed + total.removed + total.failures.length > 0)
-      options.onReport?.(total);
+  async function lookAfter(root: WatchedRoot): Promise<void> {
+    while (!signal.aborted) {
+      await pause(ROOT_MS, signal);
+      if (!(await root.hasMoved())) continue;
+      due.add(root);
+      wake();
+    }
   }
 
-  /** Deletes what files held and do not hold any more; what could not be read keeps its stored version. */
-  async function forget(
-    batch: ReadonlySet<string> | null,
-    seen: Map<string, string>,
-    report: IngestReport,
-  ): Promise<number> {
-    for (const path of batch ?? []) if (!(await stat(path).catch(() => null))) stamps.forget(path);
-    const now = new Map<string, Set<string>>();
-    for (const [id, path] of seen) now.set(resolve(path), (now.get(resolve(path)) ?? new Set()).add(id));
-    const failed = new Set(report.failures.map(({ path }) => resolve(path.replace(/:\d+$/, ""))));
-    const elsewhere = new Set<string>(seen.keys());
-    for (const [path, ids] of owned) if (!batch?.has(path)) for (const id of ids) elsewhere.add(id);
-    let removed = 0;
-    for (const path of batch ?? now.keys()) {
-      const before = owned.get(path) ?? new Set<string>();
-      const ids = now.get(path) ?? new Set<string>();
-      if (failed.has(path)) for (const id of before) ids.add(id);
-      for (const id of before) {
-        if (ids.has(id) || elsewhere.has(id)) continue;
-        if (await stages.index.delete(options.scope, id, { signal })) removed++;
-      }
-      if (ids.size > 0) owned.set(path, ids);
-      else owned.delete(path);
-    }
-    return removed;
+  async function sync(batch: ReadonlySet<string> | null): Promise<void> {
+    const seen = new Map<string, string>();
+    const missing = new Set<string>();
+    const loading = { reader: stages.reader, stamps, signal };
+    const loaded = batch ? loadChanged([...batch], rootOf, missing, loading) : loadAll(roots, loading);
+    const report = await ingestLoaded(loaded, stages, { ...options, prune: batch === null && options.prune }, seen);
+    const away = await rootsAway(batch ?? seen.values());
+    const { removed, unsettled } = await owned.update({
+      ...(batch && { files: batch }),
+      missing,
+      isAway: (path) => away.has(rootOf(path)),
+      seen,
+      failures: report.failures,
+    });
+    if (unsettled.size > 0) setTimeout(lookAgain, SETTLE_MS, unsettled).unref();
+    const isTold = ({ path, isEmpty }: LoadFailure) => batch === null || !isEmpty || !unsettled.has(fileOf(path));
+    const failures = report.failures.filter(isTold);
+    const total = { ...report, failures, removed: report.removed + removed };
+    if (batch === null || total.added + total.changed + total.removed + failures.length > 0) options.onReport?.(total);
+  }
+
+  /** Looked at after the files: one that was not there has not vanished with its root. */
+  async function rootsAway(files: Iterable<string>): Promise<ReadonlySet<WatchedRoot | undefined>> {
+    const away = new Set<WatchedRoot | undefined>();
+    for (const root of new Set(Array.from(files, rootOf))) if (!(await root?.isInPlace())) away.add(root);
+    return away;
+  }
+
+  function lookAgain(files: Iterable<string>): void {
+    for (const path of files) changed.add(path);
+    wake();
   }
 
   /** Resolves when something changed, and nothing more for a moment. */
   async function gathered(): Promise<void> {
-    while (changed.size === 0 && !signal.aborted) {
-      if (!isRescanDue) await new Promise<void>((resume) => (wake = resume));
-      if (!isRescanDue || signal.aborted) continue;
-      isRescanDue = false;
-      for (const path of await stamps.changed(paths, signal)) changed.add(path);
+    while (!signal.aborted) {
+      for (const root of due) {
+        due.delete(root);
+        if (!(await root.follow())) continue;
+        const found = root.isFolder ? await stamps.changed(root.path, signal) : [root.path];
+        for (const path of found) changed.add(path);
+      }
+      if (changed.size > 0) break;
+      await new Promise<void>((resume) => (wake = resume));
     }
     for (const since = performance.now(); !signal.aborted; ) {
       const quiet = performance.now() - changedAt;
@@ -133,7 +136,8 @@ export async function watch(
   }
 
   try {
-    await new Promise<void>((ready) => watcher.once("ready", ready));
+    for (const root of roots) await root.follow();
+    for (const root of roots) void lookAfter(root);
     let isFirst = true;
     let retryMs = RETRY_MS;
     while (!signal.aborted) {
@@ -156,19 +160,8 @@ export async function watch(
     clearInterval(rescans);
     clearTimeout(folders);
     signal.removeEventListener("abort", stop);
-    await watcher.close();
+    await Promise.all(roots.map((root) => root.close()));
   }
-}
-
-interface Root {
-  readonly path: string;
-  readonly isFolder: boolean;
-}
-
-async function rootOf(path: string): Promise<Root> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isDirectory() || found?.isFile()) return { path: resolve(path), isFolder: found.isDirectory() };
-  throw new RaglineError("request_invalid", `watch: ${path} is neither a file nor a folder`);
 }
 
 interface Loading {
@@ -177,28 +170,28 @@ interface Loading {
   readonly signal: AbortSignal;
 }
 
-async function* loadAll(roots: readonly Root[], loading: Loading): AsyncGenerator<LoadResult> {
+async function* loadAll(roots: readonly WatchedRoot[], loading: Loading): AsyncGenerator<LoadResult> {
   for await (const found of findFiles(roots.map(({ path }) => path))) {
     if ("file" in found) await loading.stamps.note(found.file.path);
     yield* loadFound(found, loading);
   }
 }
 
-/** The files among the paths that are there; the ids are those that `findFiles` would give them. */
+/** What `loadAll` would give of the paths. Those where it would find nothing are added to `missing`. */
 async function* loadChanged(
   paths: readonly string[],
-  roots: readonly Root[],
+  rootOf: (path: string) => WatchedRoot | undefined,
+  missing: Set<string>,
   loading: Loading,
 ): AsyncGenerator<LoadResult> {
   for (const path of paths.toSorted()) {
-    const root = roots.find((one) => path === one.path || path.startsWith(one.path + sep));
-    if (!root || !(await stat(path).catch(() => null))) continue;
-    for await (const found of findFiles([path])) {
-      if (!("file" in found)) continue;
-      const id = root.isFolder ? relative(root.path, path).split(sep).join("/").normalize("NFC") : found.file.id;
-      const file: SourceFile = { ...found.file, id };
-      await loading.stamps.note(path);
-      yield* loadFound({ file }, loading);
+    const root = rootOf(path);
+    if (!root) continue;
+    missing.add(path);
+    for await (const found of root.isFolder ? findBelow(root.path, path) : findNamed(path)) {
+      missing.delete(path);
+      if ("file" in found) await loading.stamps.note(path);
+      yield* loadFound(found, loading);
     }
   }
 }

@@ -156,6 +156,31 @@ describe("prune", () => {
     expect([...documents.keys()]).toEqual(["a.md", "b.md"]);
   });
 
+  test("deletes the document of a file that was emptied, and still says that it has no text", async () => {
+    await write("a.md", "본문");
+    await write("b.md", "본문");
+    const { run, documents } = setup();
+    await run();
+    await write("a.md", "");
+    expect(counts(await run())).toEqual([0, 0, 1, 0]);
+    const report = await run({ prune: true });
+    expect(counts(report)).toEqual([0, 0, 1, 1]);
+    expect(report.failures).toMatchObject([{ documentId: "a.md", reason: "has no text" }]);
+    await write("b.md", " \n\t\n");
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 0, 1]);
+    expect(documents.size).toBe(0);
+  });
+
+  test("of JSONL deletes a document whose text is empty, not one whose line has none", async () => {
+    const rows = (first: string, second: string) => write("c.jsonl", `{"id":"1"${first}}\n{"id":"2"${second}}\n`);
+    await rows(',"text":"하나"', ',"text":"둘"');
+    const { run, documents } = setup();
+    await run();
+    await rows("", ',"text":" "');
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 0, 1]);
+    expect([...documents.keys()]).toEqual(["1"]);
+  });
+
   test("does nothing where a failure may hide documents, and says so", async () => {
     await write("c.jsonl", '{"id":"1","text":"하나"}\n{"id":"2","text":"둘"}');
     const { run, documents } = setup();
@@ -223,6 +248,10 @@ describe("running", () => {
 });
 
 describe("one document", () => {
+  test("without an id is refused", () => {
+    expect(() => readDocument({ id: " ", text: "본문", format: "text" })).toThrow(/has an empty id/);
+  });
+
   test("is indexed once, and again when it changed", async () => {
     const { stages, documents } = setup();
     const options = { scope, chunk, signal: new AbortController().signal };

@@ -121,7 +121,9 @@ describe("content", () => {
     await write("bad.md", content);
     await write("good.md", "본문");
     const results = await load([folder.path()], { fileBytesMax: 3_000_000 });
-    expect(failures(results)).toEqual([{ path: join(folder.path(), "bad.md"), documentId: "bad.md", reason }]);
+    expect(failures(results)).toEqual([
+      { path: join(folder.path(), "bad.md"), documentId: "bad.md", reason, ...(content === "" && { isEmpty: true }) },
+    ]);
     expect(ids(results)).toEqual(["good.md"]);
   });
 

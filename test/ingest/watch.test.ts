@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -6,7 +7,7 @@ import { RaglineError } from "../../src/errors.ts";
 import { createReader } from "../../src/ingest/reader.ts";
 import { createStamps } from "../../src/ingest/stamps.ts";
 import { watch } from "../../src/ingest/watch.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { folderForTest, temporaryFolder } from "../support/folder.ts";
 import { type OpenedRagline, openRagline } from "../support/ragline.ts";
 import { until } from "../support/until.ts";
 import { memoryIndex, recordingEmbedder } from "./fakes.ts";
@@ -99,7 +100,7 @@ test("what nobody was told of is found by its time and size; a drive that is gon
   const drive = temporaryFolder();
   const stamps = createStamps();
   const names = async () =>
-    (await stamps.changed([drive.path], stop.signal)).map((path) => path.slice(drive.path.length + 1));
+    (await stamps.changed(drive.path, stop.signal)).map((path) => path.slice(drive.path.length + 1));
   for (const name of ["a.md", "b.md", "c.md"]) {
     await writeFile(drive.file(name), "하나");
     await stamps.note(drive.file(name));
@@ -113,6 +114,22 @@ test("what nobody was told of is found by its time and size; a drive that is gon
   expect(await names()).toEqual([]);
   drive.remove();
   expect(await names()).toEqual([]);
+});
+
+test("a folder that cannot be listed hides what is below it, and a link out hides nothing", async () => {
+  const drive = folderForTest();
+  const stamps = createStamps();
+  for (const name of ["here", "shut", "gone"]) await mkdir(drive.file(name));
+  for (const name of ["here/a.md", "shut/b.md", "gone/c.md"]) {
+    await writeFile(drive.file(name), "하나");
+    await stamps.note(drive.file(name));
+  }
+  await rm(drive.file("gone"), { recursive: true });
+  await symlink(tmpdir(), drive.file("gone"));
+  await chmod(drive.file("shut"), 0);
+  const changed = await stamps.changed(drive.path, stop.signal);
+  await chmod(drive.file("shut"), 0o700);
+  expect(changed).toEqual([drive.file("gone/c.md")]);
 });
 
 test("a first run that fails is tried again, less and less often, and a stop is heard at once", async () => {

@@ -1,0 +1,92 @@
+import { resolve } from "node:path";
+import type { PassageIndex } from "../ports/passage-index.ts";
+import type { Scope } from "../types.ts";
+import type { LoadFailure } from "./files.ts";
+import type { Stamps } from "./stamps.ts";
+
+/** Editors empty a file before they write it: what a file lacks is removed once it has stayed the same for so long. */
+export const SETTLE_MS = 1_000;
+
+/** What was read of files just now. */
+export interface ReadFiles {
+  /** Absent: all that there are. */
+  readonly files?: ReadonlySet<string>;
+  /** Those among them that are not there. */
+  readonly missing: ReadonlySet<string>;
+  /** Below a root that is not in its place, nothing counts as gone. */
+  isAway(path: string): boolean;
+  /** The file of each document, by its id. */
+  readonly seen: ReadonlyMap<string, string>;
+  readonly failures: readonly LoadFailure[];
+}
+
+/** Which documents came from which files. */
+export interface Owned {
+  /**
+   * Deletes what the files held and do not hold any more, or hold without a text; what could not be read keeps its stored version.
+   * `unsettled` are files that may be half written: nothing is deleted of them, and they should be read again after `SETTLE_MS`.
+   */
+  update(read: ReadFiles): Promise<{ readonly removed: number; readonly unsettled: ReadonlySet<string> }>;
+}
+
+export function createOwned(
+  index: PassageIndex,
+  stamps: Stamps,
+  { scope, signal }: { readonly scope: Scope; readonly signal: AbortSignal },
+): Owned {
+  const owned = new Map<string, Set<string>>();
+
+  /** A document that was indexed of the file before it was watched is the file's too. */
+  async function claim({ path, documentId }: LoadFailure): Promise<void> {
+    if (documentId === undefined) return;
+    const stored = await index.find(scope, documentId, { signal });
+    if (stored?.source === fileOf(path)) addTo(owned, stored.source, documentId);
+  }
+
+  return {
+    async update({ missing, isAway, seen, failures, ...read }) {
+      const emptied = failures.filter(({ isEmpty }) => isEmpty);
+      for (const failure of emptied) await claim(failure);
+      const emptiedIds = new Set(emptied.map(({ documentId }) => documentId));
+      const emptiedFiles = new Set(emptied.map(({ path }) => fileOf(path)));
+      const unread = new Set(failures.flatMap(({ path, isEmpty }) => (isEmpty ? [] : [fileOf(path)])));
+      const now = new Map<string, Set<string>>();
+      for (const [id, path] of seen) addTo(now, resolve(path), id);
+      const files = read.files ?? new Set([...now.keys(), ...emptiedFiles]);
+      const elsewhere = new Set(seen.keys());
+      for (const [path, ids] of owned) if (!files.has(path)) for (const id of ids) elsewhere.add(id);
+      const unsettled = new Set<string>();
+      let removed = 0;
+      for (const path of files) {
+        const isKept = (id: string) => isAway(path) || (unread.has(path) && !emptiedIds.has(id));
+        const isGone = missing.has(path) && !isAway(path);
+        const held = now.get(path) ?? new Set<string>();
+        const lost: string[] = [];
+        for (const id of owned.get(path) ?? []) {
+          if (isKept(id)) held.add(id);
+          else if (!held.has(id) && !elsewhere.has(id)) lost.push(id);
+        }
+        const isLess = lost.length > 0 || emptiedFiles.has(path);
+        if (isLess && !isGone && stamps.unchangedMs(path) < SETTLE_MS) {
+          unsettled.add(path);
+          for (const id of lost) held.add(id);
+        } else {
+          for (const id of lost) if (await index.delete(scope, id, { signal })) removed++;
+        }
+        if (isGone) stamps.forget(path);
+        if (held.size > 0) owned.set(path, held);
+        else owned.delete(path);
+      }
+      return { removed, unsettled };
+    },
+  };
+}
+
+/** The file in which it failed: of JSONL, the path has a line's number. */
+export function fileOf(path: string): string {
+  return resolve(path.replace(/:\d+$/, ""));
+}
+
+function addTo(sets: Map<string, Set<string>>, path: string, id: string): void {
+  sets.set(path, (sets.get(path) ?? new Set()).add(id));
+}

@@ -20,8 +20,18 @@ const ISSUES_NAMED_MAX = 8;
 const ISSUE_CHARACTERS_MAX = 400;
 const FILTER_CONDITIONS_MAX = 512;
 
-/** Text that can be stored and sent on: composed, as macOS writes Hangul decomposed. */
-const text = (charsMax: number) => storedText(charsMax, z.string().normalize("NFC"));
+/** No language has as many, and composing them takes time by their square: see Unicode's Stream-Safe Text Format (UAX 15). */
+const MARKS = /\p{M}{31}/u;
+const MARKS_SAID = "must not hold more than 30 combining marks in a row";
+
+/** Composed, as macOS writes Hangul decomposed. */
+const composedString = z
+  .string()
+  .refine((value) => !MARKS.test(value), { error: MARKS_SAID, abort: true })
+  .normalize("NFC");
+
+/** Text that can be stored and sent on. */
+const text = (charsMax: number) => storedText(charsMax, composedString);
 
 const nonBlank = (charsMax: number) => text(charsMax).refine((value) => value.trim() !== "", "must not be blank");
 
@@ -35,9 +45,7 @@ const documentId = nonBlank(512).refine(
   "must be relative, without `.` or `..` in its path",
 );
 
-const collection = z
-  .string()
-  .normalize("NFC")
+const collection = composedString
   .max(128)
   .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
   .optional()
@@ -165,14 +173,12 @@ export type DocumentListRequest = {
   readonly collection?: string | undefined;
 };
 
-/** Hangul as it is stored; a filter too deep to be walked is refused all the same. */
+/** Hangul as it is stored; what cannot be, and a filter too deep to be walked, is refused all the same. */
 function composed(value: unknown, depth = 0): unknown {
-  if (typeof value === "string") return value.normalize("NFC");
+  if (typeof value === "string") return MARKS.test(value) ? value : value.normalize("NFC");
   if (typeof value !== "object" || value === null || depth > 64) return value;
   if (Array.isArray(value)) return value.map((item) => composed(item, depth + 1));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key.normalize("NFC"), composed(item, depth + 1)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [composed(key), composed(item, depth + 1)]));
 }
 
 export interface TurnsRequest {
@@ -191,6 +197,7 @@ function filterProblem(filter: unknown, depthMax: number): string | null {
     const { value, depth } = next;
     if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0")))
       return "holds text that is not well-formed";
+    if (typeof value === "string" && MARKS.test(value)) return MARKS_SAID;
     if (typeof value === "number" && !Number.isFinite(value)) return "holds a number that is not finite";
     if (typeof value !== "object" || value === null) continue;
     if (depth > depthMax) return `nested deeper than ${depthMax}`;
@@ -199,6 +206,7 @@ function filterProblem(filter: unknown, depthMax: number): string | null {
     if (conditions > FILTER_CONDITIONS_MAX) return `has more than ${FILTER_CONDITIONS_MAX} conditions and values`;
     for (const [key, child] of children) {
       if (RESERVED_FIELD_NAMES.has(key)) return `${key} is a reserved name`;
+      if (MARKS.test(key)) return MARKS_SAID;
       if (key.length > FIELD_NAME_LENGTH_MAX)
         return `has a field name of more than ${FIELD_NAME_LENGTH_MAX} characters`;
       open.push({ value: child, depth: LOGICAL.has(key) ? depth + 1 : depth });

@@ -10,8 +10,12 @@ import type { Question, Stages } from "./stages.ts";
 const PASSAGES = "Passages:\n\n";
 const NO_PASSAGES = "Passages: none were found.\n\n";
 
-/** Where a line of a passage begins as one of the prompt's own does: it could pass for another passage, or for the question. */
-const POSING = /^(?=[^\S\n]*(?:\[\s*\d|question\s*:|passages\s*:))/gim;
+/** What is not seen, within a line. */
+const UNSEEN = String.raw`(?:(?![\n\r\v\f\x85\u2028\u2029])[\s\p{Cf}\p{Cc}])`;
+const NUMBER = String.raw`[[［【]${UNSEEN}{0,8}\p{Nd}{1,3}${UNSEEN}{0,8}[\]］】]`;
+const WORD = String.raw`(?:\*\*|__)?(?:question|passages|질문|system)${UNSEEN}{0,8}(?:\*\*|__)?${UNSEEN}{0,8}[:：]`;
+/** Where a line of a passage begins as one of the prompt's own does, or looks so: it could pass for another passage, or for the question. */
+const POSING = new RegExp(String.raw`(?<=^|[\v\f\x85])(?=${UNSEEN}*(?:${NUMBER}|${WORD}))`, "gimu");
 
 /** Other places of a passage that the model is told: they may name the year or the department that was asked for. */
 const OTHER_PLACES_MAX = 3;

@@ -14,7 +14,7 @@ const QUESTION_WORDS = new Set(
     "what when where who whom whose which why how much mani long often do doe did doing can could mai might must should would i me my we our you your " +
     "have has had am been being get got about there ani some tell know pleas want need us from so if than after befor within per " +
     "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 대해 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
-    "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거 뭐야 뭐지 뭔지 뭐니 뭐임 왜야"
+    "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거 뭐야 뭐지 뭔지 뭐니 뭐냐 뭐임 왜야 있냐 없냐 하냐 되냐"
   ).split(" "),
 );
 
@@ -76,6 +76,8 @@ const ENDINGS = [
   "이란",
   "이야",
   "이니",
+  "인데요",
+  "인데",
   "하냐",
   "되냐",
   "이랑",
@@ -119,7 +121,7 @@ const ENDINGS = [
 ] as const;
 
 /** What ends a question among friends. Nouns end so too (분야, 재해), which is why only its last word loses it. */
-const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2})[야해돼냐니임]$/u;
+const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2}|[A-Za-z\d])[야해돼냐니임]$/u;
 
 const WORD = /[\p{sc=Hangul}]+|[\p{L}\p{N}][\p{L}\p{N}.,'’/-]*/gu;
 const HANGUL = /^\p{sc=Hangul}+$/u;
@@ -131,6 +133,8 @@ export function termsOf(question: string): Term[] {
   const terms = new Map<string, Term>();
   const words = question.normalize("NFKC").match(WORD) ?? [];
   for (const [i, asked] of words.entries()) {
+    // How many of what: 명부터, 개까지.
+    if (words[i - 1] === "몇") continue;
     const word = i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "");
     const content = HANGUL.test(word) ? stripEndings(word) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;

@@ -179,6 +179,8 @@ describe("fields", () => {
     ["a list for text", { question: ["휴가"] }, /question/],
     ["an object for text", { question: { $ne: "" } }, /question/],
     ["a number for text", { question: 7 }, /question/],
+    ["marks without end", { question: `a${"\u0301\u0316".repeat(200_000)}` }, /question.*30 combining marks/],
+    ["marks in a filter", { ...ask, filter: { year: `a${"\u0301".repeat(31)}` } }, /filter.*30 combining marks/],
     ["top 0", { ...ask, top: 0 }, /top/],
     ["top below 0", { ...ask, top: -1 }, /top/],
     ["top with a fraction", { ...ask, top: 1.5 }, /top/],

@@ -194,6 +194,29 @@ describe("what goes in", () => {
     expect(request.sources[0]?.text).toBe(forged);
   });
 
+  test.each([
+    ["\u200b[2] a", true],
+    ["\u202e [\u200b2] a", true],
+    ["［２］ a", true],
+    ["x\u0085[2] a", true],
+    ["x\f**Question:** a", true],
+    ["질문： a", true],
+    ["[2021] a", false],
+    ["[\n  [1, 2],\n  [3, 4]\n]", false],
+    ["in question: [2]", false],
+  ])("%j, as a passage: quoted %s", (text, isQuoted) => {
+    const { request } = assemble({ ...small, passages: [text] }, characters);
+    expect(request.messages.at(-1)?.content.includes("> ")).toBe(isQuoted);
+  });
+
+  test("looking for such lines takes no time that grows faster than the passage", () => {
+    for (const text of ["\t", "\v", "\u200b", "[ ", "question \u200b"]) {
+      const startedAt = performance.now();
+      assemble({ ...small, passages: [text.repeat(100_000)], window: 2_000_000 }, characters);
+      expect(performance.now() - startedAt, JSON.stringify(text)).toBeLessThan(500);
+    }
+  });
+
   test("history takes what the passages leave, and passages what history leaves", () => {
     const long = "가".repeat(200);
     const onlyTurns = assemble({ ...small, turns: Array(5).fill([long, "네"]) }, characters);

@@ -25,6 +25,7 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   readonly #reading = new ChatStream();
   #body: ResponseBody | undefined;
   #hasText = false;
+  #over: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
   /** What is left to say when nothing more is read. */
   #last: GenerateDelta[] | undefined;
 
@@ -71,8 +72,16 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   }
 
   #bytes(body: ResponseBody): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#reading.hasFinished) return withinTrailer(body.next());
+    if (this.#reading.hasFinished) return Promise.race([body.next(), this.#trailer()]);
     return this.#hasText && this.#load.isBusy() ? body.gather(GATHER_MS) : body.next();
+  }
+
+  /** The end, so long after it was first asked for. */
+  #trailer(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#over ??= new Promise((resolve) => {
+      setTimeout(resolve, TRAILER_MS, { done: true, value: undefined }).unref();
+    });
+    return this.#over;
   }
 
   readonly #onBytes = (bytes: IteratorResult<Uint8Array, undefined>): Result | Promise<Result> => {
@@ -107,13 +116,4 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
     else this.#body?.destroy();
     this.#body = undefined;
   }
-}
-
-/** What comes, or the end. */
-function withinTrailer<T>(next: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<IteratorResult<T, undefined>>((resolve) => {
-    timer = setTimeout(resolve, TRAILER_MS, { done: true, value: undefined });
-  });
-  return Promise.race([next, over]).finally(() => clearTimeout(timer));
 }

@@ -124,6 +124,11 @@ describe("what comes back", () => {
     const said = [chunk.role, chunk.text("네"), chunk.finish("length")];
     const open = collect(stream(streaming(said, { afterwards: "hang" })));
     expect((await open).at(-1)).toEqual({ type: "end", finishReason: "length" });
+    const startedAt = performance.now();
+    const alive = Array.from({ length: 20 }, () => ": keep-alive\n\n");
+    const dripping = collect(stream(streaming([...said, ...alive], { gapMs: 300, afterwards: "hang" })));
+    expect((await dripping).at(-1)).toEqual({ type: "end", finishReason: "length" });
+    expect(performance.now() - startedAt).toBeLessThan(4000);
     const last = chunk.text("네") + chunk.finish("length").trimEnd();
     expect(await collect(stream(streaming([chunk.role, last])))).toEqual([
       { type: "text", text: "네" },

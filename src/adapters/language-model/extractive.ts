@@ -40,8 +40,7 @@ const NOT_FOUND = {
 
 interface ScoredQuote extends Quote {
   readonly score: number;
-  /** The part of the score that the question's words make. */
-  readonly words: number;
+  readonly tokens: ReadonlySet<string>;
 }
 
 /**
@@ -114,7 +113,11 @@ async function choose(
       const over = held(term, above[index] ?? new Set()) * ABOVE_WEIGHT;
       return (weights[t] ?? 0) * Math.max(inside, over);
     });
-    return { ...quote, words, score: words + (near?.[index] ?? 0) - RANK_COST * (quote.source.n - 1) };
+    return {
+      ...quote,
+      tokens: tokens[index] ?? new Set(),
+      score: words + (near?.[index] ?? 0) - RANK_COST * (quote.source.n - 1),
+    };
   });
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
@@ -124,15 +127,22 @@ async function choose(
     seen.add(text);
     return true;
   });
-  const told = new Set(chosen.flatMap((quote) => [quote, ...announcedBy(quote, scored)]));
-  return inReadingOrder([...told].slice(0, sentencesMax));
+  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [quote, ...announcedBy(quote, scored, terms)]);
+  return inReadingOrder([...new Set(told)]);
 }
 
-/** The rows, items or commands that come behind a sentence which says so: those that hold most of the question's words, or all. */
-function announcedBy({ source, position }: ScoredQuote, scored: readonly ScoredQuote[]): ScoredQuote[] {
-  const announced = scored.filter((other) => other.source === source && other.announcedAt === position);
+/**
+ * The rows, items, commands or answers behind a sentence that says so: those that hold most of the question's words which the sentence
+ * does not hold, or all. So many of a list are not cut: what is missing would not be missed.
+ */
+function announcedBy(sentence: ScoredQuote, scored: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
+  const { source, position, tokens } = sentence;
+  const others = terms.filter((term) => held(term, tokens) === 0);
+  const announced = scored
+    .filter((quote) => quote.source === source && quote.announcedAt === position)
+    .map((quote) => ({ quote, words: sum(others, (term) => held(term, quote.tokens)) }));
   const most = Math.max(...announced.map(({ words }) => words));
-  return announced.filter(({ words }) => words === most);
+  return announced.filter(({ words }) => words === most).map(({ quote }) => quote);
 }
 
 /** The passage with the best quote first; what is quoted of one passage in the order it is written. */

@@ -1,7 +1,7 @@
 import { splitSentences } from "../../text/sentences.ts";
 import type { Source } from "../../types.ts";
 
-/** Something that can be quoted by itself: a sentence, a list item, a table row with its column names. */
+/** Something that can be quoted by itself: a sentence, a list item, a table row with its column names, a command. */
 export interface Quote {
   readonly source: Source;
   readonly text: string;
@@ -9,15 +9,22 @@ export interface Quote {
   readonly above: string;
   /** Counted from the passage's start. */
   readonly position: number;
-  /** The position of the sentence that announces it, which says little without it. */
+  /** The position of the sentence that announces it, or asks for it, and says little without it. */
   readonly announcedAt?: number;
 }
 
 const CELLS = / \| /;
 const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
+/** Behind what announces it, a block that ends in another way is a command or a file. */
+const PROSE_END = /[\p{L}\p{N}][.!?。…]["'”’)）]?$|[다요음함됨임]$/u;
+const ANNOUNCED = "표|명령|목록|각|순서|절차|파일|항목|방법|예시|코드|스크립트|설정|내용|기준|조건|서류";
 /** Of a sentence: that a table, a list or a command stands behind it. */
-const ANNOUNCES = /:$|(?:^|\s)(?:다음|아래)(?:의|과|와|에|으로|로|를|을|은|는)?\s|\b(?:following|below|as follows)\b/i;
+const ANNOUNCES = new RegExp(
+  `:$|(?:^|\\s)(?:다음|아래)(?:[과와]\\s*같|[의에]?\\s+(?:${ANNOUNCED})|(?:으로|로)\\s)|\\bas follows\\b|\\bfollowing\\s+(?!(?:day|week|month|quarter|year)s?\\b)|\\b(?:table|list|command|steps?|see|shown|listed) below\\b`,
+  "i",
+);
+const ASKS = /[?？]$/;
 const CHARACTERS_MAX = 600;
 
 /** The quotable pieces of a passage, in order. */
@@ -31,6 +38,15 @@ export function quotesOf(source: Source): Quote[] {
     quotes.push({ source, text, above, position, ...(announcedAt !== undefined && { announcedAt }) });
     return position;
   };
+  const addProse = (block: string, askedAt: number | undefined) => {
+    let [last, asking]: (number | undefined)[] = [undefined, askedAt];
+    for (const { text } of splitSentences(block)) {
+      const isQuestion = ASKS.test(text.trim());
+      last = add(inOneLine(text), isQuestion ? undefined : asking);
+      if (isQuestion) asking = last;
+    }
+    return last;
+  };
   let announcing: number | undefined;
   for (const block of source.text.split(/\n{2,}/)) {
     const lines = block.split("\n").filter((line) => line.trim() !== "");
@@ -41,14 +57,18 @@ export function quotesOf(source: Source): Quote[] {
       for (const row of rows(lines)) add(inOneLine(row), announcedAt);
     } else if (LIST_ITEM.test(first)) {
       for (const line of lines) add(inOneLine(line.replace(LIST_ITEM, "")), announcedAt);
-    } else if (announcedAt !== undefined && !SENTENCE_END.test(block.trimEnd())) {
-      add(block.trim(), announcedAt);
+    } else if (
+      announcedAt !== undefined &&
+      !ASKS.test(quotes[announcedAt]?.text ?? "") &&
+      !PROSE_END.test(block.trim())
+    ) {
+      for (const part of parts(lines)) add(part, announcedAt);
     } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim())) {
       above = `${place} ${first}`;
     } else {
-      let last: number | undefined;
-      for (const { text } of splitSentences(block)) last = add(inOneLine(text));
-      if (ANNOUNCES.test(quotes[last ?? -1]?.text ?? "")) announcing = last;
+      const last = addProse(block, announcedAt);
+      const said = quotes[last ?? -1]?.text ?? "";
+      if (ANNOUNCES.test(said) || ASKS.test(said)) announcing = last;
       above = first.endsWith(":") ? `${place} ${first}` : place;
     }
   }
@@ -57,6 +77,17 @@ export function quotesOf(source: Source): Quote[] {
 
 function inOneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim();
+}
+
+/** Lines together, as many as a quote may hold. */
+function parts(lines: readonly string[]): string[] {
+  const all: string[] = [];
+  for (const line of lines) {
+    const joined = all.length === 0 ? line : `${all.at(-1)}\n${line}`;
+    if (joined.length <= CHARACTERS_MAX && all.length > 0) all[all.length - 1] = joined;
+    else all.push(line);
+  }
+  return all;
 }
 
 /** A table's rows as `column: cell, …`, so that each makes sense alone. */

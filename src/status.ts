@@ -100,7 +100,9 @@ async function missingFor({ index, sessions, embedder, model }: Stages, scope: S
     ];
   };
   const remembering = async () => {
-    await run.must("session", (call) => sessions.load(scope, "ready", 1, call));
+    await run.must("session", async (call) => {
+      await (sessions.probe ? sessions.probe(scope, call) : sessions.load(scope, "ready", 1, call));
+    });
     return [];
   };
   const lines = (thrown: unknown) => [lineOf(thrown)];

@@ -77,6 +77,10 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
+  /**
+   * For stores whose `begin` writes: rejects where it would, though `load` does not, as of a database that takes no writes. Changes nothing.
+   */
+  probe?(scope: Scope, options: CallOptions): Promise<void>;
   /** What keeps it from storing turns, and how to mend it, where that is known without trying; null: nothing. */
   problem?(): string | null;
   close?(): Promise<void>;

@@ -1,4 +1,5 @@
 import type { Embedder } from "../ports/embedder.ts";
+import type { FusionStore } from "../ports/fusion-store.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
@@ -43,14 +44,20 @@ export function spreadReranker(endpoints: readonly Endpoint<Reranker>[], options
   return { port, states: () => calls.states() };
 }
 
-/** Searches are spread; everything else is the first endpoint's. */
+/** What a question asks for is spread; everything else is the first endpoint's. */
 export function spreadSearches(
   endpoints: readonly Endpoint<PassageIndex>[],
   options: SpreadOptions,
 ): Spread<PassageIndex> {
   const calls = new SpreadCalls(endpoints, options);
+  const { fusion } = firstOf(endpoints);
+  const load: FusionStore["load"] = (scope, call) =>
+    calls.run(call, async (index, own) => (await index.fusion?.load(scope, own)) ?? null);
   const port = withMethods(firstOf(endpoints), {
     search: (scope, query, call) => calls.run(call, (index, own) => index.search(scope, query, own)),
+    version: (scope, call) => calls.run(call, (index, own) => index.version(scope, own)),
+    status: (scope, call) => calls.run(call, (index, own) => index.status(scope, own)),
+    ...(fusion && { fusion: withMethods(fusion, { load }) }),
     async close() {
       for (const { port } of endpoints) await port.close?.();
     },

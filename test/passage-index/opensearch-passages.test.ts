@@ -23,7 +23,7 @@ async function answering(answer: (id: string) => object) {
     await client.close();
     await server.close();
   });
-  return { asked, passages: new OpenSearchPassages(client, "-2") };
+  return { asked, passages: new OpenSearchPassages(client) };
 }
 
 const at = (...ids: readonly string[]) => ids.map((_id) => ({ _index: INDEX, _id }));
@@ -39,7 +39,7 @@ test("only passages that are not known are fetched, all of them at once, each on
   expect(first?.get("k:g1:0")).toMatchObject({
     passage: { id: "규정#3", documentId: "규정", text: "본문 k:g1:0" },
     generation: "g1",
-    isForeign: false,
+    index: INDEX,
   });
   const second = await passages.read(at("k:g1:1", "k:g2:1"), call());
   expect(second?.size).toBe(2);

@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { PostgresPassageIndex } from "../../src/adapters/passage-index/postgres.ts";
+import { dropPostgresSchema, PostgresPassageIndex } from "../../src/adapters/passage-index/postgres.ts";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { DIMENSIONS, document, passage } from "../contract/passages.ts";
 import { call, scope } from "../support/calls.ts";
@@ -14,6 +16,13 @@ import { begin, turn } from "../support/sessions.ts";
 
 const SPACE = { model: "test", dimensions: DIMENSIONS };
 const away = postgresMissing ? ` (${postgresMissing})` : "";
+
+async function asSuperuser(connectionString: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+}
 
 describe.skipIf(postgresMissing !== null)(`a PostgreSQL that cannot be used says why${away}`, () => {
   let server: PostgresServer;
@@ -51,5 +60,76 @@ describe.skipIf(postgresMissing !== null)(`a PostgreSQL that cannot be used says
     });
     await expect(begin(store, "s", turn())).rejects.toMatchObject(told("session"));
     await expect(replacing(url)).rejects.toMatchObject(told("search"));
+  });
+
+  test("it takes no writes any more: conversations can be read, and no question can be begun, which is told without one", async () => {
+    const url = await database("failed_over");
+    const store = await openPostgresSessionStore(sessionOptions(url));
+    onTestFinished(() => store.close?.());
+    await begin(store, "s", turn());
+    await store.probe?.(scope(), call());
+    await server.query("ALTER DATABASE failed_over SET default_transaction_read_only = on");
+    await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'failed_over'");
+    expect(await store.load(scope(), "s", 1, call())).toMatchObject({ pending: [{}] });
+    await expect(store.probe?.(scope(), call())).rejects.toMatchObject({ message: expect.stringMatching(/no writes/) });
+  });
+
+  test("what conversations need is gone: it is said, and made again", async () => {
+    const url = await database("emptied");
+    const options = sessionOptions(url);
+    const store = await openPostgresSessionStore(options);
+    onTestFinished(() => store.close?.());
+    await begin(store, "s", turn());
+    await dropPostgresSchema({ ...indexOptions(url), schema: options.schema });
+    const gone = { code: "dependency_failed", message: "Ragline's tables are gone from session.url." };
+    await expect(begin(store, "s", turn())).rejects.toMatchObject(gone);
+    await begin(store, "s", turn());
+  });
+
+  test("user and password are those of the URL, and a refusal says so", async () => {
+    await database("guarded");
+    await server.query("CREATE ROLE guard LOGIN PASSWORD 'p@ss: 100%'");
+    await server.query("ALTER DATABASE guarded OWNER TO guard");
+    const admin = server.superuserUrl.replace(/ragline$/, "guarded");
+    await asSuperuser(admin, "CREATE EXTENSION vector");
+    const [found] = await server.query("SHOW hba_file");
+    const file = String(found?.hba_file);
+    writeFileSync(file, `host all guard 127.0.0.1/32 scram-sha-256\n${readFileSync(file, "utf8")}`);
+    await server.query("SELECT pg_reload_conf()");
+    const as = (login: string) => `postgres://${login}@127.0.0.1:${server.port}/guarded`;
+    const right = encodeURIComponent("p@ss: 100%");
+    await replacing(as(`guard:${right}`));
+    const store = await openPostgresSessionStore(sessionOptions(as(`guard:${right}`)));
+    onTestFinished(() => store.close?.());
+    await begin(store, "s", turn());
+    const refused = { code: "dependency_failed", message: "PostgreSQL refuses user or password of search.url." };
+    await expect(replacing(as("guard:wrong"))).rejects.toMatchObject(refused);
+    await expect(replacing(as("guard"))).rejects.toMatchObject(refused);
+    await expect(replacing(as("guard:100%"))).rejects.toMatchObject({
+      code: "config_invalid",
+      message: "search.url: write % as %25 in user, password and database",
+    });
+  });
+});
+
+describe.skipIf(postgresMissing !== null)(`an embedder apart that is reached later${away}`, () => {
+  test("texts are found before, and vectors are stored and found afterwards", async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const first = await PostgresPassageIndex.open(indexOptions(server.url), SPACE);
+    onTestFinished(() => first.close());
+    await first.replace(scope(), document("d"), [passage("휴가", 1)], call());
+    for (const schema of ["ragline", "another"]) {
+      const late = { model: "127.0.0.1:9, not reached", dimensions: 0 };
+      const index = await PostgresPassageIndex.open({ ...indexOptions(server.url), schema }, late);
+      onTestFinished(() => index.close());
+      const byText = async () => (await index.search(scope(), { text: "휴가", limit: 5 }, call())).byText.length;
+      expect(await byText()).toBe(schema === "ragline" ? 1 : 0);
+      Object.assign(late, SPACE);
+      await index.replace(scope(), document("e"), [passage("휴가", 1)], call());
+      const vector = passage("휴가", 1).vector as Float32Array;
+      const { byVector } = await index.search(scope(), { vector, limit: 5 }, call());
+      expect(byVector.map(({ passage: { documentId } }) => documentId)).toContain("e");
+    }
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import type { GenerateDelta } from "../../src/ports/language-model.ts";
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
 import type { CallOptions } from "../../src/types.ts";
 import { retriedReranker } from "../../src/wrap/retried.ts";
@@ -12,6 +13,7 @@ import {
   spreadEmbedder,
   spreadModel,
   spreadReranker,
+  spreadSearches,
 } from "../../src/wrap/spread.ts";
 import { call, collect, sleep } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
@@ -203,6 +205,29 @@ function abortedAfter(ms: number, reason: unknown): AbortSignal {
   setTimeout(() => controller.abort(reason), ms);
   return controller.signal;
 }
+
+test("all that a question asks an index for goes to the one that serves, though it is not the first", async () => {
+  const index = (isUp: boolean) => {
+    const answer = async <T>(value: T): Promise<T> => (isUp ? value : Promise.reject(failed()));
+    const search = () => answer({ byText: [], byVector: [] });
+    const fusion = { load: () => answer(null) };
+    const status = () => answer({ documents: 1, passages: 1, embedder: "m" });
+    return { search, version: () => answer("7"), status, fusion } as unknown as PassageIndex;
+  };
+  const endpoints = [
+    { name: "down", port: index(false) },
+    { name: "up", port: index(true) },
+  ];
+  const { port } = spreadSearches(endpoints, OPTIONS);
+  const scope = { tenant: "t", collection: "c", groups: [] };
+  const asked = async () => {
+    await port.search(scope, { text: "휴가", limit: 1 }, call());
+    await port.fusion?.load(scope, call());
+    return [await port.version(scope, call()), (await port.status(scope, call())).documents];
+  };
+  for (let i = 0; i < 20; i++) await asked().catch(() => null);
+  for (let i = 0; i < 10; i++) expect(await asked()).toEqual(["7", 1]);
+});
 
 describe("a stream", () => {
   const delta = (text: string): GenerateDelta => ({ type: "text", text });

@@ -73,10 +73,10 @@ export class MilvusPassageIndex implements PassageIndex {
     return new MilvusPassageIndex({ connection, collections, records, rows, legs, statistics }, embedder, sweeping);
   }
 
-  private constructor(parts: MilvusParts, { model, dimensions }: Space, sweeping: SweepTuning) {
+  private constructor(parts: MilvusParts, embedder: Space, sweeping: SweepTuning) {
     this.#sweeping = sweeping;
     this.#parts = parts;
-    this.#space = { model, dimensions };
+    this.#space = embedder;
     this.#search = new MilvusSearch(parts, this.#space, this.#stem, (scope) =>
       this.#writesOf(scope).sweep(partOf(scope)),
     );

@@ -7,8 +7,8 @@ import { recentBy } from "./recent-passages.ts";
 export interface KnownPassage {
   readonly passage: Passage;
   readonly generation: string;
-  /** It is in an index of another vector space. */
-  readonly isForeign: boolean;
+  /** The name of the index that it is in. */
+  readonly index: string;
 }
 
 /** Where a record lies: in an index by its own name, as an alias may name several. */
@@ -30,13 +30,10 @@ const FIELDS = ["generation", "document", "ordinal", "passage"];
  */
 export class OpenSearchPassages {
   readonly #client: OpenSearchClient;
-  readonly #ending: string;
   readonly #recent = recentBy<string, KnownPassage>(({ passage }) => passage);
 
-  /** `ending`: how the names of indexes end whose vectors are of the right space. */
-  constructor(client: OpenSearchClient, ending: string) {
+  constructor(client: OpenSearchClient) {
     this.#client = client;
-    this.#ending = ending;
   }
 
   /** All of them by id, in one round trip where some are not known; null: some are not there any more. */
@@ -63,8 +60,7 @@ export class OpenSearchPassages {
     for (const { _index, _id, _source, error } of read.docs) {
       if (error !== undefined) throwUnlessGone(error);
       if (!_source) continue;
-      const isForeign = !_index.endsWith(this.#ending);
-      passages.set(_id, { passage: toPassage(_source), generation: _source.generation, isForeign });
+      passages.set(_id, { passage: toPassage(_source), generation: _source.generation, index: _index });
     }
     return passages;
   }
@@ -87,7 +83,8 @@ export function isOneState(passages: ReadonlyMap<string, KnownPassage>): boolean
   return true;
 }
 
-export function hasForeign(passages: ReadonlyMap<string, KnownPassage>): boolean {
-  for (const { isForeign } of passages.values()) if (isForeign) return true;
+/** `ending`: how the names of indexes end whose vectors are of the right space. */
+export function hasForeign(passages: ReadonlyMap<string, KnownPassage>, ending: string): boolean {
+  for (const { index } of passages.values()) if (!index.endsWith(ending)) return true;
   return false;
 }

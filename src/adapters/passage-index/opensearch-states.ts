@@ -141,8 +141,9 @@ export class CollectionStates {
   ): Promise<CollectionState> {
     const { tenant, collection } = scope;
     const nothing = { version: 0, documents: 0, passages: 0, tokens: 0, hidden: [] };
-    const upsert = { id: randomUUID(), tenant, collection, ...space, epoch: 0, ...nothing };
-    const params = { ...space, writes, givenUp, leaseMs: LEASE_MS };
+    const { model, dimensions } = space;
+    const upsert = { id: randomUUID(), tenant, collection, model, dimensions, epoch: 0, ...nothing };
+    const params = { model, dimensions, writes, givenUp, leaseMs: LEASE_MS };
     const run = () => this.#run(scope, ANNOUNCE, params, call, { upsert, scripted_upsert: true });
     const state = await run().catch(async (thrown: unknown) => {
       if (refusalBehind(thrown)?.status !== 404) throw thrown;

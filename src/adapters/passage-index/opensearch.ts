@@ -61,8 +61,8 @@ export class OpenSearchPassageIndex implements PassageIndex {
     this.#client = new OpenSearchClient(options);
     const { prefix, shards, replicas } = options;
     this.#states = new CollectionStates(this.#client, { prefix, shards, replicas });
-    this.#space = { model: embedder.model, dimensions: embedder.dimensions };
-    this.#passages = new OpenSearchPassages(this.#client, endingOf(this.#space));
+    this.#space = embedder;
+    this.#passages = new OpenSearchPassages(this.#client);
     this.fusion = recentFusion(new OpenSearchFusionStore(this.#client, this.#states));
     this.transfer = createOpenSearchTransfer(this.#client, this.#states);
   }
@@ -75,7 +75,7 @@ export class OpenSearchPassageIndex implements PassageIndex {
       const passages = await this.#passages.read([...byText, ...byVector], call);
       if (!passages || !isOneState(passages)) continue;
       if (fields.length > 0) await this.#checkFields(scope, fields, passages, call);
-      if (query.vector && hasForeign(passages)) await this.#checkSpace(scope, call);
+      if (query.vector && hasForeign(passages, endingOf(this.#space))) await this.#checkSpace(scope, call);
       return { byText: scored(byText, passages, textScore), byVector: scored(byVector, passages, cosine) };
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");

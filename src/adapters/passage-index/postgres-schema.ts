@@ -175,6 +175,7 @@ export const INDEXED_DIMENSIONS_MAX = HALFVEC_MAX;
 
 export interface SchemaOptions {
   readonly schema: string;
+  /** 0: not known yet, as no embedder apart was reached; there is no table for its vectors then. */
   readonly dimensions: number;
   /** False: also a role that row-level security does not hold for. */
   readonly rowSecurity: boolean;
@@ -204,7 +205,7 @@ export async function ensureSchema(query: Query, { schema, dimensions, rowSecuri
         `search.schema: the tables in ${schema} are of version ${identity?.version}, these need ${SCHEMA_VERSION}: use another schema, and index again`,
       );
     }
-    if (!(await has(vectorsOf(dimensions)))) await query(vectorTable(dimensions));
+    if (dimensions > 0 && !(await has(vectorsOf(dimensions)))) await query(vectorTable(dimensions));
     await query("COMMIT");
   } catch (error) {
     await query("ROLLBACK").catch(() => undefined);

@@ -36,6 +36,7 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
+  #dimensions: number;
   readonly #writeTimeoutMs: number;
   readonly #search: SearchContext;
   readonly #stem = memoizedStem();
@@ -58,14 +59,10 @@ export class PostgresPassageIndex implements PassageIndex {
     return new PostgresPassageIndex(database, embedder, writeTimeoutMs, { ...TUNING, ...tuning });
   }
 
-  private constructor(
-    database: PostgresDatabase,
-    { model, dimensions }: Space,
-    writeTimeoutMs: number,
-    tuning: SearchTuning,
-  ) {
+  private constructor(database: PostgresDatabase, embedder: Space, writeTimeoutMs: number, tuning: SearchTuning) {
     this.#database = database;
-    this.#embedder = { model, dimensions };
+    this.#embedder = embedder;
+    this.#dimensions = embedder.dimensions;
     this.#writeTimeoutMs = writeTimeoutMs;
     const remembered = { passages: new PostgresPassages(), known: new KnownCollections(), texts: new StatementTexts() };
     this.#search = { embedder: this.#embedder, ...remembered, stem: this.#stem, tuning };
@@ -75,6 +72,7 @@ export class PostgresPassageIndex implements PassageIndex {
 
   async search(scope: Scope, wanted: SearchQuery, call: CallOptions): Promise<SearchResult> {
     if (wanted.vector) checkVector(wanted.vector, this.#embedder);
+    this.#notice();
     if (wanted.filter) checkFilter(wanted.filter);
     const settings = settingsOf(scope, "scope");
     const read: ReadValue = (sql, values) => this.#database.value(call, settings, sql, values);
@@ -84,6 +82,7 @@ export class PostgresPassageIndex implements PassageIndex {
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
     checkDocument(document, passages, this.#embedder);
+    this.#notice();
     const terms = passages.map(({ text, headings }) =>
       hashedTerms({ title: document.title, headings, text }, this.#stem),
     );
@@ -148,6 +147,14 @@ export class PostgresPassageIndex implements PassageIndex {
 
   async close(): Promise<void> {
     await this.#database.close();
+  }
+
+  /** An embedder apart that was reached since: there is no table for its vectors yet. */
+  #notice(): void {
+    const { dimensions } = this.#embedder;
+    if (dimensions === this.#dimensions) return;
+    this.#dimensions = dimensions;
+    this.#database.ensureAgain();
   }
 
   #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>, sight: Sight = "scope"): Promise<T> {

@@ -1,7 +1,7 @@
 import { RaglineError } from "../../errors.ts";
 import type { Scope } from "../../types.ts";
 
-/** What a collection is embedded with. */
+/** What a collection is embedded with; or what an embedder apart embeds with, which is not known before it was reached: 0 dimensions. */
 export interface Space {
   readonly model: string;
   readonly dimensions: number;

@@ -39,7 +39,8 @@ export class PostgresConnections {
   constructor(pg: Pick<typeof import("pg"), "Client" | "Pool">, config: PoolConfig) {
     class Client extends pg.Client {
       constructor(own?: ClientConfig) {
-        super({ ...own, connectionTimeoutMillis: CONNECT_MS });
+        // The pool hides it from what is copied.
+        super({ ...own, password: config.password, connectionTimeoutMillis: CONNECT_MS });
       }
     }
     const pool = (change: PoolConfig) => {

@@ -2,7 +2,7 @@ import type { PoolClient, QueryConfig } from "pg";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { notBegun, PostgresConnections, type Work } from "./connections.ts";
-import { type ConfigKey, codeOf, isDisconnected, postgresError } from "./failure.ts";
+import { type ConfigKey, isDisconnected, isMissing, postgresError } from "./failure.ts";
 import type { StatementValue } from "./messages.ts";
 import { type PostgresOptions, poolConfig } from "./options.ts";
 import { type Ahead, type ReadWith, type Statement, valueQueries } from "./value-query.ts";
@@ -68,6 +68,11 @@ export class PostgresDatabase {
     this.#timeoutMs = timeoutMs;
     this.#connections = connections;
     this.#read = read;
+  }
+
+  /** Before the next call, as there is something else to make. */
+  ensureAgain(): void {
+    this.#ensured = null;
   }
 
   /** One statement, one round trip. */
@@ -179,7 +184,7 @@ export class PostgresDatabase {
       if (this.#ensured !== READY) await this.#connections.before(this.#ensured, signal, until);
       return await this.#connections.use(signal, until, work);
     } catch (cause) {
-      if (codeOf(cause) === "42P01" || codeOf(cause) === "3F000") this.#ensured = null;
+      if (isMissing(cause)) this.#ensured = null;
       if (signal.aborted && signal.reason instanceof RaglineError) throw signal.reason;
       if (signal.aborted) throw new RaglineError("cancelled", "The caller left.", { cause });
       throw postgresError(this.#use.key, cause);

@@ -23,11 +23,20 @@ export function isUnprepared(thrown: unknown): boolean {
   return codeOf(thrown) === "26000" || (codeOf(thrown) === "0A000" && /cached plan/.test(String(thrown)));
 }
 
+/** Whether what Ragline makes in the database is not there. */
+export function isMissing(thrown: unknown): boolean {
+  return MISSING.has(codeOf(thrown));
+}
+
 /** The statement's time was up, or it was cancelled. */
 export const QUERY_CANCELED = "57014";
 
+/** A table, a schema, a function. */
+const MISSING: ReadonlySet<string> = new Set(["42P01", "3F000", "42883"]);
 const READ_ONLY = "25006";
 const REFUSED_LOGIN = /^28/;
+/** As the client says it. */
+const NO_PASSWORD = /password must be a (?:non-empty )?string/;
 const FULL = /^53/;
 /** Serialisation failure and deadlock. */
 const COLLISION = /^40/;
@@ -42,14 +51,15 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   const failed = (message: string, retryable = true) =>
     new RaglineError("dependency_failed", message, { cause, retryable });
   if (code === QUERY_CANCELED) return new RaglineError("dependency_timeout", "PostgreSQL took too long.", { cause });
-  if (REFUSED_LOGIN.test(code)) return failed(`PostgreSQL refuses user or password of ${key}.url.`, false);
+  if (REFUSED_LOGIN.test(code) || NO_PASSWORD.test(String(cause)))
+    return failed(`PostgreSQL refuses user or password of ${key}.url.`, false);
   if (code === "3D000") return failed(`The database that ${key}.url names does not exist.`, false);
   if (FULL.test(code)) return failed("PostgreSQL is out of connections, memory or disk.");
   if (COLLISION.test(code)) return failed("Somebody else changed the same at the same time.");
   if (code === READ_ONLY)
     return failed(`PostgreSQL takes no writes: ${key}.url names a standby, or what is read-only.`);
   if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
-  if (code === "42P01" || code === "3F000") return failed(`Ragline's tables are gone from ${key}.url.`);
+  if (MISSING.has(code)) return failed(`Ragline's tables are gone from ${key}.url.`);
   if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");
   if (cause instanceof Error && NO_CONNECTION.test(cause.message)) return failed("PostgreSQL has no free connection.");
   if (cause instanceof Error && TLS.test(`${code} ${cause.message}`)) {

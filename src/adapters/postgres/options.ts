@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { PoolConfig } from "pg";
 import { RaglineError } from "../../errors.ts";
+import { decodedPart } from "../../url-part.ts";
 import type { ConfigKey } from "./failure.ts";
 
 export interface PostgresOptions {
@@ -58,12 +59,13 @@ function readUrl(key: ConfigKey, text: string): PoolConfig {
     const message = `${key}.url: must end with the database; nothing behind \`?\` is read, and TLS is configured by ${key}.tls and ${key}.caFile`;
     throw new RaglineError("config_invalid", message);
   }
+  const decoded = (part: string) => decodedPart(`${key}.url`, part);
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(url.port || 5432),
-    database: decodeURIComponent(url.pathname.slice(1)),
-    ...(url.username !== "" && { user: decodeURIComponent(url.username) }),
-    ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+    database: decoded(url.pathname.slice(1)),
+    ...(url.username !== "" && { user: decoded(url.username) }),
+    ...(url.password !== "" && { password: decoded(url.password) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
+import { decodedPart } from "../../url-part.ts";
 import { reasonOf } from "./reasons.ts";
 
 export interface Script {
@@ -293,8 +294,8 @@ function parseUrl({ url, topology, caFile }: RedisOptions, block: string) {
   }
   return {
     hosts,
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
+    username: decodedPart(`${block}.url`, username),
+    password: decodedPart(`${block}.url`, password),
     database: Number(database),
     tls: scheme === "rediss",
   };

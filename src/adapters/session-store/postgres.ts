@@ -72,6 +72,10 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
       await database.query(call, RENEW, [...keyOf(scope, id), requestId, leaseMs]);
     },
 
+    async probe(scope, call) {
+      await database.query(call, RENEW, [...keyOf(scope, "probe"), "probe", leaseMs]);
+    },
+
     async finish(scope, id, turn, call) {
       const values = [...keyOf(scope, id), turn.requestId, turn.status, turn.tokens, JSON.stringify(turn)];
       const [reply] = await database.query<{ done: boolean }>(call, FINISH, values);

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { readInTurn } from "./reads-in-turn.ts";
 
 /** Bytes that may wait for their reader before the sender is told to stop. */
 const WAITING_BYTES_MAX = 128 * 1024;
@@ -139,8 +140,10 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     return taken;
   }
 
-  /** The socket is read after the timers of this turn of the event loop, before its immediates. */
-  readonly #onGathered = () => {
+  readonly #onGathered = () => readInTurn(this.#onTurn);
+
+  /** The socket is read before the immediates of the event loop's next turn. */
+  readonly #onTurn = () => {
     this.#controller?.resume();
     setImmediate(this.#onRead);
   };

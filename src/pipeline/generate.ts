@@ -9,9 +9,9 @@ import type { Stages } from "./stages.ts";
 const CHARACTERS_PER_TOKEN_MAX = 20;
 
 /**
- * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes,
- * but for models that say nothing of their own; and a model that goes on long after `maxOutputTokens` is cut. One that ends as if it had answered, without a word, has failed.
- * Called once a token.
+ * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes, but for models
+ * that say nothing of their own. A model that goes on long after `maxOutputTokens` is cut; one that ends as if it had answered,
+ * without a word, has failed. Called once a token.
  */
 export class CheckedText {
   readonly #citations: CitationFilter | null;

@@ -1,4 +1,4 @@
-const NUMBERS = /\[(?=([\d\s,;–-]*\d[\d\s,;–-]*)\])/g;
+const NUMBERS = /\[(?=([\d\s,;–-]+)\])/g;
 
 /**
  * A text that is quoted, so that none of its own brackets reads as the citation of one of so many passages: with five of them `[2]`

@@ -121,7 +121,7 @@ const ENDINGS = [
 ] as const;
 
 /** What ends a question among friends. Nouns end so too (분야, 재해), which is why only its last word loses it. */
-const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2}|[A-Za-z\d])[야해돼냐니임]$/u;
+const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2}|[A-Za-z\d])(?:[야해돼니임]|(?<![하되])냐)$/u;
 
 const WORD = /[\p{sc=Hangul}]+|[\p{L}\p{N}][\p{L}\p{N}.,'’/-]*/gu;
 const HANGUL = /^\p{sc=Hangul}+$/u;

@@ -1,6 +1,8 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { composeStage } from "../../src/compose/stage.ts";
+import { parseConfig } from "../../src/config.ts";
 import type { ConfigInput } from "../../src/index.ts";
-import { until } from "../support/calls.ts";
+import { call, scope, until } from "../support/calls.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";
 import { addPages, openRagline } from "../support/ragline.ts";
 
@@ -22,5 +24,20 @@ test.skipIf(postgresMissing !== null)(
     expect((await opened.ragline.answer({ question: "연차 휴가는 며칠인가요?" })).text).toContain("15");
     await opened.close();
     await server.close();
+  },
+);
+
+test.skipIf(postgresMissing !== null)(
+  "a search stage over it serves before it is told of any vector space",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const stage = await composeStage(parseConfig({ search: { use: "postgres", url: server.url } }, {}), "search");
+    onTestFinished(() => stage.close());
+    if (stage.stage !== "search") throw new Error(stage.stage);
+    const index = await stage.port(null);
+    expect(await index.version(scope(), call())).toMatch(/:0$/);
+    const found = await index.search(scope(), { text: "휴가", limit: 1 }, call());
+    expect(found).toEqual({ byText: [], byVector: [] });
   },
 );

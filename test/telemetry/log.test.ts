@@ -10,7 +10,7 @@ import { type StubServer, stubServer } from "../support/stub-server.ts";
 
 const SECRETS = {
   embed: "sk-embed-0123456789",
-  rerank: "rerank-geheim-키",
+  rerank: "rerank-geheim-&\\4711",
   generate: 'sk-generate-"quoted"-9876',
   session: "redis-p@ss/wörd",
   hub: "hf_abcdefghijklmnop",

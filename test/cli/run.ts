@@ -11,8 +11,8 @@ export interface Finished {
 
 /** Starts `ragline` in a folder, without any configuration from the environment. */
 export function start(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  const { PATH = "", HOME = "" } = process.env;
-  return spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH, HOME, ...env } });
+  const { PATH = "", HOME = "", NODE_COMPILE_CACHE = "" } = process.env;
+  return spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH, HOME, NODE_COMPILE_CACHE, ...env } });
 }
 
 export function finish(child: ChildProcess): Promise<Finished> {

@@ -8,6 +8,12 @@ import type { ZodRequests } from "./type-provider.ts";
 /** `/v1/sessions/:id`: read or delete a conversation, page through its turns. */
 export function registerSessions(routes: FastifyInstance, ragline: Ragline): void {
   const { sessionId, collection } = ragline.schemas;
+  const missing = (id: string, collection = ragline.config.collection): never => {
+    throw new RaglineError(
+      "not_found",
+      `id: there is no session ${JSON.stringify(id)} in the collection ${collection}`,
+    );
+  };
   const typed = routes.withTypeProvider<ZodRequests>();
   const byId = { params: z.object({ id: sessionId }), querystring: z.strictObject({ collection }) };
 
@@ -15,7 +21,7 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
     "/v1/sessions/:id",
     { schema: { summary: "Read a conversation.", ...byId, response: { 200: sessionSchema, ...errorResponses } } },
     async ({ params, query }) =>
-      (await ragline.readSession(params.id, query.collection)) ?? missing(ragline, params.id, query.collection),
+      (await ragline.readSession(params.id, query.collection)) ?? missing(params.id, query.collection),
   );
 
   typed.get(
@@ -29,8 +35,7 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
         response: { 200: turnPageSchema, ...errorResponses },
       },
     },
-    async ({ params, query }) =>
-      (await ragline.readTurns(params.id, query)) ?? missing(ragline, params.id, query.collection),
+    async ({ params, query }) => (await ragline.readTurns(params.id, query)) ?? missing(params.id, query.collection),
   );
 
   typed.delete(
@@ -39,11 +44,6 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
     async ({ params, query }) =>
       (await ragline.deleteSession(params.id, query.collection))
         ? { deleted: true as const }
-        : missing(ragline, params.id, query.collection),
+        : missing(params.id, query.collection),
   );
-}
-
-function missing({ config }: Ragline, id: string, collection = config.collection): never {
-  const named = JSON.stringify(id);
-  throw new RaglineError("not_found", `id: there is no session ${named} in the collection ${collection}`);
 }

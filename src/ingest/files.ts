@@ -156,9 +156,18 @@ async function* visit(root: string, path: string, item: Dirent | Stats, realRoot
   else if (item.isFile()) onUnsupported(path);
 }
 
+/** Whether the path is the place, or below it. */
+export function isWithin(place: string, path: string): boolean {
+  return path === place || isBelow(place, path);
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
 async function* linked(path: string, id: string, realRoot: string): Walk {
   const target = await realpath(path).catch(() => null);
-  const isInside = target?.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+  const isInside = target !== null && isBelow(realRoot, target);
   const isFolder = target !== null && target !== realRoot && (await statOf(target))?.isDirectory();
   if (target === realRoot || (isInside && isFolder)) return;
   if (isInside) {

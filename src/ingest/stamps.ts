@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
-import { resolve, sep } from "node:path";
-import { findFiles } from "./files.ts";
+import { resolve } from "node:path";
+import { findFiles, isWithin } from "./files.ts";
 
 /** Files as they were when they were read last, by size and times: tells what changed unseen. */
 export interface Stamps {
@@ -55,11 +55,6 @@ export function createStamps(): Stamps {
       return [...changed, ...[...noted.keys()].filter(isGone)];
     },
   };
-}
-
-/** Whether the path is the place, or below it. */
-export function isWithin(place: string, path: string): boolean {
-  return path === place || path.startsWith(place.endsWith(sep) ? place : place + sep);
 }
 
 /** Nothing below a link is ever read. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { findBelow, findFiles, findNamed, type LoadFailure } from "./files.ts";
+import { findBelow, findFiles, findNamed, isWithin, type LoadFailure } from "./files.ts";
 import { type IngestOptions, type IngestReport, type IngestStages, ingestLoaded } from "./ingest.ts";
 import { type LoadResult, loadFound } from "./load.ts";
 import { createOwned, fileOf, SETTLE_MS } from "./owned.ts";
 import type { DocumentReader } from "./reader.ts";
-import { createStamps, isWithin, type Stamps } from "./stamps.ts";
+import { createStamps, type Stamps } from "./stamps.ts";
 import { createRoot, type RootEvents, type WatchedRoot } from "./watched-root.ts";
 
 /** Changes are gathered until there were none for so long, and no longer than the second figure. */

@@ -6,6 +6,7 @@ import type { Words } from "../text/words.ts";
  * document frequency); of several wordings of the query the best. All 0 where the query has no term.
  */
 export function overlaps(queries: readonly string[], texts: readonly string[], words: Words): number[] {
+  if (texts.length === 0) return [];
   const tokens = texts.map((text) => words.ofQuery(text));
   const byQuery = [...new Set(queries)].map((query) => sharesOf(query, tokens));
   return texts.map((_, i) => Math.max(0, ...byQuery.map((shares) => shares[i] ?? 0)));

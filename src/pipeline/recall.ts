@@ -44,23 +44,27 @@ export async function recall(
   const shortened = session.turns.filter((turn) => turn.short);
   const queries = [question.question, wanted.query];
   const entities = latestFirst(session.entities);
-  const related = sharing(entities, noteOf, queries, words, FACT_SHARE_MIN).slice(0, FACTS_MAX);
+  const noted = byShare(entities, noteOf, queries, words);
+  const related = noted.filter(({ share }) => share >= FACT_SHARE_MIN).slice(0, FACTS_MAX);
   // Of a few, words are too little to tell which are meant.
-  const facts = entities.length > FACTS_MAX ? related : sharing(entities, noteOf, queries, words);
+  const facts = (entities.length > FACTS_MAX ? related : noted).map(({ item }) => item);
   if (session.summarizedTurns === 0 && shortened.length === 0) return { session, older: [], facts };
   const whole = new Set(session.turns.filter((turn) => !turn.short).map((turn) => turn.number));
   const asked = shortened
     .filter((turn) => asksFor(question.question, turn, words))
     .map(({ number: turn }) => ({ turn }));
   const ofKind = entities.filter(({ name }) => KINDS[name]?.test(question.question));
-  const kept = sharing(ofKind, noteOf, queries, words);
+  const kept = byShare(ofKind, noteOf, queries, words).map(({ item }) => item);
   const expanded = [...asked.toReversed(), ...kept].map(({ turn }) => turn).slice(0, EXPANDED_MAX);
   const near = question.history
-    ? sharing(older, read, queries, words, WORD_SHARE_MIN).slice(0, TURNS_MAX)
+    ? byShare(older, read, queries, words)
+        .filter(({ share }) => share >= WORD_SHARE_MIN)
+        .slice(0, TURNS_MAX)
+        .map(({ item }) => item)
     : await nearest(stages, question, session, wanted, call);
   const found = interleaved(
     near.map((turn) => turn.number),
-    related.map(({ turn }) => turn),
+    related.map(({ item }) => item.turn),
   );
   const ranked = new Set([...expanded, ...found]);
   const numbers = [...ranked].filter((number) => !whole.has(number)).slice(0, TURNS_MAX);
@@ -72,20 +76,15 @@ export async function recall(
   return { session, older: numbers.flatMap((number) => known.get(number) ?? []), facts, excerpt };
 }
 
-/** Those whose text holds so much of the queries' words, by rarity, the most first; equals stay in their order. */
-function sharing<T>(
+/** By how much of the queries' words their text holds, by rarity, the most first; equals stay in their order. */
+function byShare<T>(
   items: readonly T[],
   textOf: (item: T) => string,
   queries: readonly string[],
   words: Words,
-  shareMin = 0,
-): T[] {
+): { readonly item: T; readonly share: number }[] {
   const shares = overlaps(queries, items.map(textOf), words);
-  return items
-    .map((item, i) => ({ item, share: shares[i] ?? 0 }))
-    .filter(({ share }) => share >= shareMin)
-    .sort((a, b) => b.share - a.share)
-    .map(({ item }) => item);
+  return items.map((item, i) => ({ item, share: shares[i] ?? 0 })).sort((a, b) => b.share - a.share);
 }
 
 function read({ question, answer }: Turn): string {

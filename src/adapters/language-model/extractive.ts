@@ -133,7 +133,7 @@ async function choose(
 
 /**
  * The rows, items, commands or answers behind a sentence that says so: those that hold most of the question's words which the sentence
- * does not hold, or all. So many of a list are not cut: what is missing would not be missed.
+ * does not hold, or all. A list is not cut short: nobody would see that something is missing.
  */
 function announcedBy(sentence: ScoredQuote, scored: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
   const { source, position, tokens } = sentence;

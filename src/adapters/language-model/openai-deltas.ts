@@ -25,7 +25,8 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   readonly #reading = new ChatStream();
   #body: ResponseBody | undefined;
   #hasText = false;
-  #over: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
+  #trailing: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
+  #trailingTimer: NodeJS.Timeout | undefined;
   /** What is left to say when nothing more is read. */
   #last: GenerateDelta[] | undefined;
 
@@ -78,10 +79,10 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
 
   /** The end, so long after it was first asked for. */
   #trailer(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#over ??= new Promise((resolve) => {
-      setTimeout(resolve, TRAILER_MS, { done: true, value: undefined }).unref();
+    this.#trailing ??= new Promise((resolve) => {
+      this.#trailingTimer = setTimeout(resolve, TRAILER_MS, { done: true, value: undefined });
     });
-    return this.#over;
+    return this.#trailing;
   }
 
   readonly #onBytes = (bytes: IteratorResult<Uint8Array, undefined>): Result | Promise<Result> => {
@@ -112,6 +113,7 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
 
   #leave(last: GenerateDelta[]): void {
     this.#last = last;
+    clearTimeout(this.#trailingTimer);
     if (this.#reading.isDone) this.#body?.leave();
     else this.#body?.destroy();
     this.#body = undefined;

@@ -18,10 +18,16 @@ const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
 /** Behind what announces it, a block that ends in another way is a command or a file. */
 const PROSE_END = /[\p{L}\p{N}][.!?。…]["'”’)）]?$|[다요음함됨임]$/u;
-const ANNOUNCED = "표|명령|목록|각|순서|절차|파일|항목|방법|예시|코드|스크립트|설정|내용|기준|조건|서류";
 /** Of a sentence: that a table, a list or a command stands behind it. */
 const ANNOUNCES = new RegExp(
-  `:$|(?:^|\\s)(?:다음|아래)(?:[과와]\\s*같|[의에]?\\s+(?:${ANNOUNCED})|(?:으로|로)\\s)|\\bas follows\\b|\\bfollowing\\s+(?!(?:day|week|month|quarter|year)s?\\b)|\\b(?:table|list|command|steps?|see|shown|listed) below\\b`,
+  [
+    ":$",
+    String.raw`(?:^|\s)(?:다음|아래)(?:[과와]\s*같|(?:으로|로)\s)`,
+    String.raw`(?:^|\s)(?:다음|아래)[의에]?\s+(?:표|명령|목록|각|순서|절차|파일|항목|방법|예시|코드|스크립트|설정|내용|기준|조건|서류)`,
+    String.raw`\bas follows\b`,
+    String.raw`\bfollowing\s+(?!(?:day|week|month|quarter|year)s?\b)`,
+    String.raw`\b(?:table|list|command|steps?|see|shown|listed) below\b`,
+  ].join("|"),
   "i",
 );
 const ASKS = /[?？]$/;
@@ -38,8 +44,10 @@ export function quotesOf(source: Source): Quote[] {
     quotes.push({ source, text, above, position, ...(announcedAt !== undefined && { announcedAt }) });
     return position;
   };
-  const addProse = (block: string, askedAt: number | undefined) => {
-    let [last, asking]: (number | undefined)[] = [undefined, askedAt];
+  /** Returns the position of the last sentence. */
+  const addProse = (block: string, announcedAt: number | undefined) => {
+    let asking = announcedAt;
+    let last: number | undefined;
     for (const { text } of splitSentences(block)) {
       const isQuestion = ASKS.test(text.trim());
       last = add(inOneLine(text), isQuestion ? undefined : asking);
@@ -83,8 +91,9 @@ function inOneLine(text: string): string {
 function parts(lines: readonly string[]): string[] {
   const all: string[] = [];
   for (const line of lines) {
-    const joined = all.length === 0 ? line : `${all.at(-1)}\n${line}`;
-    if (joined.length <= CHARACTERS_MAX && all.length > 0) all[all.length - 1] = joined;
+    const last = all.at(-1);
+    const joined = `${last}\n${line}`;
+    if (last !== undefined && joined.length <= CHARACTERS_MAX) all[all.length - 1] = joined;
     else all.push(line);
   }
   return all;

@@ -164,13 +164,8 @@ export class MilvusWrites {
   async #stateFor(scope: Scope, known: CollectionState | null): Promise<CollectionState> {
     const part = partOf(scope);
     const { tenant, collection } = scope;
-    const state = {
-      id: known?.id ?? randomUUID(),
-      tenant,
-      collection,
-      model: this.#space.model,
-      dimensions: this.#space.dimensions,
-    };
+    const { model, dimensions } = this.#space;
+    const state = { id: known?.id ?? randomUUID(), tenant, collection, model, dimensions };
     if (known && isSame(known, this.#space)) return state;
     if (known && (await this.#records.count(ofKind(part, KINDS.document), true, BACKGROUND)) > 0) {
       throw spaceConflict(scope, known, this.#space);

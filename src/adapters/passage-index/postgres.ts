@@ -36,6 +36,7 @@ export class PostgresPassageIndex implements PassageIndex {
   readonly transfer: Transfer;
   readonly #database: PostgresDatabase;
   readonly #embedder: Space;
+  /** Of the vectors that there is a table for. */
   #dimensions: number;
   readonly #writeTimeoutMs: number;
   readonly #search: SearchContext;

@@ -59,7 +59,7 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   if (code === READ_ONLY)
     return failed(`PostgreSQL takes no writes: ${key}.url names a standby, or what is read-only.`);
   if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
-  if (MISSING.has(code)) return failed(`Ragline's tables are gone from ${key}.url.`);
+  if (isMissing(cause)) return failed(`Ragline's tables are gone from ${key}.url.`);
   if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");
   if (cause instanceof Error && NO_CONNECTION.test(cause.message)) return failed("PostgreSQL has no free connection.");
   if (cause instanceof Error && TLS.test(`${code} ${cause.message}`)) {

@@ -24,14 +24,13 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-// V8's young generation would double several times while modules are loaded, and stay so; see src/cli/garbage-collection.ts.
+// V8's young generation would double several times while modules are loaded, and stay so; see src/cli/loaded.ts.
 setFlagsFromString("--semi-space-growth-factor=1");
 // A checkout runs from its sources, an installed package from what was built.
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const { main } = await import(
   existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href
 );
-setFlagsFromString("--semi-space-growth-factor=2");
 await main(process.argv);
 // A library that still waits, as an exporter of spans does for a silent collector, holds up nobody.
 setTimeout(() => process.exit(), 250).unref();

@@ -2,11 +2,11 @@ import type { Logger } from "pino";
 import { compose } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import { Ragline } from "./ragline.ts";
-import { VERSION } from "./status.ts";
 import { loggable } from "./telemetry/loggable.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { openTracing } from "./telemetry/open-tracing.ts";
 import { createRedaction } from "./telemetry/redaction.ts";
+import { VERSION } from "./version.ts";
 
 export type * from "./api.ts";
 export { type Config, type ConfigInput, loadConfig, parseConfig } from "./config.ts";
@@ -15,8 +15,8 @@ export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 export type { ReindexProgress, ReindexReport } from "./ingest/reindex.ts";
 export { Ragline } from "./ragline.ts";
 export type { AskRequest, DocumentInput, DocumentListRequest, FileInput, SearchRequest } from "./requests.ts";
-export { VERSION } from "./status.ts";
 export type * from "./types.ts";
+export { VERSION } from "./version.ts";
 export type { WholeAnswer } from "./whole-answer.ts";
 
 export interface CreateOptions {

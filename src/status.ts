@@ -5,8 +5,7 @@ import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
 import type { DocumentEntry, Scope, Step } from "./types.ts";
-
-export const VERSION = "0.1.0";
+import { VERSION } from "./version.ts";
 
 /** What a collection holds, and what every step is done with. */
 export async function statusOf(

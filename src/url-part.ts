@@ -8,3 +8,9 @@ export function decodedPart(field: string, part: string): string {
     throw new RaglineError("config_invalid", `${field}: write % as %25 in user, password and database`, { cause });
   }
 }
+
+/** Nor a password. */
+export function hasNoUser(url: string): boolean {
+  const { username = "", password = "" } = URL.parse(url) ?? {};
+  return username === "" && password === "";
+}

@@ -2,20 +2,10 @@ import { inspect } from "node:util";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
 import { DTYPES } from "../hub/files.ts";
-import { VERSION } from "../index.ts";
 import { withoutUrlSecrets } from "../telemetry/redaction.ts";
-import { askCommand } from "./ask.ts";
-import { demoCommand } from "./demo.ts";
-import { evalCommand } from "./eval.ts";
-import { extractCommand } from "./extract.ts";
-import { indexCommand } from "./index-sources.ts";
+import { VERSION } from "../version.ts";
+import { loaded } from "./loaded.ts";
 import { registerMeasuring } from "./measuring.ts";
-import { migrateCommand } from "./migrate.ts";
-import { pullCommand } from "./models.ts";
-import { reindexCommand } from "./reindex.ts";
-import { serveCommand } from "./serve.ts";
-import { stageCommand } from "./stage.ts";
-import { statusCommand } from "./status.ts";
 
 const EXAMPLES = `
 A first minute:
@@ -95,7 +85,7 @@ function program(): Command {
   command("demo", "index the bundled employee handbook, serve it, and ask one question")
     .option("-p, --port <port>", "port to listen on (default: server.port, 8787)", wholeNumber(0, 65_535))
     .option("--once", "stop after the first answer")
-    .action((options) => demoCommand(configFile(), options));
+    .action(async (options) => (await loaded(import("./demo.ts"))).demoCommand(configFile(), options));
 
   command("index [path...]", "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
@@ -111,12 +101,14 @@ function program(): Command {
         "\nindex a folder above both, or use collections of their own." +
         "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
-    .action((paths: string[], options) => indexCommand(configFile(), paths, options));
+    .action(async (paths: string[], options) =>
+      (await loaded(import("./index-sources.ts"))).indexCommand(configFile(), paths, options),
+    );
 
   command("reindex", "embed what is indexed with the configured embedder, while others go on searching, and swap")
     .option("--collection <name>", "collection to move")
     .addHelpText("after", "\nA run that was stopped is taken up by the next.")
-    .action((options) => reindexCommand(configFile(), options));
+    .action(async (options) => (await loaded(import("./reindex.ts"))).reindexCommand(configFile(), options));
 
   command("migrate", "move a collection to another index, with its vectors, while both are served")
     .requiredOption("--from <config>", "configuration whose search: block holds it")
@@ -134,7 +126,7 @@ function program(): Command {
       "\nCopies until a pass finds nothing to copy, then compares counts and answers: exit code 1 where they differ." +
         "\nA run that was stopped is taken up by the next. How to switch without a pause: docs/engines.md.",
     )
-    .action((options) => migrateCommand(options));
+    .action(async (options) => (await loaded(import("./migrate.ts"))).migrateCommand(options));
 
   command("ask <question>", "ask one question and stream the answer")
     .option("-s, --session <id>", "conversation to go on with (default: a new one)")
@@ -148,14 +140,16 @@ function program(): Command {
     .option("--collection <name>", "collection to ask")
     .option("--timings", "show where the time went")
     .option("--json", "print the whole answer as one JSON object")
-    .action((question: string, options) => askCommand(configFile(), question, options));
+    .action(async (question: string, options) =>
+      (await loaded(import("./ask.ts"))).askCommand(configFile(), question, options),
+    );
 
   command("serve", "answer over HTTP until stopped")
     .option("-p, --port <port>", "port to listen on (default: server.port, 8787)", wholeNumber(0, 65_535))
     .option("--host <address>", "address to listen on (default: server.host, 127.0.0.1)")
     .option("-w, --watch <path>", "index a folder or file and keep up with its changes; repeat for more", collect)
     .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
-    .action((options) => serveCommand(configFile(), options));
+    .action(async (options) => (await loaded(import("./serve.ts"))).serveCommand(configFile(), options));
 
   command("stage <name>", "serve one stage over gRPC until stopped: embed, rerank, generate or search")
     .option("-p, --port <port>", "port to listen on (default: stage.port, 50051)", wholeNumber(0, 65_535))
@@ -164,7 +158,9 @@ function program(): Command {
       "after",
       "\nWhat the configuration says of that step is served; another process uses it with `use: grpc`.",
     )
-    .action((name: string, options) => stageCommand(configFile(), stageName(name), options));
+    .action(async (name: string, options) =>
+      (await loaded(import("./stage.ts"))).stageCommand(configFile(), stageName(name), options),
+    );
 
   command(
     "extract <stage>",
@@ -183,7 +179,9 @@ function program(): Command {
       "\nEach question goes through the steps here once, to note what the stage is asked; then both are asked that, once each." +
         "\nChanges nothing: it prints the change to make. Exit code 1 where outputs differ.",
     )
-    .action((name: string, options) => extractCommand(configFile(), stageName(name), options));
+    .action(async (name: string, options) =>
+      (await loaded(import("./extract.ts"))).extractCommand(configFile(), stageName(name), options),
+    );
 
   command("status", "show what is indexed and what each stage runs on")
     .option("--collection <name>", "collection to look at")
@@ -193,14 +191,16 @@ function program(): Command {
       "\nExit code 1 where questions cannot be answered now: nothing is indexed, or the index, the sessions or the model are" +
         "\naway (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
     )
-    .action((options) => statusCommand(configFile(), options));
+    .action(async (options) => (await loaded(import("./status.ts"))).statusCommand(configFile(), options));
 
   const models = command("models", "models that run on this machine");
   command("pull <name>", "fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small", models)
     .addOption(
       new Option("--dtype <dtype>", "which of its ONNX files (default: the first that is there)").choices(DTYPES),
     )
-    .action((model: string, options) => pullCommand(configFile(), model, options));
+    .action(async (model: string, options) =>
+      (await loaded(import("./models.ts"))).pullCommand(configFile(), model, options),
+    );
 
   command("eval <folder>", "measure retrieval (quality: no time limits) on a set of questions with known answers")
     .option("--corpus <file>", "passages, JSONL {id, title?, text}", "corpus.jsonl")
@@ -211,7 +211,9 @@ function program(): Command {
     .addOption(new Option("--limit <n>", "ask only the first n questions").argParser(wholeNumber(1, 1_000_000)))
     .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
     .option("--json", "print one JSON object on the last line")
-    .action((folder: string, options) => evalCommand(configFile(), folder, options));
+    .action(async (folder: string, options) =>
+      (await loaded(import("./eval.ts"))).evalCommand(configFile(), folder, options),
+    );
 
   registerMeasuring(command, configFile);
 

@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { hasNoUser } from "../config/fields.ts";
 import { RaglineError } from "../errors.ts";
-import { type BottleneckOptions, bottleneckCommand } from "./bottleneck.ts";
-import { type LoadOptions, loadCommand } from "./load.ts";
-import { type ProfileOptions, profileCommand } from "./profile.ts";
+import { hasNoUser } from "../url-part.ts";
+import type { BottleneckOptions } from "./bottleneck.ts";
+import type { LoadOptions } from "./load.ts";
+import { loaded } from "./loaded.ts";
+import type { ProfileOptions } from "./profile.ts";
 
 const LOAD_EXAMPLES = `
 Open loop: requests arrive when they are due, however slow the server is, and every time counts from when a request was due,
@@ -47,7 +48,9 @@ export function registerMeasuring(command: Register, configFile: () => string | 
     .option("-y, --yes", "send to endpoints that may cost money, where --stages names them")
     .option("--json", "print the profile as one JSON object, on the last line")
     .addHelpText("after", PROFILE_HELP)
-    .action((options: ProfileOptions) => profileCommand(configFile(), options));
+    .action(async (options: ProfileOptions) =>
+      (await loaded(import("./profile.ts"))).profileCommand(configFile(), options),
+    );
   command("bottleneck", "say which stage bounds throughput, which the time to first text, and what to do")
     .option("--url <url>", "a running server, or its /metrics", httpUrl, "http://127.0.0.1:8787")
     .option("--profile <file>", "read a profile of `ragline profile` instead")
@@ -55,7 +58,7 @@ export function registerMeasuring(command: Register, configFile: () => string | 
     .option("-H, --header <header>", 'sent with every request, "name: value"; repeat for more', header, [])
     .option("--json", "print the findings as one JSON object, on the last line")
     .addHelpText("after", BOTTLENECK_HELP)
-    .action((options: BottleneckOptions) => bottleneckCommand(options));
+    .action(async (options: BottleneckOptions) => (await loaded(import("./bottleneck.ts"))).bottleneckCommand(options));
 }
 
 function registerLoad(command: Register): void {
@@ -82,7 +85,7 @@ function registerLoad(command: Register): void {
     .option("--report <file>", "write an HTML page with plots")
     .option("--json", "print every figure as one JSON object, on the last line")
     .addHelpText("after", LOAD_EXAMPLES)
-    .action((options: LoadOptions) => loadCommand(options));
+    .action(async (options: LoadOptions) => (await loaded(import("./load.ts"))).loadCommand(options));
 }
 
 function amount(min: number, max: number): (value: string) => number {

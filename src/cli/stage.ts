@@ -1,10 +1,10 @@
 import type { ComposedStage } from "../compose/stage.ts";
 import { loadConfig } from "../config.ts";
-import { VERSION } from "../index.ts";
 import { isLoopback } from "../listening.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { openTracing } from "../telemetry/open-tracing.ts";
 import { createRedaction } from "../telemetry/redaction.ts";
+import { VERSION } from "../version.ts";
 import { stopSignal } from "./session.ts";
 
 export interface StageOptions {

@@ -1,10 +1,5 @@
 import { createSqliteAnswerCache } from "../adapters/answer-cache/sqlite.ts";
-import { MilvusPassageIndex } from "../adapters/passage-index/milvus.ts";
-import { OpenSearchPassageIndex } from "../adapters/passage-index/opensearch.ts";
-import { PostgresPassageIndex } from "../adapters/passage-index/postgres.ts";
 import { SqlitePassageIndex } from "../adapters/passage-index/sqlite.ts";
-import { openPostgresSessionStore } from "../adapters/session-store/postgres.ts";
-import { openRedisSessionStore } from "../adapters/session-store/redis.ts";
 import { createSqliteSessionStore } from "../adapters/session-store/sqlite.ts";
 import type { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
@@ -33,11 +28,13 @@ export async function chooseSessions(
     case "sqlite":
       return createSqliteSessionStore(database(config.file), config);
     case "redis": {
+      const { openRedisSessionStore } = await import("../adapters/session-store/redis.ts");
       const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
       const store = await openRedisSessionStore({ ...config, timeoutMs });
       return endedRefusals(instruments.store(store, config, SESSION_CALLS), config);
     }
     case "postgres": {
+      const { openPostgresSessionStore } = await import("../adapters/session-store/postgres.ts");
       const timeoutMs = config.timeoutMs * ROUND_TRIP_SHARE;
       const store = await openPostgresSessionStore({ ...config, timeoutMs });
       return endedRefusals(instruments.store(store, config, SESSION_CALLS), config);
@@ -59,13 +56,17 @@ export async function chooseIndex(
   switch (config.use) {
     case "sqlite":
       return retriedSearches(new SqlitePassageIndex(database(config.file), embedder), config);
-    case "postgres":
+    case "postgres": {
+      const { PostgresPassageIndex } = await import("../adapters/passage-index/postgres.ts");
       return retriedSearches(await PostgresPassageIndex.open(config, embedder), config);
+    }
     case "opensearch": {
+      const { OpenSearchPassageIndex } = await import("../adapters/passage-index/opensearch.ts");
       const index = new OpenSearchPassageIndex(config, embedder);
       return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
     }
     case "milvus": {
+      const { MilvusPassageIndex } = await import("../adapters/passage-index/milvus.ts");
       const index = await MilvusPassageIndex.open(config, embedder);
       return retriedSearches(instruments.store(index, config, SEARCH_CALLS), config);
     }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isAiSdkModel } from "../ai-sdk-models.ts";
+import { hasNoUser } from "../url-part.ts";
 import { redisKeyPrefix, redisServer } from "./redis.ts";
 
 /** What several blocks of the configuration share. */
@@ -27,12 +28,6 @@ export const httpUrl = z.url({
 export const httpBase = httpUrl
   .refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`")
   .refine(hasNoUser, "must not hold a user or a password: they would not be sent");
-
-/** Nor a password. */
-export function hasNoUser(url: string): boolean {
-  const { username = "", password = "" } = URL.parse(url) ?? {};
-  return username === "" && password === "";
-}
 
 /** One server, or several that serve the same. */
 export const httpUrls = z.union([httpBase, z.array(httpBase).min(1).max(64)]);

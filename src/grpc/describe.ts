@@ -1,4 +1,4 @@
-import { VERSION } from "../status.ts";
+import { VERSION } from "../version.ts";
 import type { DescribeResponse } from "../wire/messages.ts";
 import type { Served } from "./serve.ts";
 

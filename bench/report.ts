@@ -21,20 +21,16 @@ interface Bar {
 /** Prints every figure, and the object of `--json` as the last line. @returns whether every bar was met. */
 export function printReport(report: Report, json: boolean): boolean {
   const bars = barsOf(report);
-  const failures = [...report.throughput, ...report.latency.flatMap(({ results }) => results)].reduce(
-    (sum, { failures }) => sum + failures,
-    0,
-  );
+  const failures = resultsOf(report).reduce((sum, { failures }) => sum + failures, 0);
   printThroughput(report);
   for (const entry of report.latency) printLatency(entry);
   const { ragline, relay } = report.peakRssMb;
   console.log(`\nPeak memory (RSS): Ragline ${ragline} MB, relay ${relay} MB`);
   console.log(`Failed or reduced answers: ${failures}`);
-  const others = othersShare(report);
-  if (others > NOISE_MAX) {
-    console.log(
-      `Other programs held the core for up to ${percent(others)} of the time: times, p99 above all, are worse for it.`,
-    );
+  const shares = { "Other programs held the core": othersShare(report), "The host ran others": stolenShare(report) };
+  for (const [what, share] of Object.entries(shares)) {
+    if (share <= NOISE_MAX) continue;
+    console.log(`${what} for up to ${percent(share)} of the time: times, p99 above all, are worse for it.`);
   }
   console.log("\nBars");
   for (const { what, value, limit, passed } of bars) {
@@ -150,6 +146,7 @@ function toJson(report: Report, bars: readonly Bar[], failures: number): object 
     relay: latencyFigures("relay"),
     stagesAlone: { beyondStagesMs: byClients("stages alone", ({ beyondStagesMs }) => beyondStagesMs) },
     othersShare: othersShare(report),
+    stolenShare: stolenShare(report),
     failures,
     pinned: report.pinned,
     bars: bars.map(({ what, value, limit, passed }) => ({ what, value, limit, passed })),
@@ -158,9 +155,18 @@ function toJson(report: Report, bars: readonly Bar[], failures: number): object 
 }
 
 /** The relay has but one thread: what it waits for its core, other programs have taken. The most of any scenario. */
-function othersShare({ throughput, latency }: Report): number {
-  const all = [...throughput, ...latency.flatMap(({ results }) => results)];
-  return Math.max(...all.filter(({ target }) => target === "relay").map(({ waitedShare }) => waitedShare));
+function othersShare(report: Report): number {
+  const relays = resultsOf(report).filter(({ target }) => target === "relay");
+  return Math.max(...relays.map(({ waitedShare }) => waitedShare));
+}
+
+/** The most of any scenario and target. */
+function stolenShare(report: Report): number {
+  return Math.max(...resultsOf(report).map(({ stolenShare }) => stolenShare));
+}
+
+function resultsOf({ throughput, latency }: Report): readonly (Throughput | Latency)[] {
+  return [...throughput, ...latency.flatMap(({ results }) => results)];
 }
 
 /** Median of the rounds' ratios: the two of a round ran one after the other. */

@@ -1,4 +1,5 @@
 import type { Child } from "./child.ts";
+import { stolenMs } from "./cores.ts";
 import type { LoadCommands, LoadResult } from "./load.ts";
 import type { SystemCommands } from "./relay.ts";
 import type { Delays, StageCommands } from "./stages.ts";
@@ -38,6 +39,7 @@ export interface Latency {
   readonly generatorCpuShare: number;
   readonly stagesCpuShare: number;
   readonly waitedShare: number;
+  readonly stolenShare: number;
 }
 
 export interface Throughput {
@@ -53,6 +55,7 @@ export interface Throughput {
   readonly generatorCpuShare: number;
   readonly stagesCpuShare: number;
   readonly waitedShare: number;
+  readonly stolenShare: number;
 }
 
 export interface Run {
@@ -68,11 +71,13 @@ interface Loaded extends LoadResult {
   readonly stagesCpuMs: number;
   /** Of the time, how long the main thread of the system (of the generator, where there is none) waited for its core. */
   readonly waitedShare: number;
+  /** Of the time, how long the machine's host ran others. */
+  readonly stolenShare: number;
 }
 
 /** Time for what a system does after its last byte, which is its cost too. */
 const SETTLE_MS = 100;
-/** Share of the time that other programs may hold the core in a round that counts as quiet. */
+/** Share of the time that other programs, or other machines, may hold the core in a round that counts as quiet. */
 export const NOISE_MAX = 0.03;
 /** Before each measured load, on every target alike; at least one a client. */
 const WARM_UP_REQUESTS = 20;
@@ -108,6 +113,7 @@ export async function measureThroughput(
       generatorCpuShare: median(perRound(({ cpuMs, wallMs }) => cpuMs / wallMs)),
       stagesCpuShare: median(perRound(({ stagesCpuMs, wallMs }) => stagesCpuMs / wallMs)),
       waitedShare: median(perRound(({ waitedShare }) => waitedShare)),
+      stolenShare: median(perRound(({ stolenShare }) => stolenShare)),
     };
   });
 }
@@ -117,8 +123,8 @@ export async function measureThroughput(
  * where the client calls the stages itself. So the delays and their timers' lateness are taken out question by question,
  * and the sockets' and the generator's own cost once a round. Percentiles are medians of the rounds', since one hiccup of
  * the machine would decide a p99. `targets` includes the stages themselves and the relay.
- * With spare rounds, as long as other programs trouble the rounds more are run, and the quietest of all are kept; how
- * quiet one was is told by the relay, never by Ragline.
+ * With spare rounds, as long as others trouble the rounds more are run, and the quietest of all are kept; how quiet one was
+ * is told by what the relay waited for its core and by what the host took from all targets, never by Ragline.
  */
 export async function measureLatency(
   bench: Bench,
@@ -148,7 +154,9 @@ export async function measureLatency(
       const beyondStages = beyond(loaded, "firstTokenMs");
       byTarget.set(target, { loaded, ttft: added("firstTokenMs"), total: added("totalMs"), beyondStages });
     }
-    const noise = [...loads].find(([target]) => target.name === "relay")?.[1].waitedShare ?? 0;
+    const stolen = [...loads.values()].map(({ stolenShare }) => stolenShare);
+    const waited = [...loads].find(([target]) => target.name === "relay")?.[1].waitedShare ?? 0;
+    const noise = Math.max(waited, ...stolen);
     results.push({ noise, byTarget });
   }
   const kept = results.sort((a, b) => a.noise - b.noise).slice(0, rounds);
@@ -190,6 +198,7 @@ function summarize(bench: Bench, target: Target, list: readonly Round[]): Latenc
     generatorCpuShare: across(({ loaded }) => loaded.cpuMs / loaded.wallMs),
     stagesCpuShare: across(({ loaded }) => loaded.stagesCpuMs / loaded.wallMs),
     waitedShare: across(({ loaded }) => loaded.waitedShare),
+    stolenShare: across(({ loaded }) => loaded.stolenShare),
   };
 }
 
@@ -201,6 +210,7 @@ export function answerMs({ embedMs, rerankMs, firstTokenMs, tokenMs, tokens }: D
 async function load(bench: Bench, target: Target, { clients, requests, periodMs }: Run): Promise<Loaded> {
   const before = await target.process?.call("usage");
   const stagesBefore = await bench.stages.call("usage");
+  const [stolenBefore, startedAt] = [stolenMs(), performance.now()];
   const loaded = await bench.load.call("run", {
     target: { kind: target.process ? "system" : "stages", url: target.url },
     clients,
@@ -208,6 +218,7 @@ async function load(bench: Bench, target: Target, { clients, requests, periodMs 
     firstQuestion: nextQuestion,
     periodMs,
   });
+  const stolenShare = (stolenMs() - stolenBefore) / (performance.now() - startedAt);
   nextQuestion += requests;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const after = await target.process?.call("usage");
@@ -218,6 +229,7 @@ async function load(bench: Bench, target: Target, { clients, requests, periodMs 
     systemCpuMs: (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0),
     stagesCpuMs: stagesAfter.cpuMs - stagesBefore.cpuMs,
     waitedShare: waitedMs / loaded.wallMs,
+    stolenShare,
   };
 }
 

@@ -15,6 +15,10 @@ const ABBREVIATION =
 /** A number or letter that opens a list entry: `1.`, `12.`, `가.`, `a.` */
 const ENUMERATOR = /^[\s>#*-]*(?:\d{1,3}|[가나다라마바사아자차카타파하]|[A-Za-z])$/u;
 
+/** A date as Korea writes it, before one of its dots: `2026. 4. 17.`, `2026.4.17.`, `4. 17.`; and what stands behind any but its last. */
+const DATE = /(?<!\d)(?:\d{4}\.\s?\d{1,2}(?:\.\s?\d{1,2})?|\d{1,2}\.\s\d{1,2})$/u;
+const DATE_GOES_ON = /^\s\d{1,2}\./u;
+
 /** A Korean sentence's end with the next one close behind it, a space having been forgotten: `한다.그리고`. */
 const RUN_ON = /^[다요죠까][.!?]\p{sc=Hangul}$/u;
 
@@ -53,7 +57,9 @@ function endsSentence(text: string, start: number, index: number, mark: string):
   if (end < text.length && !/\s/u.test(text.charAt(end))) return false;
   if (!mark.startsWith(".") || mark.startsWith("..")) return true;
   if (index - start <= LOOK_BACK && ENUMERATOR.test(text.slice(start, index))) return false;
-  if (ABBREVIATION.test(text.slice(Math.max(start, index - LOOK_BACK), index))) return false;
+  const before = text.slice(Math.max(start, index - LOOK_BACK), index);
+  if (ABBREVIATION.test(before) || DATE.test(before)) return false;
+  if (/\d$/.test(before) && DATE_GOES_ON.test(text.slice(end, end + 4))) return false;
   return !/^\s+\p{Ll}/u.test(text.slice(end, end + 4));
 }
 

@@ -33,6 +33,21 @@ describe("splitSentences", () => {
     ["dots inside words", "Use app.run() in v1.2.3 now", ["Use app.run() in v1.2.3 now"]],
     ["a one-syllable answer", "네. 알겠습니다.", ["네.", "알겠습니다."]],
     ["a forgotten space", "지급한다.다만 3.5일은 뺀다.", ["지급한다.", "다만 3.5일은 뺀다."]],
+    [
+      "dates",
+      "접수는 2026. 4. 6.부터 2026. 4. 17.까지, 발표는 5. 1. (금)이다. 2026. 12. 15. 이후 시행한다. 2025.1.2. 개정. 끝.",
+      [
+        "접수는 2026. 4. 6.부터 2026. 4. 17.까지, 발표는 5. 1. (금)이다.",
+        "2026. 12. 15. 이후 시행한다.",
+        "2025.1.2. 개정.",
+        "끝.",
+      ],
+    ],
+    [
+      "numbers that end sentences",
+      "It closed in 2025. Then 12 came. The share is 3.5. It rose to 12. 30 left.",
+      ["It closed in 2025.", "Then 12 came.", "The share is 3.5.", "It rose to 12.", "30 left."],
+    ],
     ["ideographic full stops", "東京です。大阪です。", ["東京です。", "大阪です。"]],
     ["nothing", " \n ", []],
   ])("%s", (_, text, sentences) => {

@@ -36,6 +36,31 @@ describe("a sentence that announces a table, a list or a command is not quoted w
   });
 });
 
+describe("a table", () => {
+  const fees =
+    "과정 | 시간 | 지원율\n안전 | 8시간 | 75%\n■ 외국어 과정\n일본어 | 20시간 | 50%\n※ 수습은 절반만 지원한다.";
+
+  test.each([
+    ["안전 과정 지원율은?", "과정: 안전, 시간: 8시간, 지원율: 75% [1]"],
+    ["일본어 과정 지원율은?", "과정: 일본어, 시간: 20시간, 지원율: 50% [1]"],
+    ["수습은 얼마나 지원하나요?", "※ 수습은 절반만 지원한다. [1]"],
+  ])("that a row of one cell cuts keeps its columns: %s", async (question, said) => {
+    expect((await answer(question, fees)).split("\n")).toContain(said);
+  });
+
+  test("is quoted whatever its length", async () => {
+    const branches = Array.from({ length: 40 }, (_, n) => `${n}지점 | 서울시 강남구 ${n}로 | 02-555-${1000 + n}`);
+    const passage = ["지점 | 주소 | 대표전화", "■ 영업 지점", ...branches].join("\n");
+    const said = await answer("17지점 대표전화는?", passage);
+    expect(said).toContain("지점: 17지점, 주소: 서울시 강남구 17로, 대표전화: 02-555-1017 [1]");
+  });
+
+  test("names no column of a row that has more or fewer cells than the head", async () => {
+    const gifts = "구분 | 경조 사유 | 휴가 | 경조금\n사망 | 배우자 | 7일 | 200만원\n조부모 | 3일 | 30만원";
+    expect(await answer("조부모 휴가는 며칠인가요?", gifts)).toContain("조부모, 3일, 30만원 [1]");
+  });
+});
+
 test("brackets of the documents stay, and none of them reads as a citation", async () => {
   const founded = "[2019] 한빛을 설립하였습니다.\n\n[2021] 부산 지사를 열었습니다 [2].";
   const said = await answer("부산 지사는 몇 년에 열었나요?", founded, "주차장은 지하에 있습니다.");

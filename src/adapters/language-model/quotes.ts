@@ -14,6 +14,8 @@ export interface Quote {
 }
 
 const CELLS = / \| /;
+/** What is said below a table. */
+const NOTE = /^\s*[※*]/;
 const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
 /** Behind what announces it, a block that ends in another way is a command or a file. */
@@ -56,31 +58,52 @@ export function quotesOf(source: Source): Quote[] {
     return last;
   };
   let announcing: number | undefined;
-  for (const block of source.text.split(/\n{2,}/)) {
-    const lines = block.split("\n").filter((line) => line.trim() !== "");
+  const addText = (lines: readonly string[]) => {
     const [first = ""] = lines;
+    const text = lines.join("\n");
     const announcedAt = announcing;
     announcing = undefined;
-    if (lines.length > 1 && lines.every((line) => CELLS.test(line))) {
-      for (const row of rows(lines)) add(inOneLine(row), announcedAt);
-    } else if (LIST_ITEM.test(first)) {
+    if (LIST_ITEM.test(first)) {
       for (const line of lines) add(inOneLine(line.replace(LIST_ITEM, "")), announcedAt);
     } else if (
       announcedAt !== undefined &&
       !ASKS.test(quotes[announcedAt]?.text ?? "") &&
-      !PROSE_END.test(block.trim())
+      !PROSE_END.test(text.trim())
     ) {
       for (const part of parts(lines)) add(part, announcedAt);
-    } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim())) {
+    } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
       above = `${place} ${first}`;
     } else {
-      const last = addProse(block, announcedAt);
+      const last = addProse(text, announcedAt);
       const said = quotes[last ?? -1]?.text ?? "";
       if (ANNOUNCES.test(said) || ASKS.test(said)) announcing = last;
       above = first.endsWith(":") ? `${place} ${first}` : place;
     }
+  };
+  for (const block of source.text.split(/\n{2,}/)) {
+    const lines = block.split("\n").filter((line) => line.trim() !== "");
+    const [head = "", ...rows] = lines.filter((line) => CELLS.test(line));
+    if (lines.length > 0 && rows.length === 0) addText(lines);
+    if (rows.length === 0) continue;
+    const announcedAt = announcing;
+    for (const run of runs(lines, CELLS)) {
+      if (!CELLS.test(run[0] as string)) addText(run);
+      else for (const line of run) if (line !== head) add(inOneLine(asSaid(line, head)), announcing ?? announcedAt);
+    }
+    announcing = undefined;
   }
   return quotes;
+}
+
+/** Parts lines that match from those that do not. */
+function runs(lines: readonly string[], pattern: RegExp): string[][] {
+  const all: string[][] = [];
+  for (const line of lines) {
+    const last = all.at(-1);
+    if (last && pattern.test(last[0] as string) === pattern.test(line)) last.push(line);
+    else all.push([line]);
+  }
+  return all;
 }
 
 function inOneLine(text: string): string {
@@ -99,12 +122,9 @@ function parts(lines: readonly string[]): string[] {
   return all;
 }
 
-/** A table's rows as `column: cell, …`, so that each makes sense alone. */
-function rows(lines: readonly string[]): string[] {
-  const [head = "", ...body] = lines;
-  const names = head.split(CELLS).map((name) => name.trim());
-  return body.map((line) => {
-    const cells = line.split(CELLS).map((cell) => cell.trim());
-    return cells.map((cell, column) => (names[column] ? `${names[column]}: ${cell}` : cell)).join(", ");
-  });
+/** A table's row as `column: cell, …`, so that it makes sense alone; of one with more or fewer cells than the head nobody knows whose they are. */
+function asSaid(line: string, head: string): string {
+  const [cells, names] = [line, head].map((one) => one.split(CELLS).map((cell) => cell.trim())) as [string[], string[]];
+  if (cells.length !== names.length) return cells.join(", ");
+  return cells.map((cell, column) => (names[column] ? `${names[column]}: ${cell}` : cell)).join(", ");
 }

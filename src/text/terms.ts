@@ -13,9 +13,28 @@ const QUESTION_WORDS = new Set(
   (
     "what when where who whom whose which why how much mani long often do doe did doing can could mai might must should would i me my we our you your " +
     "have has had am been being get got about there ani some tell know pleas want need us from so if than after befor within per " +
-    "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 대해 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
+    "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 관련해서 관해 관해서 대해 대해서 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
     "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거 뭐야 뭐지 뭔지 뭐니 뭐냐 뭐임 왜야 있냐 없냐 하냐 되냐"
   ).split(" "),
+);
+
+/** Verbs that any question may have, in the forms in which it asks: 되는지, 있을까요, 알려주세요, 괜찮아. */
+const ASKING = new RegExp(
+  `^(?:${[
+    "(?:알려|말해|말씀해|설명해|가르쳐|찾아|보여|해)?(?:주(?:세요?|시나요?|실|시겠어요?|십시오|라|나요?)|줘요?|줄래요?|줄|줍니까)",
+    "(?:말해|말씀해|알려드려|가르쳐|부탁(?:해|드려|드립니다|드릴게|합니다|이에)?)요?",
+    "(?:알고)?(?:싶(?:어|은데|습니다|네)|궁금(?:해|한데|합니다|하네|하다)?)요?",
+    "(?:하|되|있|없|맞|걸리|나오)(?:나|는지|는데|는가|던가|었나|을까|을지|을|냐|니|지|고|면|죠|려고|려는데|려면|습니까)요?",
+    "(?:할|될|있을|없을|괜찮을)(?:까|지|는지|수)?요?",
+    "(?:해|말해|설명해|돼|되|써|받아|맞아|나와|걸려|봐|물어봐|물어보나)(?:야|도|서)?요?",
+    "(?:합|됩|갑|납)니까",
+    "(?:쓰|쓸|받|보)(?:나|까|면|는지|죠)요?",
+    "괜찮(?:아|나|은가|은지|습니까|을까)?요?",
+    "(?:어때|어떡해|어떡하죠|어떡하나|어떨까)요?",
+    "(?:아시|아세|아나|아는지|모르)(?:나|는)?요?",
+    "(?:뭐|뭔|누구|어디|언제|얼마|몇)(?:예|에|이에|인데|데|죠|쯤|서|인지)?요?",
+    "얼만가요?|그래요?|그런가요?|좀요?|몇일(?:이?에|이?예|까지|인가|부터)?요?",
+  ].join("|")})$`,
 );
 
 /** Particles and verb endings that hang on a Korean word, longest first. */
@@ -135,6 +154,7 @@ export function termsOf(question: string): Term[] {
   for (const [i, asked] of words.entries()) {
     // How many of what: 명부터, 개까지.
     if (words[i - 1] === "몇") continue;
+    if (ASKING.test(asked)) continue;
     const word = i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "");
     const content = HANGUL.test(word) ? stripEndings(word) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;

@@ -16,6 +16,7 @@ import { createInFlight } from "./in-flight.ts";
 import { type LoadResult, loadDocuments } from "./load.ts";
 import { prune } from "./prune.ts";
 import type { DocumentReader } from "./reader.ts";
+import { storedAs } from "./stored-as.ts";
 
 const EMBED_TIMEOUT_MS = 60_000;
 
@@ -107,9 +108,9 @@ export async function ingestLoaded(
       report.failures.push({ path, documentId: document.id, reason });
       return;
     }
-    seen.set(document.id, path);
     const planned = await plan(document, path);
-    const { chunks: cut, known } = planned;
+    const { chunks: cut, known, former } = planned;
+    seen.set(planned.indexed.id, path);
     if (cut === null) {
       report.unchanged++;
       return;
@@ -124,13 +125,14 @@ export async function ingestLoaded(
       const passages = await embedChunks(document, cut, batcher);
       try {
         await stages.index.replace(options.scope, planned.indexed, passages, { signal });
+        if (former !== null) await stages.index.delete(readerOf(document, options.scope), former, { signal });
       } catch (thrown) {
         if (!isRefusal(thrown)) throw thrown;
         report.failures.push({ path, documentId: document.id, reason: `was refused by the index: ${thrown.message}` });
         return;
       }
       report.passages += passages.length;
-      if (known) report.changed++;
+      if (known || former !== null) report.changed++;
       else report.added++;
     });
   }
@@ -190,6 +192,8 @@ interface Plan {
   readonly indexed: Document;
   /** As it is stored now, if it is. */
   readonly known: DocumentEntry | null;
+  /** The id under which the same file was stored until now. */
+  readonly former: string | null;
   /** Null where it is stored in the same way already. */
   readonly chunks: readonly Chunk[] | null;
 }
@@ -212,7 +216,9 @@ function planner(
 ) {
   const { chunk, signal } = options;
   let isChecked = false;
-  return async (document: SourceDocument, path?: string): Promise<Plan> => {
+  let isFirst: Promise<boolean> | undefined;
+  const holdsNothing = async (scope: Scope) => (await stages.index.status(scope, { signal })).documents === 0;
+  return async function plan(document: SourceDocument, path?: string): Promise<Plan> {
     const { blocks, ...content } = document;
     const source = path === undefined ? {} : { source: resolve(path) };
     const indexed = { ...content, ...source, hash: storedHash(document.hash, chunk, stages) };
@@ -222,8 +228,13 @@ function planner(
       await checkSpace(reader, stages, signal);
       isChecked = true;
     }
-    if (known?.hash === indexed.hash) return { indexed, known, chunks: null };
-    return { indexed, known, chunks: await cutAll(blocks, stages, options) };
+    if (known?.hash === indexed.hash) return { indexed, known, former: null, chunks: null };
+    isFirst ??= holdsNothing(reader);
+    const isNew = path !== undefined && known?.source !== indexed.source && !(await isFirst);
+    const other = isNew ? await storedAs(stages.index, reader, { path, id: document.id }, { signal }) : null;
+    // The longer id says more: files of the same name in other folders have ids of their own.
+    if (other && other.id.length > document.id.length) return plan({ ...document, id: other.id }, path);
+    return { indexed, known, former: other?.id ?? null, chunks: await cutAll(blocks, stages, options) };
   };
 }
 

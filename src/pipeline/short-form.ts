@@ -19,7 +19,8 @@ export const KINDS: Readonly<Record<string, RegExp>> = {
   text: /\bwhole\b|\bfull text\b|\boriginal\b|전체|전문|원문/iu,
 };
 
-const REFERENCE = /\[(table|code|quoted passage|text)\b[^\]\n]*: turn \d+(?:; ([^\]\n]*))?\]/g;
+/** Bounded, as a client that keeps its own history may send anything: without bounds its time grows by the cube. */
+const REFERENCE = /\[(table|code|quoted passage|text)\b[^[\]\n]{0,80}: turn \d{1,9}(?:; ([^\]\n]{0,60}))?\]/g;
 
 export interface Reference {
   readonly kind: string;

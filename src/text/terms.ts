@@ -142,6 +142,8 @@ const ENDINGS = [
 /** What ends a question among friends. Nouns end so too (분야, 재해), which is why only its last word loses it. */
 const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2}|[A-Za-z\d])(?:[야해돼니임]|(?<![하되])냐)$/u;
 
+/** Of a longer word the rest is left out, as of a search token: endings are looked for again and again. */
+const WORD_LENGTH_MAX = 64;
 const WORD = /[\p{sc=Hangul}]+|[\p{L}\p{N}][\p{L}\p{N}.,'’/-]*/gu;
 const HANGUL = /^\p{sc=Hangul}+$/u;
 /** A code or a foreign word, and the Hangul behind it. */
@@ -155,7 +157,7 @@ export function termsOf(question: string): Term[] {
     // How many of what: 명부터, 개까지.
     if (words[i - 1] === "몇") continue;
     if (ASKING.test(asked)) continue;
-    const word = i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "");
+    const word = (i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "")).slice(0, WORD_LENGTH_MAX);
     const content = HANGUL.test(word) ? stripEndings(word) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
     const tokens = searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));

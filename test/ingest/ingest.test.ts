@@ -45,6 +45,28 @@ describe("incremental", () => {
     ]);
   });
 
+  test("a file that was indexed with its folder, and then by itself, stays one document; and the other way round", async () => {
+    await write("총무/사물함.md", "사물함은 1만 원입니다.");
+    await write("사물함.md", "본사에는 사물함이 없습니다.");
+    const { run, documents } = setup();
+    const itself = [join(folder.path(), "총무/사물함.md")];
+    await run();
+    await write("총무/사물함.md", "사물함은 2만 원입니다.");
+    expect(counts(await run({}, itself))).toEqual([0, 1, 0, 0]);
+    expect(counts(await run({}, itself))).toEqual([0, 0, 1, 0]);
+    expect([...documents.keys()].sort()).toEqual(["사물함.md", "총무/사물함.md"]);
+    expect(documents.get("총무/사물함.md")?.stored).toMatchObject([{ text: "사물함은 2만 원입니다." }]);
+
+    await run({}, [join(folder.path(), "총무")]);
+    expect(documents.size).toBe(2);
+
+    await rm(join(folder.path(), "사물함.md"));
+    const above = setup();
+    await above.run({}, itself);
+    expect(counts(await above.run())).toEqual([0, 1, 0, 0]);
+    expect([...above.documents.keys()]).toEqual(["총무/사물함.md"]);
+  });
+
   test("another chunk size indexes everything again", async () => {
     await write("a.md", "본문");
     const { run } = setup();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { createExtractiveModel } from "../../src/adapters/language-model/extractive.ts";
+import { wantedForm } from "../../src/adapters/language-model/wanted.ts";
 import { textOf } from "../contract/language-model.ts";
 import { call, collect } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
@@ -58,6 +59,40 @@ describe("a table", () => {
   test("names no column of a row that has more or fewer cells than the head", async () => {
     const gifts = "구분 | 경조 사유 | 휴가 | 경조금\n사망 | 배우자 | 7일 | 200만원\n조부모 | 3일 | 30만원";
     expect(await answer("조부모 휴가는 며칠인가요?", gifts)).toContain("조부모, 3일, 30만원 [1]");
+  });
+});
+
+describe("a question for an amount or a time is answered by a sentence that holds one", () => {
+  const leave = [
+    "제21조(연차유급휴가) ① 회사는 1년간 80퍼센트 이상 출근한 사원에게 16일의 유급휴가를 준다.",
+    "② 연차휴가는 반차 또는 반반차로 나누어 사용할 수 있다.",
+    "③ 연차휴가는 사용하기 전에 신청한다.",
+  ].join("\n\n");
+  const locker =
+    "Every employee may rent a locker.\n\nRenting a locker costs 20,000 won.\n\nA rented locker is emptied when it is left.";
+
+  test.each([
+    ["연차휴가는 며칠인가요?", leave, "16일"],
+    ["연차휴가는몇일", leave, "16일"],
+    ["연차휴가는 몇 퍼센트 출근해야 주나요?", leave, "80퍼센트"],
+    ["How much is the rent of a locker?", locker, "20,000 won"],
+  ])("%s", async (question, passage, said) => {
+    expect(await answer(question, passage)).toContain(said);
+  });
+
+  test.each([
+    ["몇 명이 참석하나요?", "12명이 참석한다.", "12시에 참석한다."],
+    ["언제 시작해요?", "매년 3월에 시작한다.", "3명이 시작한다."],
+    ["When does it start?", "It starts on Mondays in 2026.", "It starts with three people."],
+    ["회비는 얼마예요?", "회비는 5천 원이다.", "회비는 총무에게 낸다."],
+    ["How often is it paid?", "It is paid monthly.", "It is paid by card."],
+  ])("%s", (question, right, wrong) => {
+    const form = wantedForm(question);
+    expect([form?.test(right), form?.test(wrong)]).toEqual([true, false]);
+  });
+
+  test("others want none", () => {
+    expect(wantedForm("담당자는 누구인가요?")).toBeNull();
   });
 });
 

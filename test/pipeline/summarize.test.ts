@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { factsOf } from "../../src/pipeline/extract.ts";
-import { shortForm } from "../../src/pipeline/short-form.ts";
+import { referencesIn, shortForm } from "../../src/pipeline/short-form.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { summarize } from "../../src/pipeline/summarize.ts";
 import type { GenerateRequest } from "../../src/ports/language-model.ts";
 import type { Turn } from "../../src/types.ts";
 import { call } from "../support/calls.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { emptySession, fakeStages, hang, modelOf } from "../support/stages.ts";
 
 function turn(number: number, question: string, answer: string): Turn {
@@ -86,6 +87,14 @@ describe("short forms", () => {
     expect(shortForm(paragraph, 1, seen)).toBe(paragraph);
     expect(shortForm(`머리\n\n${paragraph}`, 6, seen)).toMatch(/^머리\n\n\[repeated text, \d+ characters: turn 1\]$/);
     expect(shortForm("짧은 글.", 2)).toBe("짧은 글.");
+  });
+
+  test("references are looked for in linear time", () => {
+    const started = cpuMs();
+    expect(referencesIn("[text".repeat(40_000) + ": turn 1; ".repeat(20_000))).toEqual([]);
+    expect(cpuMs() - started).toBeLessThan(1500);
+    const [found] = referencesIn(`그는 ${shortForm(`“${"가나다 ".repeat(100)}”`, 3)}`);
+    expect(found).toMatchObject({ kind: "quoted passage", hint: expect.stringMatching(/^가나다/) });
   });
 
   test("a very long text loses its middle, in linear time, and no character is halved", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { termsOf } from "../../src/text/terms.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 test.each([
   ["육아휴직은 언제 신청하나요?", ["육아휴직", "신청"]],
@@ -25,4 +26,10 @@ test.each([
   ["How many days of annual leave do we get?", ["days", "annual", "leave"]],
 ])("%s", (question, words) => {
   expect(termsOf(question).map(({ word }) => word)).toEqual(words);
+});
+
+test("takes little time for words of any length", () => {
+  const started = cpuMs();
+  for (let i = 0; i < 40; i++) termsOf(Array(5).fill("은".repeat(16_000)).join(" "));
+  expect(cpuMs() - started).toBeLessThan(2000);
 });

@@ -7,6 +7,7 @@ import { held, type Term, termsOf } from "../../text/terms.ts";
 import { searchTokens } from "../../text/tokens.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Quote, quotesOf } from "./quotes.ts";
+import { wantedForm } from "./wanted.ts";
 
 export interface ExtractiveOptions {
   readonly sentencesMax: number;
@@ -32,6 +33,9 @@ const BEST_SHARE_MIN = 0.6;
 const ABOVE_WEIGHT = 0.5;
 /** What each rank of its passage costs a quote. */
 const RANK_COST = 0.1;
+
+/** What it is worth that a quote holds an amount or a time where one is asked for. */
+const FORM_WEIGHT = 0.3;
 
 const NOT_FOUND = {
   ko: "제공된 문서에서는 이 질문의 답을 찾지 못했습니다.",
@@ -107,6 +111,7 @@ async function choose(
   const weights = weigh(terms, tokens);
   const placed = quotes.map((quote) => `${quote.above}\n${quote.text}`);
   const near = await cosines(query, placed, embedder, call);
+  const form = wantedForm(query);
   const scored = quotes.map((quote, index): ScoredQuote => {
     const words = sum(terms, (term, t) => {
       const inside = held(term, tokens[index] ?? new Set());
@@ -116,7 +121,8 @@ async function choose(
     return {
       ...quote,
       tokens: tokens[index] ?? new Set(),
-      score: words + (near?.[index] ?? 0) - RANK_COST * (quote.source.n - 1),
+      score:
+        words + (near?.[index] ?? 0) + (form?.test(quote.text) ? FORM_WEIGHT : 0) - RANK_COST * (quote.source.n - 1),
     };
   });
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);

@@ -37,62 +37,85 @@ const CHARACTERS_MAX = 600;
 
 /** The quotable pieces of a passage, in order. */
 export function quotesOf(source: Source): Quote[] {
-  const quotes: Quote[] = [];
-  const place = [source.title, ...source.headings].join(" ");
-  let above = place;
-  const add = (text: string, announcedAt?: number) => {
-    if (text === "" || text.length > CHARACTERS_MAX) return undefined;
-    const position = quotes.length;
-    quotes.push({ source, text, above, position, ...(announcedAt !== undefined && { announcedAt }) });
-    return position;
-  };
-  /** Returns the position of the last sentence. */
-  const addProse = (block: string, announcedAt: number | undefined) => {
+  const reading = new Reading(source);
+  for (const block of source.text.split(/\n{2,}/)) {
+    const lines = block.split("\n").filter((line) => line.trim() !== "");
+    if (lines.filter((line) => CELLS.test(line)).length > 1) reading.addTable(lines);
+    else if (lines.length > 0) reading.addText(lines);
+  }
+  return reading.quotes;
+}
+
+/** A passage as far as it is read. */
+class Reading {
+  readonly quotes: Quote[] = [];
+  readonly #source: Source;
+  readonly #place: string;
+  #above: string;
+  /** The position of the last sentence, where it announces or asks for what comes next. */
+  #announcing: number | undefined;
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#place = [source.title, ...source.headings].join(" ");
+    this.#above = this.#place;
+  }
+
+  /** Rows, and lines that stand among them. */
+  addTable(lines: readonly string[]): void {
+    const [head = ""] = lines.filter((line) => CELLS.test(line));
+    const announcedAt = this.#announcing;
+    for (const run of runs(lines, CELLS)) {
+      if (!CELLS.test(run[0] as string)) this.addText(run);
+      else for (const line of run) if (line !== head) this.#add(asSaid(line, head), this.#announcing ?? announcedAt);
+    }
+    this.#announcing = undefined;
+  }
+
+  /** A list, a paragraph, a heading, or what was announced. */
+  addText(lines: readonly string[]): void {
+    const [first = ""] = lines;
+    const text = lines.join("\n");
+    const announcedAt = this.#announcing;
+    const isAsked = announcedAt !== undefined && ASKS.test(this.quotes[announcedAt]?.text ?? "");
+    this.#announcing = undefined;
+    if (LIST_ITEM.test(first)) {
+      for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt);
+    } else if (announcedAt !== undefined && !isAsked && !PROSE_END.test(text.trim())) {
+      for (const part of parts(lines)) this.#push(part, announcedAt);
+    } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
+      this.#above = `${this.#place} ${first}`;
+    } else {
+      const last = this.#addSentences(text, announcedAt);
+      const said = this.quotes[last ?? -1]?.text ?? "";
+      if (ANNOUNCES.test(said) || ASKS.test(said)) this.#announcing = last;
+      this.#above = first.endsWith(":") ? `${this.#place} ${first}` : this.#place;
+    }
+  }
+
+  /** Returns the position of the last. */
+  #addSentences(text: string, announcedAt: number | undefined): number | undefined {
     let asking = announcedAt;
     let last: number | undefined;
-    for (const { text } of splitSentences(block)) {
-      const isQuestion = ASKS.test(text.trim());
-      last = add(inOneLine(text), isQuestion ? undefined : asking);
+    for (const sentence of splitSentences(text)) {
+      const isQuestion = ASKS.test(sentence.text);
+      last = this.#add(sentence.text, isQuestion ? undefined : asking);
       if (isQuestion) asking = last;
     }
     return last;
-  };
-  let announcing: number | undefined;
-  const addText = (lines: readonly string[]) => {
-    const [first = ""] = lines;
-    const text = lines.join("\n");
-    const announcedAt = announcing;
-    announcing = undefined;
-    if (LIST_ITEM.test(first)) {
-      for (const line of lines) add(inOneLine(line.replace(LIST_ITEM, "")), announcedAt);
-    } else if (
-      announcedAt !== undefined &&
-      !ASKS.test(quotes[announcedAt]?.text ?? "") &&
-      !PROSE_END.test(text.trim())
-    ) {
-      for (const part of parts(lines)) add(part, announcedAt);
-    } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
-      above = `${place} ${first}`;
-    } else {
-      const last = addProse(text, announcedAt);
-      const said = quotes[last ?? -1]?.text ?? "";
-      if (ANNOUNCES.test(said) || ASKS.test(said)) announcing = last;
-      above = first.endsWith(":") ? `${place} ${first}` : place;
-    }
-  };
-  for (const block of source.text.split(/\n{2,}/)) {
-    const lines = block.split("\n").filter((line) => line.trim() !== "");
-    const [head = "", ...rows] = lines.filter((line) => CELLS.test(line));
-    if (lines.length > 0 && rows.length === 0) addText(lines);
-    if (rows.length === 0) continue;
-    const announcedAt = announcing;
-    for (const run of runs(lines, CELLS)) {
-      if (!CELLS.test(run[0] as string)) addText(run);
-      else for (const line of run) if (line !== head) add(inOneLine(asSaid(line, head)), announcing ?? announcedAt);
-    }
-    announcing = undefined;
   }
-  return quotes;
+
+  #add(text: string, announcedAt: number | undefined): number | undefined {
+    return this.#push(text.replace(/\s+/g, " ").trim(), announcedAt);
+  }
+
+  #push(text: string, announcedAt: number | undefined): number | undefined {
+    if (text === "" || text.length > CHARACTERS_MAX) return undefined;
+    const position = this.quotes.length;
+    const announced = announcedAt !== undefined && { announcedAt };
+    this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced });
+    return position;
+  }
 }
 
 /** Parts lines that match from those that do not. */
@@ -104,10 +127,6 @@ function runs(lines: readonly string[], pattern: RegExp): string[][] {
     else all.push([line]);
   }
   return all;
-}
-
-function inOneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
 }
 
 /** Lines together, as many as a quote may hold. */

@@ -16,6 +16,8 @@ const BEGINS_BACK_KO = /^(그럼|그러면|그리고|그런데|근데|그래서|
 /** Not 저는, 저도: that is "I". */
 const REFERS_BACK_KO =
   /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
+/** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. */
+const ONE_NOUN_KO = /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는|도)\s*\?*$|도\s)/iu;
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**
@@ -45,6 +47,7 @@ export function standsAlone(question: string): boolean {
 export function refersBack(question: string): boolean {
   const text = question.trim();
   if (BEGINS_BACK_EN.test(text) || BEGINS_BACK_KO.test(text)) return true;
+  if (ONE_NOUN_KO.test(text) && termsOf(text).length === 1) return true;
   return [REFERS_BACK_EN, REFERS_BACK_KO].some((pattern) => {
     const at = text.search(pattern);
     return at >= 0 && termsOf(text.slice(0, at)).length < ANTECEDENT_TERMS;

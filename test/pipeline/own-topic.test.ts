@@ -62,6 +62,8 @@ describe("by the scores of what was found without them", () => {
     ["the best about it", asked, [scored(REMOTE_LEAVE, 9), scored(REMOTE, 4)], false],
     ["the best holds hardly any of its words", "재택근무수당의 지급기준은?", [scored(hit("글", "지급"), 9)], false],
     ["a question that points back", "그럼 재택근무는요?", [scored(REMOTE, 9)], false],
+    ["one noun and a topic's particle", "재택근무는?", [scored(REMOTE, 9)], false],
+    ["one noun that is asked of, too", "재택근무도 되나요?", [scored(REMOTE, 9)], false],
     ["a word that is everywhere", "신청은 어떻게 하나요?", [scored(CARD, 9)], false],
     ["nothing found", asked, [], false],
   ])("%s", (_what, question, alone, expected) => {

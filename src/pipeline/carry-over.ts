@@ -18,6 +18,13 @@ const REFERS_BACK_KO =
   /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
 /** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. */
 const ONE_NOUN_KO = /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는|도)\s*\?*$|도\s)/iu;
+/** What thanks and "understood" are made of: "네 알겠습니다", "ok got it". */
+const ACKNOWLEDGING =
+  "네+|넵|넹|예|응|아하?|오|굿|진짜|정말|너무|아주|대단히|답변|설명|도움|친절한|빠른|좋아요?|좋습니다|그렇군요|ㅇㅇ|ㅇㅋ|ㄱㅅ|ㄳ|[ㅋㅎ]+|오케이|오키|" +
+  "감사(?:합니다|해요|드려요|드립니다)?|고마워요?|고맙(?:습니다|네요)|(?:알겠|알았|이해했|확인했)(?:습니다|어요?|네요)|" +
+  "ok|okay|k|yes|yeah|oh|sure|got it|i see|understood|all ?right|great|good|nice|perfect|cool|that helps|" +
+  "thanks|thank you|thx|ty|a lot|so much|very much|for (?:the|your) (?:help|answer)";
+const ACKNOWLEDGES = new RegExp(String.raw`^(?:(?:${ACKNOWLEDGING})(?![\p{L}\p{N}])[^\p{L}\p{N}]*)+`, "iu");
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**
@@ -45,7 +52,7 @@ export function standsAlone(question: string): boolean {
 
 /** Whether a question says itself that it goes on from something: "그건…", "what about…", "기한은요?". */
 export function refersBack(question: string): boolean {
-  const text = question.trim();
+  const text = beyondThanks(question);
   if (BEGINS_BACK_EN.test(text) || BEGINS_BACK_KO.test(text)) return true;
   if (ONE_NOUN_KO.test(text) && termsOf(text).length === 1) return true;
   return [REFERS_BACK_EN, REFERS_BACK_KO].some((pattern) => {
@@ -54,17 +61,21 @@ export function refersBack(question: string): boolean {
   });
 }
 
+function beyondThanks(question: string): string {
+  return question.trim().replace(ACKNOWLEDGES, "");
+}
+
 /** Whether a turn began a topic: its question stood alone, or was searched for as it was asked though words could have been carried over. */
 function beganTopic({ question, query, answer }: Exchange): boolean {
   return standsAlone(question) || (query === question && answer !== "" && !refersBack(question));
 }
 
 /**
- * A follow-up with the conversation's most salient terms before it. A term is salient where the reader used it and answers took
+ * A follow-up with the conversation's most salient terms before it; turns that only acknowledge say nothing. A term is salient where the reader used it and answers took
  * it up: its weight is Σ over turns, from the one that began the topic on, of decay × (1 for the question + 1 for the answer).
  */
 export function carryOver(question: string, turns: readonly Exchange[]): string {
-  const recent = turns.slice(-TURNS_MAX);
+  const recent = turns.filter(({ question }) => beyondThanks(question) !== "").slice(-TURNS_MAX);
   const topic = Math.max(0, recent.findLastIndex(beganTopic));
   const said = new Set(searchTokens(question));
   const weighed = weigh(recent.slice(topic)).filter(({ term }) => !term.tokens.every((token) => said.has(token)));

@@ -81,6 +81,22 @@ describe("rewrite by rules", () => {
     expect(query).not.toContain("연차");
   });
 
+  test.each([
+    ..."감사합니다|네 감사합니다!|네, 알겠습니다.|고마워요~|ㅇㅋ|오케이|아하 그렇군요|답변 정말 감사드립니다".split(
+      "|",
+    ),
+    ..."thanks|Thank you so much!|ok got it|Great, thanks for your help".split("|"),
+  ])("%j begins no topic and adds nothing to one", (thanks) => {
+    const turn = { question: thanks, query: thanks, answer: `${thanks} 네` };
+    expect(rewritten("임신 중이면요?", ["재택근무 며칠까지 되나요?", turn]).query).toBe("재택근무 임신 중이면요?");
+  });
+
+  test.each(["네 시간 근무는?", "Thanks giving leave", "good conduct rules"])("%j is no mere thanks", (question) => {
+    expect(rewritten("왜요?", ["재택근무 며칠까지 되나요?", { question, query: question }]).query).not.toBe(
+      "재택근무 왜요?",
+    );
+  });
+
   test("words that answers took up weigh more than those said once", () => {
     const question = "Tell me where the zorblatt museum of Lisbon stands today";
     const answer = "The zorblatt museum stands by the river; the zorblatt museum is free.";

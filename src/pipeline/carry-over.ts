@@ -18,6 +18,10 @@ const REFERS_BACK_KO =
   /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
 /** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. */
 const ONE_NOUN_KO = /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는|도)\s*\?*$|도\s)/iu;
+/** "What about London?", "런던은 얼마예요?": may ask of another what was asked of one. */
+const CONTRASTS = /^(?:and|or|but|(?:what|how) about)\b|[\p{L}\p{N}](?:은|는|도)(?:요?\s*\?*$|\s)/iu;
+/** Means what was named last. */
+const IS_THERE = /거기|그곳|\bthere\s*\?*$/iu;
 /** What thanks and "understood" are made of: "네 알겠습니다", "ok got it". */
 const ACKNOWLEDGING =
   "네+|넵|넹|예|응|아하?|오|굿|진짜|정말|너무|아주|대단히|답변|설명|도움|친절한|빠른|좋아요?|좋습니다|그렇군요|ㅇㅇ|ㅇㅋ|ㄱㅅ|ㄳ|[ㅋㅎ]+|오케이|오키|" +
@@ -71,14 +75,17 @@ function beganTopic({ question, query, answer }: Exchange): boolean {
 }
 
 /**
- * A follow-up with the conversation's most salient terms before it; turns that only acknowledge say nothing. A term is salient where the reader used it and answers took
- * it up: its weight is Σ over turns, from the one that began the topic on, of decay × (1 for the question + 1 for the answer).
+ * A follow-up with the conversation's most salient terms before it; turns that only acknowledge say nothing. A term is salient
+ * where the reader used it and answers took it up: its weight is Σ over turns, from the one that began the topic on, of decay ×
+ * (1 for the question + 1 for the answer). One that takes another's place (런던 in "그럼 런던은?", of 뉴욕) has that one's weight, too.
  */
 export function carryOver(question: string, turns: readonly Exchange[]): string {
   const recent = turns.filter(({ question }) => beyondThanks(question) !== "").slice(-TURNS_MAX);
   const topic = Math.max(0, recent.findLastIndex(beganTopic));
   const said = new Set(searchTokens(question));
-  const weighed = weigh(recent.slice(topic)).filter(({ term }) => !term.tokens.every((token) => said.has(token)));
+  const weighed = weigh(recent.slice(topic), question).filter(
+    ({ term }) => !term.tokens.every((token) => said.has(token)),
+  );
   weighed.sort((a, b) => b.weight - a.weight);
   const floor = (weighed[0]?.weight ?? 0) * WEIGHT_SHARE_MIN;
   const carried = weighed
@@ -90,28 +97,73 @@ export function carryOver(question: string, turns: readonly Exchange[]): string 
 
 interface Weighed {
   readonly term: Term;
-  /** The turn that brought it up. */
+  /** The turn that brought it up, or what it took the place of. */
   readonly turn: number;
-  weight: number;
+  readonly weight: number;
 }
 
-function weigh(turns: readonly Exchange[]): Weighed[] {
+/** What a question or an answer says. */
+interface Said {
+  /** What its words count. */
+  readonly weight: number;
+  readonly tokens: ReadonlySet<string>;
+  readonly line: string;
+}
+
+/** The terms of turns, without those whose place another has taken since, which may be the question's. */
+function weigh(turns: readonly Exchange[], question: string): Weighed[] {
+  const said = turns.flatMap((turn, i) => {
+    const weight = i === 0 ? 1 : DECAY ** (turns.length - 1 - i);
+    return [turn.question, turn.answer.slice(0, ANSWER_CHARACTERS_MAX)].map((text) => saidIn(text, weight));
+  });
+  const there = IS_THERE.test(question) ? turns.findLastIndex((before) => contrasts(before.question)) : -1;
   const terms = new Map<string, Weighed>();
-  for (const [turn, { question }] of turns.entries()) {
-    for (const term of termsOf(question)) {
-      const key = term.tokens.join(" ");
-      if (BEGINS_BACK_KO.test(term.word) || REFERS_BACK_KO.test(term.word)) continue;
-      if (!terms.has(key)) terms.set(key, { term, turn, weight: 0 });
-    }
-  }
-  for (const [turn, { question, answer }] of turns.entries()) {
-    const decay = turn === 0 ? 1 : DECAY ** (turns.length - 1 - turn);
-    for (const text of [question, answer.slice(0, ANSWER_CHARACTERS_MAX)]) {
-      const tokens = new Set(searchTokens(text));
-      for (const weighed of terms.values()) {
-        if (weighed.term.tokens.every((token) => tokens.has(token))) weighed.weight += decay;
-      }
+  for (const [turn, asked] of [...turns.map((before) => before.question), question].entries()) {
+    const earlier = [...terms.values()];
+    const own = termsOf(asked).filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word));
+    const keys = new Set(own.map(keyOf));
+    for (const term of own.filter((candidate) => !terms.has(keyOf(candidate)))) {
+      const others = earlier.filter((one) => !keys.has(keyOf(one.term)));
+      const replaced = contrasts(asked) ? replacedBy(term, others, earlier, said) : undefined;
+      if (replaced) terms.delete(keyOf(replaced.term));
+      const more = turn === there ? Math.max(0, ...earlier.map(({ weight }) => weight)) : 0;
+      const weight = sum(said, ({ weight, tokens }) => (term.tokens.every((token) => tokens.has(token)) ? weight : 0));
+      terms.set(keyOf(term), { term, turn: replaced?.turn ?? turn, weight: weight + (replaced?.weight ?? more) });
     }
   }
   return [...terms.values()];
+}
+
+function contrasts(question: string): boolean {
+  return CONTRASTS.test(beyondThanks(question));
+}
+
+function saidIn(text: string, weight: number): Said {
+  const tokens = searchTokens(text);
+  return { weight, tokens: new Set(tokens), line: ` ${tokens.join(" ")} ` };
+}
+
+function keyOf({ tokens }: Term): string {
+  return tokens.join(" ");
+}
+
+/** Which of others a term takes the place of: both are said right before the same word, as in "뉴욕 숙박비" and "런던 숙박비". */
+function replacedBy(
+  term: Term,
+  others: readonly Weighed[],
+  heads: readonly Weighed[],
+  said: readonly Said[],
+): Weighed | undefined {
+  const timesSaid = (one: Term, head: Term) =>
+    sum(said, ({ line }) => (line.includes(` ${keyOf(one)} ${keyOf(head)} `) ? 1 : 0));
+  const shared = heads.filter((head) => timesSaid(term, head.term) > 0);
+  const [best] = others
+    .map((other) => ({ other, likeness: sum(shared, (head) => timesSaid(other.term, head.term)) }))
+    .filter(({ likeness }) => likeness > 0)
+    .sort((a, b) => b.likeness - a.likeness);
+  return best?.other;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

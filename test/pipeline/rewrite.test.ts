@@ -81,6 +81,51 @@ describe("rewrite by rules", () => {
     expect(query).not.toContain("연차");
   });
 
+  describe("a word that takes another's place", () => {
+    const table = "도시: 뉴욕, 숙박비 상한: 350달러, 일비: 90달러 도시: 런던, 숙박비 상한: 280파운드, 일비: 70파운드";
+    const trip = { question: "뉴욕 출장 숙박비 상한이 얼마예요?", answer: table };
+    const plan = { question: "How much is the Pro plan?", answer: "The Pro plan costs 9 euros a month." };
+    const premium = { question: "and Premium?", answer: "The Premium plan costs 29 euros, the Pro plan 9." };
+    const branch = {
+      question: "서울 지점 전화번호 알려줘",
+      answer: "서울 지점 전화번호는 02-1111이다. 주소는 서울 중구다.",
+    };
+
+    test.each<[string, readonly Before[], RegExp, RegExp]>([
+      ["그럼 런던은?", [trip], /숙박비 상한/, /뉴욕/],
+      ["거기 일비는?", [trip, { question: "그럼 런던은?", answer: table }], /^런던 숙박비/, /뉴욕/],
+      [
+        "거기 일비는?",
+        [trip, { question: "런던은?", answer: table }, { question: "뉴욕하고 런던은?", answer: table }],
+        /^런던 뉴욕|^뉴욕 런던/,
+        /도시/,
+      ],
+      ["얼마나 걸려요?", [trip, { question: "런던은 얼마예요?", answer: table }], /^런던 숙박비/, /뉴욕/],
+      ["How much storage does it have?", [plan, premium], /premium plan/, /\bpro\b/],
+      [
+        "거기 주차 돼요?",
+        [branch, { question: "부산은?", answer: "부산 지점 전화번호는 051-3333이다." }],
+        /^부산 지점/,
+        /서울/,
+      ],
+      ["거기 주차 돼요?", [branch, { question: "주소는요?", answer: "주소는 서울 중구다." }], /^서울 지점/, /전화번호/],
+      [
+        "Is it free?",
+        [plan, { question: "How many users of Premium?", answer: premium.answer }],
+        /pro plan/,
+        /premium/,
+      ],
+    ])("%j after %j", (asked, before, carried, dropped) => {
+      const { query } = rewritten(asked, before);
+      expect(query).toMatch(carried);
+      expect(query).not.toMatch(dropped);
+    });
+
+    test('is what "there" means, also where nothing tells what it took the place of', () => {
+      expect(rewritten("거기 일비는?", [{ ...trip, answer: "350" }, "그럼 런던은?"]).query).toMatch(/런던/);
+    });
+  });
+
   test.each([
     ..."감사합니다|네 감사합니다!|네, 알겠습니다.|고마워요~|ㅇㅋ|오케이|아하 그렇군요|답변 정말 감사드립니다".split(
       "|",

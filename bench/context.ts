@@ -43,11 +43,13 @@ function filler(language: Language): Exchange[] {
     const [title = "", ...sections] = readFileSync(join(folder, file), "utf8")
       .split(/^#+ /m)
       .filter((part) => part.trim());
-    return sections.map((section) => {
+    return sections.flatMap((section) => {
       const [heading = "", ...lines] = section.split("\n");
+      const answer = lines.join("\n").trim().slice(0, 600);
+      if (answer === "") return [];
       const about = `${title.split("\n")[0]}: ${heading}`;
       const question = language === "ko" ? `${about}에 대해 알려 주세요.` : `What about ${about}?`;
-      return { question, answer: lines.join("\n").trim().slice(0, 600) };
+      return [{ question, answer }];
     });
   });
 }

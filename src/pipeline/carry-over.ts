@@ -44,8 +44,10 @@ const CARRIED_MAX = { korean: 3, other: 2 };
 const DECAY = 0.5;
 /** Of the strongest term's weight; weaker ones are chance words. */
 const WEIGHT_SHARE_MIN = 0.3;
-/** Characters of an answer that are read: what it is about stands at its beginning. */
-const ANSWER_CHARACTERS_MAX = 2000;
+/** Characters of a question or an answer that are read: what it is about stands at its beginning. */
+const CHARACTERS_MAX = 2000;
+/** Words of a question that are weighed. */
+const TERMS_MAX = 32;
 /** Turns looked at. */
 const TURNS_MAX = 8;
 
@@ -80,10 +82,13 @@ function beganTopic({ question, query, answer }: Exchange): boolean {
  * (1 for the question + 1 for the answer). One that takes another's place (런던 in "그럼 런던은?", of 뉴욕) has that one's weight, too.
  */
 export function carryOver(question: string, turns: readonly Exchange[]): string {
-  const recent = turns.filter(({ question }) => beyondThanks(question) !== "").slice(-TURNS_MAX);
+  const recent = turns
+    .filter(({ question }) => beyondThanks(begun(question)) !== "")
+    .slice(-TURNS_MAX)
+    .map((turn) => ({ question: begun(turn.question), query: begun(turn.query), answer: begun(turn.answer) }));
   const topic = Math.max(0, recent.findLastIndex(beganTopic));
   const said = new Set(searchTokens(question));
-  const weighed = weigh(recent.slice(topic), question).filter(
+  const weighed = weigh(recent.slice(topic), begun(question)).filter(
     ({ term }) => !term.tokens.every((token) => said.has(token)),
   );
   weighed.sort((a, b) => b.weight - a.weight);
@@ -114,13 +119,15 @@ interface Said {
 function weigh(turns: readonly Exchange[], question: string): Weighed[] {
   const said = turns.flatMap((turn, i) => {
     const weight = i === 0 ? 1 : DECAY ** (turns.length - 1 - i);
-    return [turn.question, turn.answer.slice(0, ANSWER_CHARACTERS_MAX)].map((text) => saidIn(text, weight));
+    return [turn.question, turn.answer].map((text) => saidIn(text, weight));
   });
   const there = IS_THERE.test(question) ? turns.findLastIndex((before) => contrasts(before.question)) : -1;
   const terms = new Map<string, Weighed>();
   for (const [turn, asked] of [...turns.map((before) => before.question), question].entries()) {
     const earlier = [...terms.values()];
-    const own = termsOf(asked).filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word));
+    const own = termsOf(asked)
+      .filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word))
+      .slice(0, TERMS_MAX);
     const keys = new Set(own.map(keyOf));
     for (const term of own.filter((candidate) => !terms.has(keyOf(candidate)))) {
       const others = earlier.filter((one) => !keys.has(keyOf(one.term)));
@@ -132,6 +139,10 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
     }
   }
   return [...terms.values()];
+}
+
+function begun(text: string): string {
+  return text.slice(0, CHARACTERS_MAX);
 }
 
 function contrasts(question: string): boolean {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { carryOver } from "../../src/pipeline/carry-over.ts";
 import { rewriteByRules } from "../../src/pipeline/rewrite.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
 
 interface Before {
@@ -174,4 +176,13 @@ describe("rewrite by rules", () => {
   test("switched off, every question is searched as it is", () => {
     expect(rewritten("그건 언제까지인가요?", [KO], false).query).toBe("그건 언제까지인가요?");
   });
+});
+
+test("takes little time, whatever a client says that the conversation was", () => {
+  const words = (count: number, seed: number) =>
+    Array.from({ length: count }, (_, i) => `낱말${seed}x${i}은`).join(" ");
+  const long = Array.from({ length: 8 }, (_, i) => ({ question: words(40_000, i), query: "", answer: words(400, i) }));
+  const started = cpuMs();
+  carryOver(`런던은 ${words(300, 9)}`, long);
+  expect(cpuMs() - started).toBeLessThan(1500);
 });

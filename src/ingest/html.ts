@@ -1,10 +1,14 @@
 import { Parser } from "htmlparser2";
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
+import { TableReader } from "./html-table.ts";
 import { collapse } from "./normalize.ts";
 
 /** Elements inside one another. Closing a tag looks through all open ones, so depth without a limit costs quadratic time. */
 const DEPTH_MAX = 1_000;
+
+/** UTF-16 units that merged cells may be repeated in, beside as many as the source has. */
+const REPEATED_MAX = 100_000;
 
 const DROPPED = new Set([
   "script",
@@ -28,6 +32,7 @@ const BLOCKS = new Set(
   ).split(" "),
 );
 
+type Attributes = Readonly<Record<string, string>>;
 type Target = "text" | "heading" | "code" | "list" | "table" | "title";
 
 /**
@@ -35,10 +40,10 @@ type Target = "text" | "heading" | "code" | "list" | "table" | "title";
  * @throws RaglineError `request_invalid` for more than 1,000 elements inside one another.
  */
 export function parseHtml(source: string): ParsedText {
-  const reader = new BlockReader();
+  const reader = new BlockReader(REPEATED_MAX + source.length);
   const parser = new Parser(
     {
-      onopentag: (name) => reader.open(name),
+      onopentag: (name, attributes) => reader.open(name, attributes),
       ontext: (text) => reader.text(text),
       onclosetag: (name) => reader.close(name),
     },
@@ -68,10 +73,16 @@ class BlockReader {
   private depth = 0;
   private dropped = 0;
   private readonly lists: { ordered: boolean; items: number }[] = [];
+  private table: TableReader | null = null;
   private tables = 0;
   private preformatted = 0;
+  private readonly room: { left: number };
 
-  open(name: string): void {
+  constructor(repeatedMax: number) {
+    this.room = { left: repeatedMax };
+  }
+
+  open(name: string, attributes: Attributes): void {
     if (++this.depth > DEPTH_MAX) {
       throw new RaglineError("request_invalid", `is nested deeper than ${DEPTH_MAX} elements`);
     }
@@ -79,7 +90,7 @@ class BlockReader {
     else if (DROPPED.has(name)) this.dropped++;
     else if (this.dropped === 0) {
       if (name === "pre") this.preformatted++;
-      this.openShown(name);
+      this.openShown(name, attributes);
     }
   }
 
@@ -108,11 +119,12 @@ class BlockReader {
     this.blocks.push({ kind: this.target === "heading" ? "text" : this.target, text });
   }
 
-  private openShown(name: string): void {
+  private openShown(name: string, attributes: Attributes): void {
     if (name === "br") this.buffer += this.target === "table" ? " " : "\n";
-    else if (this.tables > 0) this.openInTable(name);
+    else if (this.table) this.openInTable(this.table, name, attributes);
     else if (name === "table") {
       this.start("table");
+      this.table = new TableReader(this.room);
       this.tables = 1;
     } else if (name === "ul" || name === "ol") this.openList(name === "ol");
     else if (this.lists.length > 0) this.openInList(name);
@@ -127,7 +139,7 @@ class BlockReader {
   }
 
   private closeShown(name: string): void {
-    if (this.tables > 0) this.closeInTable(name);
+    if (this.table) this.closeInTable(this.table, name);
     else if (name === "ul" || name === "ol") this.closeList();
     else if (this.lists.length > 0) return;
     else if (name === "pre" && this.target === "code") this.start("text");
@@ -165,42 +177,28 @@ class BlockReader {
     } else if (BLOCKS.has(name) || isHeading(name)) this.buffer += " ";
   }
 
-  private openInTable(name: string): void {
+  private openInTable(table: TableReader, name: string, attributes: Attributes): void {
     if (name === "table") this.tables++;
-    else if (name === "tr" && this.tables === 1) this.buffer += ROW;
-    else if (name === "td" || name === "th") this.buffer += CELL;
+    else if (name === "tr" && this.tables === 1) table.openRow(this.take());
+    else if (name === "td" || name === "th") table.openCell(this.take(), name === "th", attributes);
     else this.buffer += " ";
   }
 
-  private closeInTable(name: string): void {
-    if (name !== "table") return;
-    if (--this.tables > 0) return;
-    if (this.lists.length > 0) {
-      this.buffer = this.buffer.replaceAll(ROW, "\n").replaceAll(CELL, " ");
-      return;
-    }
-    const text = tableText(this.buffer);
+  private closeInTable(table: TableReader, name: string): void {
+    if (name !== "table" || --this.tables > 0) return;
+    for (const block of table.close(this.take())) this.blocks.push(block);
+    this.table = null;
+    this.target = this.lists.length > 0 ? "list" : "text";
+  }
+
+  private take(): string {
+    const text = this.buffer;
     this.buffer = "";
-    this.target = "text";
-    if (text !== "") this.blocks.push({ kind: "table", text });
+    return text;
   }
 }
 
 const INDENT = "  ";
-/** Unicode's record and unit separators stand between rows and cells while a table is read. */
-const ROW = "\u001e";
-const CELL = "\u001f";
-
-function tableText(buffer: string): string {
-  return buffer
-    .split(ROW)
-    .map((row) => {
-      const [before = "", ...cells] = row.split(CELL).map(collapse);
-      return (before === "" ? cells : [before, ...cells]).join(" | ");
-    })
-    .filter((row) => row.replaceAll("|", "").trim() !== "")
-    .join("\n");
-}
 
 /** White space as a browser shows it, line ends and indents of our own kept. */
 function tidy(text: string): string {

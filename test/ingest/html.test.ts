@@ -25,6 +25,76 @@ describe("HTML", () => {
     ]);
   });
 
+  const tables = (...rows: string[]) =>
+    read(`<table>${rows.map((row) => `<tr>${row}</tr>`).join("")}</table>`).blocks.map(({ text }) => text);
+
+  test("merged cells stand in every row and column that they span, what is beside them under its own header", () => {
+    expect(
+      tables(
+        "<th>구분<th>사유<th>휴가<th>경조금",
+        "<td rowspan=2>결혼<td>본인<td>5일<td>100만원",
+        "<td>자녀<td>1일<td>50만원",
+        "<td rowspan=9>사망<td>배우자<td colspan=2>따로 정한다",
+        "<td>조부모<td>3일<td>30만원",
+      ),
+    ).toEqual([
+      "구분 | 사유 | 휴가 | 경조금\n결혼 | 본인 | 5일 | 100만원\n결혼 | 자녀 | 1일 | 50만원\n" +
+        "사망 | 배우자 | 따로 정한다 | 따로 정한다\n사망 | 조부모 | 3일 | 30만원",
+    ]);
+    expect(
+      tables("<td>이름<td colspan=3>값", "<td>가<td colspan=3>1", `<td>나<td colspan=3>${"긴 글 ".repeat(50)}`),
+    ).toEqual([`이름 | 값\n가 | 1\n나 | ${"긴 글 ".repeat(50).trim()}`]);
+  });
+
+  test.each(["th", "td"])("a header of two rows of %s becomes one", (cell) => {
+    expect(
+      tables(
+        `<${cell} rowspan=2>지역<${cell} colspan=2>숙박비 상한<${cell} rowspan=2>일비`,
+        `<${cell}>서울<${cell}>지방`,
+        "<td>임원<td>15만 원<td>12만 원<td>5만 원",
+      ),
+    ).toEqual(["지역 | 숙박비 상한 서울 | 숙박비 상한 지방 | 일비\n임원 | 15만 원 | 12만 원 | 5만 원"]);
+  });
+
+  test("a row of one cell is text between two tables, both with the header", () => {
+    expect(
+      tables(
+        "<th>과정<th>지원율",
+        "<th colspan=2>첫째",
+        "<td>가<td>1",
+        "<th colspan=2>둘째",
+        "<td>나<td>2",
+        "<td colspan=9>※ 끝",
+      ),
+    ).toEqual(["첫째", "과정 | 지원율\n가 | 1", "둘째", "과정 | 지원율\n나 | 2", "※ 끝"]);
+    expect(read("<table><caption>표 1<tr><td>가<td>나<tr><td>1<td>2</table>").blocks.map(({ text }) => text)).toEqual([
+      "표 1",
+      "가 | 나\n1 | 2",
+    ]);
+    expect(tables("<td>하나", "<td>둘")).toEqual(["하나\n둘"]);
+  });
+
+  test("a table in a list is a table", () => {
+    const { blocks } = read("<ul><li>하나<table><tr><td>가<td>나<tr><td>1<td>2</table><li>둘</ul><p>셋");
+    expect(blocks).toEqual([
+      { kind: "list", text: "- 하나" },
+      { kind: "table", text: "가 | 나\n1 | 2" },
+      { kind: "list", text: "- 둘" },
+      { kind: "text", text: "셋" },
+    ]);
+  });
+
+  test.each([
+    ["columns", "<tr><td>a<td colspan=1000>b<td>c".repeat(3_000)],
+    ["rows", `<tr>${"<td rowspan=65534>a".repeat(3_000)}${"<tr><td>b".repeat(3_000)}`],
+    ["rows of long cells", `<tr>${`<td rowspan=0>${"a".repeat(100)}`.repeat(500)}${"<tr><td>b".repeat(5_000)}`],
+    ["rows far to the right", `<tr>${"<td>a".repeat(3_000)}<td rowspan=65534>a${"<tr><td>b<td>c".repeat(3_000)}`],
+    ["headers", `<tr>${"<td>a".repeat(3_000)}${"<tr><td>b<tr><td>c<td>d".repeat(3_000)}`],
+  ])("repeating merged %s is bounded by the source", (_, rows) => {
+    const { blocks } = read(`<table>${rows}</table>`);
+    expect(blocks.reduce((length, { text }) => length + text.length, 0)).toBeLessThan(rows.length * 2 + 200_000);
+  });
+
   test("<title> is the title where there is no h1", () => {
     const document = read("<title>휴가  규정</title><h2>연차</h2><p>15일</p>");
     expect(document.title).toBe("휴가 규정");

@@ -100,6 +100,23 @@ describe("pages", () => {
     expect(all.match(/And so is 7/g)).toHaveLength(4);
   });
 
+  test("headers and footers in two parts are dropped beside tables, too", async () => {
+    const margins = (n: number) => [
+      { text: "다온테크", x: 50, y: 770 },
+      { text: "장비 규정", x: 400, y: 770 },
+      { text: "2025-03-01", x: 50, y: 30 },
+      { text: `${n} / 3`, x: 400, y: 30 },
+    ];
+    const table = ["장비 대여료", "카메라 5,000원", "삼각대 2,000원"].flatMap((row, i) =>
+      row.split(" ").map((text, column) => ({ text, x: 50 + 350 * column, y: 700 - i * 14 })),
+    );
+    const article = (n: number) => lines([`제${n}조 빌린다.`, "돌려준다.", "적는다."], { x: 50, y: 700, gap: 40 });
+    const pdf = makePdf([1, 2].map((n) => [...margins(n), ...article(n)]).concat([[...margins(3), ...table]]));
+    const all = await texts(pdf);
+    expect(all.at(-1)).toBe("장비 | 대여료\n카메라 | 5,000원\n삼각대 | 2,000원");
+    expect(all.join("\n")).not.toContain("다온테크");
+  });
+
   const counter = { name: "characters", count: (text: string) => text.length };
 
   test("a passage names all pages that its text stands on, also within a sentence that goes on overleaf", async () => {

@@ -1,5 +1,6 @@
 import type { Block } from "./document.ts";
 import type { PageBreak } from "./pages.ts";
+import { breaksOf, type GoesOn } from "./pdf-breaks.ts";
 import { type Line, toLines } from "./pdf-lines.ts";
 import { withoutRepeated } from "./pdf-margins.ts";
 
@@ -33,7 +34,6 @@ export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
   const lines = withoutRepeated(pages.map(toLines));
   const bodySize = commonSize(lines.flat());
   const depths = headingDepths(lines.flat(), bodySize);
-  const keepsSpaces = marksSpaces(lines.flat());
   const blocks: OpenBlock[] = [];
   let last: Line | null = null;
   for (const [i, page] of lines.entries()) {
@@ -54,7 +54,8 @@ export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
       last = line;
     }
   }
-  return blocks.map((block, i) => close(block, i === 0, keepsSpaces));
+  const goesOn = breaksOf(blocks.flatMap((block) => (block.kind === "text" ? [block.lines] : [])));
+  return blocks.map((block, i) => close(block, i === 0, goesOn));
 }
 
 interface OpenBlock {
@@ -95,15 +96,15 @@ function isNear(above: Line, below: Line, distance: number): boolean {
   return above.y > below.y && above.y - below.y <= distance;
 }
 
-function close({ kind, depth, page, lines }: OpenBlock, isFirst: boolean, keepsSpaces: boolean): Block {
+function close({ kind, depth, page, lines }: OpenBlock, isFirst: boolean, goesOn: GoesOn): Block {
   if (kind === "table") return { kind, text: lines.map(({ text }) => text).join("\n"), page };
-  const { text, pageBreaks } = join(lines, keepsSpaces);
+  const { text, pageBreaks } = join(lines, goesOn);
   if (kind === "text") return { kind, text, page, ...(pageBreaks.length > 0 && { pageBreaks }) };
   return { kind, depth: isFirst && page === 1 ? 1 : Math.min(6, depth + 1), text, page };
 }
 
-/** Lines as one text: a word that a hyphen breaks is whole again, and so is Korean where lines that end a word end in a space. */
-function join(lines: readonly PagedLine[], keepsSpaces: boolean): { text: string; pageBreaks: PageBreak[] } {
+/** Lines as one text: a word that a hyphen breaks is whole again, and so is one that just goes on. */
+function join(lines: readonly PagedLine[], goesOn: GoesOn): { text: string; pageBreaks: PageBreak[] } {
   let text = "";
   const pageBreaks: PageBreak[] = [];
   for (const [i, line] of lines.entries()) {
@@ -111,21 +112,11 @@ function join(lines: readonly PagedLine[], keepsSpaces: boolean): { text: string
     const before = lines[i - 1];
     if (!before) text = next;
     else if (WORD_BREAK.test(text) && /^\p{Ll}/u.test(next)) text = text.slice(0, -1) + next;
-    else if (keepsSpaces && !before.endsWithSpace && isHangul(text.slice(-1)) && isHangul(next.charAt(0))) text += next;
+    else if (goesOn(before, line)) text += next;
     else text += ` ${next}`;
     if (before && before.page !== line.page) pageBreaks.push({ page: line.page, at: text.length - next.length });
   }
   return { text, pageBreaks };
-}
-
-function isHangul(character: string): boolean {
-  return /\p{sc=Hangul}/u.test(character);
-}
-
-/** Whether lines of this file end in a space where a word ends, so that those without break a word. */
-function marksSpaces(lines: readonly Line[]): boolean {
-  const korean = lines.filter(({ text }) => isHangul(text.trimEnd().slice(-1)));
-  return korean.filter(({ endsWithSpace }) => endsWithSpace).length > korean.length * 0.2;
 }
 
 function roundSize(size: number): number {

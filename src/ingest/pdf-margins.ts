@@ -33,7 +33,10 @@ function marginsOf(page: readonly Line[]): ReadonlySet<Line> {
 
 /** What the line says, numbers and what parts cells aside, as it may stand beside a table, with its place; two neighbouring places, as rounding may part what belongs together. */
 function keysOf({ text, y }: Line): string[] {
-  const said = text.replace(/\d+/g, "#").replace(/[\s|]+/g, " ").trim();
+  const said = text
+    .replace(/\d+/g, "#")
+    .replace(/[\s|]+/g, " ")
+    .trim();
   if (PAGE_NUMBER.test(said)) return ["number"];
   return [Math.floor(y / PLACE), Math.floor(y / PLACE + 0.5) + 0.5].map((place) => `${place} ${said}`);
 }

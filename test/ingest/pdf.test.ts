@@ -23,6 +23,33 @@ describe("text", () => {
     expect(kept).toContain("15 일");
   });
 
+  const rules = [
+    "사원은 출장을 가기 전에 출장 신청서를 팀장에게 내고, 팀장은 신청서를 받은 날부터 이틀 안에 출장을 승인한다. 승인을 받지 않은 출장에는 출장비를 지급하지 않는다.",
+    "출장비는 교통비와 숙박비와 식비로 나눈다. 교통비는 실제로 쓴 금액을 지급하고, 숙박비는 하루 120000원까지 지급한다. 식비는 하루에 30000원을 지급한다.",
+    "출장을 마친 사원은 돌아온 날부터 5일 안에 출장 보고서와 영수증을 팀장에게 내야 한다. 영수증을 잃어버린 사원은 사유서를 내고 팀장의 승인을 받아야 한다.",
+    "보고서를 받은 팀장은 보고서와 영수증을 꼼꼼하게 확인하여 재무팀에 보내고, 재무팀은 서류를 받은 날부터 7일 안에 출장비를 사원에게 지급한다.",
+  ];
+  const places = (wrap: (text: string) => string[]) => {
+    let y = 780;
+    return rules.flatMap((text) => {
+      const [placed, top] = [lines(wrap(text), { x: 50, y: y - 20, gap: 14 }), y - 20];
+      y = top - wrap(text).length * 14;
+      return placed;
+    });
+  };
+
+  test("Korean that is wrapped at any character has whole words; what is wrapped between words is not glued", async () => {
+    const atCharacters = (text: string) => text.match(/.{1,26}[.,]?/g)?.map((line) => line.trim()) ?? [];
+    const atWords = (text: string) => text.match(/.{1,26}(?= |$)/g)?.map((line) => line.trim()) ?? [];
+    expect(await texts(makePdf([places(atWords)]))).toEqual(rules);
+    expect(await texts(makePdf([places(atCharacters)]))).toEqual(rules);
+  });
+
+  test("a heading above text that is wrapped so is not glued to it", async () => {
+    const atCharacters = (text: string) => ["출장", ...(text.match(/.{1,26}[.,]?/g) ?? [])].map((line) => line.trim());
+    for (const text of await texts(makePdf([places(atCharacters)]))) expect(text).toMatch(/^출장 /);
+  });
+
   test("text that goes on to the left of a list's last entry is a paragraph of its own", async () => {
     const pdf = makePdf([
       [

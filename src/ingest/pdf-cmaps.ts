@@ -18,7 +18,9 @@ export function characterMaps(missing: Set<string>) {
       try {
         return new Uint8Array(await readFile(join(FOLDER, basename(filename))));
       } catch (thrown) {
-        missing.add(LANGUAGES.find(([name]) => name.test(filename.replace(/\.bcmap$/, "")))?.[1] ?? filename);
+        // A standard font's outlines are asked for in the same way; text does not need them.
+        if (filename.endsWith(".bcmap"))
+          missing.add(LANGUAGES.find(([name]) => name.test(filename.replace(/\.bcmap$/, "")))?.[1] ?? filename);
         throw thrown;
       }
     }

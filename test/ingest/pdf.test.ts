@@ -200,6 +200,7 @@ describe("pages", () => {
 describe("refused by name", () => {
   test.each([
     ["no text", makePdf([[]]), /has no text layer/],
+    ["no text in a standard font", makePdf([[{ text: "", x: 50, y: 700 }]], "standard"), /has no text layer/],
     ["no PDF", Buffer.from("hello"), /damaged, or no PDF/],
     [
       "glyphs without meaning",

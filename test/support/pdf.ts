@@ -9,7 +9,7 @@ export interface Placed {
 }
 
 /** How the font says what its codes mean: by a map of its own, or by one of Adobe's that a reader must bring. */
-export type FontKind = "to-unicode" | "predefined" | "predefined-japanese";
+export type FontKind = "to-unicode" | "predefined" | "predefined-japanese" | "standard";
 
 /** A PDF with the texts at their places, a list a page. Characters take half of the font's size. */
 export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = "to-unicode"): Buffer {
@@ -28,15 +28,17 @@ export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = 
         "/DW 500 /FontDescriptor << /Type /FontDescriptor /FontName /Batang /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent 0 /CapHeight 700 /StemV 80 >> >>",
     );
   const font =
-    kind === "to-unicode"
-      ? add(
-          `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /Identity-H /DescendantFonts [${descendant("Identity")}] /ToUnicode ${toUnicode} >>`,
-        )
-      : add(
-          kind === "predefined"
-            ? `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`
-            : `<< /Type /Font /Subtype /Type0 /BaseFont /Mincho /Encoding /UniJIS-UCS2-H /DescendantFonts [${descendant("Japan1")}] >>`,
-        );
+    kind === "standard"
+      ? add("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+      : kind === "to-unicode"
+        ? add(
+            `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /Identity-H /DescendantFonts [${descendant("Identity")}] /ToUnicode ${toUnicode} >>`,
+          )
+        : add(
+            kind === "predefined"
+              ? `<< /Type /Font /Subtype /Type0 /BaseFont /Batang /Encoding /UniKS-UCS2-H /DescendantFonts [${descendant("Korea1")}] >>`
+              : `<< /Type /Font /Subtype /Type0 /BaseFont /Mincho /Encoding /UniJIS-UCS2-H /DescendantFonts [${descendant("Japan1")}] >>`,
+          );
   const parent = objects.length + pages.length * 2 + 1;
   const kids = pages.map((texts) => {
     const shown = texts.map(

@@ -81,8 +81,9 @@ async function warnOfCuts(ragline: Ragline): Promise<void> {
 }
 
 export function printReport(report: IngestReport): void {
-  const { added, changed, unchanged, removed, passages, failures, pruneSkipped, elapsedMs } = report;
+  const { added, changed, unchanged, removed, passages, failures, notices, pruneSkipped, elapsedMs } = report;
   for (const { path, reason } of failures) console.error(styleText("red", printableLine(`failed: ${path}: ${reason}`)));
+  for (const { path, reason } of notices) console.error(styleText("yellow", printableLine(`${path}: ${reason}`)));
   if (pruneSkipped) console.error(styleText("yellow", `nothing pruned: ${pruneSkipped}`));
   const documents = [
     `${added} added`,

@@ -17,6 +17,8 @@ export interface SourceDocument {
   readonly metadata: Metadata;
   readonly groups: readonly string[];
   readonly blocks: readonly Block[];
+  /** What of the source was not read, and is not indexed: the end of a sentence that starts with its name. */
+  readonly notice?: string;
 }
 
 /** `page`, from 1, is where it begins, in formats that have pages, `pageBreaks` where in its text others do. A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. */
@@ -47,6 +49,7 @@ export interface ParsedText {
   readonly title?: string;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly blocks: readonly Block[];
+  readonly notice?: string;
 }
 
 /**
@@ -109,7 +112,7 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
     blocks,
   };
   checkHead(content);
-  return { ...content, hash: hashOf(content) };
+  return { ...content, hash: hashOf(content), ...(parsed.notice && { notice: parsed.notice }) };
 }
 
 /** A heading that is too long to be a title stays a heading. */

@@ -59,6 +59,8 @@ export interface IngestReport {
   /** Written in this run. */
   readonly passages: number;
   readonly failures: readonly LoadFailure[];
+  /** Files of which a part could not be read: scanned pages of a PDF that has others. The rest is indexed. */
+  readonly notices: readonly LoadFailure[];
   /** Why nothing was pruned, though it was asked for. */
   readonly pruneSkipped?: string;
   readonly elapsedMs: number;
@@ -94,7 +96,14 @@ export async function ingestLoaded(
 ): Promise<IngestReport> {
   const startedAt = performance.now();
   const { signal } = options;
-  const report = { added: 0, changed: 0, unchanged: 0, passages: 0, failures: [] as LoadFailure[] };
+  const report = {
+    added: 0,
+    changed: 0,
+    unchanged: 0,
+    passages: 0,
+    failures: [] as LoadFailure[],
+    notices: [] as LoadFailure[],
+  };
   const plan = planner(stages, options);
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
@@ -108,6 +117,7 @@ export async function ingestLoaded(
       report.failures.push({ path, documentId: document.id, reason });
       return;
     }
+    if (document.notice) report.notices.push({ path, documentId: document.id, reason: document.notice });
     const planned = await plan(document, path);
     const { chunks: cut, known, former } = planned;
     seen.set(planned.indexed.id, path);
@@ -219,7 +229,7 @@ function planner(
   let isFirst: Promise<boolean> | undefined;
   const holdsNothing = async (scope: Scope) => (await stages.index.status(scope, { signal })).documents === 0;
   return async function plan(document: SourceDocument, path?: string): Promise<Plan> {
-    const { blocks, ...content } = document;
+    const { blocks, notice: _, ...content } = document;
     const source = path === undefined ? {} : { source: resolve(path) };
     const indexed = { ...content, ...source, hash: storedHash(document.hash, chunk, stages) };
     const reader = writer ?? readerOf(document, options.scope);

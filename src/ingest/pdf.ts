@@ -5,6 +5,7 @@ import { type Fragment, layOut } from "./pdf-layout.ts";
 import { joinNumbers } from "./pdf-spacing.ts";
 
 const PAGES_MAX = 5_000;
+const PAGES_NAMED = 10;
 /** UTF-16 units of the whole text. */
 const TEXT_LENGTH_MAX = 20_000_000;
 /** Of the characters: more that stand for nothing, and the text layer has no readable text. */
@@ -53,7 +54,16 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
     throw refused("has a text layer without readable characters: recognise its text first");
   }
   const title = await titleOf(pdf);
-  return { fields: {}, blocks: joinNumbers(layOut(pages)), ...(title && { title }) };
+  const notice = noticeOf(pages);
+  return { fields: {}, blocks: joinNumbers(layOut(pages)), ...(title && { title }), ...(notice && { notice }) };
+}
+
+/** The text of other pages does not tell that some were scanned. */
+function noticeOf(pages: readonly (readonly Fragment[])[]): string {
+  const empty = pages.flatMap((page, i) => (page.every(({ text }) => text.trim() === "") ? [i + 1] : []));
+  if (empty.length === 0) return "";
+  const named = `${empty.slice(0, PAGES_NAMED).join(", ")}${empty.length > PAGES_NAMED ? ", …" : ""}`;
+  return `${empty.length} of ${pages.length} pages have no text (scanned?): ${named}`;
 }
 
 interface TextItem {

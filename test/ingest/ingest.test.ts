@@ -5,6 +5,7 @@ import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { type IngestOptions, ingest, ingestDocument } from "../../src/ingest/ingest.ts";
 import { readDocument } from "../../src/ingest/load.ts";
+import { lines, makePdf } from "../support/pdf.ts";
 import { memoryIndex, recordingEmbedder } from "./fakes.ts";
 import { folderForEachTest } from "./files.ts";
 
@@ -29,6 +30,20 @@ const counts = ({ added, changed, unchanged, removed }: Awaited<ReturnType<typeo
   unchanged,
   removed,
 ];
+
+test("what of a file was not read is told each time, and not stored", async () => {
+  await write("a.pdf", makePdf([lines(["글이 있다."], { x: 50, y: 700 }), []]));
+  const { run, documents } = setup();
+  for (const counted of [
+    [1, 0, 0, 0],
+    [0, 0, 1, 0],
+  ]) {
+    const report = await run();
+    expect(counts(report)).toEqual(counted);
+    expect(report.notices).toMatchObject([{ documentId: "a.pdf", reason: "1 of 2 pages have no text (scanned?): 2" }]);
+  }
+  expect(documents.get("a.pdf")).not.toHaveProperty("notice");
+});
 
 describe("incremental", () => {
   test("a second run changes nothing; only what changed is indexed again", async () => {

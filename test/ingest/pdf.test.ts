@@ -186,6 +186,12 @@ describe("pages", () => {
     expect(joined).toMatchObject([{ page: 3, pageEnd: 4 }]);
   });
 
+  test("pages without text are named where others have some", async () => {
+    const { notice } = await parsePdf(makePdf([lines(["글이 있다."], { x: 50, y: 700 }), [], []]));
+    expect(notice).toBe("2 of 3 pages have no text (scanned?): 2, 3");
+    expect(await parsePdf(makePdf([1, 2].map(page)))).not.toHaveProperty("notice");
+  });
+
   test("larger text is a heading", async () => {
     const pdf = makePdf([
       [

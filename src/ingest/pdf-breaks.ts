@@ -14,6 +14,8 @@ const SPACES_SHARE = 0.2;
 const WORD_ENDS_SHARE = 1 / 3;
 /** As a logarithm: how much likelier it must be that lines end at any character than that all of them end a word. */
 const EVIDENCE_MIN = 3;
+/** Places that tell enough; all of a long book would take seconds. */
+const COUNTED_MAX = 100_000;
 /** In sizes of the text. */
 const ROOM = 2;
 
@@ -54,6 +56,7 @@ function wordEndOdds(lines: readonly Line[]): (line: Line, next: Line) => number
   const total: Counts = { between: 0, within: 0 };
   const counted = new Map<string, Counts>();
   for (const { text } of lines) {
+    if (total.between + total.within > COUNTED_MAX) break;
     for (const { groups = {} } of text.matchAll(NEIGHBOURS)) {
       const place = groups.space === "" ? "within" : "between";
       total[place]++;

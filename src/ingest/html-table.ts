@@ -27,23 +27,23 @@ const SEPARATOR = " | ";
  * rows become one; a cell with nothing beside it is text between two tables that both have the header.
  */
 export class TableReader {
-  private readonly rows: Cell[][] = [];
-  private readonly room: { left: number };
+  readonly #rows: Cell[][] = [];
+  readonly #room: { left: number };
 
   /** `room.left`: UTF-16 units that repeated cells and headers may still take; where none are left, nothing is repeated. */
   constructor(room: { left: number }) {
-    this.room = room;
+    this.#room = room;
   }
 
   /** `text`, here and below: what was read since the last row or cell began. */
   openRow(text: string): void {
-    this.write(text);
-    this.rows.push([]);
+    this.#write(text);
+    this.#rows.push([]);
   }
 
   openCell(text: string, isHeader: boolean, attributes: Readonly<Record<string, string>>): void {
-    this.write(text);
-    this.add({
+    this.#write(text);
+    this.#add({
       text: "",
       columns: spanOf(attributes.colspan, COLSPAN_MAX) || 1,
       rows: spanOf(attributes.rowspan, ROWSPAN_MAX) || ROWSPAN_MAX,
@@ -52,8 +52,8 @@ export class TableReader {
   }
 
   close(text: string): Block[] {
-    this.write(text);
-    const rows = this.spread();
+    this.#write(text);
+    const rows = this.#spread();
     const grid = rows.filter((row) => typeof row !== "string");
     if (grid.length === 0) return rows.length > 0 ? [{ kind: "table", text: rows.join("\n") }] : [];
     const depth = headerDepth(grid);
@@ -64,7 +64,7 @@ export class TableReader {
     let isFirst = true;
     const endPart = () => {
       if (part.length === 0) return;
-      const isHeaded = depth > 0 && (isFirst || this.takes(header));
+      const isHeaded = depth > 0 && (isFirst || this.#takes(header));
       blocks.push({ kind: "table", text: (isHeaded ? [header, ...part] : part).join("\n") });
       isFirst = false;
       part = [];
@@ -79,35 +79,35 @@ export class TableReader {
     return blocks;
   }
 
-  private write(text: string): void {
+  #write(text: string): void {
     const said = collapse(text);
     if (said === "") return;
-    const cell = this.rows.at(-1)?.at(-1);
+    const cell = this.#rows.at(-1)?.at(-1);
     if (cell) cell.text = said;
-    else this.add({ text: said, columns: 1, rows: 1, isHeader: false });
+    else this.#add({ text: said, columns: 1, rows: 1, isHeader: false });
   }
 
-  private add(cell: Cell): void {
-    const row = this.rows.at(-1);
+  #add(cell: Cell): void {
+    const row = this.#rows.at(-1);
     if (row) row.push(cell);
-    else this.rows.push([cell]);
+    else this.#rows.push([cell]);
   }
 
-  private takes(text: string): boolean {
-    this.room.left -= text.length + SEPARATOR.length;
-    return this.room.left >= 0;
+  #takes(text: string): boolean {
+    this.#room.left -= text.length + SEPARATOR.length;
+    return this.#room.left >= 0;
   }
 
   /** The rows that say something, with the columns in which any cell begins; as text, those of one cell with nothing beside it. */
-  private spread(): (Row | string)[] {
+  #spread(): (Row | string)[] {
     const begun = new Set<number>();
     const spans: ({ readonly text: string; rows: number } | undefined)[] = [];
-    const rows = this.rows.map((cells) => {
+    const rows = this.#rows.map((cells) => {
       const [only] = cells;
       if (only && cells.length === 1 && spans.length === 0) return only.text;
       const places: string[] = [];
       const repeat = (text: string) => {
-        if (this.takes(text)) places.push(text);
+        if (this.#takes(text)) places.push(text);
         else spans.length = 0;
       };
       const passSpan = () => {
@@ -121,7 +121,7 @@ export class TableReader {
         begun.add(start);
         const text = cell.text.length <= REPEATED_LENGTH_MAX ? cell.text : "";
         places.push(cell.text);
-        while (places.length < start + cell.columns && this.room.left > 0) repeat(text);
+        while (places.length < start + cell.columns && this.#room.left > 0) repeat(text);
         const span = cell.rows > 1 ? { text, rows: cell.rows - 1 } : undefined;
         for (let column = start; column < places.length; column++) spans[column] = span && { ...span };
       }

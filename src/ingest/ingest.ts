@@ -21,7 +21,7 @@ import { storedAs } from "./stored-as.ts";
 const EMBED_TIMEOUT_MS = 60_000;
 
 /** Part of every stored hash: raise it when the same document and options give other passages. */
-const CHUNKER_VERSION = 2;
+const CHUNKER_VERSION = 3;
 
 /** What ingestion needs of the pipeline. */
 export interface IngestStages {

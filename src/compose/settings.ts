@@ -10,7 +10,7 @@ export function settings(config: Config): Settings {
     search: search.timeoutMs,
     save: save.timeoutMs,
     compact: compact.timeoutMs,
-    ...(rewrite.use !== "none" && { rewrite: rewrite.timeoutMs }),
+    ...(rewrite.use === "model" && { rewrite: rewrite.timeoutMs }),
     ...(rerank.use !== "none" && { rerank: rerank.timeoutMs }),
     ...(cache.use !== "none" && { cache: cache.timeoutMs }),
   };

@@ -154,11 +154,11 @@ export const temperature = z
 export const silence = {
   firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
   silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
+};
+export const generatePatience = {
+  ...patience(512, 1024),
   retries: retries.describe("Further tries, before the first token only; over all requests a tenth of them at most."),
 };
-const { concurrencyMax, queueMax } = patience(512, 1024);
-/** Its tries are described with its limits. */
-export const generatePatience = { concurrencyMax, queueMax };
 export const reranking = {
   keep: count(5, 100, "Passages that go into the prompt."),
   timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),

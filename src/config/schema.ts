@@ -71,7 +71,6 @@ const rewrite = z.discriminatedUnion("use", [
   }),
   z.strictObject({
     use: z.literal("rules").describe("`rules`: carries the last question's words over to a follow-up."),
-    timeoutMs: milliseconds(500, "Limit; after it the question is searched as it is."),
   }),
   z.strictObject({ use: z.literal("none").describe("`none`: every question is searched as it is.") }),
 ]);

@@ -67,7 +67,6 @@ export const simulatedRerank = z.strictObject({
   ...reranking,
 });
 
-const { firstTokenTimeoutMs, silenceTimeoutMs } = silence;
 export const simulatedGenerate = z.strictObject({
   use: z
     .literal("simulated")
@@ -87,6 +86,5 @@ export const simulatedGenerate = z.strictObject({
   queueMax,
   seed,
   contextTokensMax,
-  firstTokenTimeoutMs,
-  silenceTimeoutMs,
+  ...silence,
 });

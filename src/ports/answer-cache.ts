@@ -12,11 +12,9 @@ export interface CachedAnswer {
  *
  * 1. `find` returns what was `put` under the very same scope (tenant, collection, groups) and key, or null.
  * 2. Entries may vanish at any time.
- * 3. `invalidate` removes every entry of the scope's tenant and collection, whatever their groups.
  */
 export interface AnswerCache {
   find(scope: Scope, key: string, options: CallOptions): Promise<CachedAnswer | null>;
   put(scope: Scope, key: string, answer: CachedAnswer, options: CallOptions): Promise<void>;
-  invalidate(scope: Scope, options: CallOptions): Promise<void>;
   close?(): Promise<void>;
 }

@@ -65,18 +65,6 @@ export function answerCacheContract(name: string, open: () => Promise<OpenedAnsw
       expect((await cache.find(scope({ groups: ["board", "hr", "hr"] }), key, call()))?.text).toBe("secret");
     });
 
-    test("3: invalidate removes the collection's entries of all groups, and nobody else's", async () => {
-      const key = freshKey();
-      const mine = scope({ collection: "doomed" });
-      const withGroups = { ...mine, groups: ["hr"] };
-      const others = [scope({ tenant: "other", collection: "doomed" }), scope({ collection: "kept" })];
-      for (const where of [mine, withGroups, ...others]) await cache.put(where, key, cachedAnswer("x"), call());
-      await cache.invalidate(mine, call());
-      expect(await cache.find(mine, key, call())).toBeNull();
-      expect(await cache.find(withGroups, key, call())).toBeNull();
-      for (const where of others) expect(await cache.find(where, key, call())).not.toBeNull();
-    });
-
     test("puts at once do not lose each other", async () => {
       const keys = Array.from({ length: 20 }, freshKey);
       await Promise.all(keys.map((key) => cache.put(SCOPE, key, cachedAnswer(key), call())));

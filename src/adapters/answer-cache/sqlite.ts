@@ -7,7 +7,6 @@ const PUT = `INSERT INTO answers (tenant, collection, key, answer, created_at) V
   ON CONFLICT DO UPDATE SET answer = excluded.answer, created_at = excluded.created_at`;
 const EXPIRE = "DELETE FROM answers WHERE created_at <= ?";
 const TRIM = `DELETE FROM answers WHERE created_at <= (SELECT created_at FROM answers ORDER BY created_at DESC LIMIT 1 OFFSET ?)`;
-const INVALIDATE = "DELETE FROM answers WHERE tenant = ? AND collection = ?";
 /** Old entries are looked for once in so many puts. */
 const PUTS_PER_CLEANING = 100;
 
@@ -35,10 +34,6 @@ export function createSqliteAnswerCache(
             ]
           : [];
       await database.write([{ sql: PUT, values }, ...cleaning]);
-    },
-
-    async invalidate(scope) {
-      await database.write([{ sql: INVALIDATE, values: [scope.tenant, scope.collection] }]);
     },
   };
 }

@@ -2,36 +2,26 @@ import { styleText } from "node:util";
 import { BEST } from "../migrate/agreement.ts";
 import type { MigrationProgress, MigrationReport } from "../migrate/migrate.ts";
 import type { MigrateCommandOptions } from "./migrate.ts";
+import { createLine } from "./progress.ts";
 
-const LINE_EVERY_MS = 3_000;
-const REDRAW_EVERY_MS = 80;
+const TROUBLE_EVERY_MS = 3_000;
 const NAMED_MAX = 5;
 
-/** Shows how far it has come: one line that redraws itself on a terminal, now and then a plain line elsewhere. */
+/** Shows how far it has come, and now and then what stands in its way. */
 export function createMigrationLine(collection: string) {
   const { stderr } = process;
   const startedAt = performance.now();
-  let drawnAt = stderr.isTTY ? Number.NEGATIVE_INFINITY : startedAt;
+  const line = createLine(stderr);
   let toldAt = Number.NEGATIVE_INFINITY;
-  let isOpen = false;
-  const end = () => {
-    if (isOpen) stderr.write("\n");
-    isOpen = false;
-  };
   return {
-    end,
+    end: line.end,
     update(progress: MigrationProgress) {
-      const now = performance.now();
-      if (now - drawnAt < (stderr.isTTY ? REDRAW_EVERY_MS : LINE_EVERY_MS)) return;
-      drawnAt = now;
-      const line = `migrating ${collection}: ${figures(progress, now - startedAt)}`;
-      stderr.write(stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
-      isOpen = stderr.isTTY;
+      line.update(() => `migrating ${collection}: ${figures(progress, performance.now() - startedAt)}`);
     },
     trouble(message: string) {
-      if (performance.now() - toldAt < LINE_EVERY_MS) return;
+      if (performance.now() - toldAt < TROUBLE_EVERY_MS) return;
       toldAt = performance.now();
-      end();
+      line.end();
       stderr.write(`${message} Trying again.\n`);
     },
   };

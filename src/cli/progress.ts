@@ -1,5 +1,44 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 
+type Stream = Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">;
+
+export interface ProgressLine {
+  /** Shows it where it is time again, the last of something in any case. */
+  update(text: () => string, isLast?: boolean): void;
+  /** Leaves the cursor on a clean line. Call it however the run ends; more than once does no harm. */
+  end(): void;
+}
+
+/** Often enough to look alive on a terminal; rarely enough for a log. */
+const REDRAW_EVERY_MS = 80;
+const LINE_EVERY_MS = 3_000;
+
+/** One line that redraws itself on a terminal; now and then a plain line elsewhere. `now`: milliseconds, monotonic. */
+export function createLine(stream: Stream, now = () => performance.now()): ProgressLine {
+  const everyMs = stream.isTTY ? REDRAW_EVERY_MS : LINE_EVERY_MS;
+  let drawnAt = stream.isTTY ? Number.NEGATIVE_INFINITY : now();
+  let latest: (() => string) | null = null;
+
+  function draw(text: () => string): void {
+    drawnAt = now();
+    stream.write(stream.isTTY ? `\r${fitLine(text(), (stream.columns || 80) - 1)}\x1b[K` : `${text()}\n`);
+  }
+
+  return {
+    update(text, isLast = false) {
+      latest = text;
+      if (isLast || now() - drawnAt >= everyMs) draw(text);
+    },
+    end() {
+      if (latest && stream.isTTY) {
+        draw(latest);
+        stream.write("\n");
+      }
+      latest = null;
+    },
+  };
+}
+
 /** What the bar shows of a run. */
 export interface Progress {
   readonly documents: number;
@@ -7,56 +46,30 @@ export interface Progress {
   readonly bytes: number;
 }
 
-export interface ProgressReporter {
-  update(progress: Progress): void;
-  /** Leaves the cursor on a clean line. Call it however the run ends; more than once does no harm. */
-  end(): void;
-}
-
 export interface ProgressOptions {
-  readonly stream: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns">;
+  readonly stream: Stream;
   /** Of all sources, for the percentage and the time left; 0: unknown. */
   readonly bytesTotal: number;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
 }
 
-/** Often enough to look alive on a terminal; rarely enough for a log. */
-const BAR_EVERY_MS = 80;
-const LINE_EVERY_MS = 3_000;
 const BAR_WIDTH = 24;
 /** Before this the rate is a guess. */
 const SETTLED_MS = 1_000;
 
-/** Shows how far indexing has come: one line that redraws itself on a terminal, now and then a plain line elsewhere. */
-export function createProgress(options: ProgressOptions): ProgressReporter {
-  const { stream, bytesTotal, now = () => performance.now() } = options;
+/** Shows how far indexing has come. */
+export function createProgress({ stream, bytesTotal, now = () => performance.now() }: ProgressOptions) {
   const startedAt = now();
-  let drawnAt = stream.isTTY ? Number.NEGATIVE_INFINITY : startedAt;
-  let last: Progress | null = null;
-
-  function draw(progress: Progress): void {
-    drawnAt = now();
-    const figures = figuresOf(progress, bytesTotal, drawnAt - startedAt);
-    if (!stream.isTTY) stream.write(`indexing: ${figures.join(" · ")}\n`);
-    else {
-      const line = `${bar(progress.bytes, bytesTotal)} ${figures.join(" · ")}`;
-      stream.write(`\r${fitLine(line, (stream.columns || 80) - 1)}\x1b[K`);
-    }
-  }
-
+  const line = createLine(stream, now);
   return {
-    update(progress) {
-      last = progress;
-      if (now() - drawnAt >= (stream.isTTY ? BAR_EVERY_MS : LINE_EVERY_MS)) draw(progress);
+    update(progress: Progress) {
+      line.update(() => {
+        const figures = figuresOf(progress, bytesTotal, now() - startedAt).join(" · ");
+        return stream.isTTY ? `${bar(progress.bytes, bytesTotal)} ${figures}` : `indexing: ${figures}`;
+      });
     },
-    end() {
-      if (last && stream.isTTY) {
-        draw(last);
-        stream.write("\n");
-      }
-      last = null;
-    },
+    end: line.end,
   };
 }
 

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createBreather } from "../breather.ts";
 import { RaglineError } from "../errors.ts";
+import { InFlight } from "../in-flight.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
@@ -12,7 +13,6 @@ import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
 import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";
-import { createInFlight } from "./in-flight.ts";
 import { type LoadResult, loadDocuments } from "./load.ts";
 import { prune } from "./prune.ts";
 import type { DocumentReader } from "./reader.ts";
@@ -67,7 +67,7 @@ export interface IngestReport {
 }
 
 /** Bounds of what is in memory at once, and of the transactions that the index may commit together. */
-const IN_FLIGHT = { count: 64, size: 2_048 };
+const IN_FLIGHT = { countMax: 64, weightMax: 2_048 };
 
 /**
  * Indexes what the sources hold. Documents whose content and chunk options did not change are skipped; a changed one is
@@ -106,7 +106,7 @@ export async function ingestLoaded(
   };
   const plan = planner(stages, options);
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
-  const inFlight = createInFlight(IN_FLIGHT, () => batcher.flush());
+  const inFlight = new InFlight(IN_FLIGHT, () => batcher.flush());
   const breathe = createBreather();
   let bytes = 0;
 
@@ -156,7 +156,7 @@ export async function ingestLoaded(
       await breathe();
     }
   } finally {
-    await inFlight.settled();
+    await inFlight.ended();
   }
   signal.throwIfAborted();
   options.onProgress?.(progressOf(report, bytes));

@@ -1,7 +1,7 @@
 import { toRaglineError } from "../errors.ts";
+import { InFlight } from "../in-flight.ts";
 import type { DocumentEntry } from "../types.ts";
 import { type CarriedVersions, type Decision, decide } from "./decide.ts";
-import { InFlight } from "./in-flight.ts";
 import { type Pair, paired } from "./merge.ts";
 import type { Side } from "./side.ts";
 

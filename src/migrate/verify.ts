@@ -1,5 +1,6 @@
 import { blend, coverage, type Leg, scaledText, scaledVector } from "../fusion/blend.ts";
 import { type FusionChoice, vectorWeight, weightsFor } from "../fusion/weights.ts";
+import { InFlight } from "../in-flight.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { Fusion } from "../ports/fusion-store.ts";
 import type { SearchResult } from "../ports/passage-index.ts";
@@ -7,7 +8,6 @@ import { createWords, type Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 import { endsAmidBest, isIdentical, overlap, type Ranking, withTies } from "./agreement.ts";
 import type { Calls } from "./calls.ts";
-import { InFlight } from "./in-flight.ts";
 import type { Counts } from "./pass.ts";
 import { SAMPLE_MAX, sampledQuestions } from "./questions.ts";
 import type { Side } from "./side.ts";

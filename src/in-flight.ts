@@ -6,18 +6,21 @@ export interface FlightLimits {
 /** Tasks a few at a time, of so much weight together; one that is heavier runs alone. */
 export class InFlight {
   readonly #limits: FlightLimits;
+  readonly #onWait: (() => void) | undefined;
   readonly #running = new Set<Promise<void>>();
   #weight = 0;
   #failure: { readonly thrown: unknown } | null = null;
 
-  constructor(limits: FlightLimits) {
+  /** `onWait` is called whenever somebody has to wait for tasks under way. */
+  constructor(limits: FlightLimits, onWait?: () => void) {
     this.#limits = limits;
+    this.#onWait = onWait;
   }
 
   /** Resolves when the task has begun. @throws what an earlier one did */
   async add(weight: number, task: () => Promise<void>): Promise<void> {
-    const { countMax, weightMax } = this.#limits;
-    while (this.#running.size >= countMax || (this.#running.size > 0 && this.#weight + weight > weightMax)) {
+    while (!this.#failure && !this.#hasRoomFor(weight)) {
+      this.#onWait?.();
       await Promise.race(this.#running);
     }
     if (this.#failure) throw this.#failure.thrown;
@@ -35,7 +38,13 @@ export class InFlight {
 
   /** Resolves when all have ended. @throws what the first to fail did */
   async ended(): Promise<void> {
+    this.#onWait?.();
     await Promise.all(this.#running);
     if (this.#failure) throw this.#failure.thrown;
+  }
+
+  #hasRoomFor(weight: number): boolean {
+    const { countMax, weightMax } = this.#limits;
+    return this.#running.size === 0 || (this.#running.size < countMax && this.#weight + weight <= weightMax);
   }
 }

@@ -1,10 +1,10 @@
 import { basename, resolve } from "node:path";
 import { RaglineError } from "../../errors.ts";
+import { Permits } from "../../permits.ts";
 import type { LanguageModel } from "../../ports/language-model.ts";
 import { readGguf } from "../llama/gguf.ts";
 import type { LlamaSettings } from "../llama/protocol.ts";
 import { LlamaWorker, type WorkerLimits } from "../llama/worker.ts";
-import { createSlots } from "./slots.ts";
 
 export interface LlamaOptions extends Omit<LlamaSettings, "file"> {
   /** Path of a GGUF file. */
@@ -27,7 +27,7 @@ export interface LlamaLanguageModel extends LanguageModel {
 
 /**
  * A GGUF file answers, in a process beside this one (node-llama-cpp, CPU). The process is started by `warm` or the first answer, and
- * again when it died; a slot is free as soon as its caller left.
+ * again when it died; a sequence is free as soon as its caller left.
  * @throws RaglineError `config_invalid`: no such file, no GGUF, a window that the model has not.
  */
 export async function createLlamaLanguageModel(
@@ -41,8 +41,7 @@ export async function createLlamaLanguageModel(
     const message = `generate.contextTokensMax: ${contextTokensMax} is more than the ${contextTokensTrained} tokens that ${path} was trained with.`;
     throw new RaglineError("config_invalid", message);
   }
-  const slots = createSlots(sequences, waitingMax);
-  watchQueue?.(() => slots.waiting);
+  const permits = new Permits({ concurrencyMax: sequences, queueMax: waitingMax, watchQueue });
   const process = restarting(() => new LlamaWorker({ file, ...options }, limits));
   return {
     model: basename(file, ".gguf"),
@@ -54,7 +53,7 @@ export async function createLlamaLanguageModel(
     pid: process.pid,
     async *stream(request, options) {
       const { signal } = options;
-      const release = await slots.take(options);
+      const release = await permits.take(options);
       let over: Promise<void> | null = null;
       try {
         const worker = await abortable(process.worker(), signal);

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { callsSent } from "../turns.ts";
+import { callsSent } from "../calls-sent.ts";
 import type { AnswerEvent } from "../types.ts";
 import { whenOver } from "./over.ts";
 

@@ -1,6 +1,6 @@
+import { callsSent } from "../calls-sent.ts";
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
-import { callsSent } from "../turns.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
 import { type Answer, answerEnd, answerError, failed, unfinished } from "./answer.ts";
 import { begin } from "./begin.ts";

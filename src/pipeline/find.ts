@@ -1,7 +1,7 @@
+import { callsSent } from "../calls-sent.ts";
 import { isUsed } from "../fusion/weights.ts";
 import type { VectorWeights } from "../ports/fusion-store.ts";
 import type { Run } from "../run.ts";
-import { callsSent } from "../turns.ts";
 import type { CallOptions, ScoredPassage } from "../types.ts";
 import { embedQuery } from "./embed.ts";
 import { FALLBACKS, searchOrder } from "./fallbacks.ts";

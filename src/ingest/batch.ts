@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import { Caller, Race } from "../race.ts";
 
@@ -6,22 +7,23 @@ import { Caller, Race } from "../race.ts";
 const BATCH_TEXTS = 64;
 /** Calls under way: the next is there when one ends, and none spends its time limit waiting for others. */
 const RUNNING_MAX = 2;
+const TIMEOUT_MS = 60_000;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {
-  /** Resolves when all of them are embedded; they may wait for others until `flush`. */
-  embed(texts: readonly string[]): Promise<Float32Array[]>;
+  /** Resolves when all of them are embedded; they may wait for others until `flush`. Null: a text in which the model knows nothing has no direction to be searched by. */
+  embed(texts: readonly string[]): Promise<(Float32Array | null)[]>;
   /** Embeds what is waiting, full batch or not: at once, or when a batch under way is done, so that batches can fill. */
   flush(): void;
 }
 
 interface Waiting {
   readonly text: string;
-  readonly done: PromiseWithResolvers<Float32Array>;
+  readonly done: PromiseWithResolvers<Float32Array | null>;
 }
 
 /** `timeoutMs`: limit for a batch. */
-export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, timeoutMs: number): EmbedBatcher {
+export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, timeoutMs = TIMEOUT_MS): EmbedBatcher {
   const waiting: Waiting[] = [];
   let running = 0;
   let isFlushing = false;
@@ -40,10 +42,13 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
     try {
       const texts = batch.map(({ text }) => text);
       const vectors = await inTime(texts);
+      if (vectors.length !== texts.length) {
+        const message = `${embedder.model} gave ${vectors.length} vectors for ${texts.length} texts`;
+        throw new RaglineError("dependency_failed", message);
+      }
       for (const [i, { done }] of batch.entries()) {
         const vector = vectors[i];
-        if (vector) done.resolve(vector);
-        else done.reject(new Error(`${embedder.model} gave ${vectors.length} vectors for ${batch.length} texts`));
+        done.resolve(vector?.some((value) => value !== 0) ? vector : null);
       }
     } catch (thrown) {
       for (const { done } of batch) done.reject(thrown);
@@ -74,7 +79,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
   return {
     embed(texts) {
       const vectors = texts.map((text) => {
-        const done = Promise.withResolvers<Float32Array>();
+        const done = Promise.withResolvers<Float32Array | null>();
         waiting.push({ text, done });
         return done.promise;
       });

@@ -18,8 +18,6 @@ import { prune } from "./prune.ts";
 import type { DocumentReader } from "./reader.ts";
 import { storedAs } from "./stored-as.ts";
 
-const EMBED_TIMEOUT_MS = 60_000;
-
 /** Part of every stored hash: raise it when the same document and options give other passages. */
 const CHUNKER_VERSION = 3;
 
@@ -105,7 +103,7 @@ export async function ingestLoaded(
     notices: [] as LoadFailure[],
   };
   const plan = planner(stages, options);
-  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
+  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const inFlight = new InFlight(IN_FLIGHT, () => batcher.flush());
   const breathe = createBreather();
   let bytes = 0;
@@ -190,7 +188,7 @@ export async function ingestDocument(
   const plan = await planner(stages, options, scope)(document);
   if (plan.known === null) await checkId(document.id, scope, stages.index, signal);
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
-  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
+  const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const embedded = embedChunks(document, plan.chunks, batcher);
   batcher.flush();
   const passages = await embedded;
@@ -304,10 +302,5 @@ async function embedChunks(
   batcher: EmbedBatcher,
 ): Promise<PassageInput[]> {
   const vectors = await batcher.embed(cut.map(({ headings, text }) => passageText({ title, headings, text })));
-  return cut.map((chunk, i) => ({ ...chunk, vector: orNull(vectors[i]) }));
-}
-
-/** A text in which the model knows nothing has no direction to be searched by. */
-function orNull(vector: Float32Array | undefined): Float32Array | null {
-  return vector?.some((value) => value !== 0) ? vector : null;
+  return cut.map((chunk, i) => ({ ...chunk, vector: vectors[i] ?? null }));
 }

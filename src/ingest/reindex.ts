@@ -1,13 +1,12 @@
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
-import { Caller, Race } from "../race.ts";
 import { passageText } from "../text/passage-text.ts";
 import type { Scope } from "../types.ts";
+import { createEmbedBatcher } from "./batch.ts";
 
 /** Passages embedded and stored at once: what a run that is stopped loses at most. */
 const BATCH_PASSAGES = 64;
-const EMBED_TIMEOUT_MS = 60_000;
 
 /** `passages` may grow while others write. */
 export interface ReindexProgress {
@@ -61,6 +60,7 @@ export async function reindex(
     elapsedMs: performance.now() - startedAt,
   });
   if (state.from === null || state.from === state.to) return { ...report(), resumed: 0 };
+  const batcher = createEmbedBatcher(stages.embedder, signal);
   for (;;) {
     signal.throwIfAborted();
     const { passages } = report();
@@ -70,32 +70,14 @@ export async function reindex(
       if (await reembedding.swap(scope, { signal })) return report();
       continue;
     }
-    const vectors = await embed(stages.embedder, batch.map(passageText), signal);
+    const embedding = batcher.embed(batch.map(passageText));
+    batcher.flush();
+    const vectors = await embedding;
     await reembedding.put(
       scope,
       batch.map(({ row }, i) => ({ row, vector: vectors[i] ?? null })),
       { signal },
     );
     embedded += batch.length;
-  }
-}
-
-async function embed(
-  embedder: Embedder,
-  texts: readonly string[],
-  signal: AbortSignal,
-): Promise<(Float32Array | null)[]> {
-  const race = new Race("embed", new Caller(signal), EMBED_TIMEOUT_MS);
-  try {
-    const vectors = await race.against(embedder.embed(texts, "passage", race));
-    if (vectors.length !== texts.length) {
-      throw new RaglineError(
-        "dependency_failed",
-        `${embedder.model} gave ${vectors.length} vectors for ${texts.length} texts`,
-      );
-    }
-    return vectors.map((vector) => (vector.some((value) => value !== 0) ? vector : null));
-  } finally {
-    race.end();
   }
 }

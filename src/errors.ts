@@ -81,6 +81,16 @@ export class RaglineError extends Error {
   }
 }
 
+/** What a client was told, as an error again. */
+export function errorOf({ code, message, step, retryable, retryAfterMs }: ErrorBody): RaglineError {
+  return new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable, retryAfterMs });
+}
+
+/** Why the signal was aborted; most callers just leave. */
+export function leftBy({ reason }: AbortSignal): RaglineError {
+  return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
+}
+
 /** Any thrown value as a RaglineError, with the step in which it happened. */
 export function toRaglineError(thrown: unknown, step?: Step): RaglineError {
   if (thrown instanceof RaglineError) {

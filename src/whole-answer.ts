@@ -1,4 +1,4 @@
-import { type ErrorCode, RaglineError } from "./errors.ts";
+import { errorOf, RaglineError } from "./errors.ts";
 import type { AnswerEvent } from "./types.ts";
 
 type Fields<T extends AnswerEvent["type"]> = Omit<Extract<AnswerEvent, { readonly type: T }>, "type">;
@@ -17,10 +17,7 @@ export async function wholeAnswer(events: AsyncIterable<AnswerEvent>): Promise<W
     else if (type === "source-list") list = fields as typeof list;
     else if (type === "text-delta") text += (fields as Fields<"text-delta">).text;
     else if (type === "answer-end") return { ...start, ...list, text, ...(fields as Fields<"answer-end">) };
-    else {
-      const { code, message, step, retryable, retryAfterMs } = (fields as Fields<"answer-error">).error;
-      throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable, retryAfterMs });
-    }
+    else throw errorOf((fields as Fields<"answer-error">).error);
   }
   throw new RaglineError("internal", "The answer ended without an end.");
 }

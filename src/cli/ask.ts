@@ -1,12 +1,6 @@
 import { styleText } from "node:util";
-import {
-  type AnswerEvent,
-  type AskRequest,
-  type ErrorCode,
-  type Ragline,
-  RaglineError,
-  type Source,
-} from "../index.ts";
+import { errorOf } from "../errors.ts";
+import { type AnswerEvent, type AskRequest, type Ragline, RaglineError, type Source } from "../index.ts";
 import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
@@ -73,10 +67,9 @@ export async function printAnswer(
     else if (event.type === "text-delta") process.stdout.write(printable(event.text));
     else if (event.type === "answer-end") printEnd(event, sources, sessionId, options);
     else {
-      const { code, message, step, retryable } = event.error;
       process.stdout.write("\n");
       if (options.timings) printTimings(event);
-      throw new RaglineError(code as ErrorCode, message, { ...(step && { step }), retryable });
+      throw errorOf(event.error);
     }
   }
 }

@@ -1,9 +1,9 @@
-import type { RaglineError } from "../../errors.ts";
+import { leftBy, type RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import type { Method } from "../../wire/definitions.ts";
 import type { Client, ClientReadableStream, Metadata, ServiceError } from "../../wire/library.ts";
 import { FIRST_TOKEN_MS, fromStatus } from "../../wire/status.ts";
-import { reasonOf, report, tracedMetadata } from "./unary.ts";
+import { report, tracedMetadata } from "./unary.ts";
 
 /**
  * One call with many answers, as a plain iterator: it runs once a token. It is torn down when its reader stops or leaves. Items
@@ -13,7 +13,7 @@ export class ServerStream<R> implements AsyncIterableIterator<R> {
   readonly #call: CallOptions;
   readonly #address: string;
   readonly #stream: ClientReadableStream<object> | null;
-  readonly #onAbort = () => this.#leave(reasonOf(this.#call.signal));
+  readonly #onAbort = () => this.#leave(leftBy(this.#call.signal));
   #failure: RaglineError | null = null;
   #isOver = false;
   #wake: (() => void) | null = null;
@@ -24,7 +24,7 @@ export class ServerStream<R> implements AsyncIterableIterator<R> {
     const { signal } = call;
     if (signal.aborted) {
       this.#stream = null;
-      this.#failure = reasonOf(signal);
+      this.#failure = leftBy(signal);
       return;
     }
     const { path, requestSerialize, responseDeserialize } = method;

@@ -1,4 +1,4 @@
-import { RaglineError } from "../../errors.ts";
+import { leftBy } from "../../errors.ts";
 import { addTraceHeaders } from "../../telemetry/headers.ts";
 import type { CallOptions } from "../../types.ts";
 import type { Method } from "../../wire/definitions.ts";
@@ -16,12 +16,12 @@ export function unary(
   return new Promise((resolve, reject) => {
     const { signal } = call;
     if (signal.aborted) {
-      reject(reasonOf(signal));
+      reject(leftBy(signal));
       return;
     }
     const leave = () => {
       pending.cancel();
-      reject(reasonOf(signal));
+      reject(leftBy(signal));
     };
     const { path, requestSerialize, responseDeserialize } = method;
     const done = (error: ServiceError | null, response?: object) => {
@@ -86,8 +86,4 @@ function amount(said: unknown): number {
 
 function deadlineOf({ deadline }: CallOptions): number {
   return deadline === undefined ? Number.POSITIVE_INFINITY : Date.now() + deadline - performance.now();
-}
-
-export function reasonOf({ reason }: AbortSignal): RaglineError {
-  return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
 }

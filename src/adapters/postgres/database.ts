@@ -1,5 +1,5 @@
 import type { PoolClient, QueryConfig } from "pg";
-import { RaglineError } from "../../errors.ts";
+import { leftBy, RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { notBegun, PostgresConnections, type Work } from "./connections.ts";
 import { type ConfigKey, isDisconnected, isMissing, postgresError } from "./failure.ts";
@@ -185,8 +185,7 @@ export class PostgresDatabase {
       return await this.#connections.use(signal, until, work);
     } catch (cause) {
       if (isMissing(cause)) this.#ensured = null;
-      if (signal.aborted && signal.reason instanceof RaglineError) throw signal.reason;
-      if (signal.aborted) throw new RaglineError("cancelled", "The caller left.", { cause });
+      if (signal.aborted) throw leftBy(signal);
       throw postgresError(this.#use.key, cause);
     }
   }

@@ -7,7 +7,7 @@ import { configProblems } from "./config/problems.ts";
 import { type Config, configSchema } from "./config/schema.ts";
 import { RaglineError } from "./errors.ts";
 
-export { COLLECTION_NAME, type Config, type ConfigInput, configSchema } from "./config/schema.ts";
+export { type Config, type ConfigInput, configSchema } from "./config/schema.ts";
 
 const DEFAULT_USE: Readonly<Record<string, string>> = {
   session: "sqlite",

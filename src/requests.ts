@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { storedText } from "./config/fields.ts";
+import { collectionName, storedText } from "./config/fields.ts";
 import { worded } from "./config/worded.ts";
-import { COLLECTION_NAME, type Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import {
   FIELD_LIST_MAX,
@@ -45,9 +45,7 @@ const documentId = nonBlank(512).refine(
   "must be relative, without `.` or `..` in its path",
 );
 
-const collection = composedString
-  .max(128)
-  .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
+const collection = collectionName(composedString)
   .optional()
   .describe("The collection to use; the configured one where absent.");
 

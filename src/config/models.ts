@@ -30,12 +30,12 @@ import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./simulated.
 export const embed = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("static").describe("`static`: Korean and English word vectors shipped with the package."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
+    timeoutMs: embedLimit,
   }),
   z.strictObject({
     use: z.literal("hashing").describe("`hashing`: hashed character n-grams; for tests and other languages."),
     dimensions: z.int().min(64).max(4096).multipleOf(8).default(384).describe("Length of a vector."),
-    timeoutMs: milliseconds(2000, "Limit for a question; after it only text is searched."),
+    timeoutMs: embedLimit,
   }),
   z.strictObject({
     use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/embeddings` endpoint."),
@@ -139,8 +139,7 @@ export const rerank = z.discriminatedUnion("use", [
       100_000,
       "Pairs of question and passage that may wait; further ones are refused with `overloaded`.",
     ),
-    keep: count(5, 100, "Passages that go into the prompt."),
-    timeoutMs: milliseconds(800, "Limit; after it the order of search is kept."),
+    ...reranking,
   }),
   simulatedRerank,
   z.strictObject({

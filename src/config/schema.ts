@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, hedgedEndpoints, milliseconds, ratio, retries, tenantName } from "./fields.ts";
+import { collectionName, count, hedgedEndpoints, milliseconds, ratio, retries, tenantName } from "./fields.ts";
 import { grpcClient, stage } from "./grpc.ts";
 import { milvusIndex } from "./milvus.ts";
 import { embed, generate, rerank } from "./models.ts";
@@ -8,9 +8,6 @@ import { openSearchIndex } from "./opensearch.ts";
 import { postgresIndex, postgresServer } from "./postgres.ts";
 import { redisKeyPrefix, redisReplicas, redisServer } from "./redis.ts";
 import { log, telemetry } from "./telemetry.ts";
-
-/** What a collection may be called, in the configuration and in requests. */
-export const COLLECTION_NAME = /^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u;
 
 const sqliteFile = z
   .string()
@@ -209,12 +206,7 @@ const ingest = z.strictObject({
 export const configSchema = z
   .strictObject({
     tenant: tenantName.default("default").describe("Whose documents and conversations are served."),
-    collection: z
-      .string()
-      .max(128)
-      .regex(COLLECTION_NAME, "must be letters, digits, `_`, `-` or `.`")
-      .default("default")
-      .describe("The collection used when a request names none."),
+    collection: collectionName().default("default").describe("The collection used when a request names none."),
     session,
     rewrite,
     cache,

@@ -4,6 +4,7 @@ import { type Config, loadConfig } from "../config.ts";
 import { RaglineError } from "../errors.ts";
 import type { Compared } from "../extract/extract.ts";
 import { createRagline } from "../index.ts";
+import { quantile } from "../statistics.ts";
 import { terminalLog } from "./log.ts";
 import { stopSignal } from "./session.ts";
 
@@ -134,8 +135,7 @@ function total(outputs: Compared["here"]): number {
 
 function percentiles(values: readonly number[]) {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-  return { p50: at(0.5), p95: at(0.95) };
+  return { p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95) };
 }
 
 /** What is configured for the stage goes to the stage's own file as it is. */

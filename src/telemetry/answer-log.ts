@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Run } from "../run.ts";
+import { rounded } from "../timeline.ts";
 import type { AnswerEvent } from "../types.ts";
 import type { AskedAnswer } from "./observed-answer.ts";
 import type { Outcome } from "./outcome.ts";
@@ -43,8 +44,4 @@ export class AnswerLog {
     };
     this.#log.info(line, "answer");
   }
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

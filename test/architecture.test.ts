@@ -8,133 +8,18 @@ import { STEPS } from "../src/types.ts";
 
 const SRC = resolve(import.meta.dirname, "../src");
 
-/**
- * Who may import whom, by the first part of a path below src. A file is its own name. Everything may use `types`,
- * `errors` and its own folder; nothing else is allowed that does not stand here.
- */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  conversation: [],
-  passages: [],
-  types: ["conversation", "passages"],
-  errors: [],
-  ports: [],
-  text: [],
-  resident: ["text"],
-  latency: [],
-  listening: [],
-  pages: [],
-  alarm: [],
-  race: ["alarm"],
-  deadlines: ["alarm"],
-  "url-part": [],
-  version: [],
-  "raced-stream": ["race"],
-  timeline: [],
-  pace: ["latency"],
-  "calls-sent": [],
-  run: ["pace", "race", "raced-stream", "timeline"],
-  "ai-sdk-models": [],
-  hub: [],
-  random: [],
-  wire: ["ports"],
-  adapters: [
-    "ai-sdk-models",
-    "breather",
-    "deadlines",
-    "hub",
-    "ports",
-    "random",
-    "resident",
-    "telemetry",
-    "text",
-    "wire",
-    "url-part",
-  ],
-  statistics: [],
-  load: ["emulation", "random", "statistics"],
-  profile: ["pipeline", "ports", "statistics", "text"],
-  wrap: ["latency", "ports", "resident", "telemetry", "text"],
-  fusion: ["ports", "resident", "text"],
-  ingest: ["breather", "ports", "race", "text"],
-  eval: [],
-  pipeline: ["race", "run", "timeline", "calls-sent", "fusion", "ports", "text"],
-  config: ["ai-sdk-models", "hub", "url-part"],
-  migrate: ["fusion", "ports", "race", "text"],
-  requests: ["config", "ingest"],
-  background: [],
-  breather: [],
-  emulation: [],
-  "whole-answer": [],
-  telemetry: ["run", "timeline"],
-  compose: ["adapters", "config", "hub", "pipeline", "ports", "run", "telemetry", "text", "wrap"],
-  api: ["fusion", "ingest", "ports"],
-  warm: ["pipeline"],
-  calls: ["api", "config", "pace", "pipeline", "requests", "run", "telemetry"],
-  documents: [
-    "api",
-    "background",
-    "breather",
-    "calls",
-    "config",
-    "fusion",
-    "ingest",
-    "pages",
-    "pipeline",
-    "ports",
-    "requests",
-    "status",
-  ],
-  sessions: ["api", "calls", "pages", "ports", "requests"],
-  status: ["api", "config", "fusion", "pipeline", "run", "version"],
-  ragline: [
-    "api",
-    "background",
-    "calls",
-    "config",
-    "documents",
-    "ingest",
-    "pipeline",
-    "ports",
-    "requests",
-    "sessions",
-    "status",
-    "telemetry",
-    "warm",
-    "whole-answer",
-  ],
-  index: ["api", "compose", "config", "ingest", "ragline", "requests", "telemetry", "version", "whole-answer"],
-  grpc: ["listening", "ports", "telemetry", "version", "wire"],
-  http: ["index", "requests", "telemetry", "calls-sent", "whole-answer"],
-  extract: ["compose", "config", "deadlines", "pipeline", "ports", "run", "wire", "wrap"],
-  cli: [
-    "breather",
-    "compose",
-    "config",
-    "deadlines",
-    "emulation",
-    "eval",
-    "extract",
-    "fusion",
-    "grpc",
-    "http",
-    "hub",
-    "index",
-    "ingest",
-    "listening",
-    "load",
-    "migrate",
-    "pipeline",
-    "profile",
-    "run",
-    "statistics",
-    "status",
-    "telemetry",
-    "text",
-    "url-part",
-    "version",
-    "whole-answer",
-  ],
-};
+interface Row {
+  readonly parts: readonly string[];
+  readonly mayImport: readonly string[];
+}
+
+/** The table of ARCHITECTURE.md: files and folders of src, and what they may import besides each other. */
+const rows: Row[] = [
+  ...readFileSync(resolve(SRC, "../ARCHITECTURE.md"), "utf8").matchAll(/^\| (`[^|]+) \|[^|]+\| ([^|]+) \|$/gm),
+].map(([, names = "", imported = ""]) => ({
+  parts: [...new Set([...names.matchAll(/`([\w-]+)(?:\.ts|\/)`/g)].map(([, name = ""]) => name))],
+  mayImport: imported === "nothing" ? [] : imported.split(", "),
+}));
 
 interface Import {
   readonly from: string;
@@ -163,19 +48,24 @@ const files = filesBelow(SRC);
 const imports = files.flatMap(importsOf);
 
 describe("architecture", () => {
-  it("every part of src has a rule", () => {
-    const parts = [...new Set(files.map((file) => part(relative(SRC, file))))].sort();
-    expect(parts).toEqual(Object.keys(MAY_IMPORT).sort());
+  it("every part of src stands in the table once", () => {
+    const parts = [...new Set(files.map((file) => part(relative(SRC, file))))];
+    expect(rows.flatMap((row) => row.parts).sort()).toEqual(parts.sort());
   });
 
-  it("imports point in the allowed direction only", () => {
-    const broken = imports.filter(({ from, to }) => {
-      const [source, target] = [part(from), part(to)];
-      if (source === target) return false;
-      if (target === "types" || (target === "errors" && source !== "types" && source !== "ports")) return false;
-      return !MAY_IMPORT[source]?.includes(target);
-    });
-    expect(broken).toEqual([]);
+  it.each(rows)("$parts.0 imports what the table says, and rows above its own alone", ({ parts, mayImport }) => {
+    const knowsErrors = !parts.includes("types") && !parts.includes("ports");
+    const free = [...parts, "types", ...(knowsErrors ? ["errors"] : [])];
+    const imported = new Set(imports.filter(({ from }) => parts.includes(part(from))).map(({ to }) => part(to)));
+    const others = [...imported].filter((name) => !free.includes(name)).sort();
+    const above = rows
+      .slice(
+        0,
+        rows.findIndex((row) => row.parts === parts),
+      )
+      .flatMap((row) => row.parts);
+    if (mayImport[0] !== "all of the above") expect(others).toEqual(mayImport);
+    expect(others.filter((name) => !above.includes(name))).toEqual([]);
   });
 
   it("every relative import names a file that exists", () => {

@@ -24,7 +24,7 @@ export class Gate {
     if (this.#running.size === 0) this.#onEmpty?.();
   }
 
-  /** Resolves when nothing runs any more: what has not ended within `drainMs` is told to. */
+  /** Resolves when nothing runs any more, or as soon as what has not ended within `drainMs` was told to. */
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;
     if (this.#running.size === 0) return;

@@ -39,7 +39,8 @@ export interface StoredPassage {
  *
  * 1. `sample` gives up to `limit` passages, evenly spread over the documents by id: the same ones for the same contents. It
  *    does not look at the scope's groups, as weights are the collection's; what it gives is learned from and never shown.
- * 2. `load` gives what was saved last, by any process, or null; it is called for every question, and takes microseconds.
+ * 2. `load` gives what was saved last, by any process, or null. It is called for every question; the round trip to
+ *    a server is spared where what it gave last is recent enough for the call's `asOf`.
  * 3. `save` is durable when it resolves, and does nothing where the collection is unknown. It changes the index's version.
  */
 export interface FusionStore {

@@ -19,7 +19,7 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5000;
 
 /**
- * The only place where a call is tried again: what failed and may pass, within the deadline, after a wait of full jitter
+ * Tries again what failed and may pass, within the deadline, after a wait of full jitter
  * (AWS, "Exponential Backoff And Jitter") or what the upstream asked for, while the budget lasts.
  */
 class Retries {

@@ -50,7 +50,7 @@ export function openChannel(address: string, options: GrpcOptions): Client {
       "grpc.max_reconnect_backoff_ms": options.reconnectMaxMs,
       "grpc.max_receive_message_length": options.messageBytesMax,
       "grpc.max_send_message_length": options.messageBytesMax,
-      // Calls are tried again in one place, and not here.
+      // `wrap/retried.ts` tries again.
       "grpc.enable_retries": 0,
       "grpc.service_config_disable_resolution": 1,
       "grpc.enable_http_proxy": 0,

@@ -8,7 +8,7 @@ import { type TracedOptions, tracedEmbedder, tracedModel, tracedReranker } from 
 import { tracedStore } from "../wrap/traced-store.ts";
 
 /** What of a block of the configuration says who serves its step. */
-interface Served {
+interface ServerBlock {
   readonly use: string;
   readonly baseUrl?: string | readonly string[];
   readonly url?: string;
@@ -55,29 +55,29 @@ export class Instruments {
     this.vectors.misses += misses;
   };
 
-  embedder(embedder: Embedder, served: Served, endpoint: string): Embedder {
-    const options = this.#traced(served, endpoint);
+  embedder(embedder: Embedder, block: ServerBlock, endpoint: string): Embedder {
+    const options = this.#traced(block, endpoint);
     return options ? tracedEmbedder(embedder, options) : embedder;
   }
 
-  reranker(reranker: Reranker, served: Served, endpoint: string): Reranker {
-    const options = this.#traced(served, endpoint);
+  reranker(reranker: Reranker, block: ServerBlock, endpoint: string): Reranker {
+    const options = this.#traced(block, endpoint);
     return options ? tracedReranker(reranker, options) : reranker;
   }
 
-  model(model: LanguageModel, served: Served, endpoint: string): LanguageModel {
-    const options = this.#traced(served, endpoint);
+  model(model: LanguageModel, block: ServerBlock, endpoint: string): LanguageModel {
+    const options = this.#traced(block, endpoint);
     return options ? tracedModel(model, options) : model;
   }
 
   /** A store outside this process. */
-  store<T extends object>(store: T, served: Served, methods: readonly (keyof T & string)[]): T {
-    const options = this.#traced(served);
+  store<T extends object>(store: T, block: ServerBlock, methods: readonly (keyof T & string)[]): T {
+    const options = this.#traced(block);
     return options ? tracedStore(store, options, methods) : store;
   }
 
   /** `endpoint`: its name, for what is not found by one URL. */
-  #traced({ use, baseUrl, url }: Served, endpoint?: string): TracedOptions | null {
+  #traced({ use, baseUrl, url }: ServerBlock, endpoint?: string): TracedOptions | null {
     if (!this.#tracer) return null;
     const known =
       url ?? (typeof baseUrl === "string" ? baseUrl : baseUrl?.find((one) => endpoint && one.includes(endpoint)));

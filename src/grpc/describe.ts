@@ -1,6 +1,6 @@
 import { VERSION } from "../version.ts";
 import type { DescribeResponse } from "../wire/messages.ts";
-import type { Served } from "./serve.ts";
+import type { ServedStage } from "./serve.ts";
 
 const NOTHING = {
   dimensions: 0,
@@ -12,7 +12,7 @@ const NOTHING = {
 } as const;
 
 /** What callers need to know of a port besides its calls. */
-export async function describeStage(served: Served): Promise<DescribeResponse> {
+export async function describeStage(served: ServedStage): Promise<DescribeResponse> {
   const common = { ...NOTHING, stage: served.stage, version: VERSION };
   switch (served.stage) {
     case "embed": {
@@ -40,7 +40,7 @@ export async function describeStage(served: Served): Promise<DescribeResponse> {
 }
 
 /** What keeps it from answering now; null: nothing. */
-export function stageProblem(served: Served): string | null {
+export function stageProblem(served: ServedStage): string | null {
   switch (served.stage) {
     case "embed":
     case "rerank":
@@ -52,7 +52,7 @@ export function stageProblem(served: Served): string | null {
   }
 }
 
-function problemOf(served: Served): { readonly problem: string } {
+function problemOf(served: ServedStage): { readonly problem: string } {
   return { problem: stageProblem(served) ?? "" };
 }
 

@@ -22,7 +22,7 @@ import { type IndexFor, searchHandlers } from "./search.ts";
 export { stageProblem } from "./describe.ts";
 
 /** What one process serves. */
-export type Served =
+export type ServedStage =
   | { readonly stage: "embed"; readonly port: Embedder }
   | { readonly stage: "rerank"; readonly port: Reranker }
   | { readonly stage: "generate"; readonly port: LanguageModel }
@@ -65,7 +65,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 5000;
  * @throws RaglineError `config_invalid`: the address cannot be listened on, or a PEM file cannot be used.
  */
 export async function serveStage(
-  served: Served,
+  served: ServedStage,
   options: StageServerOptions,
   log: Logger,
   traces?: Traces | null,
@@ -112,7 +112,7 @@ interface Ready {
   ready(problem: () => string | null): void;
 }
 
-function handlersOf(served: Served, serving: Serving): Handlers {
+function handlersOf(served: ServedStage, serving: Serving): Handlers {
   switch (served.stage) {
     case "embed":
       return embedHandlers(served.port, serving);

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { GrpcOptions } from "../../src/adapters/grpc/channel.ts";
-import type { Served, StageServerOptions } from "../../src/grpc/serve.ts";
+import type { ServedStage, StageServerOptions } from "../../src/grpc/serve.ts";
 import { serveStage } from "../../src/grpc/serve.ts";
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
@@ -8,7 +8,7 @@ const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 export type OpenedStage = Awaited<ReturnType<typeof serveOnLoopback>>;
 
 /** A stage behind a real socket, which serves at once. */
-export async function serveOnLoopback(served: Served, options: Partial<StageServerOptions> = {}) {
+export async function serveOnLoopback(served: ServedStage, options: Partial<StageServerOptions> = {}) {
   const server = await serveStage(
     served,
     {

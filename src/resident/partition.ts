@@ -11,6 +11,7 @@ import { Reclaim } from "./reclaim.ts";
 import { Scanner, type ScanPlan, type ScanResult } from "./scan.ts";
 import {
   buildSteps,
+  bytesOf,
   type LiveSegment,
   noRemovals,
   type ResidentPassage,
@@ -28,6 +29,10 @@ export type { RowHit } from "./top.ts";
 
 /** How many known fields an error names. */
 const FIELDS_NAMED_MAX = 20;
+/** A term with its number, on V8's heap. */
+const TERM_BYTES = 100;
+/** Of a partition without passages, and of what belongs to it. */
+const EMPTY_BYTES = 20_000;
 
 export interface PartitionChange {
   /** Document rows whose passages go. */
@@ -92,8 +97,19 @@ export class Partition {
     return this.#segments.map(({ segment }) => segment);
   }
 
+  /** What it takes in memory, about. */
+  get bytes(): number {
+    const ofTerms = this.#vocabulary.terms.length * TERM_BYTES;
+    return this.#segments.reduce((sum, live) => sum + bytesOf(live), EMPTY_BYTES + ofTerms);
+  }
+
   get vocabulary(): Vocabulary {
     return this.#vocabulary;
+  }
+
+  /** Forgets all passages: nobody will search it again. */
+  drop(): void {
+    this.#become([]);
   }
 
   /** Resolves when no merge is under way. */

@@ -9,6 +9,8 @@ import type { Vocabulary } from "./vocabulary.ts";
 
 /** Looking a passage up among the postings of a term costs about as much as reading so many of them in a row. */
 const LOOKUP_COST = 16;
+/** A distinct value of a metadata field, on V8's heap. */
+const VALUE_BYTES = 64;
 
 /** A passage as the resident index takes it in. Its text is read, not kept. */
 export interface ResidentPassage extends PassageParts {
@@ -52,6 +54,18 @@ export interface Removals {
 
 export function noRemovals(): Removals {
   return { positions: [], counted: new Map() };
+}
+
+/** What it takes in memory, about. */
+export function bytesOf({ segment: { arrays, documents, columns, groups }, live }: LiveSegment): number {
+  const { rows, lengths, postings, vectors } = arrays;
+  const { starts, ends } = documents;
+  const all = [rows, lengths, ...Object.values(postings), documents.rows, starts, ends, ...(live ? [live] : [])];
+  const vectorBytes = vectors?.memory?.buffer.byteLength ?? vectors?.values.byteLength ?? 0;
+  const ofColumns = [groups, ...columns.values()].map(
+    ({ values, codes }) => codes.byteLength + values.length * VALUE_BYTES,
+  );
+  return [vectorBytes, ...all.map(({ byteLength }) => byteLength), ...ofColumns].reduce((sum, bytes) => sum + bytes);
 }
 
 /** Builds a segment from passages, a passage a step; `dimensions` is that of their vectors, null where none has one. */

@@ -3,6 +3,7 @@ import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-stor
 import type { CallOptions, Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { floats } from "../sqlite/vector-blob.ts";
+import { Remembered } from "./remembered.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const DOCUMENTS = `SELECT row, id, passages FROM documents WHERE collection = ${THIS_COLLECTION} AND id > ? ORDER BY id LIMIT ?`;
@@ -15,6 +16,8 @@ const SAVE = `INSERT OR REPLACE INTO fusion (collection, learned) SELECT row, ? 
 const DOCUMENTS_PAGE = 2000;
 /** Passages read between two turns of the event loop. */
 const PASSAGES_BATCH = 64;
+/** Remembered. */
+const COLLECTIONS_MAX = 1000;
 
 interface PassageRow {
   readonly title: string;
@@ -23,13 +26,16 @@ interface PassageRow {
   readonly vector: Uint8Array | null;
 }
 
+interface Loaded {
+  readonly dataVersion: number;
+  readonly json: string | null;
+  readonly fusion: Fusion | null;
+}
+
 /** What was learned about a collection, beside it in its file. */
 export class SqliteFusionStore implements FusionStore {
   readonly #database: Database;
-  readonly #loaded = new Map<
-    string,
-    { readonly dataVersion: number; readonly json: string | null; fusion: Fusion | null }
-  >();
+  readonly #loaded = new Remembered<string, Loaded>({ weightMax: COLLECTIONS_MAX, weightOf: () => 1 });
 
   constructor(database: Database) {
     this.#database = database;
@@ -64,7 +70,7 @@ export class SqliteFusionStore implements FusionStore {
   }
 
   /** Read again only where the file has changed, and parsed only where this has. */
-  #load(tenant: string, collection: string, asOf?: number) {
+  #load(tenant: string, collection: string, asOf?: number): Loaded {
     const key = JSON.stringify([tenant, collection]);
     const before = this.#loaded.get(key);
     if (before && asOf === Number.NEGATIVE_INFINITY) return before;
@@ -73,7 +79,7 @@ export class SqliteFusionStore implements FusionStore {
     const json = this.#database.get<{ learned: string }>(LOAD, tenant, collection)?.learned ?? null;
     const fusion = json === null ? null : before?.json === json ? before.fusion : (JSON.parse(json) as Fusion);
     const now = { dataVersion, json, fusion };
-    this.#loaded.set(key, now);
+    this.#loaded.add(key, now);
     return now;
   }
 

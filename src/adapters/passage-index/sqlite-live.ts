@@ -123,11 +123,22 @@ export class LiveCollection {
     return this.#space;
   }
 
+  /** Nothing was ever written to it, or nothing is loaded yet. */
+  get isEmpty(): boolean {
+    return this.#seq === 0;
+  }
+
+  /** What it takes in memory, about. */
+  get bytes(): number {
+    return this.#partition.bytes;
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#catchingUp?.catch(() => undefined);
     await this.#storing;
     this.#closeReader();
+    this.#partition.drop();
   }
 
   #closeReader(): void {

@@ -19,6 +19,7 @@ import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { pageOf } from "./document-page.ts";
 import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
+import { SqliteCollections } from "./sqlite-collections.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
 import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
 import { SqlitePassages } from "./sqlite-passages.ts";
@@ -65,14 +66,21 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly transfer: Transfer;
   readonly #database: Database;
   readonly #embedder: { readonly model: string; readonly dimensions: number };
-  readonly #live = new Map<string, LiveCollection>();
+  readonly #collections: SqliteCollections;
   readonly #passages: SqlitePassages;
   readonly #ahead = new TextsAhead();
   readonly #scanner = new Scanner(0);
   readonly #builder = new Builder();
   readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
-  constructor(database: Database, embedder: { readonly model: string; readonly dimensions: number }) {
+  /** `bytesMax`: of all collections that are held in memory. See `SqliteCollections`. */
+  constructor(
+    database: Database,
+    embedder: { readonly model: string; readonly dimensions: number },
+    { bytesMax }: { readonly bytesMax?: number } = {},
+  ) {
+    const open = ({ tenant, collection }: Scope) => new LiveCollection(database, tenant, collection, this.#builder);
+    this.#collections = new SqliteCollections(open, bytesMax);
     this.fusion = new SqliteFusionStore(database);
     this.transfer = createSqliteTransfer(database);
     this.#database = database;
@@ -82,13 +90,23 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async expect(scope: Scope, query: TextQuery, { asOf }: Pick<CallOptions, "asOf">): Promise<void> {
-    const partition = await this.#liveCollection(scope).recent(asOf);
-    const { byText } = await this.#scan(partition, { ...query, groups: scope.groups });
-    this.#ahead.put(scope, query, partition.state, byText);
+    await this.#collections.search(scope, async (live) => {
+      const partition = await live.recent(asOf);
+      const { byText } = await this.#scan(partition, { ...query, groups: scope.groups });
+      this.#ahead.put(scope, query, partition.state, byText);
+    });
   }
 
   async search(scope: Scope, query: SearchQuery, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<SearchResult> {
-    const live = this.#liveCollection(scope);
+    return this.#collections.search(scope, (live) => this.#search(live, scope, query, asOf));
+  }
+
+  async #search(
+    live: LiveCollection,
+    scope: Scope,
+    query: SearchQuery,
+    asOf: number | undefined,
+  ): Promise<SearchResult> {
     for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
       const partition = await (attempt === 0 ? live.recent(asOf) : live.current());
       if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
@@ -126,13 +144,14 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: LOG_CHANGE, values: [...collection, ...key] },
     ];
     const content = asStored(document, passages);
-    if (this.#live.has(keyOf(scope))) this.#passages.leave(scope, document.id);
+    if (this.#collections.has(scope)) this.#passages.leave(scope, document.id);
     const commit = this.#database
       .writeAndRead<WrittenRow>(statements, { sql: WRITTEN_ROWS, values: key })
       .then((rows) => rows && commitOf(rows));
-    // What is not searched yet is taken over by its first search.
-    const live = this.#live.get(keyOf(scope));
-    const [committed] = await Promise.all([commit, live?.write(content, commit)]);
+    const [committed] = await Promise.all([
+      commit,
+      this.#collections.ifHeld(scope, (live) => live.write(content, commit)),
+    ]);
     if (committed) this.#passages.wrote(committed.rows, content.document, content.passages);
     else this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
     await this.#takeOver(scope);
@@ -140,7 +159,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   async delete(scope: Scope, documentId: string): Promise<boolean> {
     const collection = [scope.tenant, scope.collection];
-    if (this.#live.has(keyOf(scope))) this.#passages.leave(scope, documentId);
+    if (this.#collections.has(scope)) this.#passages.leave(scope, documentId);
     const changes = await this.#database.write([
       { sql: FIND, values: [...collection, groupList(scope), documentId], guard: true },
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
@@ -167,9 +186,11 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async version(scope: Scope, call: Pick<CallOptions, "asOf"> = {}): Promise<string> {
-    const live = this.#liveCollection(scope);
-    await live.recent(call.asOf);
-    return `${this.#database.id}:${live.version}:${this.fusion.stamp(scope, call)}`;
+    const version = await this.#collections.search(scope, async (live) => {
+      await live.recent(call.asOf);
+      return live.version;
+    });
+    return `${this.#database.id}:${version}:${this.fusion.stamp(scope, call)}`;
   }
 
   async status(scope: Scope): Promise<IndexStatus> {
@@ -184,16 +205,16 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async warm(scope: Scope): Promise<void> {
-    await this.#liveCollection(scope).current();
+    await this.#collections.search(scope, (live) => live.current());
   }
 
   async settle(scope: Scope): Promise<void> {
-    await this.#liveCollection(scope).settle();
+    await this.#collections.search(scope, (live) => live.settle());
   }
 
   async close(): Promise<void> {
     await this.#pool.close();
-    for (const live of this.#live.values()) await live.close();
+    await this.#collections.close();
     await this.#builder.close();
   }
 
@@ -205,20 +226,7 @@ export class SqlitePassageIndex implements PassageIndex {
 
   /** Every search from now on sees what is written. One finds out what is wrong with reading; it is written. */
   async #takeOver(scope: Scope): Promise<void> {
-    await this.#live
-      .get(keyOf(scope))
-      ?.current()
-      .catch(() => undefined);
-  }
-
-  #liveCollection(scope: Scope): LiveCollection {
-    const key = keyOf(scope);
-    let live = this.#live.get(key);
-    if (!live) {
-      live = new LiveCollection(this.#database, scope.tenant, scope.collection, this.#builder);
-      this.#live.set(key, live);
-    }
-    return live;
+    await this.#collections.ifHeld(scope, (live) => live.current()).catch(() => undefined);
   }
 
   /**
@@ -250,10 +258,6 @@ export class SqlitePassageIndex implements PassageIndex {
       { retryable: false },
     );
   }
-}
-
-function keyOf({ tenant, collection }: Scope): string {
-  return JSON.stringify([tenant, collection]);
 }
 
 function passageValues({ text, headings, tokens, page, pageEnd, vector }: PassageInput, ordinal: number) {

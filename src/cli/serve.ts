@@ -27,24 +27,25 @@ export async function serveCommand(configFile: string | undefined, options: Serv
     async (ragline, signal) => {
       collectForServing();
       const server = await listen(ragline);
-      const { documents, passages, stages, emulated } = await ragline.status().catch(async (thrown: unknown) => {
+      try {
+        const { documents, passages, stages, emulated } = await ragline.status();
+        if (documents !== null) console.log(`${documents} documents, ${passages} passages`);
+        for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
+        if (emulated.length > 0) console.log(emulationNote(emulated));
+        const { missing, degraded } = await ragline.ready();
+        for (const what of missing) console.log(`not ready: ${what}`);
+        for (const what of degraded) console.log(`degraded: ${what}`);
+        console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
+        if (!isLoopback(ragline.config.server.host)) {
+          ragline.log.warn(
+            { host: ragline.config.server.host },
+            "other machines may reach this server: it asks nobody who they are",
+          );
+        }
+        await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
+      } finally {
         await server.close();
-        throw thrown;
-      });
-      if (documents !== null) console.log(`${documents} documents, ${passages} passages`);
-      for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
-      if (emulated.length > 0) console.log(emulationNote(emulated));
-      const { missing, degraded } = await ragline.ready();
-      for (const what of missing) console.log(`not ready: ${what}`);
-      for (const what of degraded) console.log(`degraded: ${what}`);
-      console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
-      if (!isLoopback(ragline.config.server.host)) {
-        ragline.log.warn(
-          { host: ragline.config.server.host },
-          "other machines may reach this server: it asks nobody who they are",
-        );
       }
-      await Promise.all([serveUntil(server, signal), watchSources(ragline, options, signal)]);
     },
     { change: (config) => withAddress(config, options), logsJson: true },
   );

@@ -1,11 +1,11 @@
 import { dropPostgresSchema } from "./adapters/passage-index/postgres.ts";
-import { Database } from "./adapters/sqlite/database.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
 import { Instruments } from "./compose/instruments.ts";
 import { chooseModels, wrapModel } from "./compose/language-model.ts";
 import { pullMissing } from "./compose/onnx.ts";
+import { opening } from "./compose/opened.ts";
 import { chooseRerankers, wrapReranker } from "./compose/reranker.ts";
 import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
@@ -41,58 +41,56 @@ export interface Composition {
  * will not be stored, and why.
  * @throws RaglineError `config_invalid`: a file cannot be opened.
  */
-export async function compose(
+export function compose(
   config: Config,
   tracer?: Tracer,
   onTurnLost: RetriedSavesOptions["onLost"] = () => undefined,
 ): Promise<Composition> {
-  const databases = new Map<string, Database>();
-  const database = (file: string): Database => {
-    const opened = databases.get(file) ?? Database.open(file);
-    databases.set(file, opened);
-    return opened;
-  };
-  if (config.models.download) await pullMissing(config);
-  const counter = await chooseCounter(config);
-  const instruments = new Instruments(tracer, config.telemetry.content);
-  const chosen = await chooseEmbedders(config, counter, instruments);
-  const embedder = await wrapEmbedder(chosen, config.embed, counter, instruments);
-  const rerankers = await chooseRerankers(config, counter, instruments);
-  const model = wrapModel(await chooseModels(config, chosen[0].port, instruments), config.generate, instruments);
-  const saves = retriedSaves(sizedSessions(await chooseSessions(config.session, database, instruments)), {
-    turnsMax: config.save.waitingMax,
-    charsMax: WAITING_CHARS_MAX,
-    retryMs: config.save.retryMs,
-    onLost: onTurnLost,
+  return opening(async (opened) => {
+    const { database } = opened;
+    if (config.models.download) await pullMissing(config);
+    const counter = opened.keep(await chooseCounter(config));
+    const instruments = new Instruments(tracer, config.telemetry.content);
+    const chosen = await chooseEmbedders(config, counter, instruments);
+    const embedder = opened.keep(await wrapEmbedder(chosen, config.embed, counter, instruments));
+    const rerankers = await chooseRerankers(config, counter, instruments);
+    const reranker = opened.keep(rerankers && wrapReranker(rerankers, config.rerank, counter, instruments));
+    const models = await chooseModels(config, chosen[0].port, instruments);
+    const model = opened.keep(wrapModel(models, config.generate, instruments));
+    const index = opened.keep(await chooseIndex(config.search, database, embedder, instruments));
+    const cache = opened.keep(chooseCache(config.cache, database));
+    const sessions = sizedSessions(await chooseSessions(config.session, database, instruments));
+    const saves = opened.keep(
+      retriedSaves(sessions, {
+        turnsMax: config.save.waitingMax,
+        charsMax: WAITING_CHARS_MAX,
+        retryMs: config.save.retryMs,
+        onLost: onTurnLost,
+      }),
+    );
+    const stages: Stages = {
+      sessions: saves,
+      cache,
+      embedder,
+      index,
+      reranker,
+      model,
+      get instructed() {
+        return model.quotesOnly ? null : model;
+      },
+      counter,
+      chunkCounter: once(async () => remembered(await createO200kCounter())),
+      words: createWords(),
+      settings: settings(config),
+    };
+    return {
+      stages,
+      saveCounts: saves.counts,
+      endpoints: () => instruments.endpoints(),
+      queues: () => instruments.queues(),
+      vectorCounts: () => instruments.vectors,
+    };
   });
-  const stages: Stages = {
-    sessions: saves,
-    cache: chooseCache(config.cache, database),
-    embedder,
-    index: await chooseIndex(config.search, database, embedder, instruments),
-    reranker: rerankers && wrapReranker(rerankers, config.rerank, counter, instruments),
-    model,
-    get instructed() {
-      return model.quotesOnly ? null : model;
-    },
-    counter,
-    chunkCounter: once(async () => remembered(await createO200kCounter())),
-    words: createWords(),
-    settings: settings(config),
-  };
-  return {
-    stages,
-    saveCounts: saves.counts,
-    endpoints: () => instruments.endpoints(),
-    queues: () => instruments.queues(),
-    vectorCounts: () => instruments.vectors,
-    async close() {
-      const { sessions, cache, embedder, index, reranker, model } = stages;
-      for (const stage of [sessions, cache, embedder, index, reranker, model]) await stage?.close?.();
-      await counter.close?.();
-      for (const opened of databases.values()) await opened.close();
-    },
-  };
 }
 
 /** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. @throws RaglineError */

@@ -18,6 +18,7 @@ import { spreadEmbedder } from "../wrap/spread.ts";
 import { type Endpoints, each, endpointsAt, inProcess, spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
 import { onnxOptions } from "./onnx.ts";
+import { closeAll } from "./opened.ts";
 
 export async function chooseEmbedders(
   { embed: config, models }: Config,
@@ -51,6 +52,7 @@ export async function chooseEmbedders(
 /**
  * From the outside in: a hit of the cache costs no turn; each try takes a turn, and none while it waits; it goes to one endpoint
  * (hedged, to two); what is metered and traced are calls.
+ * @throws RaglineError `config_invalid`: the shared cache cannot be opened; the endpoints are closed.
  */
 export async function wrapEmbedder(
   endpoints: Endpoints<Embedder>,
@@ -70,7 +72,12 @@ export async function wrapEmbedder(
     return retriedEmbedder(limitedEmbedder(spread, instruments.queued("embed", config)), config);
   };
   if (config.cacheMb === 0 && !config.sharedCache) return wrapped();
-  const shared = config.sharedCache && (await openRedisVectorCache(config.sharedCache));
+  const shared =
+    config.sharedCache &&
+    (await openRedisVectorCache(config.sharedCache).catch(async (thrown: unknown) => {
+      await closeAll(endpoints.map(({ port }) => port)).catch(() => undefined);
+      throw thrown;
+    }));
   return cachedEmbedder(wrapped(), {
     bytesMax: config.cacheMb * 1_048_576,
     shared,

@@ -1,12 +1,12 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
 import { Instruments } from "./instruments.ts";
 import { pullMissing } from "./onnx.ts";
+import { opening } from "./opened.ts";
 import { settings } from "./settings.ts";
 import { chooseIndex } from "./stores.ts";
 import { chooseCounter } from "./token-counter.ts";
@@ -20,32 +20,16 @@ export interface ComposedSearching {
 }
 
 /** @throws RaglineError `config_invalid`: a file cannot be opened, or a client is not installed. */
-export async function composeSearching(config: Config): Promise<ComposedSearching> {
-  const databases: Database[] = [];
-  const database = (file: string) => {
-    const opened = Database.open(file);
-    databases.push(opened);
-    return opened;
-  };
-  if (config.models.download) await pullMissing(config);
-  const counter = await chooseCounter(config);
-  const instruments = new Instruments(undefined, false);
-  const embedder = await wrapEmbedder(
-    await chooseEmbedders(config, counter, instruments),
-    config.embed,
-    counter,
-    instruments,
-  );
-  const index = await chooseIndex(config.search, database, embedder, instruments);
-  return {
-    index,
-    embedder,
-    fusion: settings(config).fusion,
-    async close() {
-      for (const part of [index, embedder, counter]) await part.close?.();
-      for (const opened of databases) await opened.close();
-    },
-  };
+export function composeSearching(config: Config): Promise<ComposedSearching> {
+  return opening(async (opened) => {
+    if (config.models.download) await pullMissing(config);
+    const counter = opened.keep(await chooseCounter(config));
+    const instruments = new Instruments(undefined, false);
+    const chosen = await chooseEmbedders(config, counter, instruments);
+    const embedder = opened.keep(await wrapEmbedder(chosen, config.embed, counter, instruments));
+    const index = opened.keep(await chooseIndex(config.search, opened.database, embedder, instruments));
+    return { index, embedder, fusion: settings(config).fusion };
+  });
 }
 
 /** Where an index's data lies: the same for two configurations of one place, as far as can be told without asking. */

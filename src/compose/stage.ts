@@ -1,5 +1,4 @@
 import { createStaticEmbedder } from "../adapters/embedder/static.ts";
-import { Database } from "../adapters/sqlite/database.ts";
 import type { Config } from "../config.ts";
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
@@ -11,6 +10,7 @@ import { chooseEmbedders, wrapEmbedder } from "./embedder.ts";
 import { Instruments } from "./instruments.ts";
 import { chooseModels, wrapModel } from "./language-model.ts";
 import { pullMissing } from "./onnx.ts";
+import { closeAll, type Opened, opening } from "./opened.ts";
 import { chooseRerankers, wrapReranker } from "./reranker.ts";
 import { chooseIndex } from "./stores.ts";
 import { chooseCounter } from "./token-counter.ts";
@@ -19,12 +19,13 @@ import { chooseCounter } from "./token-counter.ts";
 type Space = Pick<Embedder, "model" | "dimensions">;
 
 /** One port as it is configured, to be served alone. */
-export type ComposedStage = { close(): Promise<void> } & (
+export type ComposedStage = { close(): Promise<void> } & Stage;
+
+type Stage =
   | { readonly stage: "embed"; readonly port: Embedder }
   | { readonly stage: "rerank"; readonly port: Reranker }
   | { readonly stage: "generate"; readonly port: LanguageModel }
-  | { readonly stage: "search"; readonly port: (space: Space | null) => Promise<PassageIndex>; readonly use: string }
-);
+  | { readonly stage: "search"; readonly port: (space: Space | null) => Promise<PassageIndex>; readonly use: string };
 
 /** Each holds its index in memory: during a move from one space to another there are two. The one not asked for longest makes room. */
 const SPACES_MAX = 4;
@@ -35,83 +36,72 @@ const CLOSING_MS = 60_000;
  * One stage, and nothing that the others need. `tracer`: for spans of the calls that leave this process.
  * @throws RaglineError `config_invalid`: it cannot be opened, or `rerank.use` is `none`.
  */
-export async function composeStage(
-  config: Config,
-  stage: ComposedStage["stage"],
-  tracer?: Tracer,
-): Promise<ComposedStage> {
+export function composeStage(config: Config, stage: Stage["stage"], tracer?: Tracer): Promise<ComposedStage> {
   const instruments = new Instruments(tracer, config.telemetry.content);
-  if (stage === "search") return composeSearch(config, instruments);
+  return opening((opened) => openStage(config, stage, instruments, opened));
+}
+
+async function openStage(
+  config: Config,
+  stage: Stage["stage"],
+  instruments: Instruments,
+  opened: Opened,
+): Promise<Stage> {
+  if (stage === "search") return openSearch(config, instruments, opened);
   if (config.models.download) await pullMissing(config);
-  const counter = await chooseCounter(config);
-  const close = async (port: { close?(): Promise<void> }) => {
-    await port.close?.();
-    await counter.close?.();
-  };
+  const counter = opened.keep(await chooseCounter(config));
   switch (stage) {
     case "embed": {
-      const port = await wrapEmbedder(
-        await chooseEmbedders(config, counter, instruments),
-        config.embed,
-        counter,
-        instruments,
-      );
-      return { stage, port, close: () => close(port) };
+      const embedders = await chooseEmbedders(config, counter, instruments);
+      return { stage, port: opened.keep(await wrapEmbedder(embedders, config.embed, counter, instruments)) };
     }
     case "rerank": {
       const rerankers = await chooseRerankers(config, counter, instruments);
       if (!rerankers) throw new RaglineError("config_invalid", "rerank.use: none leaves nothing to serve");
-      const port = wrapReranker(rerankers, config.rerank, counter, instruments);
-      return { stage, port, close: () => close(port) };
+      return { stage, port: opened.keep(wrapReranker(rerankers, config.rerank, counter, instruments)) };
     }
     case "generate": {
       // Quoting compares sentences with the table that is here anyway.
       const models = await chooseModels(config, createStaticEmbedder(), instruments);
-      const port = wrapModel(models, config.generate, instruments);
-      return { stage, port, close: () => close(port) };
+      return { stage, port: opened.keep(wrapModel(models, config.generate, instruments)) };
     }
   }
 }
 
-function composeSearch(config: Config, instruments: Instruments): ComposedStage {
-  const databases = new Map<string, Database>();
-  const database = (file: string) => {
-    const opened = databases.get(file) ?? Database.open(file);
-    databases.set(file, opened);
-    return opened;
-  };
+function openSearch(config: Config, instruments: Instruments, opened: Opened): Stage {
   const indexes = new Map<string, Promise<PassageIndex>>();
-  const open = (space: Space) => chooseIndex(config.search, database, space, instruments);
+  const open = (space: Space) => chooseIndex(config.search, opened.database, space, instruments);
+  const closing = (index: Promise<PassageIndex>) => ({
+    close: async () => (await index.catch(() => null))?.close?.(),
+  });
   const makeRoom = () => {
     const [oldest] = indexes;
     if (!oldest) return;
     const [key, index] = oldest;
     indexes.delete(key);
-    const close = async () => (await index.catch(() => null))?.close?.();
-    setTimeout(() => void close().catch(() => undefined), CLOSING_MS).unref();
+    setTimeout(
+      () =>
+        void closing(index)
+          .close()
+          .catch(() => undefined),
+      CLOSING_MS,
+    ).unref();
   };
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
     if (!space && any) return any;
     const { model, dimensions } = space ?? { model: "", dimensions: 0 };
     const key = JSON.stringify([model, dimensions]);
-    const opened = indexes.get(key) ?? open({ model, dimensions });
+    const index = indexes.get(key) ?? open({ model, dimensions });
     if (!indexes.has(key)) {
-      opened.catch(() => indexes.delete(key));
+      index.catch(() => indexes.delete(key));
       if (indexes.size >= SPACES_MAX) makeRoom();
     }
     // The one asked for last is the last.
     indexes.delete(key);
-    indexes.set(key, opened);
-    return opened;
+    indexes.set(key, index);
+    return index;
   };
-  return {
-    stage: "search",
-    use: config.search.use,
-    port: indexFor,
-    async close() {
-      for (const index of indexes.values()) await (await index.catch(() => null))?.close?.();
-      for (const opened of databases.values()) await opened.close();
-    },
-  };
+  opened.keep({ close: () => closeAll([...indexes.values()].map(closing)) });
+  return { stage: "search", use: config.search.use, port: indexFor };
 }

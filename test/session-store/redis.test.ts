@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
+import { openReplicatedTurns } from "../../src/adapters/session-store/redis-replicas.ts";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { AnswerEvent } from "../../src/types.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
@@ -230,6 +231,40 @@ describe.skipIf(redisMissing !== null)("Redis goes away", () => {
       ]);
     }
     await close();
+    await server.close();
+  });
+
+  test("absent at the start: what was given up meanwhile is not sent once it comes", async () => {
+    const server = await startRedis();
+    await server.kill();
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), timeoutMs: 100 });
+    for (const id of ["a", "b", "c"]) {
+      await expect(begin(store, id, turn())).rejects.toMatchObject({ code: "dependency_failed" });
+    }
+    await server.restart();
+    const loaded = () => store.load(SCOPE, "d", 5, call()).then(Boolean, () => false);
+    await until("it is connected", loaded, 10_000);
+    expect(server.cli("--raw", "KEYS", "*")).toBe("");
+    await store.close?.();
+    await server.close();
+  });
+
+  test("absent at the start: confirmations given up meanwhile leave their places to others", async () => {
+    const server = await startRedis();
+    await server.kill();
+    const limits = { timeoutMs: 100, replicasTimeoutMs: 100 };
+    const turns = await openReplicatedTurns({ ...redisOptions(server.url), ...limits });
+    const confirm = () => turns.confirm("key", ["request", "complete", 1, "{}", 1000]);
+    const givenUp = await Promise.allSettled(Array.from({ length: 64 }, confirm));
+    expect(new Set(givenUp.map(({ status }) => status))).toEqual(new Set(["rejected"]));
+    await server.restart();
+    const confirmed = () =>
+      confirm().then(
+        (reply) => reply === 0,
+        () => false,
+      );
+    await until("it is connected", confirmed, 10_000);
+    await turns.close();
     await server.close();
   });
 

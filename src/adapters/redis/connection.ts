@@ -113,7 +113,7 @@ export class RedisConnection {
   /**
    * Runs a script on one key, which may be twice, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
    * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory. `onOver`: the
-   * connection no longer waits for it, which may be after the limit.
+   * connection no longer waits for it, or never will, which may be after the limit.
    * @returns the script's reply, and how many replicas have it. @throws RaglineError `dependency_failed`
    */
   async runReplicated(
@@ -123,20 +123,17 @@ export class RedisConnection {
     { replicas, waitMs, onOver }: { readonly replicas: number; readonly waitMs: number; onOver(): void },
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
     const options = evalOptions(key, values);
-    return this.#within(this.#options.timeoutMs + waitMs, async (client) => {
+    const call = async (client: Client) => {
       const inOne = () => client.multi().eval(script.source, options).wait(replicas, waitMs).execAsPipeline();
-      try {
-        const [reply, acknowledged] = await inOne().catch(async (error: unknown) => {
-          if (!(error instanceof Error && error.message.startsWith("MOVED"))) throw error;
-          // The client follows that for a single call alone, and knows afterwards where the slot is.
-          await client.eval(script.source, options);
-          return inOne();
-        });
-        return { reply, replicas: Number(acknowledged) };
-      } finally {
-        onOver();
-      }
-    });
+      const [reply, acknowledged] = await inOne().catch(async (error: unknown) => {
+        if (!(error instanceof Error && error.message.startsWith("MOVED"))) throw error;
+        // The client follows that for a single call alone, and knows afterwards where the slot is.
+        await client.eval(script.source, options);
+        return inOne();
+      });
+      return { reply, replicas: Number(acknowledged) };
+    };
+    return this.#within(this.#options.timeoutMs + waitMs, call, onOver);
   }
 
   /** What stands under the keys, or null, in order: one round trip, in a cluster one a node. @throws RaglineError `dependency_failed` */
@@ -167,14 +164,19 @@ export class RedisConnection {
     return client.withTypeMapping({ [this.#redis.RESP_TYPES.BLOB_STRING]: Buffer });
   }
 
-  async #within<T>(limitMs: number, call: (client: Client) => Promise<T>): Promise<T> {
+  /** `onOver`: the call has ended, or is not going to be made, whatever the limit has made of it. */
+  async #within<T>(limitMs: number, call: (client: Client) => Promise<T>, onOver = () => {}): Promise<T> {
     const timer = new AbortController();
     const limit = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
       throw new Error(`no reply within ${limitMs} ms`);
     });
     try {
-      const reply = this.#connectedClient().then(call);
-      reply.catch(() => undefined);
+      const reply = this.#connectedClient().then((client) => {
+        // What was given up while there was no connection is not sent.
+        timer.signal.throwIfAborted();
+        return call(client);
+      });
+      reply.finally(onOver).catch(() => undefined);
       const answered = await Promise.race([reply, limit]);
       this.#refused = null;
       return answered;

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { Deadlines } from "../../deadlines.ts";
 import type { CallOptions } from "../../types.ts";
 import { KINDS, type MilvusRecords, ofKind, type StoredRecord } from "./milvus-records.ts";
 import type { TermStatistics } from "./milvus-terms.ts";
+import { Remembered } from "./remembered.ts";
 
 /** By how much a batch of writes changes what is counted. */
 export interface CountChange {
@@ -34,6 +36,8 @@ interface Collected extends CountChange {
   refreshing: Promise<void> | null;
 }
 
+/** Remembered; those that nobody has asked for longest go first. */
+const COLLECTIONS_MAX = 1000;
 /** Weights may be so old where another process writes. */
 const REFRESH_MS = 5000;
 /** What this process has written itself may be missing from what it reads. */
@@ -51,33 +55,25 @@ const BACKGROUND: CallOptions = { signal: new AbortController().signal };
  */
 export class MilvusStatistics {
   readonly #records: MilvusRecords;
-  readonly #collected = new Map<string, Collected>();
+  readonly #collected = new Remembered<string, Collected>({ weightMax: COLLECTIONS_MAX, weightOf: () => 1 });
+  readonly #deadlines = new Deadlines("Milvus took too long.");
 
   constructor(records: MilvusRecords) {
     this.#records = records;
   }
 
-  async of(part: string, call: CallOptions): Promise<TermStatistics> {
-    let collected = this.#collected.get(part);
-    if (!collected) {
-      collected = {
-        passages: 0,
-        tokens: 0,
-        frequencies: new Map(),
-        counted: new Map(),
-        refreshedAt: Number.NEGATIVE_INFINITY,
-        refreshing: null,
-      };
-      this.#collected.set(part, collected);
-    }
+  /** @throws RaglineError `dependency_failed`, `dependency_timeout`: they were never read, and cannot be, or not in time */
+  async of(part: string, { signal, deadline = Number.POSITIVE_INFINITY }: CallOptions): Promise<TermStatistics> {
+    const collected = this.#collected.get(part) ?? nothingCollected();
+    this.#collected.add(part, collected);
     const isFirst = collected.refreshedAt === Number.NEGATIVE_INFINITY;
     if (performance.now() - collected.refreshedAt > REFRESH_MS) {
-      const mine = collected;
-      mine.refreshing ??= this.#refresh(part, mine, isFirst ? call : BACKGROUND).finally(() => {
-        mine.refreshing = null;
+      collected.refreshing ??= this.#refresh(part, collected, BACKGROUND).finally(() => {
+        collected.refreshing = null;
       });
-      if (isFirst) await mine.refreshing;
-      else mine.refreshing.catch(() => undefined);
+      // Others may wait for it when this caller has left.
+      if (isFirst) await this.#deadlines.before(collected.refreshing, signal, deadline);
+      else collected.refreshing.catch(() => undefined);
     }
     return collected;
   }
@@ -109,14 +105,7 @@ export class MilvusStatistics {
         if (at >= Date.now() - CLAIM_MS) return false;
         ended.push(id);
       }
-      const collected: Collected = {
-        passages: 0,
-        tokens: 0,
-        frequencies: new Map(),
-        counted: new Map(),
-        refreshedAt: 0,
-        refreshing: null,
-      };
+      const collected = nothingCollected();
       await this.#refresh(part, collected, call, true);
       const all = [...collected.counted.keys()];
       const ids = all.slice(0, COVERS_MAX);
@@ -152,6 +141,17 @@ export class MilvusStatistics {
     }
     collected.refreshedAt = performance.now();
   }
+}
+
+function nothingCollected(): Collected {
+  return {
+    passages: 0,
+    tokens: 0,
+    frequencies: new Map(),
+    counted: new Map(),
+    refreshedAt: Number.NEGATIVE_INFINITY,
+    refreshing: null,
+  };
 }
 
 function add(collected: Collected, counted: Counted): void {

@@ -3,10 +3,17 @@ import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
 import { whenOver } from "./over.ts";
 
+/** What brings a document. */
+const BRINGING = ["POST", "PUT"];
+
 /** Documents that are being received and read are held in memory: only so many bytes of them at once, counted as they come. */
 export function boundUploads(app: FastifyInstance, bytesMax: number): void {
   let held = 0;
   app.addHook("preParsing", (request, reply, payload, done) => {
+    if (!BRINGING.includes(request.method)) {
+      done(null, payload);
+      return;
+    }
     if (held >= bytesMax) {
       done(tooMany());
       return;

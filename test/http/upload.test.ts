@@ -134,6 +134,20 @@ test("uploads beyond the bound are refused with 503 while others are under way, 
   await until(async () => (await put("z.txt", "text/plain", "다시 들어간다".repeat(20_000))).ok);
 });
 
+test("documents are read and deleted however many are being received", async () => {
+  const slow = Array.from({ length: 5 }, () => slowUpload(served.port, 900_000));
+  await Promise.all(slow.map(({ letIn }) => letIn));
+  for (const { send } of slow) await send(800_000);
+  const target = `${served.url}/v1/documents`;
+  // Empty: it would take the room of what is still on its way.
+  await until(async () => (await put("w.txt", "text/plain", "")).status === 503);
+  expect((await fetch(target)).status).toBe(200);
+  expect((await fetch(`${target}/missing.txt`)).status).toBe(404);
+  expect((await fetch(`${target}/missing.txt`, { method: "DELETE" })).status).toBe(404);
+  for (const { leave } of slow) leave();
+  await until(async () => (await put("w.txt", "text/plain", "다시 들어간다")).ok);
+});
+
 test("bytes that are declared and do not come hold nothing", async () => {
   const slow = Array.from({ length: 8 }, () => slowUpload(served.port, 900_000));
   await Promise.all(slow.map(({ letIn }) => letIn));

@@ -19,6 +19,12 @@ sessionStoreContract("sqlite", async () => {
   return {
     store: createSqliteSessionStore(database, limits),
     takesWrites: (does) => sqliteTakesWrites(file, does),
+    async forgetting(ttlMs) {
+      const store = createSqliteSessionStore(database, { ...limits, ttlMs });
+      // It ends the purging: what is forgotten is in the file still.
+      await store.close?.();
+      return store;
+    },
     async close() {
       await database.close();
       folder.remove();
@@ -34,6 +40,7 @@ else {
     return {
       store,
       takesWrites: async (does) => redisTakesWrites([server], does),
+      forgetting: (ttlMs) => openRedisSessionStore({ ...redisOptions(server.url), ...limits, ttlMs }),
       async close() {
         await store.close?.();
         await server.close();
@@ -53,6 +60,7 @@ else {
       $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$`);
     return {
       store,
+      forgetting: (ttlMs) => openPostgresSessionStore({ ...sessionOptions(server.url), ...limits, ttlMs }),
       async takesWrites(does) {
         await server.query(
           does

@@ -9,6 +9,8 @@ export interface OpenedSessionStore {
   readonly store: SessionStore;
   /** Whether it takes any from now on: what is begun and finished else fails as on a full disk. */
   takesWrites(does: boolean): Promise<void>;
+  /** Another one over the same sessions, which forgets them sooner. */
+  forgetting(ttlMs: number): Promise<SessionStore>;
   close(): Promise<void>;
 }
 
@@ -455,6 +457,21 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
         expect((await load(id)).turns).toEqual(numbered([next]));
       },
     );
+
+    test("a forgotten conversation gives out nothing: no turn, and none by its meaning", async () => {
+      const ttlMs = 500;
+      const [id, brief] = [freshId(), await opened.forgetting(ttlMs)];
+      await append(brief, id, turn({ at: new Date().toISOString() }));
+      const { version } = await brief.load(SCOPE, id, 10, call());
+      const vector = vectorOf(1);
+      const recall = { model: "static/8", vectors: [{ number: 1, vector }] };
+      expect(await brief.replace(SCOPE, id, version, { recall }, call())).toBe(true);
+      await sleep(ttlMs + 50);
+      const nearest = brief.recall(SCOPE, id, { model: "static/8", vector, limit: 5 }, call());
+      expect(await Promise.all([nearest, brief.turns(SCOPE, id, [1], call())])).toEqual([[], []]);
+      expect((await brief.load(SCOPE, id, 10, call())).version).toBe(0);
+      await brief.close?.();
+    });
 
     test("a long turn comes back whole", async () => {
       const { id, turns } = await grown(1, { answer: "가나다 🏝️\n".repeat(25_000) });

@@ -58,7 +58,8 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
     await watched.close();
   });
 
-  const open = () => openRedisSessionStore({ ...redisOptions(watched.url), topology: "sentinel", ...limits });
+  const open = (more: { readonly ttlMs?: number } = {}) =>
+    openRedisSessionStore({ ...redisOptions(watched.url), topology: "sentinel", ...limits, ...more });
   vectorCacheContract("redis behind sentinels", async () => {
     const cache = await openRedisVectorCache({ ...vectorCacheOptions(watched.url), topology: "sentinel" });
     return { cache, close: async () => cache.close?.() };
@@ -67,7 +68,8 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
   sessionStoreContract("redis behind sentinels", async () => {
     const store = await open();
     const takesWrites = async (does: boolean) => redisTakesWrites(watched.servers, does);
-    return { store, takesWrites, close: async () => store.close?.() };
+    const forgetting = (ttlMs: number) => open({ ttlMs });
+    return { store, takesWrites, forgetting, close: async () => store.close?.() };
   });
 
   test("the master is killed: another takes over, and nothing acknowledged is lost", { timeout: 60_000 }, async () => {
@@ -113,9 +115,11 @@ describe.skipIf(redisMissing !== null)("Cluster", () => {
   });
 
   sessionStoreContract("redis cluster", async () => {
-    const store = await openRedisSessionStore({ ...redisOptions(url), topology: "cluster", ...limits });
+    const options = { ...redisOptions(url), topology: "cluster", ...limits } as const;
+    const store = await openRedisSessionStore(options);
     const takesWrites = async (does: boolean) => redisTakesWrites(nodes, does);
-    return { store, takesWrites, close: async () => store.close?.() };
+    const forgetting = (ttlMs: number) => openRedisSessionStore({ ...options, ttlMs });
+    return { store, takesWrites, forgetting, close: async () => store.close?.() };
   });
 
   const masterOf = (id: string) => {

@@ -21,9 +21,13 @@ export const PENDING = `SELECT request_id AS requestId, question, at, expires_at
 export const SHOWN = `SELECT number, request_id AS requestId, query, status, at, short_tokens IS NOT NULL AS short,
   coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
   FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
-export const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, 0 AS short
-  FROM turns WHERE session = ${ROW} AND number IN (SELECT value FROM json_each(?4)) ORDER BY number`;
-export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session WHERE ${HERE} AND recall_model = ?4`;
+/** ?4 as in FIND, ?5 numbers, as JSON. */
+export const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, 0 AS short FROM turns
+  WHERE session = (SELECT row FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4) AND number IN (SELECT value FROM json_each(?5))
+  ORDER BY number`;
+/** ?4 as in FIND, ?5 model. */
+export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session
+  WHERE ${HERE} AND ${USED_MS} >= ?4 AND recall_model = ?5`;
 
 /** ?4 now, in microseconds: the version begins with it, so that it also grows over a deletion. */
 export const CREATE = `INSERT INTO sessions (tenant, collection, id, version, replaced_version) VALUES (?1, ?2, ?3, ?4, ?4)

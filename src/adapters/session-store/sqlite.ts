@@ -122,7 +122,8 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     load: async (scope, id, turnsMax) => load(scope, id, turnsMax),
 
     async turns(scope, id, numbers) {
-      return database.all<TurnRow>(sql.ORIGINALS, ...keyOf(scope, id), JSON.stringify(numbers)).map(toTurn);
+      const values = [...keyOf(scope, id), Date.now() - ttlMs, JSON.stringify(numbers)];
+      return database.all<TurnRow>(sql.ORIGINALS, ...values).map(toTurn);
     },
 
     async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }) {
@@ -147,7 +148,8 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     },
 
     async recall(scope, id, { model, vector, limit }) {
-      const stored = database.all<{ number: number; vector: Uint8Array }>(sql.VECTORS, ...keyOf(scope, id), model);
+      const values = [...keyOf(scope, id), Date.now() - ttlMs, model];
+      const stored = database.all<{ number: number; vector: Uint8Array }>(sql.VECTORS, ...values);
       return nearest(vector, stored, limit);
     },
 

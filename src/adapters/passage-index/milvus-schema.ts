@@ -132,6 +132,11 @@ export class MilvusCollections {
     return null;
   }
 
+  /** How text is searched here, or will be once something is written. */
+  async writtenKind(call: CallOptions): Promise<TextKind> {
+    return (await this.textKind(call)) ?? serverTextKind(this.#connection, call);
+  }
+
   async isThere(name: string, call: CallOptions): Promise<boolean> {
     if (this.#there.has(name)) return true;
     // `hasCollection` says no to whatever the server refuses, and be it that it is not ready yet.
@@ -158,7 +163,7 @@ export class MilvusCollections {
 
   /** The version of the server is looked at before a schema is sent: one that it does not know ends a Milvus 2.3 with SIGABRT. */
   async ensure(dimensions: number, call: CallOptions): Promise<WriteTarget> {
-    const kind = (await this.textKind(call)) ?? (await serverTextKind(this.#connection, call));
+    const kind = await this.writtenKind(call);
     const { shards } = this.#layout;
     const target = { kind, records: this.records(kind), passages: this.passages(dimensions, kind) };
     // One channel: what is written there together is seen together.

@@ -6,7 +6,7 @@ import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { pageOf } from "./document-page.ts";
 import { type HashedTerms, hashedTerms } from "./hashed-terms.ts";
-import { checkDocument, checkMetadata } from "./milvus-checks.ts";
+import { checkDocument, checkMetadata, checkScanned } from "./milvus-checks.ts";
 import { MilvusConnection, type MilvusOptions } from "./milvus-client.ts";
 import { MilvusFusionStore } from "./milvus-fusion.ts";
 import { COMPARED_MAX, MilvusLegs } from "./milvus-legs.ts";
@@ -99,6 +99,7 @@ export class MilvusPassageIndex implements PassageIndex {
       terms.push(hashedTerms({ title: document.title, headings, text }, this.#stem));
       await pause();
     }
+    if ((await this.#parts.collections.writtenKind(call)) === "scanned") checkScanned(terms);
     await this.#writesOf(scope).replace(scope, { document, passages, terms, stored }, call);
   }
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DATA, SETS } from "../../../bench/retrieval/sets.ts";
 import { createStaticEmbedder } from "../../../src/adapters/embedder/static.ts";
 import { MilvusPassageIndex } from "../../../src/adapters/passage-index/milvus.ts";
@@ -9,6 +9,7 @@ import { remotePassageIndexContract } from "../../contract/passage-index-remote.
 import { passageIndexWritesContract } from "../../contract/passage-index-writes.ts";
 import { DIMENSIONS } from "../../contract/passages.ts";
 import { transferContract } from "../../contract/transfer.ts";
+import { call, SCOPE } from "../../support/calls.ts";
 import { type MilvusServer, milvus, milvusLite, startMilvus, startMilvusLite } from "../../support/milvus.ts";
 import { relay } from "../../support/relay.ts";
 import { expectAgreement } from "./agreement.ts";
@@ -20,9 +21,9 @@ const AGREEING = new Set(process.env.RAGLINE_ENGINES === "all" ? ["SciFact (en)"
 
 /** What differs by server. Milvus Lite looks at every row in Python, for every search: it gets fewer of them. */
 describe.each([
-  { name: "Milvus 2.3.5", missing: milvus.missing, start: () => startMilvus(), rows: 10_000 },
-  { name: "Milvus Lite 3.2.2", missing: milvusLite.missing, start: startMilvusLite, rows: 1000 },
-])("$name", ({ name, missing, start, rows }) => {
+  { name: "Milvus 2.3.5", missing: milvus.missing, start: () => startMilvus(), rows: 10_000, isScanned: true },
+  { name: "Milvus Lite 3.2.2", missing: milvusLite.missing, start: startMilvusLite, rows: 1000, isScanned: false },
+])("$name", ({ name, missing, start, rows, isScanned }) => {
   describe.skipIf(missing !== null)(missing ?? "started", () => {
     let server: MilvusServer | undefined;
     let prefixes = 0;
@@ -86,6 +87,26 @@ describe.each([
       },
       { rows, recoveryMs: 60_000 },
     );
+    test(`a passage of more different words than fit into a row is ${isScanned ? "refused for that" : "found"}`, async () => {
+      const index = await openHere(`w${prefixes++}`);
+      const words = Array.from({ length: 5000 }, (_, i) => `word${i}`);
+      const replace = (id: string, text: string) =>
+        index.replace(
+          SCOPE,
+          { id, title: "", hash: "", metadata: {}, groups: [] },
+          [{ text, headings: [], tokens: 1, vector: null }],
+          call(),
+        );
+      const [many, few] = [replace("many", words.join(" ")), replace("few", "휴가 규정")];
+      if (isScanned) {
+        const message = expect.stringMatching(/^passages\[0\]\.text: 5000 different words, but at most 4096/);
+        await expect(many).rejects.toMatchObject({ code: "request_invalid", message });
+      }
+      await Promise.all(isScanned ? [few] : [few, many]);
+      const found = await index.search(SCOPE, { text: isScanned ? "휴가" : "word4999", limit: 5 }, call());
+      expect(found.byText.map(({ passage }) => passage.documentId)).toEqual([isScanned ? "few" : "many"]);
+      await index.close();
+    });
     describe.skipIf(!existsSync(DATA))(existsSync(DATA) ? "real sets" : `no evaluation data at ${DATA}`, () => {
       test.each(SETS.filter(({ name: set }) => AGREEING.has(set)))(
         "$name: nDCG agrees with the embedded index",

@@ -191,16 +191,9 @@ export function remotePassageIndexContract(
       );
     });
 
-    test("what is not a number, or too long, is refused before anything is lost", async () => {
+    test("what is too long is refused before anything is lost", async () => {
       const where = fresh();
       await index.replace(where, document("a"), [passage("옛 글", 0)], call());
-      for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-        const vector = unit(0).fill(value, 3, 4);
-        const refused = { code: "request_invalid", message: expect.stringContaining("vector") };
-        await expect(index.search(where, { vector, limit: 3 }, call())).rejects.toMatchObject(refused);
-        const wrong = { ...passage("새 글", null), vector };
-        await expect(index.replace(where, document("a"), [wrong], call())).rejects.toMatchObject(refused);
-      }
       const long = passage(`끝없는 ${"긴 글 ".repeat(6_000_000)}`, 0);
       await expect(index.replace(where, document("a"), [long], call())).rejects.toMatchObject({
         code: "request_invalid",

@@ -100,6 +100,19 @@ export function passageIndexWritesContract(name: string, open: () => Promise<Ope
       expect(await found(where, "글")).toEqual(["글"]);
     });
 
+    test("what is not a number is refused, in documents and in queries, before anything is lost", async () => {
+      const where = fresh();
+      await index.replace(where, document("a"), [passage("옛 글", 0)], call());
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+        const vector = unit(0).fill(value, 3, 4);
+        const refused = { code: "request_invalid", message: expect.stringContaining("vector") };
+        await expect(index.search(where, { vector, limit: 3 }, call())).rejects.toMatchObject(refused);
+        const wrong = { ...passage("새 글", null), vector };
+        await expect(index.replace(where, document("a"), [wrong], call())).rejects.toMatchObject(refused);
+      }
+      expect(await found(where, "글")).toEqual(["옛 글"]);
+    });
+
     test("5: another vector space is refused, naming both; text may still be searched", async () => {
       const where = fresh();
       await index.replace(where, document("a"), [passage("글", 0)], call());

@@ -4,6 +4,7 @@ import type { CallOptions, Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { floats } from "../sqlite/vector-blob.ts";
 import { Remembered } from "./remembered.ts";
+import { samplePlaces } from "./sample-places.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const DOCUMENTS = `SELECT row, id, passages FROM documents WHERE collection = ${THIS_COLLECTION} AND id > ? ORDER BY id LIMIT ?`;
@@ -18,6 +19,12 @@ const DOCUMENTS_PAGE = 2000;
 const PASSAGES_BATCH = 64;
 /** Remembered. */
 const COLLECTIONS_MAX = 1000;
+
+interface DocumentRow {
+  readonly row: number;
+  readonly id: string;
+  readonly passages: number;
+}
 
 interface PassageRow {
   readonly title: string;
@@ -46,11 +53,11 @@ export class SqliteFusionStore implements FusionStore {
   }
 
   async sample({ tenant, collection }: Scope, limit: number): Promise<StoredPassage[]> {
-    const places = await this.#places(tenant, collection, limit);
+    const places = samplePlaces(await this.#documents(tenant, collection), limit);
     const sample: StoredPassage[] = [];
     for (const [i, { document, ordinal }] of places.entries()) {
       if (i % PASSAGES_BATCH === 0) await yieldToOthers();
-      const row = this.#database.get<PassageRow>(PASSAGE, document, ordinal);
+      const row = this.#database.get<PassageRow>(PASSAGE, document.row, ordinal);
       if (row) sample.push(decode(row));
     }
     return sample;
@@ -83,44 +90,18 @@ export class SqliteFusionStore implements FusionStore {
     return now;
   }
 
-  /** Evenly spread over all passages, in the order of document ids. */
-  async #places(tenant: string, collection: string, limit: number) {
-    const documents: { readonly row: number; readonly passages: number }[] = [];
-    let total = 0;
+  /** By id. */
+  async #documents(tenant: string, collection: string): Promise<DocumentRow[]> {
+    const documents: DocumentRow[] = [];
     for (let after = ""; ; ) {
-      const page = this.#database.all<{ row: number; id: string; passages: number }>(
-        DOCUMENTS,
-        tenant,
-        collection,
-        after,
-        DOCUMENTS_PAGE,
-      );
-      for (const { row, passages } of page) {
-        documents.push({ row, passages });
-        total += passages;
-      }
+      const page = this.#database.all<DocumentRow>(DOCUMENTS, tenant, collection, after, DOCUMENTS_PAGE);
+      documents.push(...page);
       const last = page.at(-1);
-      if (!last || page.length < DOCUMENTS_PAGE) break;
+      if (!last || page.length < DOCUMENTS_PAGE) return documents;
       after = last.id;
       await yieldToOthers();
     }
-    const wanted = Math.min(limit, total);
-    const places: { readonly document: number; readonly ordinal: number }[] = [];
-    let start = 0;
-    for (const { row, passages } of documents) {
-      for (let next = placeOf(places.length, wanted, total); places.length < wanted && next < start + passages; ) {
-        places.push({ document: row, ordinal: next - start });
-        next = placeOf(places.length, wanted, total);
-      }
-      start += passages;
-    }
-    return places;
   }
-}
-
-/** The passage, counted through the collection, that is the nth of the sample. */
-function placeOf(n: number, wanted: number, total: number): number {
-  return Math.floor(((n + 0.5) * total) / wanted);
 }
 
 function decode({ title, headings, text, vector }: PassageRow): StoredPassage {

@@ -8,9 +8,10 @@ import { sqliteError, toSqliteFailure } from "../sqlite/failure.ts";
 import { floats } from "../sqlite/vector-blob.ts";
 import { type Commit, type Content, OwnWrites } from "./own-writes.ts";
 import { StoredSegments } from "./sqlite-segments.ts";
+import { isSame, type Space } from "./vector-space.ts";
 
 /** Without documents a collection has no vector space, whatever was in it before. */
-const SPACE = `SELECT embedder, dimensions FROM collections WHERE tenant = ? AND name = ?
+const SPACE = `SELECT embedder AS model, dimensions FROM collections WHERE tenant = ? AND name = ?
   AND EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)`;
 const CHANGES = `SELECT seq, document FROM changes
   WHERE collection = (SELECT row FROM collections WHERE tenant = ? AND name = ?) AND seq > ? ORDER BY seq`;
@@ -23,12 +24,6 @@ const BATCH_PASSAGES = 256;
  * 50 ms old itself: others' commits are seen within 200 ms.
  */
 const OUTDATED_MS_MAX = 100;
-
-/** The vector space that a collection was indexed in. */
-export interface Space {
-  readonly embedder: string;
-  readonly dimensions: number;
-}
 
 interface Change {
   readonly seq: number;
@@ -258,12 +253,9 @@ export class LiveCollection {
   }
 }
 
+/** Null where nothing is stored. */
 export function spaceOf(database: Database, tenant: string, collection: string): Space | null {
   return database.get<Space>(SPACE, tenant, collection) ?? null;
-}
-
-function isSame(a: Space, b: Space): boolean {
-  return a.embedder === b.embedder && a.dimensions === b.dimensions;
 }
 
 function decode(row: LoadedRow): ResidentPassage {

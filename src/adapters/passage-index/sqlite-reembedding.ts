@@ -4,8 +4,9 @@ import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
-import { type Space, spaceOf } from "./sqlite-live.ts";
+import { spaceOf } from "./sqlite-live.ts";
 import { DELETE_ORPHANS, SEGMENT_TABLES } from "./sqlite-segments.ts";
+import { checkVector, isSame, type Space } from "./vector-space.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
 const OF_COLLECTION = `SELECT p.row FROM passages p JOIN documents d ON d.row = p.document WHERE d.collection = ${THIS_COLLECTION}`;
@@ -36,7 +37,7 @@ const END = `DELETE FROM shadows WHERE collection = ${THIS_COLLECTION}`;
  */
 export function createSqliteReembedding(
   database: Database,
-  embedder: { readonly model: string; readonly dimensions: number },
+  embedder: Space,
   onSwap: (scope: Scope) => Promise<unknown>,
 ): Reembedding {
   // Asked anew each time: a model's files may come while this runs.
@@ -58,14 +59,14 @@ export function createSqliteReembedding(
       const counts = () => database.get<{ passages: number; embedded: number }>(COUNTS, ...key);
       if (!space || isSame(space, embedder)) {
         const { passages = 0 } = counts() ?? {};
-        return { from: space?.embedder ?? null, to: embedder.model, passages, embedded: passages };
+        return { from: space?.model ?? null, to: embedder.model, passages, embedded: passages };
       }
       await database.write([
         { sql: COLLECTION_EXISTS, values: key, guard: true },
         { sql: DISCARD_OTHERS, values: [...key, ...key, ...to()] },
         { sql: BEGIN, values: [...key, ...to()] },
       ]);
-      return { from: space.embedder, to: embedder.model, ...(counts() ?? { passages: 0, embedded: 0 }) };
+      return { from: space.model, to: embedder.model, ...(counts() ?? { passages: 0, embedded: 0 }) };
     },
 
     async pending(scope, limit) {
@@ -78,11 +79,7 @@ export function createSqliteReembedding(
     },
 
     async put(scope, vectors) {
-      for (const { vector } of vectors) {
-        if (!vector || vector.length === embedder.dimensions) continue;
-        const message = `vector: ${vector.length} values, but ${embedder.model} has ${embedder.dimensions}`;
-        throw new RaglineError("conflict", message, { retryable: false });
-      }
+      for (const { vector } of vectors) if (vector) checkVector(vector, embedder);
       await mine(
         scope,
         vectors.map(({ row, vector }) => ({ sql: PUT, values: [vector && bytes(vector), row] })),
@@ -107,8 +104,4 @@ export function createSqliteReembedding(
       return isSwapped;
     },
   };
-}
-
-function isSame(space: Space, { model, dimensions }: { readonly model: string; readonly dimensions: number }): boolean {
-  return space.embedder === model && space.dimensions === dimensions;
 }

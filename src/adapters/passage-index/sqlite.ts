@@ -21,12 +21,13 @@ import { pageOf } from "./document-page.ts";
 import { asStored, commitOf, WRITTEN_ROWS, type WrittenRow } from "./own-writes.ts";
 import { SqliteCollections } from "./sqlite-collections.ts";
 import { SqliteFusionStore } from "./sqlite-fusion.ts";
-import { LiveCollection, type Space, spaceOf } from "./sqlite-live.ts";
+import { LiveCollection, spaceOf } from "./sqlite-live.ts";
 import { SqlitePassages } from "./sqlite-passages.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 import { type DocumentRow, documentValues, entry, READABLE } from "./sqlite-rows.ts";
 import { createSqliteTransfer } from "./sqlite-transfer.ts";
 import { TextsAhead } from "./texts-ahead.ts";
+import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
 
 const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.source, d.passages, d.indexed_at AS indexedAt
   FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ? AND ${READABLE}`;
@@ -65,7 +66,7 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly fusion: SqliteFusionStore;
   readonly transfer: Transfer;
   readonly #database: Database;
-  readonly #embedder: { readonly model: string; readonly dimensions: number };
+  readonly #embedder: Space;
   readonly #collections: SqliteCollections;
   readonly #passages: SqlitePassages;
   readonly #ahead = new TextsAhead();
@@ -74,11 +75,7 @@ export class SqlitePassageIndex implements PassageIndex {
   readonly #pool = new ScanPool((plan) => this.#scanner.scan(plan));
 
   /** `bytesMax`: of all collections that are held in memory. See `SqliteCollections`. */
-  constructor(
-    database: Database,
-    embedder: { readonly model: string; readonly dimensions: number },
-    { bytesMax }: { readonly bytesMax?: number } = {},
-  ) {
+  constructor(database: Database, embedder: Space, { bytesMax }: { readonly bytesMax?: number } = {}) {
     const open = ({ tenant, collection }: Scope) => new LiveCollection(database, tenant, collection, this.#builder);
     this.#collections = new SqliteCollections(open, bytesMax);
     this.fusion = new SqliteFusionStore(database);
@@ -98,40 +95,15 @@ export class SqlitePassageIndex implements PassageIndex {
   }
 
   async search(scope: Scope, query: SearchQuery, { asOf }: Pick<CallOptions, "asOf"> = {}): Promise<SearchResult> {
+    if (query.vector) checkVector(query.vector, this.#embedder);
     return this.#collections.search(scope, (live) => this.#search(live, scope, query, asOf));
-  }
-
-  async #search(
-    live: LiveCollection,
-    scope: Scope,
-    query: SearchQuery,
-    asOf: number | undefined,
-  ): Promise<SearchResult> {
-    for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
-      const partition = await (attempt === 0 ? live.recent(asOf) : live.current());
-      if (query.vector && !this.#isSearchable(scope, query.vector, live.space)) return { byText: [], byVector: [] };
-      const ahead = this.#ahead.take(scope, query, partition.state);
-      const { text, ...rest } = query;
-      const left = ahead || text === undefined ? rest : query;
-      const scanned = await this.#scan(partition, { ...left, groups: scope.groups });
-      const { byVector, byText } = ahead ? { ...scanned, byText: ahead } : scanned;
-      const passages = this.#passages.read([...byText, ...byVector]);
-      if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
-    }
-    throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
 
   async replace(scope: Scope, document: Document, passages: readonly PassageInput[]): Promise<void> {
     const collection = [scope.tenant, scope.collection];
     const key = [...collection, document.id];
     const { model, dimensions } = this.#embedder;
-    for (const { vector } of passages) {
-      if (vector && vector.length !== dimensions) {
-        throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
-          retryable: false,
-        });
-      }
-    }
+    for (const { vector } of passages) if (vector) checkVector(vector, this.#embedder);
     const statements: Statement[] = [
       { sql: CREATE_COLLECTION, values: [...collection, model, dimensions] },
       { sql: SAME_SPACE, values: [...collection, model, dimensions], guard: true },
@@ -153,7 +125,10 @@ export class SqlitePassageIndex implements PassageIndex {
       this.#collections.ifHeld(scope, (live) => live.write(content, commit)),
     ]);
     if (committed) this.#passages.wrote(committed.rows, content.document, content.passages);
-    else this.#checkSpace(scope, spaceOf(this.#database, scope.tenant, scope.collection));
+    else {
+      const stored = spaceOf(this.#database, scope.tenant, scope.collection);
+      if (stored && !isSame(stored, this.#embedder)) throw this.#spaceConflict(scope, stored);
+    }
     await this.#takeOver(scope);
   }
 
@@ -200,7 +175,7 @@ export class SqlitePassageIndex implements PassageIndex {
       documents: counts?.documents ?? 0,
       passages: counts?.passages ?? 0,
       // Of documents that one may not read not even the space is known.
-      embedder: counts?.documents ? (spaceOf(this.#database, scope.tenant, scope.collection)?.embedder ?? null) : null,
+      embedder: counts?.documents ? (spaceOf(this.#database, scope.tenant, scope.collection)?.model ?? null) : null,
     };
   }
 
@@ -218,6 +193,26 @@ export class SqlitePassageIndex implements PassageIndex {
     await this.#builder.close();
   }
 
+  async #search(
+    live: LiveCollection,
+    scope: Scope,
+    query: SearchQuery,
+    asOf: number | undefined,
+  ): Promise<SearchResult> {
+    for (let attempt = 0; attempt < SEARCH_ATTEMPTS; attempt++) {
+      const partition = await (attempt === 0 ? live.recent(asOf) : live.current());
+      if (query.vector && !this.#isSearchable(scope, live.space)) return { byText: [], byVector: [] };
+      const ahead = this.#ahead.take(scope, query, partition.state);
+      const { text, ...rest } = query;
+      const left = ahead || text === undefined ? rest : query;
+      const scanned = await this.#scan(partition, { ...left, groups: scope.groups });
+      const { byVector, byText } = ahead ? { ...scanned, byText: ahead } : scanned;
+      const passages = this.#passages.read([...byText, ...byVector]);
+      if (passages) return { byText: scored(byText, passages), byVector: scored(byVector, passages) };
+    }
+    throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
   /** On this thread where that is short. */
   #scan(partition: Partition, query: PartitionQuery): ScanResult | Promise<ScanResult> {
     const plan = partition.plan(query);
@@ -231,32 +226,17 @@ export class SqlitePassageIndex implements PassageIndex {
 
   /**
    * False: nothing that may be read is stored, so that there is nothing to compare with, or to name.
-   * @throws RaglineError `conflict`: the vector is of another length than the configured embedder's, or the readable documents of
-   * another space.
+   * @throws RaglineError `conflict`: the readable documents are of another space than the configured embedder's
    */
-  #isSearchable(scope: Scope, vector: Float32Array, stored: Space | null): boolean {
-    const { model, dimensions } = this.#embedder;
-    if (vector.length !== dimensions) {
-      throw new RaglineError("conflict", `vector: ${vector.length} values, but ${model} has ${dimensions}`, {
-        retryable: false,
-      });
-    }
-    if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return true;
+  #isSearchable(scope: Scope, stored: Space | null): boolean {
+    if (!stored || isSame(stored, this.#embedder)) return true;
     const counts = this.#database.get<{ documents: number }>(COUNTS, scope.tenant, scope.collection, groupList(scope));
     if (!counts?.documents) return false;
-    this.#checkSpace(scope, stored);
-    return true;
+    throw this.#spaceConflict(scope, stored);
   }
 
-  #checkSpace(scope: Scope, stored: Space | null): void {
-    const { model, dimensions } = this.#embedder;
-    if (!stored || (stored.embedder === model && stored.dimensions === dimensions)) return;
-    throw new RaglineError(
-      "conflict",
-      `collection ${scope.collection} was indexed with the embedder ${stored.embedder} (${stored.dimensions} dimensions); ` +
-        `the configured one is ${model} (${dimensions}): use the same one, or move the collection with \`ragline reindex\``,
-      { retryable: false },
-    );
+  #spaceConflict(scope: Scope, stored: Space): RaglineError {
+    return spaceConflict(scope, stored, this.#embedder, "move the collection with `ragline reindex`");
   }
 }
 

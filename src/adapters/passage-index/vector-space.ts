@@ -25,12 +25,17 @@ export function checkVector(vector: Float32Array, { model, dimensions }: Space):
   }
 }
 
-/** @returns RaglineError `conflict`, naming both spaces */
-export function spaceConflict({ collection }: Scope, stored: Space, own: Space): RaglineError {
+/** `instead`: what else to do than to use the same one. @returns RaglineError `conflict`, naming both spaces */
+export function spaceConflict(
+  { collection }: Scope,
+  stored: Space,
+  own: Space,
+  instead = "index into another collection",
+): RaglineError {
   return new RaglineError(
     "conflict",
     `collection ${collection} was indexed with the embedder ${stored.model} (${stored.dimensions} dimensions); ` +
-      `the configured one is ${own.model} (${own.dimensions}): use the same one, or index into another collection`,
+      `the configured one is ${own.model} (${own.dimensions}): use the same one, or ${instead}`,
     { retryable: false },
   );
 }

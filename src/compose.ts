@@ -1,4 +1,3 @@
-import { dropPostgresSchema } from "./adapters/passage-index/postgres.ts";
 import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
@@ -101,7 +100,9 @@ export function rebuildIndex({ search }: Config): RebuildReport & { readonly fil
 
 /** Deletes what an index on a server left there that was opened for a while; files are their owner's. */
 export async function discardIndex({ search }: Config): Promise<void> {
-  if (search.use === "postgres") await dropPostgresSchema(search);
+  if (search.use !== "postgres") return;
+  const { dropPostgresSchema } = await import("./adapters/passage-index/postgres.ts");
+  await dropPostgresSchema(search);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

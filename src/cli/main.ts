@@ -98,7 +98,7 @@ function program(): Command {
       "after",
 
       "\nA document's id is its path within the folder named. Of two files with one id the second is refused while the first is there:" +
-        "\nindex a folder above both, or use collections of their own." +
+        "\nindex a folder above both, or use collections of their own. A file named by itself stays the document that its folder made of it." +
         "\nUnchanged files are skipped. An unreadable file is reported, the rest goes on, and the exit code is 1.",
     )
     .action(async (paths: string[], options) =>

@@ -10,13 +10,20 @@ import { type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
 const MESSAGES_MAX = 1000;
+/** Of one message. */
+const PARTS_MAX = 100;
 
 /** The slice of OpenAI's request that is read; everything else a client sends is accepted and has no effect. */
 function requestSchema(ragline: Ragline) {
   const part = z.looseObject({ type: z.literal("text", "only text parts are supported"), text: z.string() });
   const message = z.looseObject({
     role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
-    content: z.union([z.string(), z.array(part)], "must be text, or a list of parts with the type text").nullish(),
+    content: z
+      .union(
+        [z.string(), z.array(part).max(PARTS_MAX)],
+        `must be text, or a list of up to ${PARTS_MAX} parts with the type text`,
+      )
+      .nullish(),
   });
   const { question, sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
   const earlier = ragline.schemas.history.element.shape.content;

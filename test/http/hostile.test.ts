@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { cpuMs } from "../support/cpu.ts";
 import { expectError, postJson } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
 
@@ -252,6 +253,30 @@ describe("fields", () => {
     const content = [{ type: "image_url", image_url: { url: "https://example.com/a.png" } }];
     const response = await post("/v1/chat/completions", { messages: [{ role: "user", content }] });
     await expectError(response, "request_invalid", /messages\.0\.content: must be text, .*parts/);
+  });
+
+  describe("far beyond a limit: refused without a look at each one", () => {
+    const fields = (count: number, value: unknown) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, value]));
+    const filter = fields(140_000, 0);
+    const message = (parts: number) => ({ role: "user", content: Array(parts).fill(0) });
+    test.each([
+      [
+        "fields of metadata",
+        "/v1/documents",
+        { id: "a", text: "b", metadata: fields(140_000, {}) },
+        /metadata: .* 64 /,
+      ],
+      ["fields of a question's filter", "/v1/ask", { question: "휴가", filter }, /filter: .* 512 /],
+      ["fields of a search's filter", "/v1/search", { query: "휴가", filter }, /filter: .* 512 /],
+      ["parts of one message", "/v1/chat/completions", { messages: [message(600_000)] }, /content: .* 100 parts/],
+      ["parts of many", "/v1/chat/completions", { messages: Array(1000).fill(message(650)) }, /content: .* 100 parts/],
+    ])("%s", async (_, path, body, names) => {
+      const json = JSON.stringify(body);
+      const before = cpuMs();
+      await expectError(await post(path, json), "request_invalid", names);
+      expect(cpuMs() - before).toBeLessThan(600);
+    });
   });
 
   test("a duplicate key is no failure of the server", async () => {

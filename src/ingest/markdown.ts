@@ -1,5 +1,5 @@
 import type { Token, Tokens } from "marked";
-import { parse as parseYaml, YAMLError } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { decodeEntities, parseHtml } from "./html.ts";
@@ -24,18 +24,41 @@ export function parseMarkdown(source: string): ParsedText {
   return { fields, blocks: lexMarkdown(body).flatMap(toBlocks) };
 }
 
-function splitFrontMatter(source: string): { fields: Record<string, unknown>; body: string } {
+/** How much YAML stands before the text, in UTF-16 units. */
+export function frontMatterLength(source: string): number {
+  return matchFrontMatter(source)?.[1]?.length ?? 0;
+}
+
+function matchFrontMatter(source: string): RegExpExecArray | null {
   const match = source.startsWith("---") ? FRONT_MATTER.exec(source.slice(0, FRONT_MATTER_LENGTH_MAX)) : null;
-  if (match?.index !== 0) return { fields: {}, body: source };
+  return match?.index === 0 ? match : null;
+}
+
+function splitFrontMatter(source: string): { fields: Record<string, unknown>; body: string } {
+  const match = matchFrontMatter(source);
+  if (match === null) return { fields: {}, body: source };
+  const fields = parseYaml(match[1] ?? "");
+  const body = source.slice(match[0].length);
+  if (fields === null) return { fields: {}, body };
+  return isRecord(fields) ? { fields, body } : { fields: {}, body: source };
+}
+
+/** The place of the first fault is looked up here: the parser's `prettyErrors` do it for all of them, which there may be thousands of. */
+function parseYaml(source: string): unknown {
   try {
-    const fields: unknown = parseYaml(match[1] ?? "", { logLevel: "error" });
-    const body = source.slice(match[0].length);
-    if (fields === null) return { fields: {}, body };
-    return isRecord(fields) ? { fields, body } : { fields: {}, body: source };
+    const lineCounter = new LineCounter();
+    const document = parseDocument(source, { logLevel: "error", prettyErrors: false, lineCounter });
+    const [error] = document.errors;
+    if (error === undefined) return document.toJS();
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw invalidFrontMatter(`${error.message} at line ${line}, column ${col}`, error);
   } catch (thrown) {
-    const detail = thrown instanceof YAMLError ? thrown.message.split("\n")[0] : "nested too deeply";
-    throw new RaglineError("request_invalid", `has front matter that is not valid YAML: ${detail}`, { cause: thrown });
+    throw thrown instanceof RaglineError ? thrown : invalidFrontMatter("nested too deeply", thrown);
   }
+}
+
+function invalidFrontMatter(detail: string, cause: unknown): RaglineError {
+  return new RaglineError("request_invalid", `has front matter that is not valid YAML: ${detail}`, { cause });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -39,6 +39,7 @@ describe("Markdown", () => {
 
   test.each([
     ["broken YAML", "---\ntitle: [unclosed\n---\ntext", /front matter that is not valid YAML/],
+    ["broken YAML, and says where", '---\na: 1\nb: "c" d\n---\ntext', /Unexpected.* at line 2, column 8\.$/],
     ["groups that are not names", "---\ngroups: {a: 1}\n---\ntext", /groups that are not names/],
     [
       "an alias bomb",

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { ReadRequest } from "../../src/ingest/read.ts";
 import { createReader } from "../../src/ingest/reader.ts";
 import { checkArchive } from "../../src/ingest/zip.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 /** Pids of this process's children that run a script of this name. */
 const childrenOf = (pid: number, script: string): number[] =>
@@ -39,6 +40,20 @@ describe("a reader", () => {
     expect(longest).toBeLessThan(500);
     const next = await reader.read(request("text", { text: "가나다 ".repeat(20_000) }), signal);
     expect(next.blocks).toHaveLength(1);
+  });
+
+  test.each([
+    ["quotes", '"'.repeat(15_900)],
+    ["brackets", "]".repeat(15_900)],
+    ["the same key", "a:\n".repeat(5_300)],
+    ["many keys", Array.from({ length: 1_500 }, (_, i) => `k${i}: 1\n`).join("")],
+  ])("front matter of %s is not parsed here", async (_, yaml) => {
+    await reader.read(request("text", { text: "가나다 ".repeat(20_000) }), signal);
+    const text = `---\n${yaml}\n---\nhello\n`;
+    const before = cpuMs();
+    await expect(reader.read(request("markdown", { text }), signal)).rejects.toThrow(/front matter|metadata fields/);
+    await expect(reader.read(request("markdown", { bytes: Buffer.from(text) }), signal)).rejects.toThrow();
+    expect(cpuMs() - before).toBeLessThan(60);
   });
 
   test("ends what takes too much memory", async () => {

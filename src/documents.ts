@@ -54,6 +54,7 @@ export class Documents {
     this.#reader = createReader({
       timeoutMs: config.ingest.readTimeoutMs,
       memoryBytesMax: config.ingest.readMemoryMb * 1_048_576,
+      waitMs: config.server.timeoutMs,
     });
     this.#learner = createFusionLearner(stages, createBreather());
   }
@@ -112,6 +113,7 @@ export class Documents {
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.#config.server.timeoutMs };
     const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
       signal.throwIfAborted();
+      if (thrown instanceof RaglineError && thrown.code === "overloaded") throw thrown;
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });

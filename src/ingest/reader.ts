@@ -19,11 +19,13 @@ export interface ReaderLimits {
   readonly timeoutMs: number;
   /** Of the reading process, resident. */
   readonly memoryBytesMax: number;
+  /** For the turn of a document that is held in memory meanwhile; absent: none. Files and rows wait as long as it takes. */
+  readonly waitMs?: number;
 }
 
 /** Reads documents where none of them can stall or bring down this process. */
 export interface DocumentReader {
-  /** @throws RaglineError `request_invalid` with the bare reason, EmptyDocumentError where there is no text; the signal's reason when it aborts. */
+  /** @throws RaglineError `request_invalid` with the bare reason, EmptyDocumentError where there is no text, `overloaded` where it waited too long; the signal's reason when it aborts. */
   read(request: ReadRequest, signal: AbortSignal): Promise<SourceDocument>;
   /** A line of JSONL. Rejects only with the signal's reason. */
   readRow(bytes: Uint8Array, signal: AbortSignal): Promise<Row>;
@@ -54,14 +56,16 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
   const all = [...free];
   const waiting = new Set<(slot: Slot) => void>();
 
-  async function take(signal: AbortSignal): Promise<Slot> {
+  async function take(signal: AbortSignal, waitMs: number | undefined): Promise<Slot> {
     const slot = free.pop();
     if (slot) return slot;
     const turn = Promise.withResolvers<Slot>();
     const leave = () => turn.reject(signal.reason);
+    const timer = waitMs === undefined ? undefined : setTimeout(() => turn.reject(tooMany(waitMs)), waitMs);
     waiting.add(turn.resolve);
     signal.addEventListener("abort", leave, { once: true });
     return turn.promise.finally(() => {
+      clearTimeout(timer);
       waiting.delete(turn.resolve);
       signal.removeEventListener("abort", leave);
     });
@@ -81,7 +85,8 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
   }
 
   async function elsewhere(request: ReadRequest | RowRequest, signal: AbortSignal): Promise<ReadReply> {
-    const slot = await take(signal);
+    const isHeld = "content" in request && !("path" in request.content);
+    const slot = await take(signal, isHeld ? limits.waitMs : undefined);
     try {
       signal.throwIfAborted();
       const hasReadOthers = slot.child !== null;
@@ -126,6 +131,11 @@ function end(slot: Slot): void {
   if (slot.idle) clearTimeout(slot.idle);
   slot.child?.kill("SIGKILL");
   slot.child = null;
+}
+
+function tooMany(waitMs: number): RaglineError {
+  const message = `Too many documents are being read: this one waited ${waitMs / 1000} s for its turn. Try again later.`;
+  return new RaglineError("overloaded", message);
 }
 
 function megabytes({ memoryBytesMax }: ReaderLimits): number {

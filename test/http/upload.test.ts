@@ -172,3 +172,14 @@ test("one paragraph in ten documents is one hit that names the others", async ()
   expect(hits).toHaveLength(1);
   expect(hits[0]?.alsoIn).toHaveLength(9);
 });
+
+test("where others are read all the time, a document is refused as overloaded after a while", async () => {
+  const busy = await serveRagline({ server: { timeoutMs: 500 }, ingest: { readTimeoutMs: 2_500 } });
+  const send = (id: string, body: string) =>
+    fetch(`${busy.url}/v1/documents/${id}`, { method: "PUT", headers: { "content-type": "text/markdown" }, body });
+  const endless = ["a", "b"].map((id) => send(id, "[".repeat(8_000_000)));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await expectError(await send("c", "plain words ".repeat(2_000)), "overloaded", /waited 0\.5 s/);
+  for (const one of endless) await expectError(await one, "request_invalid", /took more than 2\.5 s/);
+  await busy.close();
+});

@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import type { ReadRequest } from "../../src/ingest/read.ts";
 import { createReader } from "../../src/ingest/reader.ts";
 import { checkArchive } from "../../src/ingest/zip.ts";
 import { cpuMs } from "../support/cpu.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 /** Pids of this process's children that run a script of this name. */
 const childrenOf = (pid: number, script: string): number[] =>
@@ -74,6 +75,23 @@ describe("a reader", () => {
     expect(childrenOf(process.pid, "reader-process")).not.toContain(used);
     expect(used).toBeGreaterThan(0);
     again.close();
+  });
+
+  test("what is held in memory waits so long for its turn, a file as long as it takes", async () => {
+    const busy = createReader({ timeoutMs: 2_500, memoryBytesMax: 3_000 * MB, waitMs: 300 });
+    const folder = temporaryFolder();
+    const path = folder.file("a.txt");
+    const text = "가나다 ".repeat(20_000);
+    writeFileSync(path, text);
+    const endless = [1, 2].map(() => busy.read(request("markdown", { text: "[".repeat(8_000_000) }), signal));
+    const file = busy.read(request("text", { path, size: 200_000, bytesMax: MB }), signal);
+    const held = busy.read(request("text", { text }), signal);
+    await expect(held).rejects.toThrow(expect.objectContaining({ code: "overloaded", retryable: true }));
+    for (const one of endless) await expect(one).rejects.toThrow(/took more than 2.5 s/);
+    expect((await file).blocks).toHaveLength(1);
+    expect((await busy.read(request("text", { text }), signal)).blocks).toHaveLength(1);
+    busy.close();
+    folder.remove();
   });
 
   test("stops when its caller leaves", async () => {

@@ -40,15 +40,15 @@ const TINY_SHARE = 1 / 4;
  * @throws RaglineError `config_invalid` for options out of range.
  */
 export function chunk(blocks: readonly Block[], options: ChunkOptions, counter: TokenCounter): Chunk[] {
-  return [...chunks(blocks, options, counter)];
+  return [...chunks(blocks, options, counter)].filter((cut) => cut !== null);
 }
 
-/** `chunk`, one at a time, so that a caller can let other work run in between. */
+/** `chunk`, one at a time, so that a caller can let other work run in between. Null: what was read gave none. */
 export function* chunks(
   blocks: readonly Block[],
   options: ChunkOptions,
   counter: TokenCounter,
-): Generator<Chunk, void, undefined> {
+): Generator<Chunk | null, void, undefined> {
   validate(options);
   const tinyTokens = options.targetTokens * TINY_SHARE;
   let pending: Sized | null = null;
@@ -111,7 +111,7 @@ interface Unit extends Piece, PageRange {
   readonly isStart: boolean;
 }
 
-function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk, void, undefined> {
+function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk | null, void, undefined> {
   const { headings, text, tokens } = section;
   if (tokens <= options.targetTokens) {
     if (text.trim() !== "") yield { text, headings, tokens, ...pagesOfAll(section.blocks) };
@@ -120,7 +120,7 @@ function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Gen
   for (const group of groupUnits(toUnits(section.blocks, options, counter), options)) {
     const joined = group.map((unit, i) => (i === 0 ? unit.text : unit.separator + unit.text)).join("");
     const trimmed = joined.replace(/^\n+/, "").trimEnd();
-    if (trimmed !== "") yield { text: trimmed, headings, tokens: counter.count(trimmed), ...pagesAcross(group) };
+    yield trimmed === "" ? null : { text: trimmed, headings, tokens: counter.count(trimmed), ...pagesAcross(group) };
   }
 }
 

@@ -261,7 +261,7 @@ async function cutAll(
   const breathe = createBreather();
   const cut: Chunk[] = [];
   for (const piece of chunks(blocks, chunk, counter)) {
-    cut.push(piece);
+    if (piece) cut.push(piece);
     const breath = breathe();
     if (await breath) await breath;
     signal.throwIfAborted();

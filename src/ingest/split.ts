@@ -13,6 +13,12 @@ export const UNITS_PER_TOKEN_MAX = 32;
 /** Longest stretch, in UTF-16 units, that is cut by characters in one go. */
 const WINDOW = 2_048;
 
+/** Longest stretch of prose, in UTF-16 units, that is read in one go; its end is looked for in its tail. */
+const STRETCH = 65_536;
+const STRETCH_TAIL = 4_096;
+/** More than what `splitSentences` looks at behind a sentence's end. */
+const LOOK_AHEAD = 64;
+
 const CHARACTERS = new Intl.Segmenter("ko", { granularity: "grapheme" });
 
 type Pieces = Generator<Piece, void, undefined>;
@@ -22,22 +28,51 @@ type Pieces = Generator<Piece, void, undefined>;
  * words, else between characters as readers see them, and only within one of those that is itself too long.
  */
 export function* splitProse(text: string, tokensMax: number, counter: TokenCounter): Pieces {
-  const sentences = splitSentences(text);
-  for (const [i, sentence] of sentences.entries()) {
-    const piece = text.slice(i === 0 ? 0 : sentence.start, sentences[i + 1]?.start ?? text.length);
-    const tokens = countUpTo(tokensMax, piece, counter);
-    if (tokens <= tokensMax) yield { text: piece, tokens };
-    else yield* pack(splitWords(piece, tokensMax, counter), tokensMax);
+  for (const stretch of stretches(text)) {
+    const [, ...later] = splitSentences(stretch);
+    const starts = [0, ...later.map((sentence) => sentence.start)];
+    for (const [i, start] of starts.entries()) {
+      const piece = stretch.slice(start, starts[i + 1]);
+      const tokens = countUpTo(tokensMax, piece, counter);
+      if (tokens <= tokensMax) yield { text: piece, tokens };
+      else yield* pack(splitWords(piece, tokensMax, counter), tokensMax);
+    }
   }
 }
 
 /** Cuts at line ends; a line of more than `tokensMax` tokens is cut like prose. */
 export function* splitLines(text: string, tokensMax: number, counter: TokenCounter): Pieces {
-  for (const line of text.split(/(?<=\n)/)) {
+  for (const line of lines(text)) {
     const tokens = countUpTo(tokensMax, line, counter);
     if (tokens <= tokensMax) yield { text: line, tokens };
     else yield* splitProse(line, tokensMax, counter);
   }
+}
+
+/** What is read in one go, so that a caller can let other work run in between. */
+function* stretches(text: string): Generator<string, void, undefined> {
+  let start = 0;
+  while (text.length - start > STRETCH) {
+    const from = start + STRETCH - STRETCH_TAIL;
+    const tail = text.slice(from, from + STRETCH_TAIL);
+    const [, ...sentences] = splitSentences(tail);
+    const at =
+      sentences.findLast((sentence) => sentence.start <= STRETCH_TAIL - LOOK_AHEAD)?.start ??
+      [...tail.matchAll(/(?<=\S)\s/g)].at(-1)?.index;
+    const end = at === undefined ? characterEnd(text, from, from + STRETCH_TAIL) : from + at;
+    yield text.slice(start, end);
+    start = end;
+  }
+  yield text.slice(start);
+}
+
+function* lines(text: string): Generator<string, void, undefined> {
+  let start = 0;
+  for (let end = text.indexOf("\n") + 1; end > 0 && end < text.length; end = text.indexOf("\n", start) + 1) {
+    yield text.slice(start, end);
+    start = end;
+  }
+  yield text.slice(start);
 }
 
 function countUpTo(tokensMax: number, text: string, counter: TokenCounter): number {

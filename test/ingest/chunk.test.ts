@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
-import { type Chunk, chunk, HARD_LIMIT_FACTOR } from "../../src/ingest/chunk.ts";
+import { type Chunk, chunk, chunks, HARD_LIMIT_FACTOR } from "../../src/ingest/chunk.ts";
 import { type Block, readDocument } from "../../src/ingest/load.ts";
+import { splitProse } from "../../src/ingest/split.ts";
+import { splitSentences } from "../../src/text/sentences.ts";
 import { cpuMs } from "../support/cpu.ts";
 
 const counter = await createO200kCounter();
@@ -80,6 +82,31 @@ describe("long sections", () => {
     const chunks = cut([prose(family.repeat(200))], { overlapTokens: 0 });
     expect(chunks.map(({ text }) => text).join("")).toBe(family.repeat(200));
     for (const { text } of chunks) expect(text.startsWith("👩") && text.endsWith("👦")).toBe(true);
+  });
+});
+
+describe("a text of one block", () => {
+  const MILLIONS = 4_000_000;
+  test.each([
+    ["lines of a letter", "text", "a\n".repeat(MILLIONS / 2)],
+    ["items of a letter", "list", "a\n".repeat(MILLIONS / 2)],
+    ["blanks", "text", `one${" ".repeat(MILLIONS)}two`],
+    ["words without a full stop", "text", "word ".repeat(MILLIONS / 2)],
+  ] as const)("is cut bit by bit: %s", (_, kind, text) => {
+    let longest = 0;
+    let last = cpuMs();
+    for (const _ of chunks([{ kind, text }], options, { ...counter, count: ({ length }) => Math.ceil(length / 4) })) {
+      longest = Math.max(longest, cpuMs() - last);
+      last = cpuMs();
+    }
+    expect(longest).toBeLessThan(120);
+  });
+
+  test("keeps its sentences whole, however long it is", () => {
+    const text = ` ${sentences(1, 6_000)}\n끝.`;
+    const pieces = [...splitProse(text, 64, counter)].map((piece) => piece.text);
+    expect(pieces.join("")).toBe(text);
+    expect(pieces.map((piece) => piece.trim())).toEqual(splitSentences(text).map((found) => found.text));
   });
 });
 

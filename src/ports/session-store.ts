@@ -52,7 +52,8 @@ export interface Begun {
  * 9. A question that could not be recorded leaves nothing behind. Either `begin` itself rejects, and its turn cannot be finished (Redis and
  *    PostgreSQL, where the question and what is read are one round trip). Or only `recorded` does (SQLite, where reading goes on without
  *    writing): then `finish` is refused for the store's own reason while that lasts, and afterwards stores the whole turn, once, beginning the
- *    session where there was none. Not so where the session was deleted meanwhile: that is `not_found`.
+ *    session where there was none. Not so where the session was deleted meanwhile: that is `not_found`. Where too many are pending already,
+ *    `begin` rejects with `rate_limited`; with SQLite, of those that several processes let in at the same moment, only `recorded` does.
  *
  * A store may be unable to tell that a question was never recorded from its having been recorded and deleted since. It then takes it
  * for deleted: a lost turn is logged, a deleted conversation that came back would not be noticed. So it is with what Redis has acknowledged and

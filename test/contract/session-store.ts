@@ -163,6 +163,25 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect(await load(id)).toMatchObject({ turnCount: PENDING_MAX, pending: [{ status: "pending" }] });
     });
 
+    test("2: nor of those that begin at the same time in a new session", async () => {
+      const id = freshId();
+      const asked = Array.from({ length: 3 * PENDING_MAX }, () => turn());
+      const begun = await Promise.allSettled(
+        asked.map(({ requestId, question, tokens }) =>
+          store.begin(SCOPE, id, { requestId, question, tokens }, 100, call()),
+        ),
+      );
+      const refused = begun.filter((one) => one.status === "rejected");
+      for (const { reason } of refused) expect(reason).toMatchObject({ code: "rate_limited" });
+      await Promise.all(begun.map((one) => one.status === "fulfilled" && one.value.recorded));
+      expect(refused).toHaveLength(2 * PENDING_MAX);
+      expect((await load(id)).pending).toHaveLength(PENDING_MAX);
+      for (const [i, one] of asked.entries()) {
+        if (begun[i]?.status === "fulfilled") await store.finish(SCOPE, id, one, call());
+      }
+      await begin(store, id, turn());
+    });
+
     test("3: keeps every field of a turn, whatever it holds", async () => {
       const id = freshId();
       const kept = [

@@ -79,15 +79,17 @@ test("a session that was forgotten before the question came begins anew with its
   expect(await questions("s")).toEqual(["늦은 질문"]);
 });
 
-test("a question that was answered beyond the limit of pending ones is stored with its answer", async () => {
-  const { store, finish, questions } = shared({ pendingMax: 1 });
+test("a question beyond the limit that two processes let in at the same moment is stored with its answer", async () => {
+  const { store, other, finish, questions } = shared({ pendingMax: 1 });
   const [first, second] = [now("첫 질문"), now("둘째 질문")];
-  for (const { requestId, question } of [first, second]) {
-    const { recorded } = await store.begin(SCOPE, "s", { requestId, question, tokens: 5 }, 100, call());
-    await recorded.catch((thrown) => expect(thrown).toMatchObject({ code: "rate_limited" }));
-  }
+  const beginIn = (process: typeof store, { requestId, question }: FinishedTurn) =>
+    process.begin(SCOPE, "s", { requestId, question, tokens: 5 }, 100, call());
+  const begun = await Promise.all([beginIn(other, first), beginIn(store, second)]);
+  const recorded = await Promise.allSettled(begun.map((one) => one.recorded));
+  const refused = recorded.filter((one) => one.status === "rejected").map(({ reason }) => reason.code);
+  expect(refused).toEqual(["rate_limited"]);
   await finish("s", second);
-  await finish("s", first);
+  await other.finish(SCOPE, "s", first, call());
   expect(await questions("s")).toEqual(["둘째 질문", "첫 질문"]);
 });
 

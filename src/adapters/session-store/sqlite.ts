@@ -43,6 +43,8 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
+  /** By session, questions on their way to the writer. */
+  const recording = new Map<string, Set<string>>();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
     const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), now - ttlMs);
     if (!row) return emptySession(id);
@@ -62,6 +64,22 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     };
   };
 
+  /** The writer counts as well, for questions that other processes record meanwhile; but what it refuses is answered all the same. */
+  const expectRoom = (key: Key, requestId: string, pending: readonly PendingTurn[]) => {
+    const ids = new Set(recording.get(JSON.stringify(key)));
+    for (const one of pending) if (one.status === "pending") ids.add(one.requestId);
+    if (ids.size < options.pendingMax || ids.has(requestId) || database.get(sql.IS_KNOWN, ...key, requestId)) return;
+    throw tooManyPending(options.pendingMax);
+  };
+  const whileRecording = (key: Key, requestId: string, recorded: Promise<void>): Promise<void> => {
+    const session = JSON.stringify(key);
+    const ids = recording.get(session) ?? new Set();
+    recording.set(session, ids.add(requestId));
+    return recorded.finally(() => {
+      ids.delete(requestId);
+      if (ids.size === 0) recording.delete(session);
+    });
+  };
   const record = async (key: Key, { requestId, question, tokens }: Parameters<SessionStore["begin"]>[2]) => {
     const now = Date.now();
     const written = await database.write([
@@ -93,8 +111,9 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     async begin(scope, id, asked, turnsMax) {
       const [key, askedAtMs] = [keyOf(scope, id), Date.now()];
       const session = load(scope, id, turnsMax, askedAtMs);
+      expectRoom(key, asked.requestId, session.pending);
       unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
-      return { session, recorded: record(key, asked) };
+      return { session, recorded: whileRecording(key, asked.requestId, record(key, asked)) };
     },
 
     async renew(scope, id, requestId) {

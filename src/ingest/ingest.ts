@@ -176,7 +176,7 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 
 /**
  * Indexes one document, e.g. one that came over HTTP. Whoever writes it for groups need not belong to them, but replaces only what the
- * scope may read (`conflict`). `changed` is false where it was indexed in the same way before;
+ * scope may read, and by what it may read (`conflict`): what is there would else be hidden, its id with it, by anyone. `changed` is false where it was indexed in the same way before;
  * `passages` is how many it has.
  */
 export async function ingestDocument(
@@ -187,6 +187,10 @@ export async function ingestDocument(
   const { scope, signal } = options;
   const plan = await planner(stages, options, scope)(document);
   if (plan.known === null) await checkId(document.id, scope, stages.index, signal);
+  else if (document.groups.length > 0 && !document.groups.some((group) => scope.groups.includes(group))) {
+    const message = `groups: you may read ${JSON.stringify(document.id)}, and could not read what would replace it; name a group of yours, or delete it first`;
+    throw new RaglineError("conflict", message, { retryable: false });
+  }
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const embedded = embedChunks(document, plan.chunks, batcher);

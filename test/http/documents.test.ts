@@ -175,6 +175,21 @@ describe("with documents", () => {
     expect(await served.ragline.addDocument({ ...document, text: "새 계획" }, writer)).toMatchObject({ changed: true });
   });
 
+  test("a document that its writer may read is replaced only by one that the writer may read as well", async () => {
+    const document = { id: "open/plan", text: "모두의 계획" };
+    const [board, hr] = [{ groups: ["board"] }, { groups: ["hr"] }];
+    await served.ragline.addDocument(document);
+    const hidden = served.ragline.addDocument({ ...document, groups: ["board"] }, hr);
+    await expect(hidden).rejects.toMatchObject({ code: "conflict", retryable: false });
+    expect(await served.ragline.findDocument("open/plan")).toMatchObject({ groups: [] });
+    expect(await served.ragline.addDocument({ ...document, groups: ["board"] }, board)).toMatchObject({
+      changed: true,
+    });
+    const handedOn = served.ragline.addDocument({ ...document, groups: ["hr"] }, board);
+    await expect(handedOn).rejects.toMatchObject({ code: "conflict" });
+    expect(await served.ragline.addDocument(document, board)).toMatchObject({ changed: true });
+  });
+
   test("a document without text is refused by name", async () => {
     await expectError(
       await postJson(`${served.url}/v1/documents`, { id: "빈 글", text: "---\na: 1\n---\n" }),

@@ -108,12 +108,16 @@ test("title, url, groups and metadata come in the query, and are checked like an
     await expectError(await send({ metadata: `{"${name}":"a"}` }), "request_invalid", /reserved name/);
   }
   await expectError(await send({ group: " " }), "request_invalid", /groups/);
-  const grouped = await fetch(target("group=hr&group=board"), {
-    method: "PUT",
-    headers: { "content-type": "text/plain" },
-    body: "임원만 아는 글",
-  });
-  expect(grouped.status).toBe(200);
+  const sendToGroups = () =>
+    fetch(target("group=hr&group=board"), {
+      method: "PUT",
+      headers: { "content-type": "text/plain" },
+      body: "임원만 아는 글",
+    });
+  expect((await sendToGroups()).status).toBe(409);
+  expect(await hitsOf("택시비 한도")).toContainEqual(hit);
+  expect((await fetch(target(""), { method: "DELETE" })).status).toBe(200);
+  expect((await sendToGroups()).status).toBe(200);
   expect(await hitsOf("임원만 아는 글")).not.toContainEqual(expect.objectContaining({ documentId: "표/한도.txt" }));
   const reader = { groups: ["board"] };
   const entry = await served.ragline.findDocument("표/한도.txt", undefined, reader);

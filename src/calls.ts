@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { z } from "zod";
 import type { CallerOptions } from "./api.ts";
 import { tenantName } from "./config/fields.ts";
 import type { Config } from "./config.ts";
@@ -10,6 +11,8 @@ import { loggable } from "./telemetry/loggable.ts";
 import type { CallOptions, Scope } from "./types.ts";
 
 type Observed = Pick<RunOptions, "observer" | "tracer">;
+
+const callerGroups = z.array(z.string().normalize("NFC"));
 
 /** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
 export class Calls {
@@ -26,13 +29,13 @@ export class Calls {
     this.#observer = observer;
   }
 
-  /** @throws RaglineError `request_invalid`: the caller's tenant is no name of one */
+  /** @throws RaglineError `request_invalid`: the caller's tenant is no name of one, or its groups no list of names */
   scope(collection: string | undefined, caller: CallerOptions): Scope {
     const { tenant } = caller;
     return {
       tenant: tenant === undefined ? this.#config.tenant : parseRequest(tenantName, tenant, "tenant"),
       collection: collection ?? this.#config.collection,
-      groups: (caller.groups ?? []).map((group) => group.normalize("NFC")),
+      groups: parseRequest(callerGroups, caller.groups ?? [], "groups"),
     };
   }
 

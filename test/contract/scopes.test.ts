@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CallerOptions } from "../../src/api.ts";
 import { parseConfig } from "../../src/config.ts";
 import { RaglineError } from "../../src/errors.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
@@ -8,7 +9,7 @@ import { call } from "../support/calls.ts";
 import { openIndex } from "../support/durability/documents.ts";
 import { folderForTest, temporaryFolder } from "../support/folder.ts";
 import { postJson } from "../support/http.ts";
-import { serveRagline } from "../support/ragline.ts";
+import { openRagline, serveRagline } from "../support/ragline.ts";
 import { document } from "./passages.ts";
 
 const WORDS = ["휴가", "급여", "leave", "salary", "비밀", "보안"];
@@ -214,4 +215,15 @@ test("a tenant has any name that can be stored; others that a store would take f
     expect(() => parseConfig({ tenant }, {})).toThrow(/^tenant: /);
   }
   await served.close();
+});
+
+test("groups of a caller that are no list of names are refused by name", async () => {
+  const opened = await openRagline();
+  for (const groups of ["hr", [["hr"]], [1], { 0: "hr" }]) {
+    const caller = { groups } as unknown as CallerOptions;
+    const refused = { code: "request_invalid", message: expect.stringMatching(/^groups/) };
+    expect(() => opened.ragline.answer({ question: "휴가는?" }, caller)).toThrow(expect.objectContaining(refused));
+    await expect(opened.ragline.search({ query: "휴가" }, caller)).rejects.toMatchObject(refused);
+  }
+  await opened.close();
 });

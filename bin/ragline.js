@@ -16,7 +16,7 @@ process.on("warning", (warning) => {
     console.error(`${warning.name}: ${warning.message}`);
 });
 
-// A reader that has enough (`| head`) is no failure; a full disk is.
+// A reader that has enough (`| head`) is no failure; a full disk is. What serves outlives both: src/cli/outlive-readers.ts.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error) => {
     if (error.code !== "EPIPE") process.exitCode = 1;

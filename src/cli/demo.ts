@@ -6,6 +6,7 @@ import { styleText } from "node:util";
 import type { Config } from "../index.ts";
 import { printAnswer } from "./ask.ts";
 import { indexWithProgress } from "./index-sources.ts";
+import { outliveReaders } from "./outlive-readers.ts";
 import { searchOnFile } from "./search-on-file.ts";
 import { addressOf, listen, serveUntil, withAddress } from "./serve.ts";
 import { withRagline } from "./session.ts";
@@ -33,6 +34,7 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
           console.log(styleText("bold", `\n2. Ask: ${QUESTION}`));
           await printAnswer(ragline, { question: QUESTION }, signal, { timings: true, onward: "sessionId" });
           if (options.once) return;
+          outliveReaders();
           console.log(nextSteps(addressOf(server)));
           await serveUntil(server, signal);
         } finally {

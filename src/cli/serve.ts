@@ -5,6 +5,7 @@ import type { Config, Ragline } from "../index.ts";
 import { isLoopback, notListening } from "../listening.ts";
 import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts";
 import { printReport } from "./index-sources.ts";
+import { outliveReaders } from "./outlive-readers.ts";
 import { withRagline } from "./session.ts";
 
 export interface ServeOptions {

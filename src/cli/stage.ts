@@ -5,6 +5,7 @@ import { createLogger } from "../telemetry/logger.ts";
 import { openTracing } from "../telemetry/open-tracing.ts";
 import { createRedaction } from "../telemetry/redaction.ts";
 import { VERSION } from "../version.ts";
+import { outliveReaders } from "./outlive-readers.ts";
 import { stopSignal } from "./session.ts";
 
 export interface StageOptions {
@@ -30,6 +31,7 @@ export async function stageCommand(
   const stage = await composeStage(config, name, tracing?.tracer);
   try {
     const server = await serveStage(stage, { ...config.stage, ...options }, log, tracing);
+    outliveReaders();
     try {
       console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
       const { host, certificateFile } = { ...config.stage, ...options };

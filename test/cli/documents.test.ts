@@ -1,4 +1,5 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { searchSchema } from "../../src/http/responses.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -51,4 +52,24 @@ it("serve --watch: an edit is found over HTTP, a deleted file is not, and Ctrl-C
   expect(Math.max(editedMs, pdfMs)).toBeLessThan(6_000);
   server.kill("SIGINT");
   expect(await finished).toSatisfy(endedWell);
+});
+
+it("serve --watch outlives whoever read its output: a change is taken up, and then another", {
+  timeout: 60_000,
+}, async () => {
+  await writeFile(folder.file("docs/a.md"), "포도는 보랏빛이다.");
+  const server = start(folder.path, ["serve", "--port", "0", "--watch", "docs"]);
+  const ended = new Promise((done) => server.once("exit", done));
+  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);[\s\S]*1 added/))?.[1];
+  server.stdout?.destroy();
+  server.stderr?.destroy();
+  for (const fruit of ["사과", "바나나"]) {
+    await writeFile(folder.file("docs/a.md"), `${fruit}는 달다.`);
+    await until(async () => (await (await postJson(`${url}/v1/search`, { query: fruit })).text()).includes("달다"));
+    // Its report is written after the change is found.
+    await sleep(300);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  }
+  server.kill("SIGTERM");
+  expect(await ended).toBe(0);
 });

@@ -41,3 +41,26 @@ test.skipIf(postgresMissing !== null)(
     expect(found).toEqual({ byText: [], byVector: [] });
   },
 );
+
+test.skipIf(postgresMissing !== null)(
+  "its synchronous standby is gone, so that no commit ends: not ready, as no question can be begun, until it need not wait",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const { ragline, close } = await openRagline({ session: { use: "postgres", url: server.url } } as ConfigInput);
+    onTestFinished(close);
+    await addPages(ragline);
+    const missing = async () => (await ragline.ready()).missing;
+    await until("it is ready", async () => (await missing()).length === 0);
+    const standbys = async (names: string) => {
+      await server.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`);
+      await server.query("SELECT pg_reload_conf()");
+    };
+    await standbys("*");
+    await until("it waits for one", async () => (await missing()).length > 0);
+    expect(await missing()).toEqual([expect.stringMatching(/^session: No answer within \d+ ms/)]);
+    await expect(ragline.answer({ question: "연차 휴가는 며칠인가요?" })).rejects.toMatchObject({ step: "session" });
+    await standbys("");
+    await until("it is ready again", async () => (await missing()).length === 0);
+  },
+);

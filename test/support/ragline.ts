@@ -24,7 +24,10 @@ export async function openRagline(
       ...config,
       search:
         config.search?.use === undefined || config.search.use === "sqlite" ? { file, ...config.search } : config.search,
-      session: config.session?.use === "redis" ? config.session : { file, ...config.session },
+      session:
+        config.session?.use === undefined || config.session.use === "sqlite"
+          ? { file, ...config.session }
+          : config.session,
       cache: config.cache?.use === "none" ? config.cache : { file, ...config.cache },
     } as ConfigInput,
     { log },

@@ -39,6 +39,10 @@ const RENEW = `WITH renewed AS (
   UPDATE pending_turns p SET expires_at = clock_timestamp() + $5::float8 * interval '1 millisecond'
   FROM sessions s WHERE ${HERE} AND p.session = s.row AND p.request_id = $4 RETURNING p.session)
 UPDATE sessions SET used_at = clock_timestamp() FROM renewed WHERE row = renewed.session`;
+/** Writes nothing to the tables, and waits for its commit as a question does, be it for a standby: the log takes a line of it. */
+const PROBE = `WITH used AS (UPDATE sessions SET used_at = used_at WHERE false),
+  renewed AS (UPDATE pending_turns SET expires_at = expires_at WHERE false)
+SELECT pg_logical_emit_message(true, 'ragline', 'probe')`;
 const TURNS = `SELECT t.number, t.turn FROM sessions s JOIN turns t ON t.session = s.row
   WHERE ${HERE} AND ${NOT_FORGOTTEN} AND t.number = ANY ($5::int[]) ORDER BY t.number`;
 const VECTORS = `SELECT v.number, v.vector FROM sessions s JOIN turn_vectors v ON v.session = s.row
@@ -72,8 +76,8 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
       await database.query(call, RENEW, [...keyOf(scope, id), requestId, leaseMs]);
     },
 
-    async probe(scope, call) {
-      await database.query(call, RENEW, [...keyOf(scope, "probe"), "probe", leaseMs]);
+    async probe(_scope, call) {
+      await database.query(call, PROBE);
     },
 
     async finish(scope, id, turn, call) {

@@ -53,7 +53,7 @@ function print(what: unknown): void {
 /** What the system says of a connection, or whose stage it was, which holds no secret; what a server says may. */
 function connectionFailure(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
-  if (/\bE[A-Z]{4,}\b|certificate|TLS|SSL/.test(thrown.message)) return thrown.message;
+  if (/\bE[A-Z]{4,}\b|certificate|TLS|SSL|pg_hba/.test(thrown.message)) return thrown.message;
   const stages = thrown.message.split("; ").flatMap((one) => STAGE.exec(one)?.[0] ?? []);
   return stages.length > 0 ? stages.join(", ") : connectionFailure(thrown.cause);
 }

@@ -3,8 +3,10 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { dropPostgresSchema, PostgresPassageIndex } from "../../src/adapters/passage-index/postgres.ts";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
+import { ragline } from "../cli/run.ts";
 import { DIMENSIONS, document, passage } from "../contract/passages.ts";
 import { call, scope } from "../support/calls.ts";
+import { folderForTest } from "../support/folder.ts";
 import {
   indexOptions,
   type PostgresServer,
@@ -109,6 +111,35 @@ describe.skipIf(postgresMissing !== null)(`a PostgreSQL that cannot be used says
       code: "config_invalid",
       message: "search.url: write % as %25 in user, password and database",
     });
+  });
+});
+
+describe.skipIf(postgresMissing !== null)(`a PostgreSQL whose pg_hba.conf refuses says so${away}`, () => {
+  test("without TLS, or whatever it is: no word of a password, and the terminal is told the server's reason", async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const folder = folderForTest();
+    writeFileSync(folder.file("휴가.md"), "연차는 15일이다.");
+    await ragline(folder.path, "index", "휴가.md");
+    const asking = async (login: string) => {
+      const session = { use: "postgres", url: server.url.replace("ragline@", `${login}@`) };
+      writeFileSync(folder.file("ragline.yaml"), JSON.stringify({ session }));
+      return (await ragline(folder.path, "ask", "연차는 며칠인가요?")).stderr;
+    };
+    const [found] = await server.query("SHOW hba_file");
+    const file = String(found?.hba_file);
+    writeFileSync(file, `host all ragline 127.0.0.1/32 reject\n${readFileSync(file, "utf8")}`);
+    await server.query("SELECT pg_reload_conf()");
+    const refused = await asking("ragline");
+    expect(refused).toContain(
+      "PostgreSQL refuses this host, user or database without TLS: set session.tls, or see its pg_hba.conf.",
+    );
+    expect(refused).toMatch(
+      /\(pg_hba\.conf rejects connection for host "127\.0\.0\.1", user "ragline".*no encryption\)/,
+    );
+    expect(await asking("stranger")).toContain(
+      "PostgreSQL refuses this host, or the user or database of session.url: see its pg_hba.conf.",
+    );
   });
 });
 

@@ -34,7 +34,8 @@ export const QUERY_CANCELED = "57014";
 /** A table, a schema, a function. */
 const MISSING: ReadonlySet<string> = new Set(["42P01", "3F000", "42883"]);
 const READ_ONLY = "25006";
-const REFUSED_LOGIN = /^28/;
+const WRONG_PASSWORD = "28P01";
+const REFUSED_LOGIN = "28000";
 /** As the client says it. */
 const NO_PASSWORD = /password must be a (?:non-empty )?string/;
 const FULL = /^53/;
@@ -51,7 +52,8 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   const failed = (message: string, retryable = true) =>
     new RaglineError("dependency_failed", message, { cause, retryable });
   if (code === QUERY_CANCELED) return new RaglineError("dependency_timeout", "PostgreSQL took too long.", { cause });
-  if (REFUSED_LOGIN.test(code) || NO_PASSWORD.test(String(cause)))
+  if (code === REFUSED_LOGIN) return failed(refusedLogin(key, String(cause)), false);
+  if (code === WRONG_PASSWORD || NO_PASSWORD.test(String(cause)))
     return failed(`PostgreSQL refuses user or password of ${key}.url.`, false);
   if (code === "3D000") return failed(`The database that ${key}.url names does not exist.`, false);
   if (FULL.test(code)) return failed("PostgreSQL is out of connections, memory or disk.");
@@ -66,4 +68,14 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
     return failed(`No TLS connection to PostgreSQL: see ${key}.url and ${key}.caFile.`, false);
   }
   return failed("PostgreSQL refused.");
+}
+
+/** By `pg_hba.conf`, or as the role is not there or may not log in. Older servers say "SSL off". */
+function refusedLogin(key: ConfigKey, reason: string): string {
+  if (/client certificate/.test(reason))
+    return `PostgreSQL asks for a client certificate, and ${key} has none to show.`;
+  if (/no encryption|SSL off/.test(reason)) {
+    return `PostgreSQL refuses this host, user or database without TLS: set ${key}.tls, or see its pg_hba.conf.`;
+  }
+  return `PostgreSQL refuses this host, or the user or database of ${key}.url: see its pg_hba.conf.`;
 }

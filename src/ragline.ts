@@ -204,12 +204,16 @@ export class Ragline {
 
   /**
    * Whether questions can be answered now, and if not, what is missing. What answers can do without is only `degraded`, but while it is
-   * loaded for the first time.
+   * loaded for the first time. `onMissing`: is told each line of what is missing with the cause, which is for a log alone.
    */
-  async ready(caller: CallerOptions = {}, collection?: string): Promise<Readiness> {
+  async ready(
+    caller: CallerOptions = {},
+    collection?: string,
+    onMissing?: (line: string, cause: unknown) => void,
+  ): Promise<Readiness> {
     const state = { isWarming: this.#warming > 0, isClosed: this.#closed };
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    return readiness(this.#stages, scope, this.#calls.run(caller), state);
+    return readiness(this.#stages, scope, this.#calls.run(caller), state, onMissing);
   }
 
   /** Finishes what runs after answers, then closes every stage. */

@@ -63,50 +63,60 @@ export function emulatedSteps({ embedder, reranker, model }: Stages): Step[] {
   return (["embed", "rerank", "generate"] as const).filter((step) => names[step].startsWith("simulated"));
 }
 
-/** What keeps questions of this scope from being answered, and what they are answered without. */
+/** A line of what is missing, and the cause, where something failed. */
+interface Missing {
+  readonly line: string;
+  readonly cause?: unknown;
+}
+
+/** What keeps questions of this scope from being answered, and what they are answered without. `onMissing`: see `Ragline.ready`. */
 export async function readiness(
   stages: Stages,
   scope: Scope,
   run: Run,
   { isWarming, isClosed }: { readonly isWarming: boolean; readonly isClosed: boolean },
+  onMissing?: (line: string, cause: unknown) => void,
 ): Promise<Readiness> {
   const { embedder, reranker, sessions } = stages;
   const optional = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
   const unsaved = sessions.problem?.();
-  const missing = [
-    ...(isClosed ? ["closing: no new questions"] : []),
-    ...(isWarming ? optional : []),
+  const missing: Missing[] = [
+    ...(isClosed ? [{ line: "closing: no new questions" }] : []),
+    ...(isWarming ? optional.map((line) => ({ line })) : []),
     ...(await missingFor(stages, scope, run)),
   ];
+  for (const { line, cause } of missing) onMissing?.(line, cause);
   return {
     ready: missing.length === 0,
-    missing,
+    missing: missing.map(({ line }) => line),
     degraded: [...(isWarming ? [] : optional), ...(unsaved ? [`save: ${unsaved}`] : [])],
   };
 }
 
-async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<string[]> {
+async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<Missing[]> {
   const lacking = model.missing?.();
-  const searching = async () => {
+  const searching = async (): Promise<Missing[]> => {
     await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
     const { documents, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
     const isKnown = embedder.dimensions > 0;
     return [
-      ...(documents === 0 ? ["search: no documents are indexed; run `ragline index <path>`"] : []),
+      ...(documents === 0 ? [{ line: "search: no documents are indexed; run `ragline index <path>`" }] : []),
       ...(indexedWith !== null && isKnown && indexedWith !== embedder.model
-        ? [`embed: the index was made with ${indexedWith}, configured is ${embedder.model}`]
+        ? [{ line: `embed: the index was made with ${indexedWith}, configured is ${embedder.model}` }]
         : []),
     ];
   };
-  const remembering = async () => {
+  const remembering = async (): Promise<Missing[]> => {
     await run.must("session", async (call) => {
       await (sessions.probe ? sessions.probe(scope, call) : sessions.load(scope, "ready", 1, call));
     });
     return [];
   };
-  const lines = (thrown: unknown) => [lineOf(thrown)];
-  const found = await Promise.all([searching().catch(lines), remembering().catch(lines)]);
-  return [...(lacking ? [`generate: ${lacking}`] : []), ...found.flat()];
+  const failed = (thrown: unknown): Missing[] => [
+    { line: lineOf(thrown), cause: thrown instanceof RaglineError ? thrown.cause : thrown },
+  ];
+  const found = await Promise.all([searching().catch(failed), remembering().catch(failed)]);
+  return [...(lacking ? [{ line: `generate: ${lacking}` }] : []), ...found.flat()];
 }
 
 function lineOf(thrown: unknown): string {

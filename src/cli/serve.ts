@@ -28,12 +28,13 @@ export async function serveCommand(configFile: string | undefined, options: Serv
     async (ragline, signal) => {
       collectForServing();
       const server = await listen(ragline);
+      outliveReaders();
       try {
         const { documents, passages, stages, emulated } = await ragline.status();
         if (documents !== null) console.log(`${documents} documents, ${passages} passages`);
         for (const [step, use] of Object.entries(stages)) console.log(`  ${step.padEnd(9)}${use}`);
         if (emulated.length > 0) console.log(emulationNote(emulated));
-        const { missing, degraded } = await ragline.ready();
+        const { missing, degraded } = await server.readiness();
         for (const what of missing) console.log(`not ready: ${what}`);
         for (const what of degraded) console.log(`degraded: ${what}`);
         console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);

@@ -32,7 +32,7 @@ export function registerHealth(routes: FastifyInstance, ragline: Ragline): void 
       },
     },
     async (_request, reply) => {
-      const readiness = await ragline.ready();
+      const readiness = await routes.readiness();
       return reply.code(readiness.ready ? 200 : 503).send(readiness);
     },
   );

@@ -10,6 +10,7 @@ import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./erro
 import { registerHealth } from "./health.ts";
 import { refuseOtherThanOneHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
+import { loggedReadiness } from "./logged-readiness.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -46,6 +47,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     clientErrorHandler: refuseConnection,
   });
   app.decorate("answers", new RunningAnswers());
+  app.decorate("readiness", loggedReadiness(ragline));
   app.removeContentTypeParser("text/plain");
   readJsonBodies(app);
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => ({ value: parseRequest(schema, data) }));

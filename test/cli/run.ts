@@ -43,7 +43,10 @@ export function printed(child: ChildProcess, pattern: RegExp): Promise<string> {
   });
 }
 
-/** Whether it ended with 0, and its log has nothing worse than requests. */
+const NOT_INDEXED = "not ready: search: no documents are indexed; run `ragline index <path>`";
+
+/** Whether it ended with 0, and its log has nothing worse than requests, and that nothing was indexed at first. */
 export function endedWell({ code, stderr }: Finished): boolean {
-  return code === 0 && stderr.split("\n").every((line) => line === "" || JSON.parse(line).level <= 30);
+  const lines = stderr.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  return code === 0 && lines.every(({ level, msg }) => level <= 30 || msg === NOT_INDEXED);
 }

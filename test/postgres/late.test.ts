@@ -1,10 +1,11 @@
+import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { composeStage } from "../../src/compose/stage.ts";
 import { parseConfig } from "../../src/config.ts";
 import type { ConfigInput } from "../../src/index.ts";
 import { call, scope, until } from "../support/calls.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";
-import { addPages, openRagline } from "../support/ragline.ts";
+import { addPages, openRagline, serveRagline } from "../support/ragline.ts";
 
 test.skipIf(postgresMissing !== null)(
   "started while PostgreSQL is away: not ready until it is there, and then as ever",
@@ -39,6 +40,37 @@ test.skipIf(postgresMissing !== null)(
     expect(await index.version(scope(), call())).toMatch(/:0$/);
     const found = await index.search(scope(), { text: "휴가", limit: 1 }, call());
     expect(found).toEqual({ byText: [], byVector: [] });
+  },
+);
+
+test.skipIf(postgresMissing !== null)(
+  "serve logs why it is not ready once a cause, with what failed, and that it is ready again",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const told: Record<string, unknown>[] = [];
+    const log = pino({ level: "info" }, { write: (line: string) => void told.push(JSON.parse(line)) });
+    const served = await serveRagline({ session: { use: "postgres", url: server.url } } as ConfigInput, log);
+    onTestFinished(served.close);
+    const readyz = async () => (await fetch(`${served.url}/readyz`)).text();
+    const lines = () => told.map(({ msg }) => msg).filter((msg) => /ready/.test(String(msg)));
+    await readyz();
+    await readyz();
+    const first = "not ready: search: no documents are indexed; run `ragline index <path>`";
+    expect(lines()).toEqual([first]);
+    await addPages(served.ragline);
+    await until("it is ready", async () => /"ready":true/.test(await readyz()));
+    await server.kill();
+    await until("it is not", async () => /PostgreSQL does not answer/.test(await readyz()));
+    for (let i = 0; i < 3; i++) expect(await readyz()).not.toMatch(/ECONN|127\.0\.0\.1/);
+    expect(lines().slice(0, 2)).toEqual([first, "ready"]);
+    const away = told.filter(({ msg }) => msg === "not ready: session: PostgreSQL does not answer.");
+    expect(away).toEqual([
+      expect.objectContaining({
+        level: 40,
+        err: expect.objectContaining({ message: expect.stringMatching(/ECONN|terminat/i) }),
+      }),
+    ]);
   },
 );
 

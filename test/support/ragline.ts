@@ -56,8 +56,8 @@ export interface ServedRagline extends OpenedRagline {
 }
 
 /** The same behind a real socket. */
-export async function serveRagline(config: ConfigInput = {}): Promise<ServedRagline> {
-  const opened = await openRagline(config);
+export async function serveRagline(config: ConfigInput = {}, log?: Logger): Promise<ServedRagline> {
+  const opened = await openRagline(config, log);
   const app = await createServer(opened.ragline);
   await app.listen({ port: 0, host: "127.0.0.1" });
   const { port } = app.server.address() as AddressInfo;

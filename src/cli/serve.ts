@@ -20,7 +20,7 @@ const DRAIN_MS = 10_000;
 /** After it those that go on are told that the server stops, and have so long to hear it. */
 const FAREWELL_MS = 1_000;
 
-/** `ragline serve`: answers over HTTP until SIGINT or SIGTERM. */
+/** `ragline serve`: answers over HTTP until it is told to stop. */
 export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
   holdYoungGeneration();
   await withRagline(

@@ -2,6 +2,8 @@ import { loadConfig } from "../config.ts";
 import { type Config, createRagline, type Ragline } from "../index.ts";
 import { terminalLog } from "./log.ts";
 
+const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 export interface CommandOptions {
   readonly change?: (config: Config) => Config;
   /** False: the command does not search, and need not load the index. */
@@ -10,7 +12,7 @@ export interface CommandOptions {
   readonly logsJson?: boolean;
 }
 
-/** Opens a Ragline for one command and closes it whatever happens. Ctrl-C aborts the signal; a second one ends the process. */
+/** Opens a Ragline for one command and closes it whatever happens. What `stopSignal` hears aborts the signal. */
 export async function withRagline<T>(
   configFile: string | undefined,
   use: (ragline: Ragline, signal: AbortSignal) => Promise<T>,
@@ -25,24 +27,26 @@ export async function withRagline<T>(
   try {
     return await use(ragline, stop.signal);
   } finally {
-    stop.release();
     await ragline.close();
+    stop.release();
   }
 }
 
+/**
+ * Aborts at Ctrl-C, SIGTERM, or the end of the terminal (SIGHUP). Ctrl-C after any of them ends the process; the others do not, as
+ * supervisors repeat them.
+ */
 export function stopSignal(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+  const stop = (name: NodeJS.Signals) => {
+    if (name === "SIGINT" && controller.signal.aborted) process.exit(130);
     controller.abort();
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const name of STOPPING) process.on(name, stop);
   return {
     signal: controller.signal,
     release() {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
+      for (const name of STOPPING) process.off(name, stop);
     },
   };
 }

@@ -13,7 +13,7 @@ export interface StageOptions {
   readonly host?: string;
 }
 
-/** `ragline stage`: serves one stage over gRPC until SIGINT or SIGTERM. */
+/** `ragline stage`: serves one stage over gRPC until it is told to stop. */
 export async function stageCommand(
   configFile: string | undefined,
   name: ComposedStage["stage"],
@@ -56,8 +56,8 @@ export async function stageCommand(
       await server.close();
     }
   } finally {
-    stop.release();
     await stage.close();
     await tracing?.close();
+    stop.release();
   }
 }

@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
-import { chunk, streaming, stubModel } from "../support/stub-model.ts";
+import { chunk, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import { finish, printed, ragline, start } from "./run.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -36,6 +37,38 @@ it("SIGTERM under a stream that never ends: it ends with answer-error within the
   expect((await finished).code).toBe(0);
   await upstream.close();
 });
+
+it.each([
+  { told: ["SIGHUP"], code: 0, ends: "answer-end" },
+  { told: ["SIGTERM", "SIGTERM", "SIGHUP"], code: 0, ends: "answer-end" },
+  { told: ["SIGINT", "SIGINT"], code: 130, ends: "nothing" },
+  { told: ["SIGTERM", "SIGINT"], code: 130, ends: "nothing" },
+] as const)(
+  "$told under a stream: it ends with $ends, the process with $code",
+  { timeout: 60_000 },
+  async (expected) => {
+    const words = Array.from({ length: 100 }, (_, i) => ` 낱말${i}`);
+    const upstream = await stubModel(streaming(wholeStream(words), { gapMs: 20 }));
+    await mkdir(folder.file("docs"));
+    await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+    await ragline(folder.path, "index", "docs");
+    const server = start(folder.path, ["serve", "--port", "0"], { OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" });
+    const finished = finish(server);
+    const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+    const response = await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?" });
+    const ending = eventsOf(response).then(
+      (events) => events.at(-1)?.type,
+      () => "nothing",
+    );
+    for (const name of expected.told) {
+      server.kill(name);
+      await sleep(200);
+    }
+    expect(await ending).toBe(expected.ends);
+    expect((await finished).code).toBe(expected.code);
+    await upstream.close();
+  },
+);
 
 it.each(["http/protobuf", "grpc"])(
   "a collector that takes connections and never answers, over %s, holds up nobody",

@@ -1,7 +1,7 @@
 /** Keys of the configuration whose values are secrets. */
 const SECRET_KEY = /^(?:apiKey|authorization|headers|key|secret|token|.*password)$/i;
-/** What stands before a URL's host. */
-const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/([^\s:@/?#]*)(?::([^\s@/?#]*))?@/gi;
+/** What stands before a URL's host, unless it is how one is written. */
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/(?!\[user\[:password\]@\])([^\s:@/?#]*)(?::([^\s@/?#]*))?@/gi;
 /** A parameter of a URL's query whose name says that it is secret. */
 const SECRET_PARAMETER = /([?&][^\s?&#=]*(?:auth|credential|key|pass|pwd|secret|sig|token)[^\s?&#=]*=)([^\s&#,"']+)/gi;
 /** A shorter one is no secret, and may be part of any word. */

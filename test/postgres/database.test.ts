@@ -30,6 +30,7 @@ describe("what a connection is made with", () => {
       user: "rag@line",
       password: "p:/ w",
     });
+    expect(config({ url: "postgres://user:p,w@host/d,b" })).toMatchObject({ password: "p,w", database: "d,b" });
     expect(config({ url: "postgresql://[::1]/ragline" })).toMatchObject({ host: "::1", port: 5432 });
   });
 
@@ -54,6 +55,8 @@ describe("what a connection is made with", () => {
   test.each([
     [{ url: "mysql://x/y" }, "search.url"],
     [{ url: "postgres://host" }, "search.url"],
+    [{ url: "postgres://a:1,b:2/db" }, "search.url: takes one host"],
+    [{ url: "postgres://user:p,w@a,b:1/db" }, "search.url: takes one host"],
     [{ url: "postgres://host/db?sslmode=require" }, "search.tls"],
     [{ tls: true, caFile: "/nowhere.pem" }, "search.caFile"],
   ])("%j is refused, naming %s", (change, field) => {

@@ -191,7 +191,13 @@ describe("redaction", () => {
     ).toBe(
       "see http://[redacted]@h:1/p?api_key=[redacted]&top=5&X-Amz-Signature=[redacted]#c, or redis://[redacted]@h",
     );
-    for (const text of ["http://h/docs?page=2", "a@b.kr?key", "연차는 며칠? key=15", "git@github.com:a/b"]) {
+    for (const text of [
+      "must be postgres://[user[:password]@]host[:port]/database",
+      "http://h/docs?page=2",
+      "a@b.kr?key",
+      "연차는 며칠? key=15",
+      "git@github.com:a/b",
+    ]) {
       expect(withoutUrlSecrets(text)).toBe(text);
     }
   });

@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly timeoutMs: number;
 }
 
+/** A comma after user and password, before the database. */
+const SEVERAL_HOSTS = /^\w+:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/;
 /** For a connection, new or free again; callers who are in a hurry leave earlier. */
 const WAIT_MAX_MS = 60_000;
 /** After so long without a word a connection is tried by the system, so that one that was cut is noticed. */
@@ -51,6 +53,9 @@ export function poolConfig(
 }
 
 function readUrl(key: ConfigKey, text: string): PoolConfig {
+  if (SEVERAL_HOSTS.test(text)) {
+    throw new RaglineError("config_invalid", `${key}.url: takes one host; a list of several is not read`);
+  }
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === "" || url.pathname.length < 2) {
     throw new RaglineError("config_invalid", `${key}.url: must be postgres://[user[:password]@]host[:port]/database`);

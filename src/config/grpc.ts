@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorityFile } from "./authority.ts";
 import { milliseconds } from "./fields.ts";
 
 const pemFile = (what: string) => z.string().min(1).optional().describe(what);
@@ -26,7 +27,7 @@ export const grpcClient = {
     .boolean()
     .default(false)
     .describe("Over TLS, with the authorities that Node knows. Each of the next four means it too."),
-  caFile: pemFile("PEM file of the authority behind the stages' certificates, where Node does not know it."),
+  caFile: authorityFile("PEM file of the authority behind the stages' certificates, where Node does not know it."),
   certificateFile: pemFile("PEM file of this process's certificate, for stages that ask for one."),
   keyFile: pemFile("PEM file of its key."),
   serverName: z
@@ -50,7 +51,7 @@ export const stage = z
     port: z.int().min(0).max(65_535).default(50_051).describe("0: any free port."),
     certificateFile: pemFile("PEM file of the stage's certificate; with it and its key only TLS is spoken."),
     keyFile: pemFile("PEM file of its key."),
-    clientCaFile: pemFile("PEM file of an authority; callers must show a certificate of it (mutual TLS)."),
+    clientCaFile: authorityFile("PEM file of an authority; callers must show a certificate of it (mutual TLS)."),
     messageBytesMax,
     drainMs: milliseconds(10_000, "Running calls get so long to end once the stage is told to stop."),
     keepAliveMs,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorityFile } from "./authority.ts";
 import { count, token } from "./fields.ts";
 
 /** `search: { use: milvus }`. */
@@ -15,7 +16,7 @@ export const milvusIndex = {
   password: z.string().optional().describe("Read it from the environment: `${NAME}`."),
   token: token.min(1).optional().describe("Instead of both: an API key. Read it from the environment: `${NAME}`."),
   database: z.string().min(1).optional().describe("The database on the server. Absent: its default one."),
-  caFile: z.string().min(1).optional().describe("PEM file of the authority behind an `https:` server's certificate."),
+  caFile: authorityFile("PEM file of the authority behind an `https:` server's certificate."),
   prefix: z
     .string()
     .max(64)

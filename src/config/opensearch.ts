@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorityFile } from "./authority.ts";
 import { count } from "./fields.ts";
 
 const URLS = /^https?:\/\/[^\s,/?#@]+(?:,\s*https?:\/\/[^\s,/?#@]+)*$/;
@@ -12,7 +13,7 @@ export const openSearchIndex = {
     .describe("`http[s]://host[:port]`; several, comma-separated, for the nodes of one cluster."),
   username: z.string().min(1).optional().describe("Sent with every request, with `password`."),
   password: z.string().optional().describe("Read it from the environment: `${NAME}`."),
-  caFile: z.string().min(1).optional().describe("PEM file of the authority behind an `https:` node's certificate."),
+  caFile: authorityFile("PEM file of the authority behind an `https:` node's certificate."),
   prefix: z
     .string()
     .max(64)

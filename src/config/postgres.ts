@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorityFile } from "./authority.ts";
 import { count, milliseconds } from "./fields.ts";
 
 /** Where a PostgreSQL is, and how it is spoken to. */
@@ -9,11 +10,7 @@ export const postgresServer = {
     .default("postgres://localhost:5432/ragline")
     .describe("`postgres://[user[:password]@]host[:port]/database`. Read it from the environment: `${NAME}`."),
   tls: z.boolean().default(false).describe("`true`: only over TLS, and only to a server whose certificate is trusted."),
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("PEM file of the authority behind the server's certificate; means `tls` too."),
+  caFile: authorityFile("PEM file of the authority behind the server's certificate; means `tls` too."),
   schema: z
     .string()
     .max(48)

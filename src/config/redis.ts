@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorityFile } from "./authority.ts";
 
 /** Where Redis is, for every block that keeps something in it. */
 export const redisServer = {
@@ -19,7 +20,7 @@ export const redisServer = {
     .min(1)
     .optional()
     .describe("Password of the sentinels themselves. Read it from the environment: `${NAME}`."),
-  caFile: z.string().min(1).optional().describe("PEM file of the authority behind a `rediss:` server's certificate."),
+  caFile: authorityFile("PEM file of the authority behind a `rediss:` server's certificate."),
 };
 
 export const redisKeyPrefix = (fallback: string) =>

@@ -1,5 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config.ts";
+import { certificates } from "../support/certificates.ts";
+import { folderForTest } from "../support/folder.ts";
 
 describe("a configuration that breaks a rule", () => {
   const cases: [unknown, string | RegExp][] = [
@@ -56,4 +59,28 @@ describe("a configuration that breaks a rule", () => {
     const broken = { server: { prot: 1, zzz: 2 }, rerank: { timeoutMs: 0 } };
     expect(() => parseConfig(broken, {})).toThrow(/^(server|rerank)\..*\n.*\n[^\n]*$/);
   });
+});
+
+test("an authority's file without a certificate is refused by its field, whatever is spoken to", () => {
+  const folder = folderForTest();
+  const { ca, key } = certificates(folder);
+  const damaged = folder.file("damaged.pem");
+  writeFileSync(damaged, "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n");
+  const blocks: [string, (caFile: string) => object][] = [
+    ["session.caFile", (caFile) => ({ session: { use: "postgres", caFile } })],
+    ["session.caFile", (caFile) => ({ session: { use: "redis", url: "rediss://h", caFile } })],
+    ["search.caFile", (caFile) => ({ search: { use: "postgres", caFile } })],
+    ["search.caFile", (caFile) => ({ search: { use: "opensearch", url: "https://h:9200", caFile } })],
+    ["search.caFile", (caFile) => ({ search: { use: "milvus", url: "https://h:19530", caFile } })],
+    ["search.caFile", (caFile) => ({ search: { use: "grpc", endpoints: ["h:1"], caFile } })],
+    ["stage.clientCaFile", (clientCaFile) => ({ stage: { certificateFile: ca, keyFile: key, clientCaFile } })],
+  ];
+  for (const [field, block] of blocks) {
+    parseConfig(block(ca), {});
+    for (const file of [key, damaged, import.meta.filename]) {
+      expect(() => parseConfig(block(file), {})).toThrow(
+        expect.objectContaining({ code: "config_invalid", message: `${field}: ${file} holds no certificate` }),
+      );
+    }
+  }
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 
-const BIN = resolve(import.meta.dirname, "../../bin/ragline.js");
+export const BIN = resolve(import.meta.dirname, "../../bin/ragline.js");
 
 export interface Finished {
   readonly code: number | null;

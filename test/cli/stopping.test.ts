@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -5,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
 import { chunk, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
-import { finish, printed, ragline, start } from "./run.ts";
+import { BIN, finish, printed, ragline, start } from "./run.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -108,3 +109,34 @@ it.each(["http/protobuf", "grpc"])(
     expect(connections).toBe(1);
   },
 );
+
+const IN_TERMINAL = `
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0: os.execv(sys.argv[1], sys.argv[1:])
+text = b""
+while b"Ctrl-C stops" not in text: text += os.read(terminal, 4096)
+print(text.decode(), flush=True)
+sys.stdin.read()
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+`;
+
+it("its terminal is gone: a request that is under way is answered, logged nowhere, and the process ends", {
+  timeout: 60_000,
+}, async () => {
+  const upstream = await stubModel(streaming(wholeStream(Array(60).fill(" 낱말")), { gapMs: 20 }));
+  await mkdir(folder.file("docs"));
+  await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+  await ragline(folder.path, "index", "docs");
+  const env = { PATH: process.env.PATH, OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" };
+  const args = ["-c", IN_TERMINAL, process.execPath, BIN, "serve", "--port", "0"];
+  const server = spawn("python3", args, { cwd: folder.path, env });
+  const finished = finish(server);
+  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+  const response = await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?" });
+  server.stdin.end();
+  expect((await eventsOf(response)).at(-1)?.type).toBe("answer-end");
+  expect((await finished).code).toBe(0);
+  await upstream.close();
+});

@@ -184,7 +184,7 @@ describe.skipIf(postgresMissing !== null)(`PostgreSQL${postgresMissing ? ` (${po
 
   test.each([
     ["an unknown database", (url: string) => url.replace(/ragline$/, "nowhere"), /database.*search\.url/],
-    ["an unknown role", (url: string) => url.replace("ragline@", "stranger@"), /user or password of search\.url/],
+    ["an unknown role", (url: string) => url.replace("ragline@", "stranger@"), /user or database of search\.url/],
   ])("%s: the message says where to look, and no retry helps", async (_, change, message) => {
     const wrong = await open({ url: change(server.url) });
     await expect(wrong.query(call(), "SELECT 1")).rejects.toMatchObject({

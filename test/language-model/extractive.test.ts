@@ -56,6 +56,11 @@ describe("a table", () => {
     expect(said).toContain("지점: 17지점, 주소: 서울시 강남구 17로, 대표전화: 02-555-1017 [1]");
   });
 
+  test("names the columns of a row whose last cells are empty", async () => {
+    const cities = "도시 | 등급 | 숙박비 | 비고\n하노이 | 라 | 110 | 비자 필요\n오사카 | 나 | 160";
+    expect(await answer("오사카 숙박비는?", cities)).toContain("도시: 오사카, 등급: 나, 숙박비: 160 [1]");
+  });
+
   test("names no column of a row that has more or fewer cells than the head", async () => {
     const gifts = "구분 | 경조 사유 | 휴가 | 경조금\n사망 | 배우자 | 7일 | 200만원\n조부모 | 3일 | 30만원";
     expect(await answer("조부모 휴가는 며칠인가요?", gifts)).toContain("조부모, 3일, 30만원 [1]");

@@ -63,11 +63,16 @@ class Reading {
 
   /** Rows, and lines that stand among them. */
   addTable(lines: readonly string[]): void {
-    const [head = ""] = lines.filter((line) => CELLS.test(line));
+    const [head = "", ...rows] = lines.filter((line) => CELLS.test(line));
+    const table = { names: cellsOf(head), rows: rows.map(cellsOf) };
     const announcedAt = this.#announcing;
     for (const run of runs(lines, CELLS)) {
-      if (!CELLS.test(run[0] as string)) this.addText(run);
-      else for (const line of run) if (line !== head) this.#add(asSaid(line, head), this.#announcing ?? announcedAt);
+      if (!CELLS.test(run[0] as string)) {
+        this.addText(run);
+        continue;
+      }
+      for (const line of run)
+        if (line !== head) this.#add(asSaid(cellsOf(line), table), this.#announcing ?? announcedAt);
     }
     this.#announcing = undefined;
   }
@@ -141,9 +146,26 @@ function parts(lines: readonly string[]): string[] {
   return all;
 }
 
-/** A table's row as `column: cell, …`, so that it makes sense alone; of one with more or fewer cells than the head nobody knows whose they are. */
-function asSaid(line: string, head: string): string {
-  const [cells, names] = [line, head].map((one) => one.split(CELLS).map((cell) => cell.trim())) as [string[], string[]];
-  if (cells.length !== names.length) return cells.join(", ");
+interface Table {
+  readonly names: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** A table's row as `column: cell, …`, so that it makes sense alone; just its cells where it is not known whose they are. */
+function asSaid(cells: readonly string[], { names, rows }: Table): string {
+  const isWhole =
+    cells.length === names.length || rows.some((row) => row.length === names.length && endsEarly(cells, row));
+  if (!isWhole) return cells.join(", ");
   return cells.map((cell, column) => (names[column] ? `${names[column]}: ${cell}` : cell)).join(", ");
+}
+
+/** Whether the last columns are what a row of fewer cells lacks: it has numbers where a whole one has, and nowhere else. */
+function endsEarly(cells: readonly string[], whole: readonly string[]): boolean {
+  return (
+    cells.length < whole.length && cells.every((cell, column) => /\d/.test(cell) === /\d/.test(whole[column] ?? ""))
+  );
+}
+
+function cellsOf(line: string): string[] {
+  return line.split(CELLS).map((cell) => cell.trim());
 }

@@ -64,12 +64,11 @@ export async function indexWithProgress(
 /** They are no failures: a folder of documents holds pictures too. */
 function warnOfUnsupported(unsupported: ReadonlyMap<string, number>): void {
   if (unsupported.size === 0) return;
-  const most = [...unsupported].sort(([, a], [, b]) => b - a).slice(0, ENDINGS_SHOWN);
-  const endings = most.map(([ending, files]) => `${files} ${ending || "without an ending"}`);
-  const others = unsupported.size > most.length ? ", …" : "";
-  console.error(
-    styleText("yellow", printableLine(`passed over, as their formats are not read: ${endings.join(", ")}${others}`)),
-  );
+  const sorted = [...unsupported].sort(([, a], [, b]) => b - a);
+  const kinds = sorted.slice(0, ENDINGS_SHOWN).map(([ending, files]) => `${files} ${ending || "without an ending"}`);
+  const others = sorted.slice(ENDINGS_SHOWN).reduce((sum, [, files]) => sum + files, 0);
+  if (others > 0) kinds.push(`${others} of other kinds`);
+  console.error(styleText("yellow", printableLine(`passed over, as their formats are not read: ${kinds.join(", ")}`)));
 }
 
 /** A passage's end that the model did not read can be found by its words alone. */

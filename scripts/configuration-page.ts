@@ -28,7 +28,8 @@ chooses the implementation. \`\${NAME}\` in a value reads an environment variabl
 that does not exist, or a value out of its range, stops the start with every problem listed (exit code 2).
 
 With \`OPENAI_BASE_URL\` or \`OPENAI_API_KEY\` in the environment and no \`generate.use\`, answers come from there;
-\`OPENAI_MODEL\` names the model.
+\`OPENAI_MODEL\` names the model. With \`generate.use: openai\`, too, what the block leaves out is taken from these three, unless its
+\`baseUrl\` names another server: a key goes to nobody else than to whom it was given for.
 
 \`\`\`yaml
 generate: { use: openai, baseUrl: "http://vllm:8000/v1", model: qwen3-8b, contextTokensMax: 32768 }

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
+import { OPENAI_URL } from "./config/models.ts";
 import { configProblems } from "./config/problems.ts";
 import { type Config, configSchema } from "./config/schema.ts";
 import { RaglineError } from "./errors.ts";
@@ -116,14 +117,20 @@ function withCollectorDefaults(block: unknown, environment: Environment): unknow
   };
 }
 
+/** A key goes to nobody else than to whom the environment gives it for. */
 function withGenerateDefaults(block: unknown, environment: Environment): unknown {
   if (typeof block !== "object" || block === null) return block;
   const baseUrl = environment.OPENAI_BASE_URL;
   const key = environment.OPENAI_API_KEY;
   const model = environment.OPENAI_MODEL;
   const use = "use" in block ? block.use : baseUrl || key ? "openai" : "extractive";
-  if (use !== "openai") return { use, ...block };
+  const own = "baseUrl" in block ? [block.baseUrl].flat() : [];
+  if (use !== "openai" || own.some((url) => !isSameServer(url, baseUrl || OPENAI_URL))) return { use, ...block };
   return { use, ...(baseUrl && { baseUrl }), ...(key && { apiKey: key }), ...(model && { model }), ...block };
+}
+
+function isSameServer(url: unknown, other: string): boolean {
+  return URL.parse(String(url))?.origin === URL.parse(other)?.origin;
 }
 
 /** Where a number is due and its text was given, as an environment variable's is: takes the number. */

@@ -26,6 +26,8 @@ import { grpcClient } from "./grpc.ts";
 import { onnx, onnxEmbedding } from "./onnx.ts";
 import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./simulated.ts";
 
+export const OPENAI_URL = "https://api.openai.com/v1";
+
 /** The blocks of the steps that models do. */
 export const embed = z.discriminatedUnion("use", [
   z.strictObject({
@@ -163,7 +165,7 @@ export const generate = z.discriminatedUnion("use", [
   }),
   z.strictObject({
     use: z.literal("openai").describe("`openai`: any OpenAI-compatible `/chat/completions` endpoint."),
-    baseUrl: httpUrls.default("https://api.openai.com/v1").describe("Up to and with `/v1`."),
+    baseUrl: httpUrls.default(OPENAI_URL).describe("Up to and with `/v1`."),
     model: z.string().min(1).default("gpt-4.1-mini").describe("The model's name at the endpoint."),
     apiKey,
     contextTokensMax,

@@ -13,7 +13,9 @@ const sqliteFile = z
   .string()
   .min(1)
   .default("ragline.db")
-  .describe("The SQLite file. Stages that name the same file share it.");
+  .describe(
+    "The SQLite file. Stages that name the same file share it; `session` and `cache` take that of `search` where they name none.",
+  );
 
 const conversation = {
   ttlMs: z
@@ -28,7 +30,11 @@ const conversation = {
     120_000,
     "A question shows as interrupted so long after the process that answered it has died; a running answer renews it.",
   ),
-  pendingMax: count(64, 1000, "Questions of one conversation that may be answered at once."),
+  pendingMax: count(
+    64,
+    1000,
+    "Questions of one conversation that may be answered at once; a further one is refused (429 `rate_limited`).",
+  ),
 };
 const session = z.discriminatedUnion("use", [
   z.strictObject({
@@ -67,7 +73,7 @@ const rewrite = z.discriminatedUnion("use", [
     ),
   }),
   z.strictObject({
-    use: z.literal("rules").describe("`rules`: carries the last question's words over to a follow-up."),
+    use: z.literal("rules").describe("`rules`: puts the words that the conversation is about before a follow-up."),
   }),
   z.strictObject({ use: z.literal("none").describe("`none`: every question is searched as it is.") }),
 ]);

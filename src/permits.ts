@@ -6,6 +6,8 @@ export interface PermitOptions {
   readonly concurrencyMax: number;
   /** Calls that may wait for a permit; a further one is refused at once. */
   readonly queueMax: number;
+  /** The configuration's key of `queueMax`, which a refusal names. */
+  readonly setting?: string;
   /** Given a look at how many wait. */
   readonly watchQueue?: ((waiting: () => number) => void) | undefined;
 }
@@ -38,13 +40,14 @@ export class Permits {
   take(call: Pick<CallOptions, "signal" | "onServed">, isBackground = false): Promise<() => void> {
     const { signal } = call;
     signal.throwIfAborted();
-    const { concurrencyMax, queueMax } = this.#options;
+    const { concurrencyMax, queueMax, setting } = this.#options;
     if (this.#running < concurrencyMax) {
       this.#running++;
       return Promise.resolve(() => this.#next());
     }
     if (this.waiting >= queueMax) {
-      const message = `${concurrencyMax} calls are under way and ${queueMax} wait.`;
+      const limit = setting === undefined ? "" : `, which is ${setting}`;
+      const message = `${concurrencyMax} calls are under way and ${queueMax} wait${limit}; try again later.`;
       return Promise.reject(new RaglineError("overloaded", message));
     }
     return this.#wait(call, this.#queues[isBackground ? 1 : 0]);

@@ -13,7 +13,10 @@ describe("permits", () => {
     await permits.take(call());
     const waiting = permits.take(call());
     const refused = permits.take(call());
-    await expect(refused).rejects.toMatchObject({ code: "overloaded", message: "2 calls are under way and 1 wait." });
+    await expect(refused).rejects.toMatchObject({
+      code: "overloaded",
+      message: "2 calls are under way and 1 wait; try again later.",
+    });
     done();
     await waiting;
     expect([permits.running, permits.waiting]).toEqual([2, 0]);

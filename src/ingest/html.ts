@@ -180,7 +180,8 @@ class BlockReader {
   private openInTable(table: TableReader, name: string, attributes: Attributes): void {
     if (name === "table") this.tables++;
     else if (name === "tr" && this.tables === 1) table.openRow(this.take());
-    else if (name === "td" || name === "th") table.openCell(this.take(), name === "th", attributes);
+    else if (name === "td" || name === "th")
+      table.openCell(this.take(), name === "th", this.tables === 1 ? attributes : {});
     else this.buffer += " ";
   }
 

@@ -228,8 +228,14 @@ function planner(
 ) {
   const { chunk, signal } = options;
   let isChecked = false;
-  let isFirst: Promise<boolean> | undefined;
-  const holdsNothing = async (scope: Scope) => (await stages.index.status(scope, { signal })).documents === 0;
+  const isEmpty = new Map<string, Promise<boolean>>();
+  /** At the first such question of a reader of these groups. */
+  const holdsNothing = (scope: Scope) => {
+    const key = JSON.stringify(scope.groups);
+    const asked = isEmpty.get(key) ?? stages.index.status(scope, { signal }).then(({ documents }) => documents === 0);
+    isEmpty.set(key, asked);
+    return asked;
+  };
   return async function plan(document: SourceDocument, path?: string): Promise<Plan> {
     const { blocks, notice: _, ...content } = document;
     const source = path === undefined ? {} : { source: resolve(path) };
@@ -241,8 +247,7 @@ function planner(
       isChecked = true;
     }
     if (known?.hash === indexed.hash) return { indexed, known, former: null, chunks: null };
-    isFirst ??= holdsNothing(reader);
-    const isNew = path !== undefined && known?.source !== indexed.source && !(await isFirst);
+    const isNew = path !== undefined && known?.source !== indexed.source && !(await holdsNothing(reader));
     const other = isNew ? await storedAs(stages.index, reader, { path, id: document.id }, { signal }) : null;
     // The longer id says more: files of the same name in other folders have ids of their own.
     if (other && other.id.length > document.id.length) return plan({ ...document, id: other.id }, path);

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Scope } from "../types.ts";
 import type { LoadFailure } from "./files.ts";
@@ -20,14 +21,17 @@ export async function prune(
   if (hiding) return { removed: 0, pruneSkipped: `${hiding.path} ${hiding.reason}, which may hide documents` };
   if (kept.size === 0 && !failures.some(({ isEmpty }) => isEmpty))
     return { removed: 0, pruneSkipped: "the sources hold no document, which would delete all" };
-  const failed = new Set(failures.flatMap(({ documentId, isEmpty }) => (isEmpty ? [] : [documentId])));
+  const unread = failures.filter(({ isEmpty }) => !isEmpty);
+  const failed = new Set(unread.map(({ documentId }) => documentId));
+  const files = new Set(unread.map(({ path }) => resolve(path)));
   let removed = 0;
   let after: string | undefined;
   do {
     const page = await index.list(scope, { limit: PAGE, ...(after !== undefined && { after }) }, { signal });
-    for (const { id } of page.documents) {
+    for (const { id, source } of page.documents) {
       signal.throwIfAborted();
-      if (!kept.has(id) && !failed.has(id) && (await index.delete(scope, id, { signal }))) removed++;
+      const isKept = kept.has(id) || failed.has(id) || (source !== undefined && files.has(source));
+      if (!isKept && (await index.delete(scope, id, { signal }))) removed++;
     }
     after = page.next;
   } while (after !== undefined);

@@ -34,7 +34,7 @@ export interface DocumentReader {
 
 /** Text up to this many bytes is parsed here: hostile Markdown of this size takes 20 ms (0.7 ms a KB), a trip to a process 1 to 3. */
 const HERE_BYTES_MAX = 16_000;
-/** Likewise for its front matter: hostile YAML takes 15 ms a KB. In UTF-16 units. */
+/** Likewise for its front matter, where it came over HTTP: hostile YAML takes 15 ms a KB. In UTF-16 units. */
 const YAML_HERE_MAX = 2_000;
 /** Documents read at once. */
 const PROCESSES = 2;

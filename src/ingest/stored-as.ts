@@ -16,9 +16,6 @@ export async function storedAs(
   const parts = source.split(sep).join("/").normalize("NFC").split("/");
   const ids = parts.map((_, from) => parts.slice(from).join("/")).slice(1);
   if (!ids.includes(file.id)) return null;
-  for (const id of ids) {
-    const stored = id === file.id ? null : await index.find(scope, id, call);
-    if (stored?.source === source) return stored;
-  }
-  return null;
+  const found = await Promise.all(ids.filter((id) => id !== file.id).map((id) => index.find(scope, id, call)));
+  return found.find((stored) => stored?.source === source) ?? null;
 }

@@ -16,8 +16,9 @@ const BEGINS_BACK_KO = /^(그럼|그러면|그리고|그런데|근데|그래서|
 /** Not 저는, 저도: that is "I". */
 const REFERS_BACK_KO =
   /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
-/** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. */
-const ONE_NOUN_KO = /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는|도)\s*\?*$|도\s)/iu;
+/** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. Not 복지제도, 대출한도. */
+const ONE_NOUN_KO =
+  /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는)\s*\?*$|도\s*(?:\?+$|(?=(?:되|돼|될|가능|해당|포함|적용|같|똑같|마찬가지|있|받))))/iu;
 /** "What about London?", "런던은 얼마예요?": may ask of another what was asked of one. */
 const CONTRASTS = /^(?:and|or|but|(?:what|how) about)\b|[\p{L}\p{N}](?:은|는|도)(?:요?\s*\?*$|\s)/iu;
 /** Means what was named last. */
@@ -112,8 +113,11 @@ interface Said {
   /** What its words count. */
   readonly weight: number;
   readonly tokens: ReadonlySet<string>;
-  readonly line: string;
+  readonly inOrder: readonly string[];
 }
+
+/** By a term's key: in how many texts which terms are said right behind it. */
+type Followers = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** The terms of turns, without those whose place another has taken since, which may be the question's. */
 function weigh(turns: readonly Exchange[], question: string): Weighed[] {
@@ -122,16 +126,21 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
     return [turn.question, turn.answer].map((text) => saidIn(text, weight));
   });
   const there = IS_THERE.test(question) ? turns.findLastIndex((before) => contrasts(before.question)) : -1;
+  const questions = [...turns.map((before) => before.question), question].map((asked) => ({
+    asked,
+    own: weighable(asked),
+  }));
+  const followers = followersOf(
+    questions.flatMap(({ own }) => own),
+    said,
+  );
   const terms = new Map<string, Weighed>();
-  for (const [turn, asked] of [...turns.map((before) => before.question), question].entries()) {
+  for (const [turn, { asked, own }] of questions.entries()) {
     const earlier = [...terms.values()];
-    const own = termsOf(asked)
-      .filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word))
-      .slice(0, TERMS_MAX);
     const keys = new Set(own.map(keyOf));
     for (const term of own.filter((candidate) => !terms.has(keyOf(candidate)))) {
       const others = earlier.filter((one) => !keys.has(keyOf(one.term)));
-      const replaced = contrasts(asked) ? replacedBy(term, others, earlier, said) : undefined;
+      const replaced = contrasts(asked) ? replacedBy(term, others, earlier, followers) : undefined;
       if (replaced) terms.delete(keyOf(replaced.term));
       const more = turn === there ? Math.max(0, ...earlier.map(({ weight }) => weight)) : 0;
       const weight = sum(said, ({ weight, tokens }) => (term.tokens.every((token) => tokens.has(token)) ? weight : 0));
@@ -139,6 +148,12 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
     }
   }
   return [...terms.values()];
+}
+
+function weighable(question: string): Term[] {
+  return termsOf(question)
+    .filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word))
+    .slice(0, TERMS_MAX);
 }
 
 function begun(text: string): string {
@@ -151,25 +166,50 @@ function contrasts(question: string): boolean {
 
 function saidIn(text: string, weight: number): Said {
   const tokens = searchTokens(text);
-  return { weight, tokens: new Set(tokens), line: ` ${tokens.join(" ")} ` };
+  return { weight, tokens: new Set(tokens), inOrder: tokens };
 }
 
 function keyOf({ tokens }: Term): string {
   return tokens.join(" ");
 }
 
+function followersOf(terms: readonly Term[], said: readonly Said[]): Followers {
+  const byFirst = Map.groupBy(new Map(terms.map((term) => [keyOf(term), term])).values(), ({ tokens }) => tokens[0]);
+  const followers = new Map<string, Map<string, number>>();
+  for (const { inOrder } of said) {
+    const beginning = inOrder.map((first, at) =>
+      (byFirst.get(first) ?? []).filter(({ tokens }) => tokens.every((token, i) => inOrder[at + i] === token)),
+    );
+    const inText = new Map<string, Set<string>>();
+    for (const [at, begun] of beginning.entries()) {
+      for (const term of begun) {
+        const heads = inText.get(keyOf(term)) ?? new Set();
+        for (const head of beginning[at + term.tokens.length] ?? []) heads.add(keyOf(head));
+        inText.set(keyOf(term), heads);
+      }
+    }
+    for (const [term, heads] of inText) {
+      const counts = followers.get(term) ?? new Map<string, number>();
+      for (const head of heads) counts.set(head, (counts.get(head) ?? 0) + 1);
+      followers.set(term, counts);
+    }
+  }
+  return followers;
+}
+
 /** Which of others a term takes the place of: both are said right before the same word, as in "뉴욕 숙박비" and "런던 숙박비". */
 function replacedBy(
   term: Term,
   others: readonly Weighed[],
-  heads: readonly Weighed[],
-  said: readonly Said[],
+  earlier: readonly Weighed[],
+  followers: Followers,
 ): Weighed | undefined {
-  const timesSaid = (one: Term, head: Term) =>
-    sum(said, ({ line }) => (line.includes(` ${keyOf(one)} ${keyOf(head)} `) ? 1 : 0));
-  const shared = heads.filter((head) => timesSaid(term, head.term) > 0);
+  const behind = followers.get(keyOf(term));
+  const heads = new Set(earlier.map((one) => keyOf(one.term)).filter((key) => behind?.has(key)));
+  const likenessOf = (other: Term) =>
+    sum([...(followers.get(keyOf(other)) ?? [])], ([head, texts]) => (heads.has(head) ? texts : 0));
   const [best] = others
-    .map((other) => ({ other, likeness: sum(shared, (head) => timesSaid(other.term, head.term)) }))
+    .map((other) => ({ other, likeness: likenessOf(other.term) }))
     .filter(({ likeness }) => likeness > 0)
     .sort((a, b) => b.likeness - a.likeness);
   return best?.other;

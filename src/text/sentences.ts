@@ -16,7 +16,8 @@ const ABBREVIATION =
 const ENUMERATOR = /^[\s>#*-]*(?:\d{1,3}|[가나다라마바사아자차카타파하]|[A-Za-z])$/u;
 
 /** A date as Korea writes it, before one of its dots: `2026. 4. 17.`, `2026.4.17.`, `4. 17.`; and what stands behind any but its last. */
-const DATE = /(?<!\d)(?:\d{4}\.\s?\d{1,2}(?:\.\s?\d{1,2})?|\d{1,2}\.\s\d{1,2})$/u;
+const DATE = /(?<!\d)(?:(?:19|20)\d\d\.\s?(?:0?[1-9]|1[0-2])(?:\.\s?\d{1,2})?|(?:0?[1-9]|1[0-2])\.\s\d{1,2})$/u;
+const YEAR_OR_MONTH = /(?<!\d)(?:(?:19|20)\d\d|0?[1-9]|1[0-2])$/u;
 const DATE_GOES_ON = /^\s\d{1,2}\./u;
 
 /** A Korean sentence's end with the next one close behind it, a space having been forgotten: `한다.그리고`. */
@@ -59,7 +60,7 @@ function endsSentence(text: string, start: number, index: number, mark: string):
   if (index - start <= LOOK_BACK && ENUMERATOR.test(text.slice(start, index))) return false;
   const before = text.slice(Math.max(start, index - LOOK_BACK), index);
   if (ABBREVIATION.test(before) || DATE.test(before)) return false;
-  if (/\d$/.test(before) && DATE_GOES_ON.test(text.slice(end, end + 4))) return false;
+  if (YEAR_OR_MONTH.test(before) && DATE_GOES_ON.test(text.slice(end, end + 4))) return false;
   return !/^\s+\p{Ll}/u.test(text.slice(end, end + 4));
 }
 

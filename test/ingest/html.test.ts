@@ -28,6 +28,13 @@ describe("HTML", () => {
   const tables = (...rows: string[]) =>
     read(`<table>${rows.map((row) => `<tr>${row}</tr>`).join("")}</table>`).blocks.map(({ text }) => text);
 
+  test("a table in a cell is text of that cell, and its spans are its own", () => {
+    const inner = "<table><tr><td rowspan=3>숙박<td colspan=4>식비</table>";
+    expect(tables("<td>구분<td>내용<td>금액", `<td>국내<td>${inner}<td>10`, "<td>해외<td>항공<td>20")[0]).toMatch(
+      /\n해외 \| 항공 \| 20$/,
+    );
+  });
+
   test("merged cells stand in every row and column that they span, what is beside them under its own header", () => {
     expect(
       tables(

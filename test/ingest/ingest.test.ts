@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
@@ -208,6 +208,17 @@ describe("prune", () => {
     expect(documents.size).toBe(0);
   });
 
+  test("keeps what cannot be read, under whatever id it is stored", async () => {
+    const path = await write("a/x.md", "본문");
+    const other = await write("a/y.md", "다른 본문");
+    const { run, documents } = setup();
+    await run();
+    await writeFile(path, Buffer.from([0xff, 0xfe, 0x00]));
+    const report = await run({ prune: true }, [path, other]);
+    expect(report.failures).toMatchObject([{ documentId: "x.md" }]);
+    expect([...documents.keys()].sort()).toEqual(["a/x.md", "a/y.md"]);
+  });
+
   test("of JSONL deletes a document whose text is empty, not one whose line has none", async () => {
     const rows = (first: string, second: string) => write("c.jsonl", `{"id":"1"${first}}\n{"id":"2"${second}}\n`);
     await rows(',"text":"하나"', ',"text":"둘"');
@@ -239,6 +250,14 @@ test("prune of empty sources does not delete everything", async () => {
   await rm(path);
   expect((await run({ prune: true })).pruneSkipped).toMatch(/no document/);
   expect(documents.size).toBe(1);
+});
+
+test("a document that is no file does not ask what else is stored", async () => {
+  const { stages } = setup();
+  const index = { ...stages.index, status: () => Promise.reject(new Error("away")) } as typeof stages.index;
+  const document = readDocument({ id: "a", text: "본문", format: "text" });
+  const options = { scope, chunk, signal: new AbortController().signal };
+  expect(await ingestDocument(document, { ...stages, index }, options)).toMatchObject({ changed: true });
 });
 
 describe("running", () => {

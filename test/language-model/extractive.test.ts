@@ -49,6 +49,12 @@ describe("a table", () => {
     expect((await answer(question, fees)).split("\n")).toContain(said);
   });
 
+  test("is no list of commands that pipe", async () => {
+    const commands = "kubectl get pods | grep api\nkubectl describe pod api\nkubectl logs api | tail -n 20";
+    const said = await answer("파드를 확인하는 명령은 무엇인가요?", `파드는 아래 명령으로 확인합니다.\n\n${commands}`);
+    expect(said).toContain(`${commands} [1]`);
+  });
+
   test("is quoted whatever its length", async () => {
     const branches = Array.from({ length: 40 }, (_, n) => `${n}지점 | 서울시 강남구 ${n}로 | 02-555-${1000 + n}`);
     const passage = ["지점 | 주소 | 대표전화", "■ 영업 지점", ...branches].join("\n");
@@ -90,6 +96,8 @@ describe("a question for an amount or a time is answered by a sentence that hold
     ["언제 시작해요?", "매년 3월에 시작한다.", "3명이 시작한다."],
     ["When does it start?", "It starts on Mondays in 2026.", "It starts with three people."],
     ["회비는 얼마예요?", "회비는 5천 원이다.", "회비는 총무에게 낸다."],
+    ["얼마나 자주 백업하나요?", "매일 새벽에 백업한다.", "백업은 30일 보관한다."],
+    ["When I am sick, how many days are paid?", "Three days are paid.", "Pay comes at the end of the month."],
     ["How often is it paid?", "It is paid monthly.", "It is paid by card."],
   ])("%s", (question, right, wrong) => {
     const form = wantedForm(question);

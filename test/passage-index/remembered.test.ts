@@ -30,3 +30,16 @@ test("the oldest go first, and what is heavier than all together is given but no
   for (const id of ["c", "b", "a", "large"]) expect((await remembered.all([id], read)).size).toBe(1);
   expect(asked).toEqual([["a"], ["large"]]);
 });
+
+test("what takes the place of another counts instead of it, and does not become younger", () => {
+  const remembered = new Remembered<string, string>({ weightMax: 10, weightOf: ({ length }) => length });
+  for (const [id, value] of [
+    ["a", "four"],
+    ["b", "four"],
+    ["a", "six..."],
+  ] as const)
+    remembered.add(id, value);
+  expect([remembered.get("a"), remembered.get("b")]).toEqual(["six...", "four"]);
+  remembered.add("c", "two");
+  expect([remembered.get("a"), remembered.get("b"), remembered.get("c")]).toEqual([undefined, "four", "two"]);
+});

@@ -182,7 +182,19 @@ test("takes little time, whatever a client says that the conversation was", () =
   const words = (count: number, seed: number) =>
     Array.from({ length: count }, (_, i) => `낱말${seed}x${i}은`).join(" ");
   const long = Array.from({ length: 8 }, (_, i) => ({ question: words(40_000, i), query: "", answer: words(400, i) }));
+  // Whatever is said right before whatever: each may take the place of any.
+  const noun = (i: number) =>
+    `갑${String.fromCharCode(0xac00 + 28 * i)}${String.fromCharCode(0xac00 + 588 * (i % 19))}석`;
+  const nouns = (from: number) => Array.from({ length: 16 }, (_, i) => noun(from + i));
+  const contrasts = Array.from({ length: 8 }, (_, turn) => ({
+    question: `그럼 ${nouns(16 * turn).join(" ")}은?`,
+    query: "",
+    answer: nouns(128)
+      .flatMap((last) => nouns(16 * turn).map((first) => `${last} ${first}`))
+      .join(" "),
+  }));
   const started = cpuMs();
   carryOver(`런던은 ${words(300, 9)}`, long);
+  carryOver(`그럼 ${nouns(128).join(" ")}은?`, contrasts);
   expect(cpuMs() - started).toBeLessThan(1500);
 });

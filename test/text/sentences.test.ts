@@ -45,8 +45,21 @@ describe("splitSentences", () => {
     ],
     [
       "numbers that end sentences",
-      "It closed in 2025. Then 12 came. The share is 3.5. It rose to 12. 30 left.",
-      ["It closed in 2025.", "Then 12 came.", "The share is 3.5.", "It rose to 12.", "30 left."],
+      "It closed in 2025. Then 12 came. The share is 3.5. It rose to 12. 30 left. It costs $1299.99. Shipping is free.",
+      [
+        "It closed in 2025.",
+        "Then 12 came.",
+        "The share is 3.5.",
+        "It rose to 12.",
+        "30 left.",
+        "It costs $1299.99.",
+        "Shipping is free.",
+      ],
+    ],
+    [
+      "numbered entries behind numbers",
+      "1. 금액은 500. 2. 기간은 3일. 3. 수량은 1500.5. 끝",
+      ["1. 금액은 500.", "2. 기간은 3일.", "3. 수량은 1500.5.", "끝"],
     ],
     ["ideographic full stops", "東京です。大阪です。", ["東京です。", "大阪です。"]],
     ["nothing", " \n ", []],

@@ -41,7 +41,12 @@ export async function createLlamaLanguageModel(
     const message = `generate.contextTokensMax: ${contextTokensMax} is more than the ${contextTokensTrained} tokens that ${path} was trained with.`;
     throw new RaglineError("config_invalid", message);
   }
-  const permits = new Permits({ concurrencyMax: sequences, queueMax: waitingMax, watchQueue });
+  const permits = new Permits({
+    concurrencyMax: sequences,
+    queueMax: waitingMax,
+    setting: "generate.waitingMax",
+    watchQueue,
+  });
   const process = restarting(() => new LlamaWorker({ file, ...options }, limits));
   return {
     model: basename(file, ".gguf"),

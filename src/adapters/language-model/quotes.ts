@@ -40,10 +40,17 @@ export function quotesOf(source: Source): Quote[] {
   const reading = new Reading(source);
   for (const block of source.text.split(/\n{2,}/)) {
     const lines = block.split("\n").filter((line) => line.trim() !== "");
-    if (lines.filter((line) => CELLS.test(line)).length > 1) reading.addTable(lines);
+    if (isTable(lines)) reading.addTable(lines);
     else if (lines.length > 0) reading.addText(lines);
   }
   return reading.quotes;
+}
+
+/** Rows, or rows with lines among them, where the head tells them from commands that pipe. */
+function isTable(lines: readonly string[]): boolean {
+  const rows = lines.filter((line) => CELLS.test(line));
+  if (rows.length < 2) return false;
+  return rows.length === lines.length || cellsOf(lines[0] ?? "").length > 2;
 }
 
 /** A passage as far as it is read. */

@@ -6,7 +6,7 @@ interface Limits<T> {
   readonly countMax?: number;
 }
 
-/** What was read once and never changes, by keys that are never used again. Those that were read first go first. */
+/** What was read once, by key. Those that were read first go first, whatever took the place of what was read. */
 export class Remembered<Key, T> {
   readonly #values = new Map<Key, T>();
   /** Goes on from where it was: one begun anew would walk over all that were forgotten before the first that is left. */
@@ -58,9 +58,10 @@ export class Remembered<Key, T> {
     const { weightMax, weightOf, countMax = Number.POSITIVE_INFINITY } = this.#limits;
     const weight = weightOf(value);
     if (weight > weightMax) return;
-    this.#forget(key);
+    const before = this.#values.get(key);
+    // In its place: of keys that are deleted and set again V8 keeps every table that the iterator has not left.
     this.#values.set(key, value);
-    this.#weight += weight;
+    this.#weight += weight - (before === undefined ? 0 : weightOf(before));
     while (this.#weight > weightMax || this.#values.size > countMax) {
       const oldest = this.#oldest.next();
       if (oldest.done) return;

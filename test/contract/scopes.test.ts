@@ -193,7 +193,17 @@ test("over HTTP: documents for groups leave no trace in search, status, lists or
 
 /** Without what differs from one request to the next, and without scores. */
 function strip(value: unknown): unknown {
-  const changing = new Set(["requestId", "timings", "ms", "startMs", "totalMs", "firstTextMs", "indexedAt", "score"]);
+  const changing = new Set([
+    "requestId",
+    "timings",
+    "spans",
+    "ms",
+    "startMs",
+    "totalMs",
+    "firstTextMs",
+    "indexedAt",
+    "score",
+  ]);
   if (Array.isArray(value)) return value.map(strip);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(

@@ -71,21 +71,13 @@ async function openStage(
 function openSearch(config: Config, instruments: Instruments, opened: Opened): Stage {
   const indexes = new Map<string, Promise<PassageIndex>>();
   const open = (space: Space) => chooseIndex(config.search, opened.database, space, instruments);
-  const closing = (index: Promise<PassageIndex>) => ({
-    close: async () => (await index.catch(() => null))?.close?.(),
-  });
+  const close = async (index: Promise<PassageIndex>) => (await index.catch(() => null))?.close?.();
   const makeRoom = () => {
     const [oldest] = indexes;
     if (!oldest) return;
     const [key, index] = oldest;
     indexes.delete(key);
-    setTimeout(
-      () =>
-        void closing(index)
-          .close()
-          .catch(() => undefined),
-      CLOSING_MS,
-    ).unref();
+    setTimeout(() => void close(index).catch(() => undefined), CLOSING_MS).unref();
   };
   const indexFor = (space: Space | null): Promise<PassageIndex> => {
     const [any] = indexes.values();
@@ -102,6 +94,6 @@ function openSearch(config: Config, instruments: Instruments, opened: Opened): S
     indexes.set(key, index);
     return index;
   };
-  opened.keep({ close: () => closeAll([...indexes.values()].map(closing)) });
+  opened.keep({ close: () => closeAll([...indexes.values()].map((index) => ({ close: () => close(index) }))) });
   return { stage: "search", use: config.search.use, port: indexFor };
 }

@@ -14,9 +14,9 @@ export function loggedReadiness(ragline: Ragline): () => Promise<Readiness> {
     const causes = new Map<string, unknown>();
     const readiness = await ragline.ready({}, undefined, (line, cause) => causes.set(line, cause));
     const { ready, missing } = readiness;
-    for (const line of missing) {
+    for (const line of missing.filter((one) => !told.includes(one))) {
       const err = loggable(causes.get(line), ragline.config.log.content);
-      if (!told.includes(line)) ragline.log.warn({ err }, `not ready: ${line}`);
+      ragline.log.warn({ err }, `not ready: ${line}`);
     }
     if (ready && told.length > 0) ragline.log.info("ready");
     told = missing;

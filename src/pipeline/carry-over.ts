@@ -1,3 +1,4 @@
+import { sum } from "../statistics.ts";
 import { type Term, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
 
@@ -138,12 +139,13 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
   for (const [turn, { asked, own }] of questions.entries()) {
     const earlier = [...terms.values()];
     const keys = new Set(own.map(keyOf));
+    const others = contrasts(asked) ? earlier.filter((one) => !keys.has(keyOf(one.term))) : [];
+    const more = turn === there ? Math.max(0, ...earlier.map(({ weight }) => weight)) : 0;
     for (const term of own.filter((candidate) => !terms.has(keyOf(candidate)))) {
-      const others = earlier.filter((one) => !keys.has(keyOf(one.term)));
-      const replaced = contrasts(asked) ? replacedBy(term, others, earlier, followers) : undefined;
+      const replaced = replacedBy(term, others, earlier, followers);
       if (replaced) terms.delete(keyOf(replaced.term));
-      const more = turn === there ? Math.max(0, ...earlier.map(({ weight }) => weight)) : 0;
-      const weight = sum(said, ({ weight, tokens }) => (term.tokens.every((token) => tokens.has(token)) ? weight : 0));
+      const saying = said.filter(({ tokens }) => term.tokens.every((token) => tokens.has(token)));
+      const weight = sum(saying.map((one) => one.weight));
       terms.set(keyOf(term), { term, turn: replaced?.turn ?? turn, weight: weight + (replaced?.weight ?? more) });
     }
   }
@@ -207,14 +209,10 @@ function replacedBy(
   const behind = followers.get(keyOf(term));
   const heads = new Set(earlier.map((one) => keyOf(one.term)).filter((key) => behind?.has(key)));
   const likenessOf = (other: Term) =>
-    sum([...(followers.get(keyOf(other)) ?? [])], ([head, texts]) => (heads.has(head) ? texts : 0));
+    sum([...(followers.get(keyOf(other)) ?? [])].map(([head, texts]) => (heads.has(head) ? texts : 0)));
   const [best] = others
     .map((other) => ({ other, likeness: likenessOf(other.term) }))
     .filter(({ likeness }) => likeness > 0)
     .sort((a, b) => b.likeness - a.likeness);
   return best?.other;
-}
-
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
 }

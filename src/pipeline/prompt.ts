@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { GenerateRequest } from "../ports/language-model.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { sum } from "../statistics.ts";
 import { pageLabel } from "../text/page-label.ts";
 import type { LeftOut, Message, ScoredPassage, Source, TokenLedger } from "../types.ts";
 import { budgetOf, historyClaim, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
@@ -73,7 +74,7 @@ export function assemblePrompt(
       ...history.messages,
       { role: "user", content: opening + context.text + line },
     ];
-    const historyTotal = sum(history.messages, ({ content }) => messageTokens(content, counter));
+    const historyTotal = sum(history.messages.map(({ content }) => messageTokens(content, counter)));
     const total = systemTokens + historyTotal + counter.count(opening) + context.tokens + lineTokens;
     const excess = total + expectedOutput - windowTokens;
     if (excess > 0 && room > 0) {
@@ -118,11 +119,7 @@ function nameOf({ title, headings, ...place }: Pick<Source, "title" | "headings"
 }
 
 function countAll(parts: readonly string[], counter: TokenCounter): number {
-  return sum(parts, (part) => counter.count(part));
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
+  return sum(parts.map((part) => counter.count(part)));
 }
 
 interface Context {

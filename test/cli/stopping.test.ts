@@ -14,17 +14,23 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
+/** A server of one document, whose answers the model at `modelUrl` writes. */
+async function serving(modelUrl: string) {
+  await mkdir(folder.file("docs"));
+  await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+  await ragline(folder.path, "index", "docs");
+  const server = start(folder.path, ["serve", "--port", "0"], { OPENAI_BASE_URL: modelUrl, OPENAI_MODEL: "m" });
+  const finished = finish(server);
+  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+  return { server, finished, url };
+}
+
 it("SIGTERM under a stream that never ends: it ends with answer-error within the drain's bound, and the turn is kept", {
   timeout: 60_000,
 }, async () => {
   const endless = Array.from({ length: 4_000 }, (_, i) => chunk.text(` 낱말${i}`));
   const upstream = await stubModel(streaming(endless, { gapMs: 20 }));
-  await mkdir(folder.file("docs"));
-  await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
-  await ragline(folder.path, "index", "docs");
-  const server = start(folder.path, ["serve", "--port", "0"], { OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" });
-  const finished = finish(server);
-  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+  const { server, finished, url } = await serving(upstream.url);
   const response = await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?", sessionId: "s" });
   const toldAt = performance.now();
   server.kill("SIGTERM");
@@ -50,12 +56,7 @@ it.each([
   async (expected) => {
     const words = Array.from({ length: 100 }, (_, i) => ` 낱말${i}`);
     const upstream = await stubModel(streaming(wholeStream(words), { gapMs: 20 }));
-    await mkdir(folder.file("docs"));
-    await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
-    await ragline(folder.path, "index", "docs");
-    const server = start(folder.path, ["serve", "--port", "0"], { OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" });
-    const finished = finish(server);
-    const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
+    const { server, finished, url } = await serving(upstream.url);
     const response = await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?" });
     const ending = eventsOf(response).then(
       (events) => events.at(-1)?.type,

@@ -1,5 +1,6 @@
 import type { Embedder } from "../../ports/embedder.ts";
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
+import { sum } from "../../statistics.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import { passageText } from "../../text/passage-text.ts";
@@ -96,7 +97,7 @@ async function isSupported(
 /** How many of the terms a text holds, parts of them counting as parts. */
 function holds(terms: readonly Term[], text: string): number {
   const tokens = new Set(searchTokens(text));
-  return sum(terms, (term) => held(term, tokens));
+  return sum(terms.map((term) => held(term, tokens)));
 }
 
 async function choose(
@@ -113,7 +114,7 @@ async function choose(
   const near = await cosines(query, placed, embedder, call);
   const form = wantedForm(query);
   const scored = quotes.map((quote, index): ScoredQuote => {
-    const words = sum(terms, (term, t) => {
+    const words = terms.map((term, t) => {
       const inside = held(term, tokens[index] ?? new Set());
       const over = held(term, above[index] ?? new Set()) * ABOVE_WEIGHT;
       return (weights[t] ?? 0) * Math.max(inside, over);
@@ -122,7 +123,10 @@ async function choose(
       ...quote,
       tokens: tokens[index] ?? new Set(),
       score:
-        words + (near?.[index] ?? 0) + (form?.test(quote.text) ? FORM_WEIGHT : 0) - RANK_COST * (quote.source.n - 1),
+        sum(words) +
+        (near?.[index] ?? 0) +
+        (form?.test(quote.text) ? FORM_WEIGHT : 0) -
+        RANK_COST * (quote.source.n - 1),
     };
   });
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
@@ -146,7 +150,7 @@ function announcedBy(sentence: ScoredQuote, scored: readonly ScoredQuote[], term
   const others = terms.filter((term) => held(term, tokens) === 0);
   const announced = scored
     .filter((quote) => quote.source === source && quote.announcedAt === position)
-    .map((quote) => ({ quote, words: sum(others, (term) => held(term, quote.tokens)) }));
+    .map((quote) => ({ quote, words: sum(others.map((term) => held(term, quote.tokens))) }));
   const most = Math.max(...announced.map(({ words }) => words));
   return announced.filter(({ words }) => words === most).map(({ quote }) => quote);
 }
@@ -179,8 +183,4 @@ function weigh(terms: readonly Term[], tokens: readonly ReadonlySet<string>[]): 
   });
   const total = raw.reduce((a, b) => a + b, 0);
   return raw.map((weight) => weight / total);
-}
-
-function sum<T>(items: readonly T[], value: (item: T, index: number) => number): number {
-  return items.reduce((total, item, index) => total + value(item, index), 0);
 }

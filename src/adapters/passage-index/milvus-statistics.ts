@@ -36,7 +36,7 @@ interface Collected extends CountChange {
   refreshing: Promise<void> | null;
 }
 
-/** Remembered; those that nobody has asked for longest go first. */
+/** Remembered. */
 const COLLECTIONS_MAX = 1000;
 /** Weights may be so old where another process writes. */
 const REFRESH_MS = 5000;
@@ -65,7 +65,7 @@ export class MilvusStatistics {
   /** @throws RaglineError `dependency_failed`, `dependency_timeout`: they were never read, and cannot be, or not in time */
   async of(part: string, { signal, deadline = Number.POSITIVE_INFINITY }: CallOptions): Promise<TermStatistics> {
     const collected = this.#collected.get(part) ?? nothingCollected();
-    this.#collected.add(part, collected);
+    if (!this.#collected.get(part)) this.#collected.add(part, collected);
     const isFirst = collected.refreshedAt === Number.NEGATIVE_INFINITY;
     if (performance.now() - collected.refreshedAt > REFRESH_MS) {
       collected.refreshing ??= this.#refresh(part, collected, BACKGROUND).finally(() => {

@@ -12,8 +12,10 @@ const RAW_TURNS_MIN = 2;
 const SUMMARY_SHARE = 0.1;
 /** Commits a run may try: a backlog is worked off in as many pieces, and whoever is overtaken looks again. */
 const ATTEMPTS_MAX = 4;
-/** Turns in one piece. */
+/** Turns in one piece, beside those that may stay. */
 const PIECE_TURNS_MAX = 32;
+/** Summarized turns that are embedded once more where another model embedded them: the latest. */
+const EMBEDDED_AGAIN_MAX = 64;
 /** A short form that saves less is not worth a reference. */
 const SAVED_SHARE_MIN = 0.2;
 /** Characters of a turn that its recall vector stands for. */
@@ -36,9 +38,10 @@ export async function compact(stages: Stages, question: Question, call: CallOpti
   const { sessions, settings } = stages;
   let changed = false;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const session = await sessions.load(question.scope, question.sessionId, 2 * settings.rawTurns, call);
+    const turnsMax = 2 * settings.rawTurns + PIECE_TURNS_MAX;
+    const session = await sessions.load(question.scope, question.sessionId, turnsMax, call);
     if (!isLong(stages, unsummarized(session), tokensOf(session))) break;
-    const change = (await backlog(stages, question, session, call)) ?? (await shrunk(stages, session, call));
+    const change = (await backlog(stages, question, session, call)) ?? (await shrunk(stages, question, session, call));
     if (!change) break;
     if (await sessions.replace(question.scope, session.id, session.version, change, call)) changed = true;
   }
@@ -70,10 +73,15 @@ async function backlog(
   const first = session.summarizedTurns + 1;
   const numbers = Array.from({ length: Math.min(missing, PIECE_TURNS_MAX) }, (_, i) => first + i);
   const turns = await stages.sessions.turns(question.scope, session.id, numbers, call);
-  return moved(stages, session, turns, numbers.length, call);
+  return moved(stages, question, session, turns, numbers.length, call);
 }
 
-async function shrunk(stages: Stages, session: Session, call: CallOptions): Promise<SessionChange | null> {
+async function shrunk(
+  stages: Stages,
+  question: Question,
+  session: Session,
+  call: CallOptions,
+): Promise<SessionChange | null> {
   const { rawTurns, compactTargetRatio } = stages.settings;
   const budget = budgetOf(stages).history;
   const target = budget * compactTargetRatio;
@@ -85,7 +93,7 @@ async function shrunk(stages: Stages, session: Session, call: CallOptions): Prom
   const older = session.turns.slice(0, session.turns.length - kept);
   const staying = short.filter(({ number }) => !older.some((turn) => turn.number === number));
   if (older.length === 0 && staying.length === 0) return null;
-  const summarized = older.length === 0 ? {} : await moved(stages, session, older, older.length, call);
+  const summarized = older.length === 0 ? {} : await moved(stages, question, session, older, older.length, call);
   return { ...summarized, ...(staying.length > 0 && { short: staying }) };
 }
 
@@ -125,27 +133,33 @@ function keptRaw(sizes: readonly number[], target: number, turnsMax: number): nu
 /** Turns on their way out of the prompt: into summary and facts, and into vectors by which they are found again. */
 async function moved(
   stages: Stages,
+  question: Question,
   session: Session,
   turns: readonly Turn[],
   count: number,
   call: CallOptions,
 ): Promise<SessionChange> {
   const tokensMax = Math.max(32, Math.floor(budgetOf(stages).history * SUMMARY_SHARE));
-  const [summary, recall] = await Promise.all([
-    summarize(stages, session, turns, tokensMax, call),
-    vectorsOf(stages, session, turns, call),
-  ]);
+  // One after the other: where vectors cannot be had, nothing is committed, and a summary would be paid for in vain.
+  const recall = await vectorsOf(stages, question, session, turns, call);
+  const summary = await summarize(stages, session, turns, tokensMax, call);
   return { ...summary, summarizedTurns: session.summarizedTurns + count, ...(recall && { recall }) };
 }
 
+/** Of turns that have none. A commit drops vectors of another model than the embedder's, so the latest of those turns get theirs anew. */
 async function vectorsOf(
-  { embedder }: Stages,
-  { recall }: Session,
+  { embedder, sessions }: Stages,
+  { scope }: Question,
+  { id, recall, summarizedTurns }: Session,
   turns: readonly Turn[],
   call: CallOptions,
 ): Promise<SessionChange["recall"] | null> {
-  const upTo = recall?.model === embedder.model ? recall.upTo : 0;
-  const fresh = turns.filter(({ number, answer }) => number > upTo && answer !== "");
+  const isOther = recall !== null && recall.model !== embedder.model;
+  const firstAgain = isOther ? Math.max(0, summarizedTurns - EMBEDDED_AGAIN_MAX) : summarizedTurns;
+  const again = Array.from({ length: summarizedTurns - firstAgain }, (_, i) => firstAgain + i + 1);
+  const before = again.length > 0 ? await sessions.turns(scope, id, again, call) : [];
+  const upTo = isOther ? 0 : (recall?.upTo ?? 0);
+  const fresh = [...before, ...turns].filter(({ number, answer }) => number > upTo && answer !== "");
   if (fresh.length === 0) return null;
   const texts = fresh.map(({ question, answer }) => `${question}\n${answer}`.slice(0, EMBEDDED_CHARACTERS_MAX));
   const vectors = await embedder.embed(texts, "passage", call);

@@ -10,7 +10,7 @@ import { call, SCOPE } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { append, turn } from "../support/sessions.ts";
-import { fakeStages, questionOf, SETTINGS } from "../support/stages.ts";
+import { fakeStages, modelOf, questionOf, SETTINGS } from "../support/stages.ts";
 
 interface Instances {
   readonly stores: readonly [SessionStore, SessionStore];
@@ -89,6 +89,56 @@ function suite(name: string, open: () => Promise<Instances>): void {
       const { summarizedTurns, turns } = await stores[1].load(SCOPE, id, 1000, call());
       expect(turns.length).toBeLessThanOrEqual(2 * SETTINGS.rawTurns);
       expect(summarizedTurns + turns.length).toBe(150);
+    });
+
+    test("a conversation that goes on is compacted once in so many turns as then stay", async () => {
+      const { stores } = await opened;
+      const id = `growing-${++made}`;
+      const summarized = [0];
+      for (let i = 0; i < 40; i++) {
+        await append(stores[0], id, turn());
+        await compact(stagesOver(stores[0]), questionOf({ sessionId: id }), call());
+        const session = await stores[0].load(SCOPE, id, 1, call());
+        if (session.summarizedTurns !== summarized.at(-1)) summarized.push(session.summarizedTurns);
+      }
+      expect(SETTINGS.rawTurns).toBe(6);
+      expect(summarized).toEqual([0, 7, 14, 21, 28]);
+    });
+
+    test("with another embedder the latest summarized turns are embedded anew, and found", async () => {
+      const { stores } = await opened;
+      const id = `embedder-${++made}`;
+      const question = questionOf({ sessionId: id });
+      const compactBy = (model: string) => {
+        const stages = stagesOver(stores[0]);
+        return compact({ ...stages, embedder: { ...stages.embedder, model } }, question, call());
+      };
+      for (let i = 0; i < 40; i++) await append(stores[0], id, turn());
+      await compactBy("fake");
+      for (let i = 0; i < 60; i++) await append(stores[0], id, turn());
+      for (let i = 0; i < 2; i++) await compactBy("other");
+      const query = { model: "other", vector: new Float32Array([1, 0]), limit: 1000 };
+      const numbers = (await stores[0].recall(SCOPE, id, query, call())).map(({ number }) => number);
+      expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 94 }, (_, i) => i + 1));
+    });
+
+    test("where turns cannot be embedded no summary is asked for", async () => {
+      const { stores } = await opened;
+      const id = `unembedded-${++made}`;
+      for (let i = 0; i < 13; i++) await append(stores[0], id, turn());
+      let asked = 0;
+      const model = modelOf(async function* () {
+        asked++;
+        yield { type: "text", text: "SUMMARY: 연차.\nFACTS:" };
+        yield { type: "end", finishReason: "stop" };
+      });
+      const stages = { ...stagesOver(stores[0]), instructed: model };
+      const question = questionOf({ sessionId: id });
+      const embedder = { ...stages.embedder, embed: () => Promise.reject(new Error("away")) };
+      await expect(compact({ ...stages, embedder }, question, call())).rejects.toThrow("away");
+      expect(asked).toBe(0);
+      expect(await compact(stages, question, call())).toBe(true);
+      expect(asked).toBe(1);
     });
   });
 }

@@ -197,18 +197,20 @@ export class Run {
     this.#caller.stay();
   }
 
-  /** Nobody waits for steps any more. */
+  /** Nobody waits for steps any more: what began ahead of one that was never needed is cancelled. */
   leave(): void {
     this.#caller.go();
+    for (const [step, { race, trace }] of this.#early) {
+      race.cancel();
+      trace.end({ step, startMs: 0, ms: 0, ...race.served }, undefined);
+    }
+    this.#early.clear();
   }
 
   /** Notes the answer's last event. */
   end(event: AnswerEvent): AnswerEvent {
     this.#caller.go();
     this.timeline.close();
-    // Begun, and never needed.
-    for (const [step, { race, trace }] of this.#early)
-      trace.end({ step, startMs: 0, ms: 0, ...race.served }, undefined);
     this.#observer?.onEnd?.(event);
     return event;
   }

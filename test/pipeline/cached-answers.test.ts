@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AskRequest, CallerOptions, Ragline } from "../../src/index.ts";
+import type { CallOptions } from "../../src/types.ts";
 import { until } from "../support/calls.ts";
 import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts";
 import { askAll, emptySession, fakeStages, memoryCache, questionOf } from "../support/stages.ts";
@@ -40,6 +41,23 @@ describe("a cached answer is served", () => {
     await fill({ question }, { groups: ["a", "b"] });
     expect(await isCached({ question }, { groups: ["b", "a"] })).toBe(true);
   });
+});
+
+test("the embedding that began ahead of a cached answer is cancelled", async () => {
+  const cache = memoryCache();
+  const base = fakeStages({ cache });
+  await askAll(base, questionOf({ isFirst: true }));
+  let cancelled = 0;
+  const embed = (_: unknown, __: unknown, { signal }: CallOptions) =>
+    new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => {
+        cancelled++;
+        reject(signal.reason);
+      }),
+    );
+  const { last } = await askAll({ ...base, embedder: { ...base.embedder, embed } }, questionOf({ isFirst: true }));
+  expect(last).toMatchObject({ cached: true, degraded: [] });
+  expect(cancelled).toBe(1);
 });
 
 describe("a cached answer never crosses", () => {

@@ -47,6 +47,13 @@ describe("a configuration that breaks a rule", () => {
       { rerank: { use: "cohere", model: "m", baseUrl: "http://a/v1", apiKey: "열쇠" } },
       "rerank.apiKey: must be printable ASCII, without spaces and line ends",
     ],
+    [{ ingest: { chunkTokens: 100, overlapTokens: 51 } }, /^ingest\.overlapTokens: more than half of chunkTokens/],
+    [
+      { server: { fileBytesMax: 2000, bodyBytesMax: 3000, uploadBytesMax: 2999 } },
+      "server.uploadBytesMax: less than the largest document that is accepted (3000)",
+    ],
+    [{ compact: { startRatio: 0.5, targetRatio: 0.5 } }, "compact.targetRatio: not below startRatio (0.5)"],
+    [{ search: { top: 5 }, rerank: { keep: 6 } }, "rerank.keep: more than search.top (5)"],
     [{ 검색: {} }, "검색: there is no such key"],
   ];
   test.each(cases)("%j names the field and what was meant", (input, message) => {

@@ -45,6 +45,35 @@ describe("generate", () => {
     expect(cache.entries.size).toBe(0);
   });
 
+  test("what a model thinks is neither shown nor stored", async () => {
+    const model = modelOf(async function* () {
+      yield { type: "reasoning", text: "음, 연차라면" };
+      yield { type: "text", text: "15일" };
+      yield { type: "reasoning", text: "맞나?" };
+      yield { type: "text", text: "입니다." };
+      yield { type: "end", finishReason: "stop" };
+    });
+    const stages = fakeStages({ model });
+    expect((await askAll(stages)).text).toBe("15일입니다.");
+    expect(stages.turns).toMatchObject([{ answer: "15일입니다." }]);
+  });
+
+  test("the question's lease is renewed while it is answered, and no longer", async () => {
+    const base = fakeStages({ settings: { leaseMs: 30 } });
+    let renewals = 0;
+    const model = modelOf(async function* () {
+      await sleep(60);
+      yield { type: "text", text: "네" };
+      yield { type: "end", finishReason: "stop" };
+    });
+    const renew = async () => void renewals++;
+    await askAll({ ...base, model, sessions: { ...base.sessions, renew } });
+    expect(renewals).toBeGreaterThan(0);
+    const after = renewals;
+    await sleep(60);
+    expect(renewals).toBe(after);
+  });
+
   test("a model that falls silent ends after the silence, however long it had talked", async () => {
     const model = modelOf(async function* () {
       for (let i = 0; i < 6; i++) {

@@ -3,7 +3,7 @@ import type { AskRequest, CallerOptions, Ragline } from "../../src/index.ts";
 import type { CallOptions } from "../../src/types.ts";
 import { until } from "../support/calls.ts";
 import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts";
-import { askAll, emptySession, fakeStages, memoryCache, questionOf } from "../support/stages.ts";
+import { askAll, emptySession, fakeStages, memoryCache, modelOf, questionOf } from "../support/stages.ts";
 
 let opened: OpenedRagline;
 let ragline: Ragline;
@@ -45,8 +45,8 @@ describe("a cached answer is served", () => {
 
 test("the embedding that began ahead of a cached answer is cancelled", async () => {
   const cache = memoryCache();
+  await askAll(fakeStages({ cache }), questionOf({ isFirst: true }));
   const base = fakeStages({ cache });
-  await askAll(base, questionOf({ isFirst: true }));
   let cancelled = 0;
   const embed = (_: unknown, __: unknown, { signal }: CallOptions) =>
     new Promise<never>((_, reject) =>
@@ -143,6 +143,35 @@ describe("what the key covers", () => {
     expect(cache.entries.size).toBe(1);
     expect((await askAll(following("15일"))).last).toMatchObject({ cached: true });
     expect((await askAll(following("20일"))).last).toMatchObject({ cached: false });
+  });
+
+  test.each([
+    ["the older turns of one conversation", {}, { sessionId: "another" }],
+    ["the summary", { summary: "육아휴직 이야기" }, {}],
+  ])("%s, once turns are summarized", async (_, change, asked) => {
+    const cache = memoryCache();
+    const base = fakeStages({ cache });
+    const about = (summary: string) => {
+      const begin = async (_: unknown, id: string) => ({
+        session: { ...emptySession(id), version: 1, turnCount: 1, summarizedTurns: 1, summary },
+        recorded: Promise.resolve(),
+      });
+      return { ...base, sessions: { ...base.sessions, begin } };
+    };
+    await askAll(about("연차 이야기"));
+    expect((await askAll(about("연차 이야기"))).last).toMatchObject({ cached: true });
+    const { summary } = { summary: "연차 이야기", ...change };
+    expect((await askAll(about(summary), questionOf(asked))).last).toMatchObject({ cached: false });
+  });
+
+  test.each(["length", "content_filter", "no_answer"] as const)("an answer that ended by %s", async (finishReason) => {
+    const cache = memoryCache();
+    const model = modelOf(async function* () {
+      yield { type: "text", text: "연차는 15" };
+      yield { type: "end", finishReason };
+    });
+    await askAll(fakeStages({ cache, model }));
+    expect(cache.entries.size).toBe(0);
   });
 
   test("the configuration", async () => {

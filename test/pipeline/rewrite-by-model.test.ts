@@ -97,6 +97,7 @@ describe("rewriting by the language model", () => {
     ["is empty", "  \n "],
     ["runs away", "육아휴직을 ".repeat(200)],
     ["is in another language", "May parental leave be taken in several parts by the employee?"],
+    ["is in another language, though it holds a word of the reader's", "May 육아휴직 be taken in several parts?"],
     ["answers instead", "네, 세 번까지입니다."],
     ["is only reasoning", "<think>The reader wants …"],
   ])("a reply that %s is not used: rules rewrite, and it is said", async (_, reply) => {

@@ -126,6 +126,25 @@ describe("batched embedder", () => {
     expect(await stays).toHaveLength(1);
   });
 
+  test("one caller who leaves takes nothing from the others of its batch", async () => {
+    const { batches, embedder } = held();
+    const batched = batchedEmbedder(embedder, { batchTokensMax: 64, queueMax: 64 });
+    const before = batched.embed(["before"], "query", call());
+    await sleep(1);
+    const controller = new AbortController();
+    const left = batched.embed(["left"], "query", call(controller.signal)).catch((error: unknown) => error);
+    const stays = batched.embed(["stays"], "query", call());
+    batches[0]?.finish();
+    await before;
+    await sleep(1);
+    expect(batches[1]?.texts).toEqual(["left", "stays"]);
+    controller.abort(new Error("gone"));
+    expect(await left).toMatchObject({ message: "gone" });
+    expect(batches[1]?.signal.aborted).toBe(false);
+    batches[1]?.finish();
+    expect(await stays).toHaveLength(1);
+  });
+
   test("a batch that fails fails its calls alone, and the queue goes on", async () => {
     const { batches, embedder } = held();
     const batched = batchedEmbedder(embedder, { batchTokensMax: 1, queueMax: 64 });

@@ -177,6 +177,8 @@ describe("a shared cache", () => {
     const another = { ...other.embedder, model: "another" };
     await cachedEmbedder(another, { bytesMax: 0, shared: cache }).embed(["연차"], "query", call());
     expect(other.texts).toEqual([["연차"]]);
+    await again.embed(["연차"], "passage", call());
+    expect(second.texts).toEqual([["병가"], ["연차"]]);
   });
 
   test.each(["find", "put"] as const)("an outage (%s) is a miss, not a failure", async (method) => {

@@ -48,6 +48,15 @@ test("questions that arrived though they were refused are ended as failed once t
   ]);
 });
 
+test("what is asked in another session does not wait for it", async () => {
+  const { state, ask } = refusing();
+  await expect(ask("a")).rejects.toThrow("away");
+  state.isAway = false;
+  await ask("b", "another");
+  expect(state.ended).toEqual([]);
+  await until("it is ended", () => state.ended.length === 1);
+});
+
 test("what is asked next in the session comes after it, and until then is recorded behind it", async () => {
   const { state, ask } = refusing();
   for (const id of ["a", "b"]) await expect(ask(id)).rejects.toThrow("away");

@@ -9,7 +9,6 @@ const REQUEST = generateRequest("연차", []);
 
 describe("ports", () => {
   const limits = { concurrencyMax: 1, queueMax: 0 };
-  const works = { first: true, second: true };
 
   test("an embedder's and a reranker's turn ends with the call, also with one that fails", async () => {
     let fails = true;
@@ -24,7 +23,28 @@ describe("ports", () => {
     fails = false;
     expect(await embedder.embed(["a"], "query", call())).toHaveLength(1);
     expect(await reranker.rerank("q", ["a"], call())).toHaveLength(1);
-    expect(works.first && works.second).toBe(true);
+  });
+
+  test("a question's embedding goes before passages that wait", async () => {
+    const order: string[] = [];
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const embed = async ([text = ""]: readonly string[]) => {
+      order.push(text);
+      if (text === "first") await held;
+      return [new Float32Array(1)];
+    };
+    const embedder = limitedEmbedder({ model: "m", dimensions: 1, embed }, { concurrencyMax: 1, queueMax: 8 });
+    const all = [
+      embedder.embed(["first"], "passage", call()),
+      embedder.embed(["passage"], "passage", call()),
+      embedder.embed(["question"], "query", call()),
+    ];
+    release();
+    await Promise.all(all);
+    expect(order).toEqual(["first", "question", "passage"]);
   });
 
   const two = modelOf(async function* (): AsyncGenerator<GenerateDelta> {

@@ -79,6 +79,23 @@ function rawUnary(client: Client, service: string, method: string, request: obje
   });
 }
 
+test("what is embedded as a passage, and what as a question, is so at the stage", async () => {
+  const kinds: string[] = [];
+  const hashing = createHashingEmbedder({ dimensions: 64 });
+  const server = await served(
+    withMethods(hashing, {
+      embed(texts, kind, options) {
+        kinds.push(kind);
+        return hashing.embed(texts, kind, options);
+      },
+    }),
+  );
+  const embedder = only(await embedderOf([server.address]));
+  await embedder.embed(["글"], "passage", call());
+  await embedder.embed(["글"], "query", call());
+  expect(kinds).toEqual(["passage", "query"]);
+});
+
 describe("errors over the wire", () => {
   const ERRORS_SENT = [
     new RaglineError("conflict", "두 벡터 공간: 하나는 256, 하나는 384 — not 100%", {

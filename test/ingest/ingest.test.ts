@@ -162,6 +162,17 @@ describe("failures", () => {
     expect(documents.get("a.md")?.stored[0]?.text).toBe("하나");
   });
 
+  test("of the index end the run", async () => {
+    await write("a.md", "본문");
+    const { stages } = setup();
+    const away = () => Promise.reject(new RaglineError("dependency_failed", "index: away"));
+    const index = { ...stages.index, replace: away } as typeof stages.index;
+    const options = { scope, chunk, prune: false, signal: new AbortController().signal };
+    await expect(ingest([folder.path()], { ...stages, index }, options)).rejects.toMatchObject({
+      code: "dependency_failed",
+    });
+  });
+
   test("of the embedder end the run; what was written stays", async () => {
     await write("a.md", "본문");
     const { run } = setup(recordingEmbedder(() => Promise.reject(new RaglineError("dependency_failed", "embed: no"))));

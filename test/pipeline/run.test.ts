@@ -123,6 +123,15 @@ describe("may", () => {
     expect(onFailure).toHaveBeenCalledTimes(2);
   });
 
+  test("says the same of a step once", async () => {
+    const onDegraded = vi.fn();
+    const run = open({ observer: { onDegraded, onModelCall: () => undefined } });
+    for (let i = 0; i < 2; i++) await run.may("save", retryable, fallback);
+    await run.may("save", retryable, { fallback: "nothing", value: "" });
+    expect(run.degraded.map(({ fallback }) => fallback)).toEqual(["less", "nothing"]);
+    expect(onDegraded).toHaveBeenCalledTimes(2);
+  });
+
   test("a caller who leaves is no degradation", async () => {
     const run = open({ signal: AbortSignal.abort() });
     expect((await rejection(run.may("rerank", hang, fallback))).code).toBe("cancelled");

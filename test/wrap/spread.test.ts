@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import type { GenerateDelta } from "../../src/ports/language-model.ts";
@@ -111,6 +111,20 @@ describe("balancing", () => {
     const retried = retriedReranker(port, { retries: 1 });
     for (let i = 0; i < 6; i++) expect(await ask(retried)).toMatchObject([{ score: 4 }]);
     expect(bad.calls).toBe(1);
+  });
+
+  test("an endpoint that asked for rest is left alone for so long", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const bad = endpoint("bad", () => Promise.reject(failed({ retryAfterMs: 60_000 })));
+    const { port } = spreadReranker([bad, endpoint("good")], { ...OPTIONS, balance: "round_robin" });
+    const retried = retriedReranker(port, { retries: 1 });
+    const callsAfter = async (ms: number) => {
+      vi.advanceTimersByTime(ms);
+      for (let i = 0; i < 4; i++) await ask(retried);
+      return bad.calls;
+    };
+    expect([await callsAfter(0), await callsAfter(50_000), await callsAfter(11_000)]).toEqual([1, 1, 2]);
   });
 });
 

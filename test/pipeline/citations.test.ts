@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CitationFilter } from "../../src/pipeline/citations.ts";
+import { cpuMs } from "../support/cpu.ts";
 
 function filtered(passages: number, deltas: readonly string[]): string {
   const filter = new CitationFilter(passages);
@@ -9,7 +10,11 @@ function filtered(passages: number, deltas: readonly string[]): string {
 
 /** The numbers that a reader would take for citations. */
 function cited(text: string): number[] {
-  const citations = text.matchAll(/\[\s*(\d+(?:\s*[–-]\s*\d+)?(?:\s*[,;]\s*\d+(?:\s*[–-]\s*\d+)?)*)\s*\]/g);
+  const citations = text
+    .normalize("NFKC")
+    .replaceAll("【", "[")
+    .replaceAll("】", "]")
+    .matchAll(/\[\s*(\d+(?:\s*[–-]\s*\d+)?(?:\s*[,;]\s*\d+(?:\s*[–-]\s*\d+)?)*)\s*\]/g);
   return [...citations].flatMap(([, inside = ""]) => inside.split(/[,;–-]/).map(Number));
 }
 
@@ -29,10 +34,24 @@ describe("citations", () => {
     ["a [1-999999999999] b", "a [1][2][3][4][5] b"],
     ["[link](http://x) [x] [] [ ] [a1]", "[link](http://x) [x] [] [ ] [a1]"],
     ["a [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2] b", "a [1][2][3][4][5] b"],
+    ["연차는【2】 15일【9】입니다", "연차는[2] 15일입니다"],
+    ["a ［３］ b ［９］ c", "a [3] b c"],
+    ["a [７] b [２，９] c 【1、2】", "a b [2] c [1][2]"],
+    ["a [7†source] b [2†source] c 【3†L1-L9】", "a b [2] c [3]"],
+    ["a [출처 7] b [출처 2] c [출처: 1, 출처 9]", "a b [2] c [1]"],
+    ["a [Source 7] b [passages 1-2] c", "a b [1][2] c"],
+    [
+      "[출처] [source](http://x) 【공지】 [p. 3] [#3] [1:2] [sort 9]",
+      "[출처] [source](http://x) 【공지】 [p. 3] [#3] [1:2] [sort 9]",
+    ],
+    ["[[7]] x", " x"],
+    ["a [[7]] b [[1]] c 【[8]】.", "a b [[1]] c."],
+    ["ends open 【출", "ends open 【출"],
     ["ends open [1", "ends open [1"],
     ["ends open [", "ends open ["],
   ])("%j becomes %j", (text, expected) => {
     expect(filtered(5, [text])).toBe(expected);
+    expect(filtered(5, [...text])).toBe(expected);
   });
 
   test("one that goes leaves no other behind", () => {
@@ -64,6 +83,19 @@ describe("citations", () => {
         "a.",
         "[1, 9]",
         "🏝️",
+        "【",
+        "】",
+        "［",
+        "］",
+        "７",
+        "，",
+        "출처 ",
+        "출",
+        "source",
+        "s",
+        "†s",
+        "[[9]]",
+        "【9】",
       ),
       fc.string({ maxLength: 3 }),
       fc.nat({ max: 20 }).map((n) => `[${n}]`),
@@ -115,7 +147,7 @@ describe("citations", () => {
 
   test("long runs of what might be a citation: splitting changes nothing, and nothing is held back for ever", () => {
     const long = fc
-      .constantFrom("1", "1, ", "2;", " ", "9")
+      .constantFrom("1", "1, ", "2;", " ", "9", "출처 ", "s", "†a", "[", "【[1")
       .chain((unit) => fc.integer({ min: 30, max: 90 }).map((n) => unit.repeat(n)));
     fc.assert(
       fc.property(long, fc.constantFrom("", "]", "x", " [1] 끝"), (run, after) => {
@@ -128,6 +160,15 @@ describe("citations", () => {
     filter.push("[");
     for (let i = 0; i < 1000; i++) filter.push("1, ");
     expect(filter.push("끝") + filter.push(" 다음")).toContain("다음");
+  });
+
+  test("in time that grows with the text alone", () => {
+    for (const unit of ["[", "【1", "[출처 ", "†", "[s", " [9]", "[[9]]", "1,"]) {
+      const started = cpuMs();
+      filtered(5, [`[${unit.repeat(100_000)}`]);
+      filtered(5, [...`[${unit.repeat(10_000)}`]);
+      expect(cpuMs() - started).toBeLessThan(1500);
+    }
   });
 
   test("text without brackets passes at once", () => {

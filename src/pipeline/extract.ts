@@ -19,6 +19,8 @@ export const READER = "reader";
 /** A question or a request states nothing. */
 const ASKS =
   /[?？]\s*$|(?:주세요|줘|주십시오|할까요|인가요|나요)[.!]?\s*$|^(?:please|tell|show|give|explain|what|who|when|where|why|how)\b/iu;
+/** Behind the full stop of what they belong to. */
+const CITATIONS = /^(?:\[\d+\]|[\s.,])+$/;
 const NUMBER = /\p{Nd}/u;
 const NAME = /(?<=[\p{Ll},;:]\s)\p{Lu}[\p{L}\p{N}-]+|["“‘「'][^"”’」']{2,40}["”’」']/u;
 
@@ -43,6 +45,18 @@ export function factsOf(turns: readonly Turn[], known: readonly Entity[] = []): 
     for (const { sentence } of strongest) notes.add(sentence);
     return [...strongest.map(toEntity), ...bulkOf(turn)];
   });
+}
+
+/** A fact as it is quoted and compared: under its name, where what was said does not hold that itself. */
+export function statement({ name, note }: Entity): string {
+  if (name === READER) return note;
+  const said = note.normalize("NFKC").toLowerCase();
+  const words = name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/(?:…|\.\.\.)$/, "")
+    .split(" ");
+  return words.every((word) => said.includes(word)) ? note : `${name}: ${note}`;
 }
 
 /** A line a turn: what was asked and how the answer begins. */
@@ -74,7 +88,7 @@ export function line(text: string, charactersMax: number): string {
 function sayings(text: string, turn: number, isReaders: boolean): Said[] {
   return splitSentences(text.slice(0, CHARACTERS_MAX)).flatMap(({ text: sentence }) => {
     // A table is recorded as a whole, under its rows' names.
-    if (ASKS.test(sentence) || sentence.startsWith("|")) return [];
+    if (ASKS.test(sentence) || sentence.startsWith("|") || CITATIONS.test(sentence)) return [];
     const weight = (NUMBER.test(sentence) ? 1 : 0) + (NAME.test(sentence) ? 1 : 0) + (isReaders ? 2 : 0);
     return [{ sentence: line(sentence, SENTENCE_CHARACTERS_MAX), turn, isReaders, weight }];
   });

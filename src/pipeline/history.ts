@@ -2,6 +2,7 @@ import type { Begun } from "../ports/session-store.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { Entity, HistoryRung, LeftOut, Message, Session, Turn } from "../types.ts";
 import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
+import { statement } from "./extract.ts";
 import { shortForm } from "./short-form.ts";
 
 export interface Conversation extends Begun {
@@ -72,7 +73,7 @@ function olderTokens(
 ): number {
   const summary = session.summary ? counter.count(session.summary) : 0;
   const turns = older.reduce((sum, turn) => sum + turn.tokens + 2 * MESSAGE_TOKENS, 0);
-  const said = facts.reduce((sum, { note }) => sum + counter.count(`- ${note}\n`), 0);
+  const said = facts.reduce((sum, fact) => sum + counter.count(`- ${statement(fact)}\n`), 0);
   const tokens = summary + turns + said;
   return tokens === 0 ? 0 : tokens + counter.count(Object.values(HEADING).join("\n\n")) + MESSAGE_TOKENS;
 }
@@ -178,7 +179,9 @@ function fitOlder({ session, facts, older, excerpt }: Past, budget: number, coun
     else leftOut.push({ part: "history", what: "summary", tokens: needed });
   }
   let said = 0;
-  for (const [i, { note }] of facts.entries()) said += add(`${i === 0 ? `\n\n${HEADING.facts}` : ""}\n- ${note}`);
+  for (const [i, fact] of facts.entries()) {
+    said += add(`${i === 0 ? `\n\n${HEADING.facts}` : ""}\n- ${statement(fact)}`);
+  }
   let loaded = 0;
   let loadedTokens = said;
   for (const [i, turn] of older.entries()) {

@@ -1,6 +1,7 @@
 import type { Words } from "../text/words.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
 import { excerptOf } from "./excerpt.ts";
+import { statement } from "./extract.ts";
 import type { Conversation, Past } from "./history.ts";
 import { overlaps } from "./overlap.ts";
 import { KINDS, referencesIn } from "./short-form.ts";
@@ -44,7 +45,7 @@ export async function recall(
   const shortened = session.turns.filter((turn) => turn.short);
   const queries = [question.question, wanted.query];
   const entities = latestFirst(session.entities);
-  const noted = byShare(entities, noteOf, queries, words);
+  const noted = byShare(entities, statement, queries, words);
   const related = noted.filter(({ share }) => share >= FACT_SHARE_MIN).slice(0, FACTS_MAX);
   // Of a few, words are too little to tell which are meant.
   const facts = (entities.length > FACTS_MAX ? related : noted).map(({ item }) => item);
@@ -54,7 +55,7 @@ export async function recall(
     .filter((turn) => asksFor(question.question, turn, words))
     .map(({ number: turn }) => ({ turn }));
   const ofKind = entities.filter(({ name }) => KINDS[name]?.test(question.question));
-  const kept = byShare(ofKind, noteOf, queries, words).map(({ item }) => item);
+  const kept = byShare(ofKind, statement, queries, words).map(({ item }) => item);
   const expanded = [...asked.toReversed(), ...kept].map(({ turn }) => turn).slice(0, EXPANDED_MAX);
   const near = question.history
     ? byShare(older, read, queries, words)
@@ -89,10 +90,6 @@ function byShare<T>(
 
 function read({ question, answer }: Turn): string {
   return `${question}\n${answer.slice(0, READ_CHARACTERS_MAX)}`;
-}
-
-function noteOf({ note }: Entity): string {
-  return note;
 }
 
 function latestFirst(entities: readonly Entity[]): Entity[] {

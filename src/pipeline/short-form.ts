@@ -11,9 +11,14 @@ const TABLE = /(?:^[ \t]*\|[^\n]*\|[ \t]*(?:\n|$))+/gm;
 const BLOCK_QUOTE = /(?:^>[^\n]*(?:\n|$))+/gm;
 const QUOTATION = /[“「][^“「”」]{200,20000}[”」]|"[^"\n]{200,20000}"/g;
 
+/** Behind a noun: nothing, or its particle. 표, 행 and 열 are also parts of other nouns: 목표, 은행, 여행, 행사, 열람. */
+const NOUN_ENDS = String.raw`(?=$|[\s,.?!]|[의에를을가는은과도만로]|으로|부터|까지)`;
+const NOUN_BEGINS = String.raw`(?<=^|[^\p{sc=Hangul}]|번째|첫|마지막)`;
+const TABLES = String.raw`\btables?\b|\brows?\b|\bcolumns?\b|(?<![목대발투우좌])표${NOUN_ENDS}|${NOUN_BEGINS}[행열]${NOUN_ENDS}`;
+
 /** The kinds of bulk that a reference names, by the words with which a reader asks for them. */
 export const KINDS: Readonly<Record<string, RegExp>> = {
-  table: /\btables?\b|\brows?\b|\bcolumns?\b|표(?=$|[\s의에를가는은도로,.?!])|행|열/iu,
+  table: new RegExp(TABLES, "iu"),
   code: /\bcode\b|\bsnippets?\b|\bscripts?\b|\bfunction\b|코드|스크립트|함수/iu,
   "quoted passage": /\bquot\w*|\bpassages?\b|\bcited?\b|인용|원문|구절/iu,
   text: /\bwhole\b|\bfull text\b|\boriginal\b|전체|전문|원문/iu,

@@ -2,7 +2,7 @@ import type { TokenCounter } from "../ports/token-counter.ts";
 import { Caller, Race } from "../race.ts";
 import type { CallOptions, Entity, Session, Turn } from "../types.ts";
 import { cutToTokens, MESSAGE_TOKENS } from "./budget.ts";
-import { factsOf, line, outlineOf, READER } from "./extract.ts";
+import { factsOf, line, outlineOf, READER, statement } from "./extract.ts";
 import { instruct } from "./instruct.ts";
 import { shortForm } from "./short-form.ts";
 import type { Stages } from "./stages.ts";
@@ -66,12 +66,23 @@ async function byModel(
   }
 }
 
+/** A heading of the reply, however the model decorates it: `SUMMARY:`, `**Facts**:`, `## FACTS`. */
+function heading(name: string): RegExp {
+  return new RegExp(String.raw`^[^\p{L}\p{N}\n]*${name}(?:[*_ \t]*[:：][*_ \t]*|[*_ \t]*$)`, "imu");
+}
+const SUMMARY = heading("SUMMARY");
+const FACTS = heading("FACTS");
+const FACT = /^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]*([^:：\n]{1,100})[:：][ \t]*(\S[^\n]*)$/gm;
+
 /** Null where the reply has no summary, or one that runs away. */
 function read(reply: string, turn: number, tokensMax: number): Summary | null {
-  const [, summary = "", facts = ""] = /SUMMARY:\s*([\s\S]*?)(?:\n\W*FACTS:\s*([\s\S]*))?$/i.exec(reply) ?? [];
+  const begins = SUMMARY.exec(reply);
+  if (!begins) return null;
+  const [summary = "", ...facts] = reply.slice(begins.index + begins[0].length).split(FACTS);
   const text = summary.trim();
   if (text === "" || text.length > 8 * tokensMax) return null;
-  const entities = [...facts.matchAll(/^[-*•]\s*([^:\n]{1,100}):\s*(\S[^\n]*)$/gm)].map(
+  const lines = facts.join("\n").replaceAll("**", "");
+  const entities = [...lines.matchAll(FACT)].map(
     ([, name = "", note = ""]): Entity => ({ name: name.trim(), note: line(note, 240), turn }),
   );
   return { summary: text, entities };
@@ -91,8 +102,8 @@ function outline(before: string, turns: readonly Turn[], tokensMax: number, coun
 }
 
 /** Equal where the same was said, or the same table shown, in another turn. */
-function said({ note }: Entity): string {
-  return note.replace(/: turn \d+/, "");
+function said(entity: Entity): string {
+  return statement(entity).replace(/: turn \d+/, "");
 }
 
 /** The newest, each as it was said first. What readers told stays longest: answers can be found again by search. */

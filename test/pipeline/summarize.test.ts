@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { factsOf } from "../../src/pipeline/extract.ts";
-import { referencesIn, shortForm } from "../../src/pipeline/short-form.ts";
+import { KINDS, referencesIn, shortForm } from "../../src/pipeline/short-form.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { summarize } from "../../src/pipeline/summarize.ts";
 import type { GenerateRequest } from "../../src/ports/language-model.ts";
-import type { Turn } from "../../src/types.ts";
+import type { Entity, Turn } from "../../src/types.ts";
 import { call } from "../support/calls.ts";
 import { cpuMs } from "../support/cpu.ts";
-import { emptySession, fakeStages, hang, modelOf } from "../support/stages.ts";
+import { askAll, emptySession, fakeStages, hang, modelOf, questionOf, withSessions } from "../support/stages.ts";
 
 function turn(number: number, question: string, answer: string): Turn {
   const words = { question, query: question, answer };
@@ -44,6 +44,24 @@ describe("the summary of older turns", () => {
   });
 
   test.each([
+    ["SUMMARY: 독자는 연차를 물었다.\n팀장이 승인한다.\nFACTS:\n- 사번: 1"],
+    ["SUMMARY:\n독자는 연차를 물었다.\n팀장이 승인한다.\n\nFACTS:\n* 사번: 1"],
+    ["**SUMMARY:**\n독자는 연차를 물었다.\n팀장이 승인한다.\n\n**FACTS:**\n- **사번**: 1"],
+    ["**Summary**: 독자는 연차를 물었다.\n팀장이 승인한다.\n**Facts**:\n1. 사번: 1"],
+    ["Here it is.\n\n## SUMMARY\n독자는 연차를 물었다.\n팀장이 승인한다.\n## FACTS\n- 사번： 1"],
+  ])("however a model decorates its headings: %j", async (reply) => {
+    const { summary, entities } = await summarize(replying(reply).stages, emptySession("s"), TURNS, 200, call());
+    expect(summary).toBe("독자는 연차를 물었다.\n팀장이 승인한다.");
+    expect(entities).toContainEqual({ name: "사번", note: "1", turn: 2 });
+  });
+
+  test("of two facts that only their names tell apart both are kept", async () => {
+    const { stages } = replying("SUMMARY: ok\nFACTS:\n- 휴가: 승인\n- 예산: 승인");
+    const { entities } = await summarize(stages, emptySession("s"), TURNS, 200, call());
+    expect(entities.filter(({ note }) => note === "승인").map(({ name }) => name)).toEqual(["휴가", "예산"]);
+  });
+
+  test.each([
     ["hangs", hang],
     ["says something else", "Sure! What would you like?"],
     ["runs away", `SUMMARY: ${"길다 ".repeat(3000)}`],
@@ -73,6 +91,39 @@ describe("the summary of older turns", () => {
     expect(facts.map(({ name, turn: number }) => [name, number])).toContainEqual(["code", 7]);
     expect(facts.map(({ note }) => note).join(" ")).not.toMatch(/주차장|garage/);
   });
+
+  test("a citation behind its sentence is no fact, a number that the reader tells is one", () => {
+    const facts = factsOf([turn(1, "20231187", "연차는 15일입니다. [1][2]")]);
+    expect(facts.map(({ note }) => note)).toEqual(["20231187", "연차는 15일입니다."]);
+  });
+});
+
+describe("a recorded fact in the prompt", () => {
+  const facts = [
+    ["사번", "20231187"],
+    ["팀 예산", "3,200만 원"],
+    ["reader", "저는 통영 지사에서 일합니다."],
+    ...Array.from({ length: 10 }, (_, i) => [`규정 ${i}`, `제${i}조`]),
+  ].map(([name = "", note = ""]): Entity => ({ name, note, turn: 1 }));
+  const [learned] = factsOf([turn(1, "", "임대료는 월 90만 원입니다.")]);
+
+  test.each([
+    ["제 사번 알려 주세요", "\n- 사번: 20231187"],
+    ["팀 예산이 얼마였죠?", "\n- 팀 예산: 3,200만 원"],
+    ["통영 지사는 어디인가요?", "\n- 저는 통영 지사에서 일합니다."],
+    ["임대료는 월 얼마였죠?", "\n- 임대료는 월 90만 원입니다."],
+  ])("%s: by its name, where what was said does not hold that", async (question, expected) => {
+    const prompts: GenerateRequest[] = [];
+    const model = modelOf(async function* (request) {
+      prompts.push(request);
+      yield { type: "end", finishReason: "stop" };
+    });
+    const entities = learned ? [...facts, learned] : facts;
+    const session = { ...emptySession("s"), summarizedTurns: 1, turnCount: 1, entities };
+    const begin = async () => ({ session, recorded: Promise.resolve() });
+    await askAll(fakeStages({ ...withSessions({ begin }), model }), questionOf({ question }));
+    expect(prompts[0]?.messages[1]?.content).toContain(expected);
+  });
 });
 
 describe("short forms", () => {
@@ -87,6 +138,29 @@ describe("short forms", () => {
     expect(shortForm(paragraph, 1, seen)).toBe(paragraph);
     expect(shortForm(`머리\n\n${paragraph}`, 6, seen)).toMatch(/^머리\n\n\[repeated text, \d+ characters: turn 1\]$/);
     expect(shortForm("짧은 글.", 2)).toBe("짧은 글.");
+  });
+
+  test("a table is asked for by its name and its rows', not by nouns that hold those syllables", () => {
+    const asks = (question: string) => KINDS.table?.test(question);
+    const asking = [
+      "표에서 얼마인가요?",
+      "그 가격표를 다시 보여 주세요",
+      "3행은?",
+      "두 번째 열의 값",
+      "행과 열을 바꿔 줘",
+      "the last row",
+    ];
+    const other = [
+      "휴가는 어떻게 진행하나요?",
+      "은행 계좌는?",
+      "여행 경비는?",
+      "행사 일정",
+      "자료 열람",
+      "올해 목표는?",
+      "대표가 누구죠?",
+    ];
+    expect(asking.filter((question) => !asks(question))).toEqual([]);
+    expect(other.filter(asks)).toEqual([]);
   });
 
   test("references are looked for in linear time", () => {

@@ -28,7 +28,7 @@ interface Stored {
 const QUESTION = "표에서 연차 단가는 얼마인가요?";
 const said = fc.constantFrom("연차 단가는 100원입니다.", "연차 단가는 999원입니다.", "병가 단가는 5원입니다.");
 const turns = fc.array(fc.record({ question: said, answer: said, short: fc.boolean() }), { maxLength: 3 });
-const stored = fc.record<Stored>({
+const any = fc.record<Stored>({
   turns: turns.map((all) =>
     all.map((turn) => (turn.short ? { ...turn, answer: "[table, 9 rows: turn 1; 품목 단가]" } : turn)),
   ),
@@ -37,6 +37,12 @@ const stored = fc.record<Stored>({
   summary: fc.constantFrom("", "독자는 단가를 물었다.", "독자는 연차를 물었다."),
   facts: fc.array(said, { maxLength: 2 }),
   pending: fc.array(said, { maxLength: 1 }),
+});
+/** Half of them are as they were said, so that there is something to hit. */
+const stored = fc.tuple(any, fc.boolean()).map(([kept, isWhole]): Stored => {
+  if (!isWhole) return kept;
+  const whole = kept.turns.map((turn) => ({ ...turn, short: false }));
+  return { ...kept, turns: whole, summarizedTurns: 0, summary: "", facts: [] };
 });
 /** Two that differ in one thing at most. */
 const pair = fc

@@ -166,6 +166,16 @@ describe.each(REMOTE)("%s embedder over a real socket", (_name, open, works) => 
     });
   });
 
+  test("4: of vectors of another length it is said how long they are", async () => {
+    const vectors = [one(0, 3), one(1, 3)];
+    answering((_request, response) =>
+      sendJson(response, isTei ? vectors.map(({ embedding }) => embedding) : { object: "list", data: vectors }),
+    );
+    await expect(open(server.url).embed(["a", "b"], "query", call())).rejects.toMatchObject({
+      message: `The embedding endpoint's answer cannot be used: 3 values in a vector, but embed.dimensions says ${DIMENSIONS}.`,
+    });
+  });
+
   test("4: nobody listens: rejects, and another try may help", async () => {
     const gone = await stubServer(works);
     await gone.close();

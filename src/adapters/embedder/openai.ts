@@ -40,7 +40,8 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
     const vectors: Float32Array[] = [];
     for (const one of data) {
       const { index, embedding } = one ?? {};
-      if (typeof index !== "number" || input[index] === undefined) throw unusable(`a vector for text ${index}`);
+      if (typeof index !== "number" || input[index] === undefined)
+        throw unusable("a vector for a text that was not sent");
       vectors[index] = unitVector(embedding, dimensions);
     }
     if (Object.keys(vectors).length !== input.length)

@@ -26,11 +26,10 @@ export function unitVector(values: unknown, dimensions: number): Float32Array {
   return vector;
 }
 
+/** `reason`: for clients too, so nothing that the endpoint wrote. */
 export function unusable(reason: string): RaglineError {
-  return new RaglineError("dependency_failed", "The embedding endpoint's answer cannot be used.", {
-    retryable: false,
-    cause: new Error(reason),
-  });
+  const message = `The embedding endpoint's answer cannot be used: ${reason}.`;
+  return new RaglineError("dependency_failed", message, { retryable: false });
 }
 
 /** Embeds the texts that say something; the others, which many endpoints refuse, get zeros. */

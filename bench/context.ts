@@ -178,6 +178,7 @@ async function measure(file: string, facts: readonly Fact[], language: Language,
 function questionOf(question: string, requestId: string): Question {
   return {
     requestId,
+    turnKey: requestId,
     scope: SCOPE,
     sessionId: "facts",
     question,

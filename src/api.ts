@@ -15,7 +15,7 @@ export interface CallerOptions {
    * groups only.
    */
   readonly groups?: readonly string[];
-  /** Names the call in events, logs and the stored turn; made up where absent. */
+  /** Names the call in events, logs and the stored turn, and need not be its alone; made up where absent. */
   readonly requestId?: string;
   /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */
   readonly route?: string;

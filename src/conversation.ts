@@ -2,6 +2,7 @@ export type TurnStatus = "complete" | "interrupted" | "failed";
 
 /** One question and its answer, as it ended. */
 export interface FinishedTurn {
+  /** As the caller named the call; for a session store, what no other turn of the conversation has. */
   readonly requestId: string;
   readonly question: string;
   /** The standalone query that was searched for. */

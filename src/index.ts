@@ -6,6 +6,7 @@ import { loggable } from "./telemetry/loggable.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { openTracing } from "./telemetry/open-tracing.ts";
 import { createRedaction } from "./telemetry/redaction.ts";
+import { requestIdOf } from "./turn-key.ts";
 import { VERSION } from "./version.ts";
 
 export type * from "./api.ts";
@@ -43,7 +44,7 @@ export async function createRagline(input: ConfigInput | Config = {}, options: C
   const tracing = await openTracing(config.telemetry, VERSION, log);
   const composition = compose(config, tracing?.tracer, ({ requestId }, { code, message, cause }) => {
     const err = loggable(cause, config.log.content);
-    log.warn({ requestId, step: "save", code, err }, `a turn is lost: ${message}`);
+    log.warn({ requestId: requestIdOf(requestId), step: "save", code, err }, `a turn is lost: ${message}`);
   });
   const { stages, ...composed } = await composition.catch(async (thrown: unknown) => {
     await tracing?.close().catch(() => undefined);

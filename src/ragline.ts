@@ -37,6 +37,7 @@ import {
 import { Sessions } from "./sessions.ts";
 import { readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
+import { turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
@@ -85,8 +86,10 @@ export class Ragline {
    */
   ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
     const parsed = this.#parse(this.schemas.ask, request);
+    const { requestId = randomUUID() } = caller;
     const question: Question = {
-      requestId: caller.requestId ?? randomUUID(),
+      requestId,
+      turnKey: turnKey(requestId),
       scope: this.#calls.scope(parsed.collection, caller),
       sessionId: parsed.sessionId ?? randomUUID(),
       isFirst: parsed.sessionId === undefined && parsed.history === undefined,
@@ -97,7 +100,7 @@ export class Ragline {
       useCache: parsed.cache ?? true,
     };
     const answer = this.telemetry.answer(question, caller.route);
-    const run = this.#calls.ask({ ...caller, requestId: question.requestId }, parsed.timeoutMs, answer);
+    const run = this.#calls.ask({ ...caller, requestId }, parsed.timeoutMs, answer);
     return answer.watch(
       ask(this.#stages, question, run, (task) => this.#background.later(task)),
       run,

@@ -3,6 +3,7 @@ import type { Calls } from "./calls.ts";
 import { boundedPage, latestThatFit } from "./pages.ts";
 import type { SessionStore } from "./ports/session-store.ts";
 import { parseRequest, type RequestSchemas, type TurnsRequest } from "./requests.ts";
+import { requestIdOf } from "./turn-key.ts";
 import type { Scope, Session, Turn } from "./types.ts";
 
 /** The latest turns that a prompt is made of at most. */
@@ -26,7 +27,8 @@ export class Sessions {
     const session = await this.#calls.store("session", caller, (call) =>
       this.#store.load(scope, sessionId, TURNS_MAX, call),
     );
-    return session.version === 0 ? null : { ...session, turns: latestThatFit(session.turns) };
+    if (session.version === 0) return null;
+    return { ...session, turns: named(latestThatFit(session.turns)), pending: named(session.pending) };
   }
 
   async turns(id: string, page: TurnsRequest, caller: CallerOptions): Promise<TurnPage | null> {
@@ -41,7 +43,8 @@ export class Sessions {
       }),
     );
     if (items.length === 0 && (await this.read(id, collection, caller)) === null) return null;
-    return next === undefined ? { turns: items } : { turns: items, next };
+    const turns = named(items);
+    return next === undefined ? { turns } : { turns, next };
   }
 
   async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
@@ -53,6 +56,11 @@ export class Sessions {
   #scope(collection: string | undefined, caller: CallerOptions): Scope {
     return this.#calls.scope(parseRequest(this.#schemas.collection, collection, "collection"), caller);
   }
+}
+
+/** As their callers named them. */
+function named<T extends { readonly requestId: string }>(turns: readonly T[]): T[] {
+  return turns.map((turn) => ({ ...turn, requestId: requestIdOf(turn.requestId) }));
 }
 
 function numberOf({ number }: Turn): number {

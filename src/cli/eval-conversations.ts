@@ -24,7 +24,7 @@ export async function evaluateConversations(
   for (const conversation of conversations) {
     const { id, text, history, rewrite: official, grades } = conversation;
     const run = new Run({ signal, timeoutMs: stages.settings.timeoutMs, limitsMs: stages.settings.limitsMs });
-    const question = { ...ASKED, requestId: id, sessionId: id, scope, question: text, history };
+    const question = { ...ASKED, requestId: id, turnKey: id, sessionId: id, scope, question: text, history };
     const { session } = await beginTurn(stages, question, { signal });
     const otherwise = { fallback: "rewritten by rules", value: rewriteByRules(stages, question, session) };
     const asWritten = await run.may("rewrite", (call) => rewrite(stages, question, session, call), otherwise);

@@ -59,6 +59,7 @@ export async function record(
   };
   const asked = {
     requestId: "extract",
+    turnKey: "extract",
     scope,
     sessionId: "extract",
     question,

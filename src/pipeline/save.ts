@@ -8,7 +8,7 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
   if (question.history) return;
   answer.tokens = stages.counter.count(question.question) + stages.counter.count(answer.text);
   const turn = {
-    requestId: question.requestId,
+    requestId: question.turnKey,
     question: question.question,
     query: answer.query,
     answer: answer.text,

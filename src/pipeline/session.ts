@@ -17,7 +17,7 @@ export async function beginTurn(stages: Stages, question: Question, call: CallOp
     const conversation = fromHistory(stages, question.sessionId, question.history);
     return { ...conversation, recorded: Promise.resolve(), isRecorded: () => true };
   }
-  const { requestId, scope, sessionId } = question;
+  const { turnKey: requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
   const begun = await stages.sessions.begin(scope, sessionId, asked, 2 * stages.settings.rawTurns, toItsEnd(call));
   let isRecorded = false;
@@ -59,7 +59,7 @@ export function keepLease({ sessions, settings }: Stages, { history, ...question
   const everyMs = Math.ceil(settings.leaseMs / 3);
   const timer = setInterval(() => {
     const call = { signal: AbortSignal.timeout(everyMs) };
-    sessions.renew(question.scope, question.sessionId, question.requestId, call).catch(() => undefined);
+    sessions.renew(question.scope, question.sessionId, question.turnKey, call).catch(() => undefined);
   }, everyMs);
   timer.unref();
   return () => clearInterval(timer);

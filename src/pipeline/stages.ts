@@ -56,7 +56,10 @@ export interface Settings {
 
 /** A question on its way through the steps; every field is checked and filled in. */
 export interface Question {
+  /** Names the call, to its caller and in the log. */
   readonly requestId: string;
+  /** What the session store knows its turn by: no other turn has it. */
+  readonly turnKey: string;
   readonly scope: Scope;
   readonly sessionId: string;
   /** The session was made up for it: there is no conversation before it. */

@@ -89,6 +89,7 @@ export interface SessionStore {
 
 /** A question on its way in. */
 export interface Asked {
+  /** What no other question of the conversation has. */
   readonly requestId: string;
   readonly question: string;
   /** Of the question. */

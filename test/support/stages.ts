@@ -123,8 +123,10 @@ export function memoryCache(): NonNullable<Stages["cache"]> & { readonly entries
 let asked = 0;
 
 export function questionOf(change: Partial<Question> = {}): Question {
+  const requestId = change.requestId ?? `request-${++asked}`;
   return {
-    requestId: `request-${++asked}`,
+    requestId,
+    turnKey: requestId,
     scope: SCOPE,
     sessionId: "session",
     isFirst: false,

@@ -1,0 +1,12 @@
+import { randomUUID } from "node:crypto";
+
+/** What a store knows a turn by. A caller may give several calls of a conversation one name; each of them is a turn. */
+export function turnKey(requestId: string): string {
+  return `${requestId}#${randomUUID().slice(-12)}`;
+}
+
+/** The name of the call that made the turn. */
+export function requestIdOf(key: string): string {
+  const end = key.lastIndexOf("#");
+  return end < 0 ? key : key.slice(0, end);
+}

@@ -6,7 +6,7 @@ import type { Degradation, EndpointState, ModelCounts, ScoredPassage, Step, Timi
 
 /** Who asks, and until when. */
 export interface CallerOptions {
-  /** Abort it when the caller leaves: all work for the call stops. */
+  /** Abort it when the caller leaves: all work for the call stops, and what was said of an answer is stored. */
   readonly signal?: AbortSignal;
   /** Instead of the configured tenant: any text of 1 to 128 characters. Never take it from an unauthenticated client. */
   readonly tenant?: string;
@@ -15,7 +15,7 @@ export interface CallerOptions {
    * groups only.
    */
   readonly groups?: readonly string[];
-  /** Names the call in events, logs and the stored turn, and need not be its alone; made up where absent. */
+  /** Names the call in events, logs and the stored turn: 1 to 128 characters, which need not be its alone. Made up where absent. */
   readonly requestId?: string;
   /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */
   readonly route?: string;

@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { CallerOptions } from "./api.ts";
-import { tenantName } from "./config/fields.ts";
+import { storedText, tenantName } from "./config/fields.ts";
 import type { Config } from "./config.ts";
+import { RaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
 import { parseRequest } from "./requests.ts";
@@ -12,7 +13,17 @@ import type { CallOptions, Scope } from "./types.ts";
 
 type Observed = Pick<RunOptions, "observer" | "tracer">;
 
-const callerGroups = z.array(z.string().normalize("NFC"));
+/** As `CallerOptions` has them; what else there is belongs to the method. */
+const callerOptions = z.looseObject(
+  {
+    signal: z.custom<AbortSignal>(isSignal, "must be an AbortSignal").optional(),
+    tenant: tenantName.optional(),
+    groups: z.array(z.string().normalize("NFC")).optional(),
+    requestId: storedText(128).min(1).optional(),
+    route: z.string().max(128).optional(),
+  },
+  "options: must be an object",
+);
 
 /** What every call of the library has: a scope to work in, a deadline, and somebody to tell of failures. */
 export class Calls {
@@ -21,6 +32,7 @@ export class Calls {
   readonly #log: Logger;
   readonly #observer: RunObserver;
   readonly #pace = new Pace();
+  #closed: string | undefined;
 
   constructor(config: Config, settings: Settings, log: Logger, observer: RunObserver) {
     this.#config = config;
@@ -29,14 +41,16 @@ export class Calls {
     this.#observer = observer;
   }
 
-  /** @throws RaglineError `request_invalid`: the caller's tenant is no name of one, or its groups no list of names */
+  /** @throws RaglineError `request_invalid`: an option is not what it must be; `overloaded`: all is closed */
   scope(collection: string | undefined, caller: CallerOptions): Scope {
-    const { tenant } = caller;
-    return {
-      tenant: tenant === undefined ? this.#config.tenant : parseRequest(tenantName, tenant, "tenant"),
-      collection: collection ?? this.#config.collection,
-      groups: parseRequest(callerGroups, caller.groups ?? [], "groups"),
-    };
+    if (this.#closed !== undefined) throw new RaglineError("overloaded", this.#closed);
+    const { tenant = this.#config.tenant, groups = [] } = parseRequest(callerOptions, caller);
+    return { tenant, collection: collection ?? this.#config.collection, groups };
+  }
+
+  /** No scope is given out any more, for this reason. */
+  close(reason: string): void {
+    this.#closed = reason;
   }
 
   /** For a question: what has no time left is not begun. */
@@ -75,4 +89,10 @@ export class Calls {
   ): Promise<T> {
     return this.run(caller).must(step, call);
   }
+}
+
+/** Also one of another realm, or of a library. */
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === "boolean" && typeof addEventListener === "function";
 }

@@ -60,8 +60,8 @@ export class Documents {
   }
 
   async index(sources: readonly string[], options: IndexOptions): Promise<IngestReport> {
+    const scope = this.#scope(options?.collection, options);
     const { prune = false, onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#scope(options.collection, options);
     const report = await ingest(sources, await this.#ingestStages(), {
       scope,
       prune,
@@ -74,16 +74,16 @@ export class Documents {
   }
 
   async reindex(options: ReindexOptions): Promise<ReindexReport> {
+    const scope = this.#scope(options?.collection, options);
     const { onProgress, signal = new AbortController().signal } = options;
-    const scope = this.#scope(options.collection, options);
     const report = await reindex(this.#stages, { scope, signal, ...(onProgress && { onProgress }) });
     await this.#learner.learn(scope, { signal });
     return report;
   }
 
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
+    const scope = this.#scope(options?.collection, options);
     const { prune = false, signal, onReport } = options;
-    const scope = this.#scope(options.collection, options);
     await watch(paths, await this.#ingestStages(), {
       scope,
       prune,

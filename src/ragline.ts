@@ -39,11 +39,15 @@ import { readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import { turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
+import { UnderWay } from "./under-way.ts";
 import { warm } from "./warm.ts";
 import { type WholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
 /** Limit for what runs after an answer's last byte. */
 const BACKGROUND_TIMEOUT_MS = 30_000;
+/** What closing waits for answers that it ends. */
+const ENDING_MS = 5_000;
+const CLOSED = "Ragline is closed.";
 
 type Composed = MetricSources & { endpoints(): Status["endpoints"]; close(): Promise<void> };
 
@@ -59,7 +63,8 @@ export class Ragline {
   readonly #documents: Documents;
   readonly #composed: Composed;
   readonly #background: Background;
-  #closed = false;
+  readonly #underWay = new UnderWay();
+  #closing: Promise<void> | null = null;
   #warming = 0;
 
   /** Use `createRagline` of `index.ts`. */
@@ -82,15 +87,17 @@ export class Ragline {
   /**
    * Streams one answer: `answer-start`, `source-list`, `text-delta` …, then `answer-end` or `answer-error`, which is last.
    * Where nothing has begun it fails instead: it throws `request_invalid`, and rejects where the conversation cannot be loaded. Leaving the loop, or
-   * aborting the signal, stops all work for it.
+   * aborting the signal, whether or not anybody reads on, stops all work for it and stores what was said as `interrupted`. Who just stops
+   * reading leaves the question pending.
    */
   ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
     const parsed = this.#parse(this.schemas.ask, request);
-    const { requestId = randomUUID() } = caller;
+    const scope = this.#calls.scope(parsed.collection, caller);
+    const { requestId = randomUUID(), route } = caller;
     const question: Question = {
       requestId,
       turnKey: turnKey(requestId),
-      scope: this.#calls.scope(parsed.collection, caller),
+      scope,
       sessionId: parsed.sessionId ?? randomUUID(),
       isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
@@ -99,16 +106,15 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const answer = this.telemetry.answer(question, caller.route);
-    const run = this.#calls.ask({ ...caller, requestId }, parsed.timeoutMs, answer);
-    return answer.watch(
-      ask(this.#stages, question, run, (task) => this.#background.later(task)),
-      run,
-    );
+    const answer = this.telemetry.answer(question, route);
+    const answering = this.#underWay.answering(caller);
+    const run = this.#calls.ask({ requestId, signal: answering.signal }, parsed.timeoutMs, answer);
+    const events = ask(this.#stages, question, run, (task) => this.#background.later(task));
+    return answer.watch(events, run, answering);
   }
 
   /** Like `ask`, whole. @throws RaglineError what would be `answer-error`. */
-  answer(request: AskRequest, caller: CallerOptions = {}): Promise<WholeAnswer> {
+  async answer(request: AskRequest, caller: CallerOptions = {}): Promise<WholeAnswer> {
     return wholeAnswer(this.ask(request, caller));
   }
 
@@ -120,8 +126,9 @@ export class Ragline {
   /** Finds passages without answering. */
   async search(request: SearchRequest, caller: CallerOptions = {}): Promise<SearchResponse> {
     const { query, collection, filter, top, rerank = true } = this.#parse(this.schemas.search, request);
+    const scope = this.#calls.scope(collection, caller);
     const run = this.#calls.run(caller);
-    const asked = { scope: this.#calls.scope(collection, caller), filter: (filter as Filter | undefined) ?? null };
+    const asked = { scope, filter: (filter as Filter | undefined) ?? null };
     const found = await find(this.#stages, { ...asked, query, keep: top ?? this.#stages.settings.keep, rerank }, run);
     return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
@@ -196,8 +203,8 @@ export class Ragline {
    * the next start as fast. What a model lacks `ready` tells.
    */
   async warm(collection?: string, options: CallerOptions & { readonly settle?: boolean } = {}): Promise<void> {
-    const { settle = false, signal = new AbortController().signal } = options;
     const scope = this.#calls.scope(collection, options);
+    const { settle = false, signal = new AbortController().signal } = options;
     if (settle) await this.#stages.index.settle?.(scope, { signal });
     else {
       this.#warming++;
@@ -214,15 +221,27 @@ export class Ragline {
     collection?: string,
     onMissing?: (line: string, cause: unknown) => void,
   ): Promise<Readiness> {
-    const state = { isWarming: this.#warming > 0, isClosed: this.#closed };
+    if (this.#closing) return { ready: false, missing: ["closing: no new questions"], degraded: [] };
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    return readiness(this.#stages, scope, this.#calls.run(caller), state, onMissing);
+    return readiness(this.#stages, scope, this.#calls.run(caller), this.#warming > 0, onMissing);
   }
 
-  /** Finishes what runs after answers, then closes every stage. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  /**
+   * Ends the answers under way: their readers get `answer-error` with `cancelled`, what was said is stored as `interrupted`, and that is waited
+   * for, 5 seconds at most. Then finishes what runs after answers, and closes every stage. Calls after it fail with `overloaded`.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#calls.close(CLOSED);
+    await this.#underWay.end(CLOSED, ENDING_MS);
     await this.#background.close();
     this.#documents.close();
     await this.#composed.close();

@@ -74,14 +74,13 @@ export async function readiness(
   stages: Stages,
   scope: Scope,
   run: Run,
-  { isWarming, isClosed }: { readonly isWarming: boolean; readonly isClosed: boolean },
+  isWarming: boolean,
   onMissing?: (line: string, cause: unknown) => void,
 ): Promise<Readiness> {
   const { embedder, reranker, sessions } = stages;
   const optional = [embedder.problem?.(), reranker?.problem?.()].filter((one) => typeof one === "string");
   const unsaved = sessions.problem?.();
   const missing: Missing[] = [
-    ...(isClosed ? [{ line: "closing: no new questions" }] : []),
     ...(isWarming ? optional.map((line) => ({ line })) : []),
     ...(await missingFor(stages, scope, run)),
   ];

@@ -1,6 +1,7 @@
 import type { Run, RunObserver } from "../run.ts";
 import type { StepTotal } from "../timeline.ts";
 import type { AnswerEvent, Degradation, ModelCall, Step } from "../types.ts";
+import type { Answering } from "../under-way.ts";
 import type { AnswerLog } from "./answer-log.ts";
 import type { Metrics } from "./metrics.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -59,24 +60,26 @@ export class ObservedAnswer implements RunObserver {
     this.#last = event;
   }
 
-  /** The same events; the answer counts as under way from the first `next` on. */
-  watch(events: Events, run: Run): Events {
+  /** The same events; the answer is under way from the first `next` on. */
+  watch(events: Events, run: Run, answering: Answering): Events {
     return new ObservedEvents(events, run, {
       keepsText: this.#log.hasContent,
       isEnding: () => this.#last !== undefined,
-      onBegin: () => this.#begin(),
-      onOver: (text) => this.#end(run, text),
+      onBegin: () => this.#begin(answering),
+      onOver: (text) => this.#end(run, text, answering),
     });
   }
 
-  #begin(): void {
+  #begin(answering: Answering): void {
     this.#isUnderWay = true;
     this.#metrics.begin();
+    answering.begin();
   }
 
-  #end(run: Run, text: string): void {
+  #end(run: Run, text: string, answering: Answering): void {
     if (!this.#isUnderWay) return;
     this.#isUnderWay = false;
+    answering.over();
     const last = this.#last;
     const outcome = outcomeOf(last);
     const ms = run.elapsedMs();
@@ -99,7 +102,10 @@ interface Watcher {
   onOver(text: string): void;
 }
 
-/** Looks at each event up to the first text, and at the end; what is streamed passes as it is, since it comes once a token. */
+/**
+ * Looks at each event up to the first text, and at the end; what is streamed passes as it is, since it comes once a token. Where the run's
+ * signal aborts, the rest is taken at once, as only so the answer ends and is stored: nobody may come for it. Who does is given it.
+ */
 class ObservedEvents implements Events {
   readonly #events: Events;
   readonly #run: Run;
@@ -107,6 +113,8 @@ class ObservedEvents implements Events {
   #hasBegun = false;
   /** When the reader was given an event that it has not come back from. */
   #handedAt: number | null = null;
+  /** Taken before anybody asked. */
+  readonly #taken: Promise<IteratorResult<AnswerEvent, void>>[] = [];
   #text = "";
 
   constructor(events: Events, run: Run, watcher: Watcher) {
@@ -116,11 +124,20 @@ class ObservedEvents implements Events {
   }
 
   next(): Promise<IteratorResult<AnswerEvent, void>> {
+    const taken = this.#taken.shift();
+    if (taken) return taken;
     if (this.#run.isStreaming) {
       if (!this.#watcher.keepsText && !this.#watcher.isEnding()) return this.#events.next();
     } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
-    if (!this.#hasBegun) this.#watcher.onBegin();
-    this.#hasBegun = true;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#watcher.onBegin();
+      this.#run.signal.addEventListener("abort", this.#takeRest, { once: true });
+    }
+    return this.#look();
+  }
+
+  #look(): Promise<IteratorResult<AnswerEvent, void>> {
     return this.#events.next().then(this.#onResult, this.#onFailure);
   }
 
@@ -141,6 +158,17 @@ class ObservedEvents implements Events {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }
+
+  readonly #takeRest = async (): Promise<void> => {
+    for (let isDone = false; !isDone; ) {
+      const next = this.#look();
+      this.#taken.push(next);
+      isDone = await next.then(
+        ({ done }) => done === true,
+        () => true,
+      );
+    }
+  };
 
   readonly #onResult = (result: IteratorResult<AnswerEvent, void>): IteratorResult<AnswerEvent, void> => {
     if (result.done) {

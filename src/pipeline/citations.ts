@@ -1,3 +1,5 @@
+import type { TextFilter } from "./outside-code.ts";
+
 /** A longer run is held back no further: it is dropped, with its closing bracket. */
 const HELD_CHARACTERS_MAX = 256;
 /** What models set before a passage's number: `[출처 2]`. */
@@ -27,7 +29,7 @@ function begunBy(word: string): string {
  * becomes `[1][2][3]`, and `【２】`, `[출처 2]` or `[2†source]` become `[2]`. Works on a stream: text that may still become a citation is
  * held back until it is clear, so that the outcome is the same however the text is split.
  */
-export class CitationFilter {
+export class CitationFilter implements TextFilter {
   readonly #passages: number;
   #held = "";
   #dropping = false;

@@ -3,6 +3,7 @@ import type { GenerateDelta, GenerateRequest, LanguageModel } from "../ports/lan
 import type { Usage } from "../types.ts";
 import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
+import { OutsideCode, type TextFilter } from "./outside-code.ts";
 import type { Stages } from "./stages.ts";
 
 /** No text that anybody reads has longer tokens: a model that says more does not keep to its limit. */
@@ -14,12 +15,12 @@ const CHARACTERS_PER_TOKEN_MAX = 20;
  * without a word, has failed. Called once a token.
  */
 export class CheckedText {
-  readonly #citations: CitationFilter | null;
+  readonly #citations: TextFilter | null;
   #charactersLeft: number;
   #isBlank = true;
 
   constructor({ sources, maxOutputTokens }: GenerateRequest, { quotesOnly }: LanguageModel) {
-    this.#citations = quotesOnly ? null : new CitationFilter(sources.length);
+    this.#citations = quotesOnly ? null : new OutsideCode(new CitationFilter(sources.length));
     this.#charactersLeft = maxOutputTokens * CHARACTERS_PER_TOKEN_MAX;
   }
 

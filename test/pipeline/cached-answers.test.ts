@@ -145,25 +145,6 @@ describe("what the key covers", () => {
     expect((await askAll(following("20일"))).last).toMatchObject({ cached: false });
   });
 
-  test.each([
-    ["the older turns of one conversation", {}, { sessionId: "another" }],
-    ["the summary", { summary: "육아휴직 이야기" }, {}],
-  ])("%s, once turns are summarized", async (_, change, asked) => {
-    const cache = memoryCache();
-    const base = fakeStages({ cache });
-    const about = (summary: string) => {
-      const begin = async (_: unknown, id: string) => ({
-        session: { ...emptySession(id), version: 1, turnCount: 1, summarizedTurns: 1, summary },
-        recorded: Promise.resolve(),
-      });
-      return { ...base, sessions: { ...base.sessions, begin } };
-    };
-    await askAll(about("연차 이야기"));
-    expect((await askAll(about("연차 이야기"))).last).toMatchObject({ cached: true });
-    const { summary } = { summary: "연차 이야기", ...change };
-    expect((await askAll(about(summary), questionOf(asked))).last).toMatchObject({ cached: false });
-  });
-
   test.each(["length", "content_filter", "no_answer"] as const)("an answer that ended by %s", async (finishReason) => {
     const cache = memoryCache();
     const model = modelOf(async function* () {

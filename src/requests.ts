@@ -86,15 +86,23 @@ export function requestSchemas(config: Config) {
   );
   const top = z.int().min(1).max(config.search.top);
   const history = z.array(message(200_000)).max(1000);
-  const ask = z.strictObject({
+  const asked = z.strictObject({
     question: nonBlank(questionCharsMax).describe("What the reader asks."),
-    sessionId: sessionId.optional().describe("The conversation to go on with; made up and returned where absent."),
-    history: history.optional().describe("Earlier messages kept by the client; used instead of a stored conversation."),
+    sessionId: sessionId
+      .optional()
+      .describe("The conversation to go on with; made up and returned where it and `history` are absent."),
+    history: history
+      .optional()
+      .describe("Earlier messages kept by the client, instead of `sessionId`, not beside it; nothing is stored."),
     collection,
     filter: filter.optional(),
     top: top.optional().describe("Passages that go into the prompt."),
     cache: z.boolean().optional().describe("`false`: neither look for a stored answer nor store this one."),
     timeoutMs: z.int().min(1).max(timeoutMaxMs).optional().describe("Limit up to the first token, milliseconds."),
+  });
+  const ask = asked.refine(({ sessionId, history }) => sessionId === undefined || history === undefined, {
+    path: ["history"],
+    error: "must not come beside sessionId: either the client keeps the conversation, or Ragline does",
   });
   const search = z.strictObject({
     query: nonBlank(questionCharsMax).describe("What to look for."),

@@ -180,7 +180,12 @@ export interface LeftOut {
 export type FinishReason = "stop" | "length" | "content_filter" | "no_answer";
 
 export type AnswerEvent =
-  | { readonly type: "answer-start"; readonly requestId: string; readonly sessionId: string }
+  | {
+      readonly type: "answer-start";
+      readonly requestId: string;
+      /** Of the conversation that keeps the answer; absent where the request brought its `history`: nothing is kept. */
+      readonly sessionId?: string;
+    }
   | { readonly type: "source-list"; readonly query: string; readonly sources: readonly Source[] }
   | { readonly type: "text-delta"; readonly text: string }
   | {

@@ -9,7 +9,7 @@ export type WholeAnswer = Fields<"answer-start"> &
 
 /** Reads an answer to its end. @throws RaglineError what `answer-error` says. */
 export async function wholeAnswer(events: AsyncIterable<AnswerEvent>): Promise<WholeAnswer> {
-  let start: Fields<"answer-start"> = { requestId: "", sessionId: "" };
+  let start: Fields<"answer-start"> = { requestId: "" };
   let list: Fields<"source-list"> = { query: "", sources: [] };
   let text = "";
   for await (const { type, ...fields } of events) {

@@ -69,7 +69,7 @@ function readEvents(body: string): Answered {
     return notAnswered(last?.type === "answer-error" ? last.error.code : null, "cut stream");
   return {
     fate: "answered",
-    id: first?.type === "answer-start" ? first.sessionId : "",
+    id: (first?.type === "answer-start" && first.sessionId) || "",
     text: events.map((event) => (event.type === "text-delta" ? event.text : "")).join(""),
     failure: "",
     timings: { ...last.timings },

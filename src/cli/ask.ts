@@ -60,7 +60,7 @@ export async function printAnswer(
   options: PrintOptions,
 ): Promise<void> {
   let sources: readonly Source[] = [];
-  let sessionId = "";
+  let sessionId: string | undefined;
   for await (const event of ragline.ask(request, { signal })) {
     if (event.type === "answer-start") sessionId = event.sessionId;
     else if (event.type === "source-list") sources = event.sources;
@@ -80,7 +80,12 @@ function placeOf({ documentId, ...place }: Pick<Source, "documentId" | "page" | 
 
 type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;
 
-function printEnd(end: End, sources: readonly Source[], sessionId: string, { timings, onward }: PrintOptions): void {
+function printEnd(
+  end: End,
+  sources: readonly Source[],
+  sessionId: string | undefined,
+  { timings, onward }: PrintOptions,
+): void {
   const dim = (text: string) => console.log(styleText("dim", text));
   process.stdout.write("\n\n");
   if (end.finishReason !== "no_answer") {
@@ -92,7 +97,8 @@ function printEnd(end: End, sources: readonly Source[], sessionId: string, { tim
   for (const { step, reason, fallback } of end.degraded)
     console.log(styleText("yellow", `${step}: ${reason}, ${fallback}`));
   const first = end.firstTextMs === null ? "" : `first text after ${end.firstTextMs.toFixed(1)} ms, `;
-  dim(`${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}; ${onward} ${sessionId}`);
+  const next = sessionId === undefined ? "" : `; ${onward} ${sessionId}`;
+  dim(`${first}done in ${end.totalMs.toFixed(1)} ms${end.cached ? ", from the cache" : ""}${next}`);
   if (timings) printTimings(end);
 }
 

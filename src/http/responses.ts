@@ -72,7 +72,10 @@ const source = z.object({
   alsoIn,
 });
 
-const start = z.object({ requestId: z.string(), sessionId: z.string() });
+const start = z.object({
+  requestId: z.string(),
+  sessionId: z.string().optional().describe("Absent where the request brought its `history`: nothing is kept."),
+});
 const sourceList = z.object({ query: z.string(), sources: z.array(source) });
 const end = z.object({
   finishReason: z.enum(["stop", "length", "content_filter", "no_answer"]),

@@ -42,6 +42,10 @@ export function failed(answer: Answer, run: Run, thrown: unknown): RaglineError 
   return error;
 }
 
+export function answerStart({ requestId, sessionId, history }: Question): AnswerEvent {
+  return { type: "answer-start", requestId, ...(history === null && { sessionId }) };
+}
+
 export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent {
   const totalMs = run.timeline.totalMs();
   return {

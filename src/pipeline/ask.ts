@@ -2,7 +2,7 @@ import { callsSent } from "../calls-sent.ts";
 import type { RaglineError } from "../errors.ts";
 import type { Run } from "../run.ts";
 import type { AnswerEvent, CallOptions } from "../types.ts";
-import { type Answer, answerEnd, answerError, failed, unfinished } from "./answer.ts";
+import { type Answer, answerEnd, answerError, answerStart, failed, unfinished } from "./answer.ts";
 import { begin } from "./begin.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
@@ -40,7 +40,7 @@ export async function* ask(
     (query === asIs.query ? asIs : new Finder(stages, { ...question, query }, run)).find();
   let error: RaglineError | null = null;
   try {
-    yield { type: "answer-start", requestId: question.requestId, sessionId: question.sessionId };
+    yield answerStart(question);
     const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
     const ruled = byRules(rewriteByRules(stages, question, session));
     const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);

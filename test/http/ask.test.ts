@@ -140,18 +140,26 @@ describe("sessions", () => {
   test("without a session id one is made up, and can be gone on with", async () => {
     const [start] = await eventsOf(await ask({ question: QUESTION }));
     if (start?.type !== "answer-start") throw new Error("no start");
-    const session = sessionSchema.parse(await (await fetch(sessionUrl(start.sessionId))).json());
+    const session = sessionSchema.parse(await (await fetch(sessionUrl(start.sessionId ?? ""))).json());
     expect(session.turns).toHaveLength(1);
   });
 
-  test("history that the client brings is used and not stored", async () => {
+  test("history that the client brings is used; no session is kept, and none named", async () => {
     const history = [
       { role: "user", content: "연차 휴가 규정을 알려 주세요" },
       { role: "assistant", content: "네." },
     ];
-    const events = await eventsOf(await ask({ question: "그건 며칠이에요?", history, sessionId: "brought" }));
-    expect(events[1]).toMatchObject({ query: expect.stringContaining("연차 휴가") });
-    await expectError(await fetch(sessionUrl("brought")), "not_found");
+    const [start, list] = await eventsOf(await ask({ question: "그건 며칠이에요?", history }));
+    expect(start).toMatchObject({ type: "answer-start", requestId: expect.any(String) });
+    expect(start).not.toHaveProperty("sessionId");
+    expect(list).toMatchObject({ query: expect.stringContaining("연차 휴가") });
+    const whole = await ask({ question: QUESTION, history: [] }, { accept: "application/json" });
+    expect(answerSchema.strict().parse(await whole.json())).not.toHaveProperty("sessionId");
+  });
+
+  test("history beside a session is refused: one of them would be left out", async () => {
+    const asked = await ask({ question: QUESTION, history: [], sessionId: "both" });
+    await expectError(asked, "request_invalid", /history: .*sessionId/);
   });
 
   test("the same id in another collection is another conversation", async () => {

@@ -127,7 +127,7 @@ async function heal(): Promise<void> {
 async function conversation(): Promise<string> {
   const { events } = await ask("육아휴직은 자녀가 몇 살일 때까지 쓸 수 있어요?");
   const [start] = events;
-  if (start?.type !== "answer-start") throw new Error("no conversation");
+  if (start?.type !== "answer-start" || !start.sessionId) throw new Error("no conversation");
   return start.sessionId;
 }
 

@@ -9,8 +9,12 @@ export function toHttpError(thrown: FastifyError, request: FastifyRequest): Ragl
   return error;
 }
 
-/** A failure's status, and when to come back where that is known (RFC 9110, 10.2.3: whole seconds). */
-export function withStatus(reply: FastifyReply, { status, retryAfterMs }: RaglineError): FastifyReply {
+/**
+ * A failure's status, whether to try again, in the header that OpenAI's clients obey (else they try each 5xx again), and when
+ * to come back where that is known (RFC 9110, 10.2.3: whole seconds).
+ */
+export function withStatus(reply: FastifyReply, { status, retryable, retryAfterMs }: RaglineError): FastifyReply {
+  reply.header("x-should-retry", String(retryable));
   if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
   return reply.code(status);
 }

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { callsSent } from "../calls-sent.ts";
+import { errorOf } from "../errors.ts";
 import type { AnswerEvent } from "../types.ts";
 import { whenOver } from "./over.ts";
 
@@ -28,9 +29,10 @@ const SSE_HEADERS = {
 export type Encode = (event: AnswerEvent) => string;
 
 /**
- * Sends an answer as server-sent events. The first is awaited before the status goes out, so that what fails before it is an
- * ordinary error response. The pipeline goes on while a client reads; one event is read ahead. A client that reads
- * nothing for `stallTimeoutMs` is given up, and its answer with it. Writes to Node's response, as this runs once a token.
+ * Sends an answer as server-sent events. The first that is anything on the wire is awaited before the status goes out: a failure
+ * before it, or that would be it, is an ordinary error response. The pipeline goes on while a client reads; one event is read
+ * ahead. A client that reads nothing for `stallTimeoutMs` is given up, and its answer with it. Writes to Node's response, as this
+ * runs once a token.
  */
 export async function sendEvents(
   reply: FastifyReply,
@@ -42,7 +44,10 @@ export async function sendEvents(
   let text = "";
   for (let item = await events.next(); !item.done; item = await events.next()) {
     text = encode(item.value);
-    if (text) break;
+    if (!text) continue;
+    if (item.value.type !== "answer-error") break;
+    await events.return();
+    throw errorOf(item.value.error);
   }
   let next = events.next();
   await meanwhile(next, callsSent());

@@ -187,19 +187,21 @@ describe("errors as the official client sees them", () => {
     expect(text).toBe("반쪽 답");
   });
 
-  test("a refused filter in a stream is an error, not an empty answer", async () => {
-    const stream = client.chat.completions.create({
-      model: "m",
-      messages: [QUESTION],
-      stream: true,
-      ...{ ragline: { filter: { nosuch: 1 } } },
-    });
-    const reading = (async () => {
-      for await (const _ of await stream);
-    })();
-    await expect(reading).rejects.toMatchObject({
-      code: "request_invalid",
-      message: expect.stringContaining("nosuch"),
-    });
+  test("what fails before a stream's first chunk is an ordinary error response", async () => {
+    const error = await refused([QUESTION], { stream: true, ragline: { filter: { nosuch: 1 } } });
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ status: 400, code: "request_invalid", message: expect.stringContaining("nosuch") });
+  });
+
+  test.each([
+    ["is not asked again, where no retry mends it", 400, { retryable: false }, 1],
+    ["is asked again, where one may", 500, { retryable: true }, 3],
+  ])("a model that fails %s", async (_, status, expected, times) => {
+    upstream.answer(refusing(status));
+    const before = upstream.requests.length;
+    const insisting = client.withOptions({ maxRetries: 2 });
+    const asking = insisting.chat.completions.create({ model: "m", messages: [QUESTION] });
+    await expect(asking).rejects.toMatchObject({ status: 502, error: expect.objectContaining(expected) });
+    expect(upstream.requests.length - before).toBe(times);
   });
 });

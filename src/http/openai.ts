@@ -2,7 +2,8 @@ import type { FastifyError, FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
-import type { ErrorBody, FinishReason, Usage } from "../types.ts";
+import { defined } from "../requests.ts";
+import type { AnswerEvent, ErrorBody, FinishReason, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { askFor } from "./asking.ts";
 import { toHttpError, withStatus } from "./errors.ts";
@@ -13,40 +14,50 @@ const MESSAGES_MAX = 1000;
 /** Of one message. */
 const PARTS_MAX = 100;
 
-/** The slice of OpenAI's request that is read; everything else a client sends is accepted and has no effect. */
+/** No tool is called: a client that insists on one would wait for what never comes. */
+const toolChoice = z.enum(["none", "auto"], "must be none or auto: answers are text, no tool is called").nullish();
+
+/**
+ * The slice of OpenAI's request that is read, and what would give the answer another shape, which is refused; everything else
+ * that a client sends is accepted and has no effect.
+ */
 function requestSchema(ragline: Ragline) {
-  const part = z.looseObject({ type: z.literal("text", "only text parts are supported"), text: z.string() });
+  const part = z.looseObject({ type: z.string(), text: z.string().nullish() });
   const message = z.looseObject({
     role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
     content: z
-      .union(
-        [z.string(), z.array(part).max(PARTS_MAX)],
-        `must be text, or a list of up to ${PARTS_MAX} parts with the type text`,
-      )
-      .nullish(),
+      .union([z.string(), z.array(part).max(PARTS_MAX)], `must be text, or a list of up to ${PARTS_MAX} parts`)
+      .nullish()
+      .describe("Of the last message text parts alone; of earlier ones others are left out."),
   });
   const { question, sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
   const earlier = ragline.schemas.history.element.shape.content;
   const request = z.looseObject({
-    model: z.string().optional().describe("Accepted and ignored: the answer comes from the configured model."),
+    model: z.string().nullish().describe("Accepted and ignored: the answer comes from the configured model."),
     messages: z.array(message).min(1).max(MESSAGES_MAX),
     stream: z.boolean().nullish(),
-    stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     n: z.literal(1, "only one choice is supported").nullish(),
+    tool_choice: toolChoice,
+    function_call: toolChoice,
+    response_format: z.looseObject({ type: z.literal("text", "must be text: answers have no other format") }).nullish(),
     ragline: z
       .strictObject({ sessionId, filter, top, collection, cache, timeoutMs })
-      .optional()
-      .describe("Ragline's own: as in `/v1/ask`. With `sessionId` the stored conversation is used, not `messages`."),
+      .nullish()
+      .describe(
+        "Ragline's own: as in `/v1/ask`. With `sessionId` the stored conversation is used, and of `messages` the last.",
+      ),
   });
   return request.superRefine(({ messages, ragline }, context) => {
     const last = messages.length - 1;
     for (const [i, { role, content }] of messages.entries()) {
-      const refuse = (field: string, message: string) =>
-        context.addIssue({ code: "custom", path: ["messages", i, field], message });
-      if (i === last && role !== "user") refuse("role", "the last one must have the role user");
+      const refuse = (message: string, ...path: (string | number)[]) =>
+        context.addIssue({ code: "custom", path: ["messages", i, ...path], message });
+      if (i === last && role !== "user") refuse("the last one must have the role user", "role");
       else if (i === last || (isHistory(role) && !ragline?.sessionId)) {
+        for (const at of i === last ? otherParts(content) : []) refuse("must be a text part", "content", at);
         const read = (i === last ? question : earlier).safeParse(plainText(content));
-        for (const { message } of read.error?.issues ?? []) refuse("content", message);
+        for (const { message } of read.error?.issues ?? []) refuse(message, "content");
       }
     }
   });
@@ -57,6 +68,13 @@ function isHistory(role: string): role is "user" | "assistant" {
 }
 
 type ChatRequest = z.output<ReturnType<typeof requestSchema>>;
+type Content = ChatRequest["messages"][number]["content"];
+type Part = Exclude<Content, string | null | undefined>[number];
+
+function isText(part: Part | undefined): part is Part & { readonly text: string } {
+  return part?.type === "text" && typeof part.text === "string";
+}
+
 interface Reply {
   readonly id: string;
   readonly created: number;
@@ -100,18 +118,26 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
   );
 }
 
-function toAsk({ messages, ragline = {} }: ChatRequest): AskRequest {
+function toAsk({ messages, ragline }: ChatRequest): AskRequest {
   const question = plainText(messages.at(-1)?.content);
-  const set = Object.fromEntries(Object.entries(ragline).filter(([, value]) => value !== undefined));
-  if (ragline.sessionId) return { ...set, question };
-  const history = messages
-    .slice(0, -1)
-    .flatMap(({ role, content }) => (isHistory(role) ? [{ role, content: plainText(content) }] : []));
+  const set = defined(ragline ?? {});
+  if (ragline?.sessionId) return { ...set, question };
+  const history = messages.slice(0, -1).flatMap(({ role, content }) => {
+    const text = plainText(content);
+    // Without text are calls of tools, refusals and pictures: none of them is an answer, or a question.
+    return isHistory(role) && text ? [{ role, content: text }] : [];
+  });
   return { ...set, question, history };
 }
 
-function plainText(content: ChatRequest["messages"][number]["content"]): string {
-  return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("\n");
+/** Where content has what is no text. */
+function otherParts(content: Content): number[] {
+  return Array.isArray(content) ? [...content.keys()].filter((at) => !isText(content[at])) : [];
+}
+
+function plainText(content: Content): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).flatMap((part) => (isText(part) ? [part.text] : [])).join("\n");
 }
 
 /** An answer's events as chunks; the first carries the sources. */
@@ -127,12 +153,10 @@ function chunkEncoder(head: Reply, includeUsage: boolean): Encode {
   return (event) => {
     switch (event.type) {
       case "answer-start":
-        start = { requestId: event.requestId, sessionId: event.sessionId };
+        start = fieldsOf(event);
         return "";
-      case "source-list": {
-        const { query, sources } = event;
-        return chunk({ role: "assistant", content: "" }, null, { ragline: { ...start, query, sources } });
-      }
+      case "source-list":
+        return chunk({ role: "assistant", content: "" }, null, { ragline: { ...start, ...fieldsOf(event) } });
       case "text-delta":
         return chunk({ content: event.text }, null);
       case "answer-end": {
@@ -145,6 +169,10 @@ function chunkEncoder(head: Reply, includeUsage: boolean): Encode {
         return data({ error: openAiError(event.error) });
     }
   };
+}
+
+function fieldsOf({ type: _, ...fields }: AnswerEvent): object {
+  return fields;
 }
 
 function data(value: object): string {

@@ -252,7 +252,7 @@ describe("fields", () => {
   test("/v1/chat/completions: a picture is refused by name", async () => {
     const content = [{ type: "image_url", image_url: { url: "https://example.com/a.png" } }];
     const response = await post("/v1/chat/completions", { messages: [{ role: "user", content }] });
-    await expectError(response, "request_invalid", /messages\.0\.content: must be text, .*parts/);
+    await expectError(response, "request_invalid", /messages\.0\.content\.0: must be a text part/);
   });
 
   describe("far beyond a limit: refused without a look at each one", () => {

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   addedSchema,
@@ -125,6 +127,20 @@ describe("with documents", () => {
       after = page.next;
     }
     expect(seen).toEqual(Array.from({ length: 7 }, (_, i) => `문서/${i}`));
+  });
+
+  test("where the server read a document is told neither by the list nor by its entry", async () => {
+    const handbook = served.folder.file("handbook");
+    mkdirSync(handbook);
+    writeFileSync(join(handbook, "leave.md"), "# Leave\n\n15 days a year.");
+    await served.ragline.index([handbook], { collection: "files" });
+    const [listed, found] = await Promise.all([
+      (await at("/v1/documents?collection=files")).text(),
+      (await at("/v1/documents/leave.md?collection=files")).text(),
+    ]);
+    expect(documentPageSchema.parse(JSON.parse(listed)).documents).toHaveLength(1);
+    expect(documentSchema.strict().parse(JSON.parse(found))).toMatchObject({ id: "leave.md", passages: 1 });
+    expect(listed + found).not.toMatch(/source|handbook/);
   });
 
   test("a replaced document is found by its new text only, and a deleted one not at all", async () => {

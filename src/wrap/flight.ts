@@ -1,27 +1,29 @@
 import type { CallOptions } from "../types.ts";
+import { CallWithin } from "./call-within.ts";
 
 type Vectors = ReadonlyMap<string, Float32Array>;
+
+class FlightCall extends CallWithin {
+  latest = 0;
+
+  override get deadline(): number {
+    return this.latest;
+  }
+}
 
 /** One call that several wait for: it ends early only when all of them have left. Its time is that of who may wait longest. */
 export class Flight {
   readonly #controller = new AbortController();
   readonly #landed: Promise<Vectors>;
+  readonly #flown: FlightCall;
   #callers = 0;
-  #deadline = 0;
 
   /** `call` is whose call it counts as. */
   constructor(call: CallOptions, fly: (call: CallOptions) => Promise<Vectors>) {
-    const deadline = () => this.#deadline;
-    const options: CallOptions = {
-      signal: this.#controller.signal,
-      get deadline() {
-        return deadline();
-      },
-      ...(call.onModelCall && { onModelCall: (made) => call.onModelCall?.(made) }),
-      ...(call.onServed && { onServed: (served) => call.onServed?.(served) }),
-    };
+    const flown = new FlightCall(call, this.#controller.signal);
+    this.#flown = flown;
     // Its callers join before it starts.
-    this.#landed = Promise.resolve().then(() => fly(options));
+    this.#landed = Promise.resolve().then(() => fly(flown));
     this.#landed.catch(() => undefined);
   }
 
@@ -32,7 +34,7 @@ export class Flight {
 
   join({ signal, deadline = Number.POSITIVE_INFINITY }: CallOptions): Promise<Vectors> {
     this.#callers++;
-    this.#deadline = Math.max(this.#deadline, deadline);
+    this.#flown.latest = Math.max(this.#flown.latest, deadline);
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#callers--;

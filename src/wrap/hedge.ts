@@ -1,5 +1,6 @@
 import { RaglineError } from "../errors.ts";
 import type { CallOptions } from "../types.ts";
+import { CallWithin } from "./call-within.ts";
 
 /** Of all calls, the share that may be sent twice (Dean and Barroso, "The Tail at Scale", hedged requests). */
 const SHARE_MAX = 0.05;
@@ -49,7 +50,7 @@ export class Hedge<T> {
   add(work: (call: CallOptions) => Promise<T>, onWin?: () => void): void {
     const controller = new AbortController();
     this.#branches.add(controller);
-    work(branchOf(this.#call, controller.signal)).then(
+    work(new CallWithin(this.#call, controller.signal)).then(
       (value) => {
         if (!this.#branches.delete(controller)) return;
         onWin?.();
@@ -72,16 +73,4 @@ export class Hedge<T> {
     this.#call.signal.removeEventListener("abort", this.#onAbort);
     for (const controller of this.#branches) controller.abort(reason);
   }
-}
-
-/** The caller's options with a signal of their own. */
-function branchOf(call: CallOptions, signal: AbortSignal): CallOptions {
-  return {
-    signal,
-    deadline: call.deadline,
-    asOf: call.asOf,
-    ...(call.onModelCall && { onModelCall: (made) => call.onModelCall?.(made) }),
-    ...(call.onServed && { onServed: (served) => call.onServed?.(served) }),
-    ...(call.onTokens && { onTokens: (tokens) => call.onTokens?.(tokens) }),
-  };
 }

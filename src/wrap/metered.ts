@@ -2,35 +2,23 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
-import type { CallOptions, ModelCall, Served } from "../types.ts";
+import type { ModelCall } from "../types.ts";
+import { CallWithin } from "./call-within.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
 /** One call of a model, told to its caller however it ends. */
-class Metered implements CallOptions {
-  readonly signal: AbortSignal;
-  readonly deadline: number | undefined;
-  readonly #call: CallOptions;
+class Metered extends CallWithin {
   readonly #startedAt = performance.now();
   #tokens = 0;
 
-  constructor(call: CallOptions) {
-    this.#call = call;
-    this.signal = call.signal;
-    this.deadline = call.deadline;
-  }
-
-  onTokens(tokens: number): void {
+  override onTokens(tokens: number): void {
     this.#tokens += tokens;
-  }
-
-  onServed(served: Served): void {
-    this.#call.onServed?.(served);
   }
 
   /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */
   end(counted: () => number, outputTokens = 0): void {
-    this.#call.onModelCall?.(new Counted(this.#tokens, counted, outputTokens, performance.now() - this.#startedAt));
+    this.onModelCall(new Counted(this.#tokens, counted, outputTokens, performance.now() - this.#startedAt));
   }
 }
 

@@ -12,7 +12,8 @@ import {
   type Tracer,
   trace,
 } from "../telemetry/api.ts";
-import type { CallOptions, Served } from "../types.ts";
+import type { CallOptions } from "../types.ts";
+import { CallWithin } from "./call-within.ts";
 import { WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -74,10 +75,7 @@ export function tracedModel(model: LanguageModel, options: TracedOptions): Langu
 }
 
 /** One call of something remote, and its span. */
-class TracedCall implements CallOptions {
-  readonly signal: AbortSignal;
-  readonly deadline: number | undefined;
-  readonly #call: CallOptions;
+class TracedCall extends CallWithin {
   readonly #span: Span;
   readonly #context: Context;
   readonly #startedAt = performance.now();
@@ -86,9 +84,7 @@ class TracedCall implements CallOptions {
   #text = "";
 
   private constructor(call: CallOptions, span: Span) {
-    this.#call = call;
-    this.signal = call.signal;
-    this.deadline = call.deadline;
+    super(call);
     this.#span = span;
     this.#context = trace.setSpan(context.active(), span);
   }
@@ -115,13 +111,9 @@ class TracedCall implements CallOptions {
     return new TracedCall(call, span);
   }
 
-  onTokens(tokens: number): void {
+  override onTokens(tokens: number): void {
     this.#inputTokens += tokens;
-    this.#call.onTokens?.(tokens);
-  }
-
-  onServed(served: Served): void {
-    this.#call.onServed?.(served);
+    super.onTokens(tokens);
   }
 
   async run<T>(make: (call: CallOptions) => Promise<T>): Promise<T> {

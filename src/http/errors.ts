@@ -9,23 +9,32 @@ export function toHttpError(thrown: FastifyError, request: FastifyRequest): Ragl
   return error;
 }
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What it is refused with, for whoever counts it. */
+    failure?: RaglineError;
+  }
+}
+
 /**
  * A failure's status, whether to try again, in the header that OpenAI's clients obey (else they try each 5xx again), and when
  * to come back where that is known (RFC 9110, 10.2.3: whole seconds).
  */
-export function withStatus(reply: FastifyReply, { status, retryable, retryAfterMs }: RaglineError): FastifyReply {
+export function withStatus(reply: FastifyReply, error: RaglineError): FastifyReply {
+  const { status, retryable, retryAfterMs } = error;
+  reply.request.failure = error;
   reply.header("x-should-retry", String(retryable));
   if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
   return reply.code(status);
 }
 
-/** Answers a request that reached no route: its address cannot be decoded, or a part of it is too long. */
+/** Answers a request that reached no route, nor any hook: its address cannot be decoded, or a part of it is too long. */
 export function refuseAddress(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const tooLong = thrown.code === "FST_ERR_MAX_PARAM_LENGTH";
   const problem = tooLong ? "a part of it is too long" : "must be valid percent-encoded UTF-8";
   const error = new RaglineError("request_invalid", `path: ${problem}`);
-  reply
-    .code(error.status)
+  request.server.observe(request, reply);
+  withStatus(reply, error)
     .header("x-request-id", request.id)
     .send({ error: error.body(request.id) });
 }

@@ -57,6 +57,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     reply.header("x-request-id", request.id);
     done();
   });
+  registerTelemetry(app, ragline);
   refuseOtherThanOneHost(app);
   closeWhatBecomesIdle(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
@@ -72,10 +73,9 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     const hint = allowed.length > 0 ? `; allowed: ${allowed.join(", ")}` : "";
     if (allowed.length > 0) reply.header("allow", allowed.join(", "));
     const error = new RaglineError("not_found", `${request.method} ${path.slice(0, 200)}: no such route${hint}`);
-    return reply.code(error.status).send({ error: error.body(request.id) });
+    return withStatus(reply, error).send({ error: error.body(request.id) });
   });
 
-  registerTelemetry(app, ragline);
   await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);

@@ -4,9 +4,13 @@ import { outcomeOfStatus } from "../telemetry/outcome.ts";
 import { createProcessMetrics } from "../telemetry/process.ts";
 import type { Registry } from "../telemetry/prometheus.ts";
 import { statusOf, whenOver } from "./over.ts";
-import { traceRequests } from "./tracing.ts";
+import { requestTracing } from "./tracing.ts";
 
 declare module "fastify" {
+  interface FastifyInstance {
+    /** To be called of each request once, as it begins; hooks do where there are any. */
+    readonly observe: (request: FastifyRequest, reply: FastifyReply) => void;
+  }
   interface FastifyRequest {
     /** Set where an answer counts and logs itself. */
     isAnswer: boolean;
@@ -18,7 +22,7 @@ const PROBES = new Set(["/metrics", "/healthz", "/readyz"]);
 /** Counts, logs and traces each request, but for answers, which count themselves, and serves `/metrics`. */
 export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void {
   const { config, telemetry } = ragline;
-  if (telemetry.traces) traceRequests(app, telemetry.traces, (route) => PROBES.has(route));
+  const traced = telemetry.traces && requestTracing(app, telemetry.traces, (route) => PROBES.has(route));
   app.decorateRequest("isAnswer", false);
   const count = (request: FastifyRequest, reply: FastifyReply) => {
     if (request.isAnswer) return;
@@ -29,14 +33,19 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
       tenant: config.tenant,
       route,
       outcome: outcomeOfStatus(status),
+      failure: request.failure,
       method: request.method,
       status,
       totalMs: Math.round(reply.elapsedTime * 1000) / 1000,
       isProbe: PROBES.has(route),
     });
   };
-  app.addHook("onRequest", (request, reply, done) => {
+  app.decorate("observe", (request: FastifyRequest, reply: FastifyReply) => {
+    traced?.(request, reply);
     whenOver(request, reply, () => count(request, reply));
+  });
+  app.addHook("onRequest", (request, reply, done) => {
+    app.observe(request, reply);
     done();
   });
   if (!config.telemetry.metrics) return;

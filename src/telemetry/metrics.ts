@@ -62,7 +62,7 @@ export class Metrics {
     "step",
     "reason",
   ]);
-  readonly #errors = this.#counter("errors_total", "Answers that ended with an error; not those whose reader left.", [
+  readonly #errors = this.#counter("errors_total", "Requests that ended with an error; not those whose client left.", [
     "code",
     "step",
   ]);
@@ -124,7 +124,7 @@ export class Metrics {
     if (perSecond !== null) this.#tokensPerSecond.observe(perSecond);
   }
 
-  error({ code, step = "none" }: { readonly code: string; readonly step?: string }): void {
+  error({ code, step = "none" }: { readonly code: string; readonly step?: string | undefined }): void {
     this.#errors.inc({ code, step });
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { RaglineError } from "../errors.ts";
 import type { RunObserver } from "../run.ts";
 import type { Scope } from "../types.ts";
 import { AnswerLog } from "./answer-log.ts";
@@ -58,10 +59,11 @@ export class Telemetry {
   }
 
   /** A request that is over and was no answer; probes are logged for who debugs. */
-  request(request: HttpRequest): void {
+  request({ isProbe, failure, ...request }: HttpRequest): void {
     this.metrics.request(request);
-    const { isProbe, ...line } = request;
-    this.#log[isProbe ? "debug" : "info"](line, "request");
+    const error = request.outcome === "cancelled" ? undefined : failure;
+    if (error) this.metrics.error(error);
+    this.#log[isProbe ? "debug" : "info"]({ ...request, code: error?.code, step: error?.step }, "request");
   }
 }
 
@@ -71,4 +73,5 @@ export interface HttpRequest extends CountedRequest {
   readonly status: number;
   readonly totalMs: number;
   readonly isProbe: boolean;
+  readonly failure: RaglineError | undefined;
 }

@@ -1,6 +1,9 @@
 import type { CallOptions, ModelCall, Served } from "../types.ts";
 
-/** The options of a call within another: what they say is the outer call's, and what they are told reaches it. They have every option, so that none is lost on the way. */
+/**
+ * The options of a call within another: what they say is the outer call's, and what they are told reaches it. They have every
+ * option, so that none is lost on the way.
+ */
 export class CallWithin implements Required<CallOptions> {
   readonly #outer: CallOptions;
   readonly #signal: AbortSignal | undefined;

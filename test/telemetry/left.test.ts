@@ -7,6 +7,7 @@ import { type ConfigInput, createRagline } from "../../src/index.ts";
 import { until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { postJson } from "../support/http.ts";
+import { type OtlpReceiver, otlpReceiver } from "../support/otlp-receiver.ts";
 import { postgresMissing, startPostgres } from "../support/postgres.ts";
 import { redisMissing, startRedis } from "../support/redis.ts";
 import { sampleOf, scrape } from "../support/scrape.ts";
@@ -164,5 +165,47 @@ describe("answers that cannot begin", () => {
         await served.close();
       },
     );
+  });
+});
+
+describe("a request that is refused before it reaches a route", () => {
+  let receiver: OtlpReceiver;
+  let served: Awaited<ReturnType<typeof serve>>;
+
+  beforeAll(async () => {
+    receiver = await otlpReceiver();
+    served = await serve({ telemetry: { traces: "otlp", endpoint: receiver.url, sampling: 1 } });
+  });
+  afterAll(async () => {
+    await served.close();
+    await receiver.close();
+  });
+
+  it.each([
+    ["a path that is no UTF-8", "GET /v1/documents/%E0%A4%A HTTP/1.1\r\nHost: x", "request_invalid", "unknown"],
+    ["a path that is no percent-encoding", "GET /v1/sessions/%zz HTTP/1.1\r\nHost: x", "request_invalid", "unknown"],
+    ["an id too long", `GET /v1/sessions/${"a".repeat(2001)} HTTP/1.1\r\nHost: x`, "request_invalid", "unknown"],
+    ["no Host", "GET /v1/status HTTP/1.1", "request_invalid", "/v1/status"],
+    ["no such route", "GET /nowhere HTTP/1.1\r\nHost: x", "not_found", "unknown"],
+  ])("%s: one line, one count, one error, one span", async (_, head, code, route) => {
+    const counts = async () => {
+      const samples = await scrape(served.url);
+      return [
+        sampleOf(samples, "ragline_requests_total", { route, outcome: "refused" }),
+        sampleOf(samples, "ragline_errors_total", { code, step: "none" }),
+      ];
+    };
+    const [requests = 0, errors = 0] = await counts();
+    const spans = receiver.spans.length;
+    served.lines.length = 0;
+    const socket = connect(served.port, "127.0.0.1").on("error", () => undefined);
+    socket.resume().write(`${head}\r\nConnection: close\r\n\r\n`);
+    await until("it is logged", () => served.of("request").length > 0);
+    expect(served.of("request")).toMatchObject([
+      { requestId: expect.any(String), method: "GET", route, outcome: "refused", code, totalMs: expect.any(Number) },
+    ]);
+    expect(await counts()).toEqual([requests + 1, errors + 1]);
+    await served.ragline.telemetry.traces?.flush();
+    expect(receiver.spans.slice(spans)).toMatchObject([{ name: `GET ${route}` }]);
   });
 });

@@ -42,6 +42,12 @@ export class Metrics {
     [],
     ANSWER_SECONDS,
   );
+  readonly #leftSeconds = this.#histogram(
+    "left_before_text_seconds",
+    "How long readers waited who left before any text.",
+    [],
+    ANSWER_SECONDS,
+  );
   readonly #requestSeconds = this.#histogram(
     "request_duration_seconds",
     "How long an answer took, by how it ended.",
@@ -107,11 +113,15 @@ export class Metrics {
     this.#requests.inc({ tenant: this.#tenants.of(tenant), route, outcome });
   }
 
-  /** An answer is over: `last` is its last event, absent where it ended without one. */
-  end(last: AnswerEvent | undefined, request: CountedRequest & { readonly ms: number }): void {
+  /** An answer is over: `last` is its last event, absent where it ended without one; `hasText`: its reader had some. */
+  end(
+    last: AnswerEvent | undefined,
+    request: CountedRequest & { readonly ms: number; readonly hasText: boolean },
+  ): void {
     this.#live.activeStreams--;
     this.request(request);
     this.#requestSeconds.observe({ outcome: request.outcome }, request.ms / 1000);
+    if (request.outcome === "cancelled" && !request.hasText) this.#leftSeconds.observe(request.ms / 1000);
     if (last?.type === "answer-error" && request.outcome !== "cancelled") this.error(last.error);
     if (last?.type !== "answer-end") return;
     const { firstTextMs, timings, cached, degraded } = last;

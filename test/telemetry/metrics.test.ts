@@ -49,6 +49,23 @@ describe("GET /metrics", () => {
     expect(sampleOf(after, "ragline_active_streams")).toBe(0);
   });
 
+  it("counts whom no text reached as left before it, and not those who left at some text", async () => {
+    const gainedBy = async (last: string) => {
+      const before = await scrape(served.url);
+      for await (const { type } of served.ragline.ask({ question: "연차 휴가는 며칠인가요?", cache: false })) {
+        if (type === last) break;
+      }
+      const after = await scrape(served.url);
+      return ["left_before_text_seconds_count", "request_duration_seconds_count"].map((name) => {
+        const labels = name.startsWith("request") ? { outcome: "cancelled" } : {};
+        return sampleOf(after, `ragline_${name}`, labels) - sampleOf(before, `ragline_${name}`, labels);
+      });
+    };
+    expect(await gainedBy("source-list")).toEqual([1, 1]);
+    expect(await gainedBy("text-delta")).toEqual([0, 1]);
+    expect(await gainedBy("answer-end")).toEqual([0, 0]);
+  });
+
   it("counts each step once an answer, and only those of answers", async () => {
     const counts = async () =>
       Object.fromEntries(

@@ -4,7 +4,7 @@ import { RaglineError } from "./errors.ts";
 export function notListening(field: string, address: string, code: string | undefined, cause: unknown): RaglineError {
   const reason =
     code === "EADDRINUSE"
-      ? "is taken by another process; choose another with --port"
+      ? `is taken by another process; choose another${field.endsWith(".port") ? " with --port" : ""}`
       : `cannot be listened on (${code ?? "unknown reason"})`;
   return new RaglineError("config_invalid", `${field}: ${address} ${reason}`, { cause });
 }

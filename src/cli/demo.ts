@@ -35,7 +35,7 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
           await printAnswer(ragline, { question: QUESTION }, signal, { timings: true, onward: "sessionId" });
           if (options.once) return;
           outliveReaders();
-          console.log(nextSteps(addressOf(server)));
+          console.log(nextSteps(addressOf(server.server)));
           await serveUntil(server, signal);
         } finally {
           await server.close();

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { emulationNote } from "../emulation.ts";
 import { createServer } from "../http/server.ts";
@@ -37,7 +39,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         const { missing, degraded } = await server.readiness();
         for (const what of missing) console.log(`not ready: ${what}`);
         for (const what of degraded) console.log(`degraded: ${what}`);
-        console.log(`listening on ${addressOf(server)}; Ctrl-C stops`);
+        console.log(`listening on ${addressOf(server.server)}; Ctrl-C stops`);
         if (!isLoopback(ragline.config.server.host)) {
           ragline.log.warn(
             { host: ragline.config.server.host },
@@ -64,19 +66,30 @@ export function withAddress(config: Config, { port, host }: ServeOptions): Confi
 
 /** @throws RaglineError `config_invalid`: the address cannot be listened on. */
 export async function listen(ragline: Ragline): Promise<FastifyInstance> {
-  const { host, port } = ragline.config.server;
+  const { host, port, probesPort } = ragline.config.server;
   const server = await createServer(ragline);
   try {
-    await server.listen({ host, port });
+    await listening("server.port", `${host}:${port}`, server.listen({ host, port }));
+    if (probesPort !== undefined) {
+      server.probes.listen({ host, port: probesPort });
+      await listening("server.probesPort", `${host}:${probesPort}`, once(server.probes, "listening"));
+      ragline.log.info(`Probes listening at ${addressOf(server.probes)}`);
+    }
     return server;
-  } catch (cause) {
+  } catch (thrown) {
     await server.close();
-    throw notListening("server.port", `${host}:${port}`, (cause as NodeJS.ErrnoException).code, cause);
+    throw thrown;
   }
 }
 
-export function addressOf(server: FastifyInstance): string {
-  const address = server.server.address();
+async function listening(field: string, address: string, pending: Promise<unknown>): Promise<void> {
+  await pending.catch((cause: NodeJS.ErrnoException) => {
+    throw notListening(field, address, cause.code, cause);
+  });
+}
+
+export function addressOf(server: Server): string {
+  const address = server.address();
   if (typeof address === "string" || !address) return String(address);
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return `http://${host}:${address.port}`;

@@ -176,6 +176,12 @@ const server = z.strictObject({
     .default("127.0.0.1")
     .describe("Address to listen on. Other machines reach it with `0.0.0.0`."),
   port: z.int().min(0).max(65_535).default(8787).describe("0: any free port."),
+  probesPort: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe("`/healthz`, `/readyz` and `/metrics` here too, where no question waits before them. 0: any free port."),
   timeoutMs: milliseconds(30_000, "Limit for a request up to its first token."),
   timeoutMaxMs: milliseconds(120_000, "The longest `timeoutMs` that a request may ask for."),
   stallTimeoutMs: milliseconds(60_000, "Limit for a client that reads nothing of its answer."),

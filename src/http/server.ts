@@ -13,6 +13,7 @@ import { readJsonBodies } from "./json-body.ts";
 import { loggedReadiness } from "./logged-readiness.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
+import { registerProbes } from "./probes.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
 import { registerSessions } from "./sessions.ts";
@@ -58,6 +59,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     done();
   });
   registerTelemetry(app, ragline);
+  registerProbes(app);
   refuseOtherThanOneHost(app);
   closeWhatBecomesIdle(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);

@@ -4,6 +4,7 @@ import { outcomeOfStatus } from "../telemetry/outcome.ts";
 import { createProcessMetrics } from "../telemetry/process.ts";
 import type { Registry } from "../telemetry/prometheus.ts";
 import { statusOf, whenOver } from "./over.ts";
+import { PROBES } from "./probes.ts";
 import { requestTracing } from "./tracing.ts";
 
 declare module "fastify" {
@@ -16,8 +17,6 @@ declare module "fastify" {
     isAnswer: boolean;
   }
 }
-
-const PROBES = new Set(["/metrics", "/healthz", "/readyz"]);
 
 /** Counts, logs and traces each request, but for answers, which count themselves, and serves `/metrics`. */
 export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void {

@@ -36,7 +36,11 @@ spec:
       image: "{{ .root.Values.image.repository }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}"
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
       args: {{ .args | toJson }}
-      ports: [{ name: {{ .portName }}, containerPort: {{ .port }} }]
+      ports:
+        - { name: {{ .portName }}, containerPort: {{ .port }} }
+        {{- with .probesPort }}
+        - { name: probes, containerPort: {{ . }} }
+        {{- end }}
       {{- with .root.Values.secretName }}
       envFrom: [{ secretRef: { name: {{ . }} } }]
       {{- end }}

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createSimulatedModel } from "../../src/adapters/language-model/simulated.ts";
 import { createSimulatedReranker } from "../../src/adapters/reranker/simulated.ts";
 import { batchServer } from "../../src/adapters/simulated/batch-server.ts";
+import { sum } from "../../src/statistics.ts";
 import { call, collect, sleep, until } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
 import { BATCHES, MODEL } from "../support/simulated.ts";
@@ -11,14 +12,21 @@ interface Served {
   readonly serviceMs: number;
 }
 
+/** A call, and what it was told so far of its times. */
+function timed(signal?: AbortSignal) {
+  const told: Served[] = [];
+  const sumOf = (part: keyof Served) => sum(told.map((one) => one[part]));
+  const times = (): Served => ({ queueMs: sumOf("queueMs"), serviceMs: sumOf("serviceMs") });
+  return { options: { ...call(signal), onServed: (one: Served) => void told.push(one) }, times };
+}
+
 describe("an emulated batch server", () => {
   test("D/D/1: a call takes what is configured, and those behind it wait, by the server's own clock", async () => {
     const serve = batchServer({ ...BATCHES, serviceMs: 20, itemMs: 2, slots: 1 });
-    const served: Served[] = [];
+    const calls = Array.from({ length: 10 }, () => timed());
     const startedAt = performance.now();
-    await Promise.all(
-      Array.from({ length: 10 }, () => serve(5, { ...call(), onServed: (one) => void served.push(one) })),
-    );
+    await Promise.all(calls.map(({ options }) => serve(5, options)));
+    const served = calls.map(({ times }) => times());
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(300);
     expect(served.map(({ serviceMs }) => serviceMs)).toEqual(Array(10).fill(30));
     // Late timers do not add up: each begins when the one before it should have ended, whenever that was told.
@@ -28,11 +36,9 @@ describe("an emulated batch server", () => {
 
   test("as many run at once as there are slots", async () => {
     const serve = batchServer({ ...BATCHES, serviceMs: 50, slots: 4 });
-    const served: Served[] = [];
-    await Promise.all(
-      Array.from({ length: 8 }, () => serve(1, { ...call(), onServed: (one) => void served.push(one) })),
-    );
-    const waited = served.map(({ queueMs }) => Math.round(queueMs / 50));
+    const calls = Array.from({ length: 8 }, () => timed());
+    await Promise.all(calls.map(({ options }) => serve(1, options)));
+    const waited = calls.map(({ times }) => Math.round(times().queueMs / 50));
     expect(waited).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
   });
 
@@ -61,16 +67,28 @@ describe("an emulated batch server", () => {
     await expect(served).rejects.toThrow("left");
   });
 
+  test("who leaves the line, or a slot after it, has been told how long it waited", async () => {
+    const serve = batchServer({ ...BATCHES, serviceMs: 60, slots: 1 });
+    const leaving = new AbortController();
+    const [first, second, third] = [timed(), timed(leaving.signal), timed(leaving.signal)];
+    const served = [first, second, third].map(({ options }) => serve(1, options).catch(String));
+    await sleep(90);
+    leaving.abort(new Error("left"));
+    expect(second.times()).toEqual({ queueMs: expect.closeTo(60, -1), serviceMs: 0 });
+    expect(third.times().queueMs).toBeGreaterThanOrEqual(85);
+    expect((await Promise.all(served)).slice(1)).toEqual(["Error: left", "Error: left"]);
+  });
+
   test("share: n calls on one slot take n times as long, and a lone one its own time", async () => {
     const serve = batchServer({ ...BATCHES, serviceMs: 40, slots: 1, whenFull: "share" });
-    const timed = async () => {
+    const msOfCall = async () => {
       const startedAt = performance.now();
       await serve(1, call());
       return performance.now() - startedAt;
     };
-    const alone = await timed();
+    const alone = await msOfCall();
     expect(alone).toBeGreaterThanOrEqual(39);
-    const together = await Promise.all(Array.from({ length: 5 }, timed));
+    const together = await Promise.all(Array.from({ length: 5 }, msOfCall));
     for (const ms of together) expect(ms).toBeGreaterThanOrEqual(198);
   });
 

@@ -2,7 +2,7 @@ import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/
 import { type Distribution, draw, type Random, seeded } from "../../random.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
-import type { CallOptions, Source } from "../../types.ts";
+import type { Source } from "../../types.ts";
 import { reach } from "../simulated/clock.ts";
 import { Slots } from "../simulated/slots.ts";
 
@@ -42,7 +42,7 @@ export function createSimulatedModel(options: SimulatedModelOptions): LanguageMo
     contextTokensMax: options.contextTokensMax,
     async *stream(request, call) {
       const planned = plan(request, options, random);
-      const slot = await slots.take(call.signal);
+      const slot = await slots.take(call);
       let due = slot.startedAt + planned.firstTokenMs;
       try {
         const words = wordsOf(request);
@@ -59,14 +59,10 @@ export function createSimulatedModel(options: SimulatedModelOptions): LanguageMo
       } finally {
         slot.free(Math.min(due, performance.now()));
       }
-      report(call, slot.queueMs, due - slot.startedAt);
+      call.onServed?.({ queueMs: 0, serviceMs: due - slot.startedAt });
       yield { type: "end", finishReason: planned.isCut ? "length" : "stop" };
     },
   };
-}
-
-function report(call: CallOptions, queueMs: number, serviceMs: number): void {
-  call.onServed?.({ queueMs, serviceMs });
 }
 
 function plan({ maxOutputTokens }: GenerateRequest, { firstTokenMs, tokens }: SimulatedModelOptions, random: Random) {

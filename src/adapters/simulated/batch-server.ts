@@ -36,12 +36,12 @@ export function batchServer(options: BatchServerOptions): Serve {
   const slots = new Slots(options.slots, options.queueMax);
   return async (texts, call) => {
     const ms = workMs(texts);
-    const { queueMs, startedAt, free } = await slots.take(call.signal);
+    const { startedAt, free } = await slots.take(call);
     try {
       await reach(startedAt + ms, call.signal);
     } finally {
       free(Math.min(startedAt + ms, performance.now()));
     }
-    call.onServed?.({ queueMs, serviceMs: ms });
+    call.onServed?.({ queueMs: 0, serviceMs: ms });
   };
 }

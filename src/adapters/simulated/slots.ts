@@ -1,8 +1,8 @@
 import { RaglineError } from "../../errors.ts";
+import type { CallOptions } from "../../types.ts";
 
 /** A slot held. Its times are the emulated server's own, by `performance.now()`: timers that fire late do not add up. */
 export interface HeldSlot {
-  readonly queueMs: number;
   readonly startedAt: number;
   /** Frees it, as of `at`; only the first call counts. */
   free(at: number): void;
@@ -10,7 +10,7 @@ export interface HeldSlot {
 
 interface Waiting {
   readonly arrivedAt: number;
-  readonly take: (slot: HeldSlot) => void;
+  take(startedAt: number): void;
 }
 
 /** First come, first served: `count` calls at once, at most `queueMax` in line. */
@@ -30,28 +30,32 @@ export class Slots {
     return this.#held;
   }
 
-  /** @throws RaglineError `overloaded`: the line is full. */
-  take(signal: AbortSignal): Promise<HeldSlot> {
+  /** Tells the call how long it waited, also where it leaves the line. @throws RaglineError `overloaded`: the line is full; or the signal's reason. */
+  take(call: Pick<CallOptions, "signal" | "onServed">): Promise<HeldSlot> {
+    const { signal } = call;
     signal.throwIfAborted();
     const arrivedAt = performance.now();
     if (this.#held < this.#count) {
       this.#held++;
-      return Promise.resolve(this.#slot(arrivedAt, arrivedAt));
+      return Promise.resolve(this.#slot(arrivedAt));
     }
     if (this.#waiting.size >= this.#queueMax) {
       const message = `${this.#count} calls are running and ${this.#queueMax} wait, which is queueMax; try again later.`;
       return Promise.reject(new RaglineError("overloaded", message));
     }
+    const waited = (until: number) => call.onServed?.({ queueMs: until - arrivedAt, serviceMs: 0 });
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#waiting.delete(waiting);
+        waited(performance.now());
         reject(signal.reason);
       };
       const waiting: Waiting = {
         arrivedAt,
-        take(slot) {
+        take: (startedAt) => {
           signal.removeEventListener("abort", leave);
-          resolve(slot);
+          waited(startedAt);
+          resolve(this.#slot(startedAt));
         },
       };
       this.#waiting.add(waiting);
@@ -59,10 +63,9 @@ export class Slots {
     });
   }
 
-  #slot(arrivedAt: number, startedAt: number): HeldSlot {
+  #slot(startedAt: number): HeldSlot {
     let isHeld = true;
     return {
-      queueMs: startedAt - arrivedAt,
       startedAt,
       free: (at) => {
         if (isHeld) this.#free(at);
@@ -78,6 +81,6 @@ export class Slots {
       return;
     }
     this.#waiting.delete(next);
-    next.take(this.#slot(next.arrivedAt, Math.max(at, next.arrivedAt)));
+    next.take(Math.max(at, next.arrivedAt));
   }
 }

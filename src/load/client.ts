@@ -1,7 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { createParser } from "eventsource-parser";
-import type { Calls, Degradation, Timings } from "../types.ts";
+import type { Calls, Degradation, StepSpan, Timings } from "../types.ts";
 
 /** How an answer ended, as its reader saw it. Times by `performance.now()`. */
 export interface Reply {
@@ -18,6 +18,7 @@ export interface Reply {
 /** Of `answer-end`, as the server says. */
 export interface AnswerEnd {
   readonly timings: Timings;
+  readonly spans: readonly StepSpan[];
   readonly calls: Calls;
   readonly firstTextMs: number | null;
   readonly totalMs: number;

@@ -1,5 +1,5 @@
 import type { Percentiles } from "../statistics.ts";
-import type { PartShare } from "./stages.ts";
+import type { Part, PartShare } from "./stages.ts";
 import type { Summary } from "./summary.ts";
 
 /** A run's figures for a terminal. */
@@ -46,11 +46,14 @@ function row(name: string, ...cells: readonly (string | number)[]): string {
 /** Parts under this share are left to `--json` and the report. */
 const SHARE_MIN = 0.01;
 
+/** A connection is accepted when the server's event loop comes to it. */
+const NAMES: Partial<Record<Part, string>> = { network: "network or waiting to be accepted" };
+
 function shareLines(name: string, parts: readonly PartShare[]): string[] {
   const shown = parts.filter(({ share }) => share >= SHARE_MIN).toSorted((a, b) => b.share - a.share);
   if (shown.length === 0) return [];
   return [
-    `  ${name.padEnd(14)} ${shown.map(({ part, share, ms: each }) => `${part} ${percent(share)} (${ms(each)})`).join(", ")}`,
+    `  ${name.padEnd(14)} ${shown.map(({ part, share, ms: each }) => `${NAMES[part] ?? part} ${percent(share)} (${ms(each)})`).join(", ")}`,
   ];
 }
 

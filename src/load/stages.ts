@@ -1,8 +1,9 @@
+import { criticalPath } from "../critical-path.ts";
 import { mean, rounded, sum } from "../statistics.ts";
-import { STEPS, type Step } from "../types.ts";
+import { STEPS, type Step, type StepSpan } from "../types.ts";
 import type { Sample } from "./drive.ts";
 
-/** Where a part of a reader's wait went. `generator`: the load generator sent late. `network`: connection, and reading. */
+/** Where a part of a reader's wait went. `generator`: the load generator sent late. `network`: connection, waiting to be accepted, and reading. */
 export type Part = Step | "orchestrator" | "network" | "generator";
 
 export interface PartShare {
@@ -12,9 +13,6 @@ export interface PartShare {
   /** Of the mean wait; all parts sum to 1. */
   readonly share: number;
 }
-
-/** Steps before the model; `save` is begun beside them. */
-const BEFORE_TEXT: readonly Step[] = ["session", "rewrite", "cache", "embed", "search", "rerank", "prompt"];
 
 interface Split {
   readonly wholeMs: number;
@@ -33,33 +31,30 @@ export function totalShares(samples: readonly Sample[]): PartShare[] {
 
 function firstTextSplit({ dueAt, sentAt, firstTextAt, end }: Sample): Split | null {
   if (!end || firstTextAt === null || end.firstTextMs === null) return null;
-  const parts = new Map<Part, number>();
-  for (const step of BEFORE_TEXT) parts.set(step, end.timings[step] ?? 0);
-  const before = Math.min(end.firstTextMs, sum([...parts.values()]));
-  const rest = end.firstTextMs - before;
-  // Until its first token the model has what the steps before it leave.
-  parts.set(end.timings.generate === undefined ? "orchestrator" : "generate", rest);
-  return complete(parts, { wholeMs: firstTextAt - dueAt, serverMs: end.firstTextMs, lagMs: sentAt - dueAt });
+  return split(end.spans, { wholeMs: firstTextAt - dueAt, serverMs: end.firstTextMs, lagMs: sentAt - dueAt });
 }
 
 function totalSplit({ dueAt, sentAt, endedAt, end }: Sample): Split | null {
   if (!end) return null;
-  const parts = new Map<Part, number>();
-  for (const step of STEPS) if (step !== "compact" && step !== "save") parts.set(step, end.timings[step] ?? 0);
-  const rest = Math.max(0, end.totalMs - sum([...parts.values()]));
-  // What of it the others do not cover.
-  const save = Math.min(end.timings.save ?? 0, rest);
-  parts.set("save", save);
-  parts.set("orchestrator", rest - save);
-  return complete(parts, { wholeMs: endedAt - dueAt, serverMs: end.totalMs, lagMs: sentAt - dueAt });
+  return split(end.spans, { wholeMs: endedAt - dueAt, serverMs: end.totalMs, lagMs: sentAt - dueAt });
 }
 
-function complete(
-  parts: Map<Part, number>,
-  { wholeMs, serverMs, lagMs }: { readonly wholeMs: number; readonly serverMs: number; readonly lagMs: number },
-): Split {
+interface Wait {
+  readonly wholeMs: number;
+  readonly serverMs: number;
+  readonly lagMs: number;
+}
+
+/** Steps beside each other count once: the time of those that were waited for. */
+function split(spans: readonly StepSpan[], { wholeMs, serverMs, lagMs }: Wait): Split {
+  const { reader = 0, ...steps } = Object.fromEntries(criticalPath(spans, serverMs)) as Partial<
+    Record<Step | "reader", number>
+  >;
+  const ran = sum(Object.values(steps));
+  const parts = new Map(Object.entries(steps) as [Part, number][]);
+  parts.set("orchestrator", Math.max(0, serverMs - ran - reader));
   parts.set("generator", lagMs);
-  parts.set("network", Math.max(0, wholeMs - lagMs - serverMs));
+  parts.set("network", Math.max(0, wholeMs - lagMs - serverMs) + reader);
   return { wholeMs, parts };
 }
 

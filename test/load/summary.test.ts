@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { summaryLines } from "../../src/load/print.ts";
+import type { PartShare } from "../../src/load/stages.ts";
 import { summarize } from "../../src/load/summary.ts";
 import { percentiles, quantile } from "../../src/statistics.ts";
+import type { StepSpan } from "../../src/types.ts";
 import { ANSWER_END, CONTEXT, drivenRun, sample } from "../support/load.ts";
 
 describe("a run in figures", () => {
@@ -62,11 +64,27 @@ describe("a run in figures", () => {
     expect(stages.total.find(({ part }) => part === "orchestrator")?.ms).toBe(5);
   });
 
-  test("saving beside the model counts once", () => {
-    const end = { ...ANSWER_END, timings: { ...ANSWER_END.timings, save: 90 } };
-    const { stages, totalMs } = summarize(drivenRun([sample(0, { end })]), CONTEXT);
+  test("of steps beside each other those count that were waited for, and no time twice", () => {
+    const spans: readonly StepSpan[] = [
+      { step: "session", startMs: 0, ms: 1 },
+      { step: "embed", startMs: 1, ms: 30 },
+      { step: "search", startMs: 31, ms: 5 },
+      { step: "rewrite", startMs: 1, ms: 49 },
+      { step: "generate", startMs: 50, ms: 100 },
+      { step: "save", startMs: 80, ms: 10 },
+    ];
+    const end = { ...ANSWER_END, spans };
+    const { stages, ttftMs, totalMs } = summarize(drivenRun([sample(0, { end })]), CONTEXT);
+    const shares = (parts: readonly PartShare[]) => Object.fromEntries(parts.map(({ part, ms }) => [part, ms]));
+    expect(shares(stages.ttft)).toEqual({ generator: 2, network: 8, session: 1, rewrite: 49, generate: 30, save: 10 });
+    expect(ttftMs?.p50).toBe(100);
     expect(stages.total.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(totalMs?.p50 ?? 0, 5);
-    expect(stages.total.find(({ part }) => part === "save")?.ms).toBe(10);
+  });
+
+  test("a client that was slow to take an event waited for the network", () => {
+    const spans = [{ step: "session", startMs: 0, ms: 10 } as const, { step: "reader", startMs: 10, ms: 80 } as const];
+    const { stages } = summarize(drivenRun([sample(0, { end: { ...ANSWER_END, spans } })]), CONTEXT);
+    expect(stages.ttft.find(({ part }) => part === "network")?.ms).toBe(88);
   });
 
   test("warm-up is left out", () => {

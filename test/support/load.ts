@@ -4,6 +4,15 @@ import type { SummaryContext } from "../../src/load/summary.ts";
 
 export const ANSWER_END: AnswerEnd = {
   timings: { session: 1, embed: 9, search: 10, rerank: 20, prompt: 10, generate: 100, save: 5 },
+  spans: [
+    { step: "session", startMs: 0, ms: 1 },
+    { step: "embed", startMs: 1, ms: 9 },
+    { step: "search", startMs: 10, ms: 10 },
+    { step: "rerank", startMs: 20, ms: 20 },
+    { step: "prompt", startMs: 40, ms: 10 },
+    { step: "generate", startMs: 50, ms: 100 },
+    { step: "save", startMs: 155, ms: 5 },
+  ],
   calls: {},
   firstTextMs: 90,
   totalMs: 160,

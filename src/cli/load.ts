@@ -32,13 +32,15 @@ export interface LoadOptions {
   readonly timeout: number;
   readonly drain: number;
   readonly warmUp: number;
+  /** Percent of what was asked. */
+  readonly failedMax: number;
   readonly report?: string;
   readonly json?: true;
 }
 
 const SECONDS_DEFAULT = 30;
 
-/** `ragline load`: asks a running server open-loop and says how it fared. */
+/** `ragline load`: asks a running server open-loop and says how it fared. Exit code 1 where more failed than may. */
 export async function loadCommand(options: LoadOptions): Promise<void> {
   if (options.report) await checkWritable("--report", options.report);
   const client = createClient({
@@ -56,6 +58,12 @@ export async function loadCommand(options: LoadOptions): Promise<void> {
       console.log(`report    ${options.report}`);
     }
     if (options.json) console.log(JSON.stringify(summary));
+    const { asked, completed } = summary;
+    const failed = asked - completed;
+    if (failed > (asked * options.failedMax) / 100) {
+      console.error(`${failed} of ${asked} answers failed; --failed-max allows ${options.failedMax}%`);
+      process.exitCode = 1;
+    }
   } finally {
     stop.release();
     client.close();

@@ -18,7 +18,7 @@ Run it on another machine than the server, or at least keep a core for it.
 
 A trace is JSONL: t (seconds) or timestamp (ms), and session and user_input where known. With --compress thinking times shrink
 too: turns that would come before the answer to the one before are held back, and reported. Errors are no part of the
-percentiles; goodput counts them as missed.`;
+percentiles; goodput counts them as missed. Exit code 1 where answers failed, or more of them than --failed-max says.`;
 
 const PROFILE_HELP = `
 Each stage is driven through its configured adapter, in this process or wherever it runs: one caller with 1 to 32 texts a call,
@@ -82,6 +82,7 @@ function registerLoad(command: Register): void {
     .option("--timeout <s>", "after it a request is given up", amount(0.1, 3600), 120)
     .option("--drain <s>", "so long after the last arrival answers may go on", amount(0, 3600), 30)
     .option("--warm-up <s>", "leave out what is due in the first seconds", amount(0, 3600), 0)
+    .option("--failed-max <percent>", "exit code 1 where more of what was asked failed", amount(0, 100), 0)
     .option("--report <file>", "write an HTML page with plots")
     .option("--json", "print every figure as one JSON object, on the last line")
     .addHelpText("after", LOAD_EXAMPLES)

@@ -66,6 +66,15 @@ describe("measuring from the command line", () => {
     expect(stdout).toContain("6 requests of 2 conversations, 60 times as fast");
   });
 
+  test("answers that fail are exit code 1, unless so many may", { timeout: 60_000 }, async () => {
+    const args = ["load", "--url", url, "--arrivals", "constant", "--rate", "5", "--seconds", "1", "--timeout", "0.1"];
+    const failing = await ragline(folder.path, ...args);
+    expect(failing.stdout).toContain("4 client_timeout");
+    expect(failing.stderr).toContain("4 of 4 answers failed; --failed-max allows 0%");
+    expect(failing.code).toBe(1);
+    expect((await ragline(folder.path, ...args, "--failed-max", "100")).code).toBe(0);
+  });
+
   test("stages that may cost money are left out, and refused without --yes where they are named", async () => {
     const paid = "generate: { use: openai, baseUrl: 'http://127.0.0.1:9/v1', model: x }\n";
     await writeFile(folder.file("paid.yaml"), paid);

@@ -18,6 +18,8 @@ export interface StepTrace {
 
 /** Told of a run as it goes; never once a token. */
 export interface RunObserver {
+  /** Each is followed by an `onStep`. */
+  onStepBegun?(step: Step): void;
   onStep?(ended: StepTotal): void;
   onModelCall(step: Step, call: ModelCall): void;
   onDegraded(degradation: Degradation): void;
@@ -74,6 +76,7 @@ export class Run {
   /** Calls that began ahead of their step. */
   readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
   #isStreaming = false;
+  #firstTextMs: number | null = null;
   readonly #onCall = (step: Step, call: ModelCall): void => {
     this.#calls.push({ step, call });
     this.#observer?.onModelCall(step, call);
@@ -166,7 +169,7 @@ export class Run {
   ): StreamBegun<T> {
     const now = performance.now();
     this.#checkTime(step, now, this.#deadline);
-    const startedAt = this.timeline.begin();
+    const startedAt = this.#began(step);
     this.#isStreaming = true;
     const race = new Race(step, this.#caller, Math.min(firstItemMs, this.#deadline - now), this.#onCall);
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
@@ -190,6 +193,16 @@ export class Run {
   /** Whether a stream has begun. */
   get isStreaming(): boolean {
     return this.#isStreaming;
+  }
+
+  /** Milliseconds from the request's start to its first text; null: there was none. */
+  get firstTextMs(): number | null {
+    return this.#firstTextMs;
+  }
+
+  /** Text goes out. */
+  noteText(): void {
+    this.#firstTextMs ??= this.elapsedMs();
   }
 
   /** For an answer: step follows on step until `end`, or until its reader leaves. */
@@ -244,7 +257,7 @@ export class Run {
   ): Promise<T> {
     const now = performance.now();
     this.#checkTime(step, now, runDeadline);
-    const startedAt = this.timeline.begin();
+    const startedAt = this.#began(step);
     const race = new Race(step, caller, this.#limitMs(step, runDeadline), this.#onCall, asOf);
     const early = this.#early.get(step);
     this.#early.delete(step);
@@ -286,6 +299,11 @@ export class Run {
   /** What is left for a step that begins now. */
   #limitMs(step: Step, deadline = this.#deadline): number {
     return Math.min(this.#limitsMs[step] ?? Number.POSITIVE_INFINITY, deadline - performance.now());
+  }
+
+  #began(step: Step): number {
+    this.#observer?.onStepBegun?.(step);
+    return this.timeline.begin();
   }
 
   #ended(step: Step, startedAt: number, served: Served, early?: Served): StepSpan {

@@ -14,8 +14,6 @@ export interface Answer {
   tokens: number;
   usage: Usage | null;
   ledger: TokenLedger | null;
-  /** Milliseconds from the request's start to the first text. */
-  firstTextMs: number | null;
   cached: boolean;
 }
 
@@ -30,7 +28,6 @@ export function unfinished(question: Question): Answer {
     tokens: 0,
     usage: null,
     ledger: null,
-    firstTextMs: null,
     cached: false,
   };
 }
@@ -55,7 +52,7 @@ export function answerEnd(answer: Answer, stages: Stages, run: Run): AnswerEvent
     timings: run.timeline.timings,
     spans: inOrder(run.timeline.spans),
     calls: run.calls,
-    firstTextMs: answer.firstTextMs,
+    firstTextMs: run.firstTextMs,
     totalMs,
     ledger: answer.ledger,
     degraded: run.degraded,

@@ -56,7 +56,7 @@ export async function* ask(
       ({ query: answer.query, sources: answer.sources } = hit);
       yield { type: "source-list", query: hit.query, sources: hit.sources };
       await run.may("save", () => recorded, FALLBACKS.record);
-      answer.firstTextMs = run.elapsedMs();
+      run.noteText();
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
@@ -83,7 +83,7 @@ export async function* ask(
         const text = checked.take(delta);
         if (text) {
           if (answer.text === "" && !isRecorded()) await run.may("save", () => recorded, FALLBACKS.record);
-          answer.firstTextMs ??= run.elapsedMs();
+          run.noteText();
           answer.text += text;
           yield { type: "text-delta", text };
         }

@@ -1,5 +1,6 @@
+import { criticalPath } from "../critical-path.ts";
 import type { StepTotal } from "../timeline.ts";
-import type { AnswerEvent, Degradation, ModelCall, Step } from "../types.ts";
+import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../types.ts";
 import type { Outcome } from "./outcome.ts";
 import { Counter, Histogram, Registry } from "./prometheus.ts";
 import { collectSources } from "./scraped.ts";
@@ -48,6 +49,11 @@ export class Metrics {
     [],
     ANSWER_SECONDS,
   );
+  readonly #firstTextWaits = this.#counter(
+    "first_text_wait_seconds_total",
+    "What first texts waited for, by step: of steps beside each other those that ended last.",
+    ["step"],
+  );
   readonly #requestSeconds = this.#histogram(
     "request_duration_seconds",
     "How long an answer took, by how it ended.",
@@ -78,7 +84,11 @@ export class Metrics {
     "outcome",
   ]);
   /** Of what `scraped.ts` reads. */
-  readonly #live = { activeStreams: 0, answerLookups: { hit: 0, miss: 0, failed: 0 } };
+  readonly #live = {
+    activeStreams: 0,
+    activeSteps: new Map<Step, number>(),
+    answerLookups: { hit: 0, miss: 0, failed: 0 },
+  };
 
   constructor(sources: MetricSources, tenantsMax: number) {
     this.#tenants = new TenantLabels(tenantsMax);
@@ -92,6 +102,14 @@ export class Metrics {
 
   begin(): void {
     this.#live.activeStreams++;
+  }
+
+  stepBegun(step: Step): void {
+    this.#live.activeSteps.set(step, (this.#live.activeSteps.get(step) ?? 0) + 1);
+  }
+
+  stepOver(step: Step): void {
+    this.#live.activeSteps.set(step, (this.#live.activeSteps.get(step) ?? 0) - 1);
   }
 
   /** One step of one answer, once. */
@@ -113,6 +131,12 @@ export class Metrics {
     this.#requests.inc({ tenant: this.#tenants.of(tenant), route, outcome });
   }
 
+  /** Of an answer that had text, however it ended. */
+  firstText(ms: number, spans: readonly StepSpan[]): void {
+    this.#firstTextSeconds.observe(ms / 1000);
+    for (const [step, waitedMs] of criticalPath(spans, ms)) this.#firstTextWaits.inc({ step }, waitedMs / 1000);
+  }
+
   /** An answer is over: `last` is its last event, absent where it ended without one; `hasText`: its reader had some. */
   end(
     last: AnswerEvent | undefined,
@@ -124,8 +148,7 @@ export class Metrics {
     if (request.outcome === "cancelled" && !request.hasText) this.#leftSeconds.observe(request.ms / 1000);
     if (last?.type === "answer-error" && request.outcome !== "cancelled") this.error(last.error);
     if (last?.type !== "answer-end") return;
-    const { firstTextMs, timings, cached, degraded } = last;
-    if (firstTextMs !== null) this.#firstTextSeconds.observe(firstTextMs / 1000);
+    const { timings, cached, degraded } = last;
     if (timings.cache !== undefined) {
       const failed = degraded.some(({ step }) => step === "cache");
       this.#live.answerLookups[cached ? "hit" : failed ? "failed" : "miss"]++;

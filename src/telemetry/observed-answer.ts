@@ -41,8 +41,13 @@ export class ObservedAnswer implements RunObserver {
     this.tracer = tracer;
   }
 
+  onStepBegun(step: Step): void {
+    this.#metrics.stepBegun(step);
+  }
+
   /** Steps count at the end, each once however often it began; what runs after the answer counts then. */
   onStep(ended: StepTotal): void {
+    this.#metrics.stepOver(ended.step);
     if (!this.#counted || this.#counted.has(ended.step)) return;
     this.#counted.add(ended.step);
     this.#metrics.step(ended);
@@ -66,7 +71,7 @@ export class ObservedAnswer implements RunObserver {
       keepsText: this.#log.hasContent,
       isEnding: () => this.#last !== undefined,
       onBegin: () => this.#begin(answering),
-      onOver: (text, hasText) => this.#end(run, text, hasText, answering),
+      onOver: (text) => this.#end(run, text, answering),
     });
   }
 
@@ -76,7 +81,7 @@ export class ObservedAnswer implements RunObserver {
     answering.begin();
   }
 
-  #end(run: Run, text: string, hasText: boolean, answering: Answering): void {
+  #end(run: Run, text: string, answering: Answering): void {
     if (!this.#isUnderWay) return;
     this.#isUnderWay = false;
     answering.over();
@@ -87,7 +92,8 @@ export class ObservedAnswer implements RunObserver {
     this.#counted = new Set(steps.map(({ step }) => step));
     for (const total of steps) this.#metrics.step(total);
     for (const { step, call } of this.#calls) this.#metrics.modelCall(step, call);
-    this.#metrics.end(last, { ...this.#asked, outcome, ms, hasText });
+    if (run.firstTextMs !== null) this.#metrics.firstText(run.firstTextMs, run.timeline.spans);
+    this.#metrics.end(last, { ...this.#asked, outcome, ms, hasText: run.firstTextMs !== null });
     this.tracer?.end(last, outcome);
     this.#log.write(this.#asked, { last, outcome, ms, run, text });
   }
@@ -99,8 +105,7 @@ interface Watcher {
   /** Whether the last event is made: a reader who takes it, and asks for more, is told that there is none. */
   isEnding(): boolean;
   onBegin(): void;
-  /** `hasText`: whether there was any. */
-  onOver(text: string, hasText: boolean): void;
+  onOver(text: string): void;
 }
 
 /**
@@ -117,7 +122,6 @@ class ObservedEvents implements Events {
   /** Taken before anybody asked. */
   readonly #taken: Promise<IteratorResult<AnswerEvent, void>>[] = [];
   #text = "";
-  #hasText = false;
 
   constructor(events: Events, run: Run, watcher: Watcher) {
     this.#events = events;
@@ -129,7 +133,7 @@ class ObservedEvents implements Events {
     const taken = this.#taken.shift();
     if (taken) return taken;
     if (this.#run.isStreaming) {
-      if (this.#hasText && !this.#watcher.keepsText && !this.#watcher.isEnding()) return this.#events.next();
+      if (!this.#watcher.keepsText && !this.#watcher.isEnding()) return this.#events.next();
     } else if (this.#handedAt !== null) this.#run.timeline.waitedForReader(this.#handedAt);
     if (!this.#hasBegun) {
       this.#hasBegun = true;
@@ -145,12 +149,12 @@ class ObservedEvents implements Events {
 
   async return(): Promise<IteratorResult<AnswerEvent, void>> {
     const result = await this.#events.return();
-    this.#watcher.onOver(this.#text, this.#hasText);
+    this.#watcher.onOver(this.#text);
     return result;
   }
 
   async throw(error: unknown): Promise<IteratorResult<AnswerEvent, void>> {
-    return this.#events.throw(error).finally(() => this.#watcher.onOver(this.#text, this.#hasText));
+    return this.#events.throw(error).finally(() => this.#watcher.onOver(this.#text));
   }
 
   [Symbol.asyncIterator](): this {
@@ -174,20 +178,17 @@ class ObservedEvents implements Events {
 
   readonly #onResult = (result: IteratorResult<AnswerEvent, void>): IteratorResult<AnswerEvent, void> => {
     if (result.done) {
-      this.#watcher.onOver(this.#text, this.#hasText);
+      this.#watcher.onOver(this.#text);
       return result;
     }
     const event = result.value;
-    if (event.type === "text-delta") {
-      this.#hasText = true;
-      if (this.#watcher.keepsText) this.#text += event.text;
-    }
+    if (event.type === "text-delta" && this.#watcher.keepsText) this.#text += event.text;
     this.#handedAt = performance.now();
     return result;
   };
 
   readonly #onFailure = (thrown: unknown): never => {
-    this.#watcher.onOver(this.#text, this.#hasText);
+    this.#watcher.onOver(this.#text);
     throw thrown;
   };
 }

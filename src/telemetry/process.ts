@@ -1,5 +1,5 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import { collectDefaultMetrics, Gauge, Registry } from "./prometheus.ts";
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "./prometheus.ts";
 
 /** How often the event loop is looked at; what delays it less is not seen. */
 const RESOLUTION_MS = 20;
@@ -19,6 +19,15 @@ export function createProcessMetrics(): Registry {
     collect() {
       for (const quantile of QUANTILES) this.set({ quantile: String(quantile) }, delayed(delay, quantile));
       delay.reset();
+    },
+  });
+  new Counter({
+    name: "ragline_event_loop_active_seconds_total",
+    help: "How long the event loop had something to do, whether or not it had a core to do it on.",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(performance.eventLoopUtilization().active / 1000);
     },
   });
   return registry;

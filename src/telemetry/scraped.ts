@@ -1,4 +1,4 @@
-import type { EndpointState } from "../types.ts";
+import type { EndpointState, Step } from "../types.ts";
 import { Counter, Gauge, type Registry } from "./prometheus.ts";
 import type { MetricSources } from "./sources.ts";
 
@@ -9,6 +9,8 @@ type Lookups = (readonly [cache: string, result: string, count: number])[];
 
 export interface LiveCounts {
   readonly activeStreams: number;
+  /** Steps under way, of answers. */
+  readonly activeSteps: ReadonlyMap<Step, number>;
   readonly answerLookups: Readonly<Record<"hit" | "miss" | "failed", number>>;
 }
 
@@ -38,6 +40,9 @@ export function collectSources(registry: Registry, sources: MetricSources, live:
     );
 
   add(Gauge, "active_streams", "Answers under way.", [], () => [[{}, live.activeStreams]]);
+  add(Gauge, "active_steps", "Steps of answers under way, those that wait for their turn too.", ["step"], () =>
+    [...live.activeSteps].map(([step, count]) => [{ step }, count]),
+  );
   add(Counter, "cache_lookups_total", "What was looked for in a cache.", ["cache", "result"], () => {
     const { hits, misses } = sources.vectorCounts();
     const vectors: Lookups = [

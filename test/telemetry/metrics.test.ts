@@ -4,7 +4,8 @@ import { TenantLabels } from "../../src/telemetry/tenants.ts";
 import { until } from "../support/calls.ts";
 import { postJson } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
-import { sampleOf, samplesOf, scrape } from "../support/scrape.ts";
+import { type Sample, sampleOf, samplesOf, scrape } from "../support/scrape.ts";
+import { chunk, streaming } from "../support/stub-model.ts";
 import { type StubServer, stubServer } from "../support/stub-server.ts";
 
 let served: ServedRagline;
@@ -23,6 +24,7 @@ describe("GET /metrics", () => {
     expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
     const samples = samplesOf(await response.text());
     expect(sampleOf(samples, "process_cpu_seconds_total")).toBeGreaterThan(0);
+    expect(sampleOf(samples, "ragline_event_loop_active_seconds_total")).toBeGreaterThan(0);
     expect(
       samples.filter(({ name }) => name === "ragline_event_loop_delay_seconds").map(({ labels }) => labels),
     ).toEqual(["0.5", "0.9", "0.99", "1"].map((quantile) => ({ quantile })));
@@ -47,6 +49,13 @@ describe("GET /metrics", () => {
     expect(gained("ragline_step_duration_seconds_count", { step: "search" })).toBe(answers - 1);
     expect(gained("ragline_session_saves_total", { outcome: "saved" })).toBe(answers);
     expect(sampleOf(after, "ragline_active_streams")).toBe(0);
+    const all = (samples: readonly Sample[], name: string) =>
+      samples.filter((sample) => sample.name === name).reduce((total, { value }) => total + value, 0);
+    expect(all(after, "ragline_active_steps")).toBe(0);
+    // What first texts waited for is all of their time.
+    const waits = "ragline_first_text_wait_seconds_total";
+    const waited = all(after, waits) - all(before, waits);
+    expect(waited / gained("ragline_time_to_first_token_seconds_sum")).toBeCloseTo(1, 1);
   });
 
   it("counts whom no text reached as left before it, and not those who left at some text", async () => {
@@ -135,6 +144,36 @@ describe("what depends on others", () => {
   afterAll(async () => {
     await failing.close();
     await model.close();
+  });
+
+  it("an answer whose reader leaves after its first text counts that; steps under way are seen", async () => {
+    model.answer(async (request, response) => {
+      if (!request.path.endsWith("/chat/completions")) return void response.writeHead(500).end();
+      await streaming([chunk.role, chunk.text("열닷새")], { afterwards: "hang" })(request, response);
+    });
+    const before = await scrape(failing.url);
+    const leaving = new AbortController();
+    const response = await fetch(`${failing.url}/v1/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ question: "휴가?" }),
+      signal: leaving.signal,
+    });
+    let text = "";
+    for await (const bytes of response.body ?? []) {
+      text += Buffer.from(bytes).toString();
+      if (text.includes("열닷새")) break;
+    }
+    expect(sampleOf(await scrape(failing.url), "ragline_active_steps", { step: "generate" })).toBe(1);
+    leaving.abort();
+    await until("its end is seen", async () => sampleOf(await scrape(failing.url), "ragline_active_streams") === 0);
+    const after = await scrape(failing.url);
+    const gained = (name: string, labels = {}) => sampleOf(after, name, labels) - sampleOf(before, name, labels);
+    expect(gained("ragline_requests_total", { outcome: "cancelled" })).toBe(1);
+    expect(gained("ragline_time_to_first_token_seconds_count")).toBe(1);
+    expect(gained("ragline_first_text_wait_seconds_total", { step: "generate" })).toBeGreaterThan(0);
+    expect(sampleOf(after, "ragline_active_steps", { step: "generate" })).toBe(0);
+    model.answer((_request, stubbed) => void stubbed.writeHead(500).end());
   });
 
   it("counts degradations, errors, queues and model calls", async () => {

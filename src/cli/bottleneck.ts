@@ -70,19 +70,28 @@ async function liveOf({ url, seconds, header }: BottleneckOptions, signal: Abort
   return liveBottleneck({ before, after, seconds: seconds || uptimeOf(after) }, emulated);
 }
 
+/** A page of metrics is there at once, unless its server's event loop stands still. */
+const ANSWER_MS = 10_000;
+
 async function fetchText(
   address: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<string> {
   const problem = (what: string, cause?: unknown) =>
-    new RaglineError("dependency_failed", `${address}: ${what}; name the server with --url`, { cause });
-  const limit = within(10_000, signal);
-  const response = await fetch(address, { headers: { ...headers }, signal: limit }).catch((cause: unknown) => {
-    throw problem("nobody answers", cause);
-  });
-  if (!response.ok) throw problem(`status ${response.status}`);
-  return response.text();
+    new RaglineError("dependency_failed", `${address}: ${what}`, { cause });
+  const limit = within(ANSWER_MS, signal);
+  try {
+    const response = await fetch(address, { headers: { ...headers }, signal: limit });
+    if (!response.ok) throw problem(`status ${response.status}; name the server with --url`);
+    return await response.text();
+  } catch (cause) {
+    if (cause instanceof RaglineError) throw cause;
+    const isSilent = limit.aborted && !signal.aborted;
+    if (isSilent)
+      throw problem(`no answer within ${ANSWER_MS / 1000} s: the server hangs, or has more to do than it can`);
+    throw problem("nobody answers; name the server with --url", cause);
+  }
 }
 
 /** A server that does not say is taken at its word. */
@@ -96,6 +105,6 @@ async function emulatedAt(status: () => Promise<string>): Promise<Step[]> {
 }
 
 function uptimeOf(text: string): number {
-  const started = /^(?:ragline_)?process_start_time_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1];
+  const started = /^process_start_time_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1];
   return Math.max(1, Date.now() / 1000 - Number(started ?? Date.now() / 1000));
 }

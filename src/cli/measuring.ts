@@ -27,8 +27,8 @@ written to the index. No text is sent twice, so that no cache answers. Endpoints
 are left out unless named with --stages and agreed to with --yes, but for one call that embeds what search is driven with.`;
 
 const BOTTLENECK_HELP = `
-Live: from the metrics of a server under load, by where calls wait in line (rate times mean wait), what is given up, and the mean
-times before the first text. From a profile: the stage that answers the fewest calls a second, and the longest service time.
+Live: from the metrics of a server under load, by what fails, where calls wait in line (rate times mean wait), pile up or are given
+up, how busy the event loop is, and what first texts waited for. From a profile: the stage that answers the fewest calls a second, and the longest service time.
 
   $ ragline load --rate 10 --seconds 60 & sleep 20; ragline bottleneck --seconds 30
   $ ragline profile --seconds 60 && ragline bottleneck --profile profile.json`;

@@ -1,155 +1,169 @@
-import { sum } from "../statistics.ts";
-import { STEPS, type Step } from "../types.ts";
+import type { Step } from "../types.ts";
 import { adviceFor } from "./advice.ts";
 import { type Bottleneck, type Finding, firstTextFinding, rate } from "./bottleneck.ts";
-import { parseExposition, type Sample } from "./exposition.ts";
-
-/** Two readings of `/metrics`, so many seconds apart; `before` null: everything since the server's start, for which `seconds` stands. */
-export interface Scraped {
-  readonly before: string | null;
-  readonly after: string;
-  readonly seconds: number;
-}
-
-interface StepTraffic {
-  readonly step: Step;
-  readonly perSecond: number;
-  readonly meanMs: number;
-  /** Calls that waited for their turn, on average over the time: Little's law, rate times mean wait. */
-  readonly inLine: number;
-  readonly queueMs: number;
-  /** Of its calls: timed out, refused or failed, so that the answer was made without it. */
-  readonly givenUp: number;
-}
-
-interface Traffic {
-  readonly answersPerSecond: number;
-  readonly firstTextMs: number | null;
-  readonly steps: readonly StepTraffic[];
-  /** Share of one core; null: unknown. */
-  readonly cpuShare: number | null;
-  readonly loopDelayMs: number | null;
-}
+import { type Scraped, type StepTraffic, type Traffic, trafficOf } from "./traffic.ts";
 
 /** Fewer calls in line than this are chance. */
 const IN_LINE_MIN = 0.2;
-const GIVEN_UP_MIN = 0.02;
-const CPU_SHARE_BUSY = 0.85;
-const BEFORE_TEXT: readonly Step[] = ["session", "rewrite", "cache", "embed", "search", "rerank", "prompt"];
+const LOST_MIN = 0.02;
+/** Where as many answers have no text, nothing else matters. */
+const SILENT_MOST = 0.5;
+const SILENT_NOTED = 0.1;
+const BUSY_SHARE = 0.85;
 
-/** From live metrics: where calls stand in line, and what the first text waits for. */
+/** From live metrics: where calls fail, stand in line or pile up, and what the first text waits for. */
 export function liveBottleneck(scraped: Scraped, emulated: readonly Step[]): Bottleneck {
   const traffic = trafficOf(scraped);
   const since = scraped.before === null ? "since its start" : `over ${scraped.seconds} s`;
-  if (traffic.answersPerSecond === 0) {
-    const nothing: Finding = {
-      stage: null,
-      because: `no question was answered ${since}`,
-      advice: "ask it something: ragline load",
-    };
-    return { throughput: nothing, firstText: nothing, emulated, notes: [] };
-  }
-  const notes = traffic.loopDelayMs === null ? [] : [`event loop delay, p99: ${traffic.loopDelayMs.toFixed(1)} ms`];
+  const notes = notesOf(traffic);
+  const outage = traffic.ended === 0 ? nothingEnded(traffic, since) : mostlySilent(traffic, since);
+  const when = `${rate(traffic.withText / traffic.seconds)} with text, means ${since}`;
   return {
-    throughput: throughputFinding(traffic),
-    firstText: firstTextFinding(waitsOf(traffic), `${rate(traffic.answersPerSecond)}, means ${since}`),
+    throughput: outage ?? throughputFinding(traffic),
+    firstText: outage && traffic.withText === 0 ? outage : firstTextFinding(traffic.waits, when),
     emulated,
     notes,
   };
 }
 
-function throughputFinding({ steps, answersPerSecond, cpuShare }: Traffic): Finding {
-  if (cpuShare !== null && cpuShare > CPU_SHARE_BUSY) {
-    const because = `the process itself uses ${Math.round(cpuShare * 100)}% of a core at ${rate(answersPerSecond)}`;
-    return { stage: "process", because, advice: adviceFor("process").throughput };
-  }
-  // A call that was given up had waited for the step's whole limit.
-  const weight = ({ inLine, givenUp, perSecond, meanMs }: StepTraffic) =>
-    inLine + (givenUp * perSecond * meanMs) / 1000;
-  const [worst] = steps
-    .filter(({ inLine, givenUp }) => inLine >= IN_LINE_MIN || givenUp >= GIVEN_UP_MIN)
-    .sort((a, b) => weight(b) - weight(a));
-  if (!worst) return unbound(steps, answersPerSecond, cpuShare);
-  const line =
-    worst.inLine >= IN_LINE_MIN
-      ? `${worst.inLine.toFixed(1)} calls wait in line on average, ${worst.queueMs.toFixed(0)} ms each`
-      : "";
-  const lost = worst.givenUp >= GIVEN_UP_MIN ? `${Math.round(worst.givenUp * 100)}% of its calls are given up` : "";
-  const because = `${worst.step}: ${[line, lost].filter(Boolean).join(", and ")}, at ${rate(worst.perSecond)}`;
-  return { stage: worst.step, because, advice: adviceFor(worst.step).throughput };
+function notesOf({ loopDelayMs, ended, withText, meanMs, seconds }: Traffic): string[] {
+  const silent = ended === 0 ? 0 : 1 - withText / ended;
+  const isShort = meanMs > (1000 * seconds) / 2;
+  return [
+    ...(silent >= SILENT_NOTED ? [`${percent(silent)} of the answers ended without any text`] : []),
+    ...(isShort
+      ? [`answers take ${(meanMs / 1000).toFixed(1)} s: where the load began just now, read for longer (--seconds)`]
+      : []),
+    ...(loopDelayMs === null ? [] : [`event loop delay, p99: ${loopDelayMs.toFixed(1)} ms`]),
+  ];
 }
 
-function unbound(steps: readonly StepTraffic[], answersPerSecond: number, cpuShare: number | null): Finding {
-  const underWay = ({ perSecond, meanMs }: StepTraffic) => (perSecond * meanMs) / 1000;
-  const [busiest] = steps.toSorted((a, b) => underWay(b) - underWay(a));
-  const facts = [
-    `at ${rate(answersPerSecond)} nothing waits in line and nothing is given up`,
-    ...(busiest
-      ? [`${busiest.step} has the most calls under way, ${underWay(busiest).toFixed(2)} at once on average`]
+function nothingEnded({ underWay, steps }: Traffic, since: string): Finding {
+  const because = `no question was answered ${since}`;
+  if (underWay === 0) return { stage: null, because, advice: "ask it something: ragline load" };
+  const holding = steps.toSorted((a, b) => b.underWay - a.underWay)[0];
+  return {
+    stage: holding?.step ?? null,
+    because: `${because}, and ${underWay} are under way${holding ? `, ${holding.underWay} of them in ${holding.step}` : ""}`,
+    advice: failingAdvice(holding?.step ?? null),
+  };
+}
+
+/** Null where most answers have text. */
+function mostlySilent(traffic: Traffic, since: string): Finding | null {
+  const { ended, withText, failures, steps } = traffic;
+  const silent = ended - withText;
+  if (silent < SILENT_MOST * ended) return null;
+  const what = withText === 0 ? `no answer had any text ${since}` : `${percent(silent / ended)} of answers had no text`;
+  const [most] = failures;
+  if (most && most.count >= silent / 2) {
+    const fails = `${most.step ?? "something before any step"} fails in ${percent(most.count / ended)}`;
+    const because = `${what}: ${fails} (${most.codes.join(", ")})`;
+    return { stage: most.step, because, advice: failingAdvice(most.step) };
+  }
+  const longest = steps.toSorted((a, b) => atOnce(b) - atOnce(a))[0];
+  const time = longest ? `, after ${(longest.meanMs / 1000).toFixed(1)} s in ${longest.step}` : "";
+  return {
+    stage: longest?.step ?? null,
+    because: `${what}: readers leave ${percent(silent / ended)} of them before it${time}`,
+    advice: failingAdvice(longest?.step ?? null),
+  };
+}
+
+function failingAdvice(step: Step | null): string {
+  const look = "see what the log says of it, and /readyz: is it up, and does it answer?";
+  return step === null ? look : `${look} Where it cannot keep up: ${adviceFor(step).throughput}`;
+}
+
+function throughputFinding(traffic: Traffic): Finding {
+  const { steps, ended, failures, cpuShare, loopShare } = traffic;
+  if ((loopShare ?? 0) > BUSY_SHARE || (cpuShare ?? 0) > BUSY_SHARE) return processFinding(traffic);
+  const [worst] = steps
+    .map((step) => suspicion(step, failures.find((one) => one.step === step.step)?.count ?? 0, traffic))
+    .filter(({ evidence }) => evidence.length > 0)
+    .sort((a, b) => b.weight - a.weight);
+  if (worst) {
+    const because = `${worst.step}: ${worst.evidence.join(", and ")}, at ${rate(worst.perSecond)}`;
+    return { stage: worst.step, because, advice: adviceFor(worst.step).throughput };
+  }
+  const [failed] = failures;
+  if (failed && failed.count >= LOST_MIN * ended) {
+    const because = `${percent(failed.count / ended)} of answers fail before any step (${failed.codes.join(", ")})`;
+    return { stage: null, because, advice: failingAdvice(null) };
+  }
+  return unbound(traffic);
+}
+
+/** The loop's share holds the time in which it has work and no core: less than a core may be all that a process gets. */
+function processFinding({ cpuShare, loopShare, whole, seconds }: Traffic): Finding {
+  const at = `at ${rate(whole / seconds)}`;
+  const advice = adviceFor("process").throughput;
+  if (loopShare === null || loopShare <= BUSY_SHARE) {
+    return { stage: "process", because: `the process itself uses ${percent(cpuShare ?? 0)} of a core ${at}`, advice };
+  }
+  const busy = `the event loop of the process is busy ${percent(loopShare)} of the time ${at}`;
+  if (cpuShare === null || cpuShare > BUSY_SHARE * loopShare) return { stage: "process", because: busy, advice };
+  const starved = `${busy}, and gets ${percent(cpuShare)} of a core: others use it too, or a container's limit is less`;
+  return { stage: "process", because: starved, advice: `a core of its own, then ${advice}` };
+}
+
+interface Suspicion {
+  readonly step: Step;
+  readonly perSecond: number;
+  readonly evidence: readonly string[];
+  /** Calls at once. */
+  readonly weight: number;
+}
+
+function suspicion(traffic: StepTraffic, failed: number, { ended, seconds }: Traffic): Suspicion {
+  const { step, perSecond, meanMs, inLine, queueMs, givenUp, underWay, underWayBefore } = traffic;
+  const grown = growth(traffic, seconds);
+  const evidence = [
+    ...(inLine >= IN_LINE_MIN
+      ? [`${inLine.toFixed(1)} calls wait in line on average, ${queueMs.toFixed(0)} ms each`]
       : []),
-    ...(cpuShare === null ? [] : [`the process uses ${Math.round(cpuShare * 100)}% of a core`]),
+    ...(givenUp >= LOST_MIN ? [`${percent(givenUp)} of its calls are given up`] : []),
+    ...(failed >= LOST_MIN * ended ? [`it fails ${percent(failed / ended)} of the answers`] : []),
+    ...(grown > 0 ? [`calls pile up, ${underWayBefore} under way at first and ${underWay} at the end`] : []),
+  ];
+  // A call that was given up had waited for the step's whole limit; an answer that fails, however soon, is worth a second.
+  const lost = givenUp * perSecond * (meanMs / 1000) + (failed / seconds) * Math.max(1, meanMs / 1000);
+  return { step, perSecond, evidence, weight: inLine + lost + grown };
+}
+
+/** Of what begins; less is a matter of when the two readings were. */
+const GROWTH_MIN = 0.1;
+/** Of the difference of two counts of calls that come by chance. */
+const DEVIATIONS_MIN = 3;
+
+/** By how many calls more are under way than at first, where that is neither chance nor a load that has just begun; else 0. */
+function growth({ underWay, underWayBefore, perSecond, meanMs }: StepTraffic, seconds: number): number {
+  const grown = underWay - (underWayBefore ?? underWay);
+  const begun = perSecond * seconds + grown;
+  const isChance = grown < DEVIATIONS_MIN * Math.sqrt(underWay + underWay - grown) || grown < GROWTH_MIN * begun;
+  // So many are under way at once where each takes its time and none waits.
+  const isBeginning = underWay - grown < underWay / 3 && grown <= (begun / seconds) * (meanMs / 1000);
+  return isChance || isBeginning ? 0 : grown;
+}
+
+function unbound({ steps, whole, seconds, cpuShare }: Traffic): Finding {
+  const [busiest] = steps.toSorted((a, b) => atOnce(b) - atOnce(a));
+  const facts = [
+    `at ${rate(whole / seconds)} nothing waits in line and nothing is given up`,
+    ...(busiest
+      ? [`${busiest.step} has the most calls under way, ${atOnce(busiest).toFixed(2)} at once on average`]
+      : []),
+    ...(cpuShare === null ? [] : [`the process uses ${percent(cpuShare)} of a core`]),
   ];
   const advice = "nothing at this load; to find the bound raise it (ragline load --rate), or profile the stages";
   return { stage: null, because: facts.join("; "), advice };
 }
 
-function waitsOf({ steps, firstTextMs, answersPerSecond }: Traffic): { stage: Step; ms: number }[] {
-  // By question: a step that only some of them need weighs so much less.
-  const waits = steps
-    .filter(({ step }) => BEFORE_TEXT.includes(step))
-    .map(({ step, meanMs, perSecond }) => ({ stage: step, ms: (meanMs * perSecond) / answersPerSecond }));
-  const before = sum(waits.map(({ ms }) => ms));
-  if (firstTextMs !== null) waits.push({ stage: "generate", ms: Math.max(0, firstTextMs - before) });
-  return waits;
+/** Calls under way on average: rate times time. */
+function atOnce({ perSecond, meanMs }: StepTraffic): number {
+  return (perSecond * meanMs) / 1000;
 }
 
-function trafficOf({ before, after, seconds }: Scraped): Traffic {
-  const earlier = before === null ? [] : parseExposition(before);
-  const later = parseExposition(after);
-  /** The increase of a counter; one that is lower than before was begun anew. */
-  const increase = (name: string, labels: Readonly<Record<string, string>> = {}) => {
-    const [from, to] = [total(earlier, name, labels), total(later, name, labels)];
-    return to >= from ? to - from : to;
-  };
-  const gauge = (name: string, labels: Readonly<Record<string, string>>) => {
-    const found = later.filter((sample) => sample.name === name && matches(sample, labels));
-    return found[0]?.value ?? null;
-  };
-  const meanMs = (name: string, labels: Readonly<Record<string, string>> = {}) => {
-    const count = increase(`${name}_count`, labels);
-    return count > 0 ? (1000 * increase(`${name}_sum`, labels)) / count : null;
-  };
-  const steps = STEPS.flatMap((step): StepTraffic[] => {
-    const calls = increase("ragline_step_duration_seconds_count", { step });
-    if (calls === 0) return [];
-    const queued = increase("ragline_step_queue_seconds_sum", { step });
-    return [
-      {
-        step,
-        perSecond: calls / seconds,
-        meanMs: meanMs("ragline_step_duration_seconds", { step }) ?? 0,
-        inLine: queued / seconds,
-        queueMs: (1000 * queued) / calls,
-        // These count when they happen, calls when their answer is over, which may have been before or come after.
-        givenUp: Math.min(1, increase("ragline_degradations_total", { step }) / calls),
-      },
-    ];
-  });
-  const loop = gauge("ragline_event_loop_delay_seconds", { quantile: "0.99" });
-  const cpu = increase("ragline_process_cpu_seconds_total") || increase("process_cpu_seconds_total");
-  return {
-    answersPerSecond: increase("ragline_request_duration_seconds_count") / seconds,
-    firstTextMs: meanMs("ragline_time_to_first_token_seconds"),
-    steps,
-    cpuShare: before === null || cpu === 0 ? null : cpu / seconds,
-    loopDelayMs: loop === null ? null : loop * 1000,
-  };
-}
-
-function total(samples: readonly Sample[], name: string, labels: Readonly<Record<string, string>>): number {
-  return sum(samples.filter((sample) => sample.name === name && matches(sample, labels)).map(({ value }) => value));
-}
-
-function matches(sample: Sample, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(labels).every(([name, value]) => sample.labels[name] === value);
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
 }

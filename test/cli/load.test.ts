@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Summary } from "../../src/load/summary.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { stubServer } from "../support/stub-server.ts";
 import { finish, printed, ragline, start } from "./run.ts";
 
 const CONFIG = `
@@ -82,6 +83,22 @@ describe("measuring from the command line", () => {
     expect(named.code).toBe(2);
     expect(named.stderr).toContain("may cost money");
     expect(named.stderr).toContain("--yes");
+  });
+
+  test("a server that hangs is no wrong address", { timeout: 40_000 }, async () => {
+    const hanging = await stubServer(() => undefined);
+    const { code, stderr } = await ragline(
+      folder.path,
+      "bottleneck",
+      "--url",
+      `${hanging.url}/metrics`,
+      "--seconds",
+      "0",
+    );
+    expect(stderr).toContain("no answer within 10 s: the server hangs");
+    expect(stderr).not.toContain("--url");
+    expect(code).toBe(1);
+    await hanging.close();
   });
 
   test.each([

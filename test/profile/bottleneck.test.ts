@@ -126,30 +126,45 @@ interface StepSeconds {
   readonly seconds: number;
   readonly queue?: number;
   readonly degraded?: number;
+  /** Of the first text's wait; default: all seconds. */
+  readonly waited?: number;
+  readonly underWay?: number;
+}
+
+interface Rest {
+  readonly outcomes?: Readonly<Record<string, number>>;
+  readonly withText?: number;
+  readonly errors?: readonly (readonly [step: string, code: string, count: number])[];
+  readonly cpu?: number;
+  readonly loop?: number;
+  readonly underWay?: number;
 }
 
 /** A page as prom-client writes it. */
-function page(
-  answers: number,
-  firstTextSeconds: number,
-  steps: Readonly<Record<string, StepSeconds>>,
-  cpu = 0,
-): string {
+function page(answers: number, steps: Readonly<Record<string, StepSeconds>>, rest: Rest = {}): string {
+  const { outcomes = { ok: answers }, withText = answers, errors = [], cpu = 0, loop = 0, underWay = 0 } = rest;
   const lines = [
     "# HELP ragline_step_duration_seconds How long a step took.",
     "# TYPE ragline_step_duration_seconds histogram",
-    `ragline_request_duration_seconds_count{outcome="complete"} ${answers}`,
-    `ragline_time_to_first_token_seconds_sum ${firstTextSeconds}`,
-    `ragline_time_to_first_token_seconds_count ${answers}`,
+    ...Object.entries(outcomes).map(
+      ([outcome, count]) => `ragline_request_duration_seconds_count{outcome="${outcome}"} ${count}`,
+    ),
+    ...errors.map(([step, code, count]) => `ragline_errors_total{code="${code}",step="${step}"} ${count}`),
+    `ragline_time_to_first_token_seconds_count ${withText}`,
     'ragline_event_loop_delay_seconds{quantile="0.99"} 0.012',
-    `ragline_process_cpu_seconds_total ${cpu}`,
+    `ragline_event_loop_active_seconds_total ${loop}`,
+    `process_cpu_seconds_total ${cpu}`,
+    `ragline_active_streams ${underWay}`,
   ];
-  for (const [step, { calls, seconds, queue = 0, degraded = 0 }] of Object.entries(steps)) {
+  for (const [step, one] of Object.entries(steps)) {
+    const { calls, seconds, queue = 0, degraded = 0, waited = seconds } = one;
     lines.push(
       `ragline_step_duration_seconds_bucket{le="0.1",step="${step}"} ${calls}`,
       `ragline_step_duration_seconds_sum{step="${step}"} ${seconds}`,
       `ragline_step_duration_seconds_count{step="${step}"} ${calls}`,
       `ragline_step_queue_seconds_sum{step="${step}"} ${queue}`,
+      `ragline_first_text_wait_seconds_total{step="${step}"} ${waited}`,
+      `ragline_active_steps{step="${step}"} ${one.underWay ?? 0}`,
       `ragline_degradations_total{step="${step}",reason="dependency_timeout"} ${degraded}`,
     );
   }
@@ -157,15 +172,16 @@ function page(
 }
 
 describe("from live metrics", () => {
-  const quiet = page(0, 0, { rerank: { calls: 0, seconds: 0 } });
+  const quiet = page(0, { rerank: { calls: 0, seconds: 0 } }, { cpu: 1, loop: 1 });
+  const over10s = (after: string, before = quiet) => liveBottleneck({ before, after, seconds: 10 }, []);
 
   test("a line before the reranker: named, with how many wait", () => {
-    const after = page(100, 90, {
+    const after = page(100, {
       embed: { calls: 100, seconds: 1 },
       rerank: { calls: 100, seconds: 60, queue: 50 },
-      generate: { calls: 100, seconds: 200 },
+      generate: { calls: 100, seconds: 200, waited: 29 },
     });
-    const { throughput, firstText } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
+    const { throughput, firstText } = over10s(after);
     expect(throughput.stage).toBe("rerank");
     expect(throughput.because).toContain("5.0 calls wait in line on average, 500 ms each");
     expect(throughput.because).toContain("10 a second");
@@ -174,14 +190,12 @@ describe("from live metrics", () => {
   });
 
   test("no more than all calls are given up, where most of their answers are still under way", () => {
-    const after = page(100, 50, { rerank: { calls: 100, seconds: 200, degraded: 130 } });
-    const { throughput } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
+    const { throughput } = over10s(page(100, { rerank: { calls: 100, seconds: 200, degraded: 130 } }));
     expect(throughput.because).toContain("100% of its calls are given up");
   });
 
   test("calls that are given up count, though nobody saw them wait", () => {
-    const after = page(100, 50, { rerank: { calls: 100, seconds: 40, degraded: 40 } });
-    const { throughput } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
+    const { throughput } = over10s(page(100, { rerank: { calls: 100, seconds: 40, degraded: 40 } }));
     expect(throughput).toMatchObject({
       stage: "rerank",
       because: expect.stringContaining("40% of its calls are given up"),
@@ -189,8 +203,8 @@ describe("from live metrics", () => {
   });
 
   test("no line anywhere: no stage is the bound, and the numbers say so", () => {
-    const after = page(10, 5, { generate: { calls: 10, seconds: 20 } }, 1.2);
-    const { throughput, firstText } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
+    const after = page(10, { generate: { calls: 10, seconds: 20 } }, { cpu: 2.2, loop: 2.5 });
+    const { throughput, firstText } = over10s(after);
     expect(throughput).toEqual({
       stage: null,
       because:
@@ -201,36 +215,107 @@ describe("from live metrics", () => {
   });
 
   test("a first text that is there at once is bound by no stage, and nothing is advised", () => {
-    const after = page(100, 1.2, {
-      search: { calls: 100, seconds: 0.3 },
-      generate: { calls: 100, seconds: 0.9 },
-    });
-    const { firstText } = liveBottleneck({ before: quiet, after, seconds: 10 }, []);
-    expect(firstText).toEqual({
+    const after = page(100, { search: { calls: 100, seconds: 0.3 }, generate: { calls: 100, seconds: 0.9 } });
+    expect(over10s(after).firstText).toEqual({
       stage: null,
       because:
-        "the first text is there after 12.0 ms, which no reader notices; generate takes the most of them (10 a second, means over 10 s: generate 9.0, search 3.0)",
+        "the first text is there after 12.0 ms, which no reader notices; generate takes the most of them (10 a second with text, means over 10 s: generate 9.0, search 3.0)",
       advice: "",
     });
   });
 
+  test("every answer fails, soon or late: the stage that fails is named, and nothing is called fast", () => {
+    const steps = { search: { calls: 457, seconds: 2, waited: 0 }, generate: { calls: 457, seconds: 1, waited: 0 } };
+    const failing = page(0, steps, { outcomes: { failed: 457 }, errors: [["generate", "overloaded", 457]] });
+    const { throughput, firstText } = over10s(failing);
+    expect(throughput).toMatchObject({
+      stage: "generate",
+      because: "no answer had any text over 10 s: generate fails in 100% (overloaded)",
+      advice: expect.stringContaining("replicate the model server"),
+    });
+    expect(firstText).toEqual(throughput);
+  });
+
+  test("every reader leaves before the first text: the stage that kept them is named", () => {
+    const steps = { search: { calls: 451, seconds: 2, waited: 0 }, generate: { calls: 451, seconds: 3608, waited: 0 } };
+    const { throughput, firstText } = over10s(page(0, steps, { outcomes: { cancelled: 451 } }));
+    expect(throughput).toMatchObject({
+      stage: "generate",
+      because: "no answer had any text over 10 s: readers leave 100% of them before it, after 8.0 s in generate",
+    });
+    expect(firstText).toEqual(throughput);
+  });
+
+  test("readers who leave while they read, and callers who err, are no outage", () => {
+    const after = page(40, { generate: { calls: 40, seconds: 40 } }, { outcomes: { cancelled: 40, refused: 90 } });
+    const found = over10s(after);
+    expect(found.throughput.stage).toBeNull();
+    expect(found.firstText.stage).toBe("generate");
+  });
+
+  test("some answers fail: their stage is the bound, and the first text is that of the others", () => {
+    const after = page(
+      100,
+      { search: { calls: 100, seconds: 8, queue: 3 }, generate: { calls: 100, seconds: 40 } },
+      { outcomes: { ok: 70, failed: 30 }, withText: 70, errors: [["generate", "dependency_failed", 30]] },
+    );
+    const { throughput, firstText, notes } = over10s(after);
+    expect(throughput.because).toContain("generate: it fails 30% of the answers");
+    expect(firstText.stage).toBe("generate");
+    expect(notes).toContain("30% of the answers ended without any text");
+  });
+
+  test("nothing ends: where the calls are is named", () => {
+    const after = page(0, { generate: { calls: 0, seconds: 0, underWay: 60 } }, { underWay: 61 });
+    expect(over10s(after).throughput).toMatchObject({
+      stage: "generate",
+      because: "no question was answered over 10 s, and 61 are under way, 60 of them in generate",
+    });
+  });
+
+  test("calls that pile up where nobody says that they wait", () => {
+    const step = (underWay: number, calls: number, seconds: number) =>
+      page(calls, { generate: { calls, seconds, underWay } });
+    const { throughput } = over10s(step(107, 153, 900), step(57, 100, 400));
+    expect(throughput).toMatchObject({
+      stage: "generate",
+      because: expect.stringContaining("calls pile up, 57 under way at first and 107 at the end"),
+    });
+    // Chance, and a load that has just begun.
+    expect(over10s(step(68, 230, 1200), step(57, 100, 400)).throughput.stage).toBeNull();
+    expect(over10s(step(20, 180, 360), step(0, 0, 0)).throughput.stage).toBeNull();
+  });
+
   test("a busy process is named before any stage", () => {
-    const after = page(500, 5, { rerank: { calls: 500, seconds: 60, queue: 50 } }, 9.5);
-    expect(liveBottleneck({ before: quiet, after, seconds: 10 }, []).throughput.stage).toBe("process");
+    const steps = { rerank: { calls: 500, seconds: 60, queue: 50 } };
+    expect(over10s(page(500, steps, { cpu: 10.5, loop: 10.8 })).throughput).toMatchObject({
+      stage: "process",
+      because: "the event loop of the process is busy 98% of the time at 50 a second",
+    });
+    // Models in threads of this process.
+    expect(over10s(page(500, steps, { cpu: 19, loop: 2 })).throughput.because).toContain("180% of a core");
+  });
+
+  test("a process that gets no more than a part of a core is named, with how little that is", () => {
+    const { throughput } = over10s(page(90, { search: { calls: 90, seconds: 90 } }, { cpu: 4.1, loop: 10.7 }));
+    expect(throughput).toMatchObject({
+      stage: "process",
+      because: expect.stringContaining("busy 97% of the time at 9.0 a second, and gets 31% of a core"),
+      advice: expect.stringContaining("a core of its own"),
+    });
   });
 
   test("a step that few questions need weighs so much less", () => {
-    const after = page(100, 30, { rewrite: { calls: 1, seconds: 2 }, rerank: { calls: 100, seconds: 10 } });
-    expect(liveBottleneck({ before: quiet, after, seconds: 10 }, []).firstText.stage).toBe("generate");
+    const steps = { rewrite: { calls: 1, seconds: 2 }, rerank: { calls: 100, seconds: 10 } };
+    const after = page(100, { ...steps, generate: { calls: 100, seconds: 90, waited: 18 } });
+    expect(over10s(after).firstText.stage).toBe("generate");
   });
 
   test("a server that was asked nothing, and one that began anew", () => {
-    expect(liveBottleneck({ before: quiet, after: quiet, seconds: 10 }, []).throughput.because).toContain(
-      "no question",
-    );
-    const before = page(1000, 900, { rerank: { calls: 1000, seconds: 600, queue: 500 } });
-    const after = page(10, 9, { rerank: { calls: 10, seconds: 6, queue: 5 } });
-    expect(liveBottleneck({ before, after, seconds: 10 }, []).throughput.because).toContain("0.5 calls wait");
+    expect(over10s(quiet).throughput.because).toContain("no question");
+    const before = page(1000, { rerank: { calls: 1000, seconds: 600, queue: 500 } });
+    const after = page(10, { rerank: { calls: 10, seconds: 6, queue: 5 } });
+    expect(over10s(after, before).throughput.because).toContain("0.5 calls wait");
   });
 
   test("the text format: escapes, infinities, time stamps, comments", () => {

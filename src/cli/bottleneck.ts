@@ -87,7 +87,9 @@ async function fetchText(
     return await response.text();
   } catch (cause) {
     if (cause instanceof RaglineError) throw cause;
-    const isSilent = limit.aborted && !signal.aborted;
+    // A connection that is not accepted has a limit of its own, as long.
+    const isUnaccepted = ((cause as Error).cause as NodeJS.ErrnoException)?.code === "UND_ERR_CONNECT_TIMEOUT";
+    const isSilent = (limit.aborted || isUnaccepted) && !signal.aborted;
     if (isSilent)
       throw problem(`no answer within ${ANSWER_MS / 1000} s: the server hangs, or has more to do than it can`);
     throw problem("nobody answers; name the server with --url", cause);

@@ -1,6 +1,7 @@
 import { sum } from "../statistics.ts";
 import { type Term, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
+import { beyondThanks, contrasts, meansThere, pointsBack, refersBack, standsAlone } from "./points-back.ts";
 
 export interface Exchange {
   readonly question: string;
@@ -9,38 +10,12 @@ export interface Exchange {
   readonly answer: string;
 }
 
-const BEGINS_BACK_EN = /^(and|but|so|then|also|what about|how about|why|really)\b/i;
-/** Not "is there …", "there are …". */
-const REFERS_BACK_EN =
-  /\b(it|its|they|them|their|theirs|this|that|these|those|(?<!\b(?:is|are|was|were) )there(?! (?:is|are|was|were|seems?)\b)|he|she|him|her|his|hers|same|else|former|latter|such)\b/i;
-const BEGINS_BACK_KO = /^(그럼|그러면|그리고|그런데|근데|그래서|그렇다면|왜|또|혹시 그)/;
-/** Not 저는, 저도: that is "I". */
-const REFERS_BACK_KO =
-  /(^|\s)((그|이)(것|거|건|게|걸|때|중|경우|곳|분|들)?|저(것|거|건|게|걸|때|중|경우|곳|분|들))(은|는|이|가|을|를|의|에|도|만|로|와|과)?(\s|\?|$)|거기|여기|위의|앞의|방금|(^|\s)(다른|나머지)\s|(은|는|도)요\s*\?*$/;
-/** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. Not 복지제도, 대출한도. */
-const ONE_NOUN_KO =
-  /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는)\s*\?*$|도\s*(?:\?+$|(?=(?:되|돼|될|가능|해당|포함|적용|같|똑같|마찬가지|있|받))))/iu;
-/** "What about London?", "런던은 얼마예요?": may ask of another what was asked of one. */
-const CONTRASTS = /^(?:and|or|but|(?:what|how) about)\b|[\p{L}\p{N}](?:은|는|도)(?:요?\s*\?*$|\s)/iu;
-/** Means what was named last. */
-const IS_THERE = /거기|그곳|\bthere\s*\?*$/iu;
-/** What thanks and "understood" are made of: "네 알겠습니다", "ok got it". */
-const ACKNOWLEDGING =
-  "네+|넵|넹|예|응|아하?|오|굿|진짜|정말|너무|아주|대단히|답변|설명|도움|친절한|빠른|좋아요?|좋습니다|그렇군요|ㅇㅇ|ㅇㅋ|ㄱㅅ|ㄳ|[ㅋㅎ]+|오케이|오키|" +
-  "감사(?:합니다|해요|드려요|드립니다)?|고마워요?|고맙(?:습니다|네요)|(?:알겠|알았|이해했|확인했)(?:습니다|어요?|네요)|" +
-  "ok|okay|k|yes|yeah|oh|sure|got it|i see|understood|all ?right|great|good|nice|perfect|cool|that helps|" +
-  "thanks|thank you|thx|ty|a lot|so much|very much|for (?:the|your) (?:help|answer)";
-const ACKNOWLEDGES = new RegExp(String.raw`^(?:(?:${ACKNOWLEDGING})(?![\p{L}\p{N}])[^\p{L}\p{N}]*)+`, "iu");
 const HANGUL = /\p{sc=Hangul}/u;
 
 /**
- * A question with this many content words says what it is about. This and the constants below were chosen on half of the
- * conversations of two sets (mtrag/clapnq and Korean law) and held on the other half.
+ * Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. This and
+ * the constants below were chosen on half of the conversations of two sets (mtrag/clapnq and Korean law) and held on the other half.
  */
-const STANDALONE_TERMS = 4;
-/** So many content words before "it" or "그건" are what that stands for. */
-const ANTECEDENT_TERMS = 5;
-/** Terms carried over. An English word is one search token, a Korean one several, so that the question outweighs more of them. */
 const CARRIED_MAX = { korean: 3, other: 2 };
 /** What a turn's words lose for every later turn; those of the question that began the topic lose nothing. */
 const DECAY = 0.5;
@@ -52,26 +27,6 @@ const CHARACTERS_MAX = 2000;
 const TERMS_MAX = 32;
 /** Turns looked at. */
 const TURNS_MAX = 8;
-
-/** Whether a question says what it is about: it does not point back, and has words enough of its own. */
-export function standsAlone(question: string): boolean {
-  return !refersBack(question) && termsOf(question).length >= STANDALONE_TERMS;
-}
-
-/** Whether a question says itself that it goes on from something: "그건…", "what about…", "기한은요?". */
-export function refersBack(question: string): boolean {
-  const text = beyondThanks(question);
-  if (BEGINS_BACK_EN.test(text) || BEGINS_BACK_KO.test(text)) return true;
-  if (ONE_NOUN_KO.test(text) && termsOf(text).length === 1) return true;
-  return [REFERS_BACK_EN, REFERS_BACK_KO].some((pattern) => {
-    const at = text.search(pattern);
-    return at >= 0 && termsOf(text.slice(0, at)).length < ANTECEDENT_TERMS;
-  });
-}
-
-function beyondThanks(question: string): string {
-  return question.trim().replace(ACKNOWLEDGES, "");
-}
 
 /** Whether a turn began a topic: its question stood alone, or was searched for as it was asked though words could have been carried over. */
 function beganTopic({ question, query, answer }: Exchange): boolean {
@@ -126,7 +81,7 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
     const weight = i === 0 ? 1 : DECAY ** (turns.length - 1 - i);
     return [turn.question, turn.answer].map((text) => saidIn(text, weight));
   });
-  const there = IS_THERE.test(question) ? turns.findLastIndex((before) => contrasts(before.question)) : -1;
+  const there = meansThere(question) ? turns.findLastIndex((before) => contrasts(before.question)) : -1;
   const questions = [...turns.map((before) => before.question), question].map((asked) => ({
     asked,
     own: weighable(asked),
@@ -154,16 +109,12 @@ function weigh(turns: readonly Exchange[], question: string): Weighed[] {
 
 function weighable(question: string): Term[] {
   return termsOf(question)
-    .filter(({ word }) => !BEGINS_BACK_KO.test(word) && !REFERS_BACK_KO.test(word))
+    .filter(({ word }) => !pointsBack(word))
     .slice(0, TERMS_MAX);
 }
 
 function begun(text: string): string {
   return text.slice(0, CHARACTERS_MAX);
-}
-
-function contrasts(question: string): boolean {
-  return CONTRASTS.test(beyondThanks(question));
 }
 
 function saidIn(text: string, weight: number): Said {

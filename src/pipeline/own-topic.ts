@@ -3,7 +3,7 @@ import { searchTokens } from "../text/tokens.ts";
 import type { Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 import { stillFits } from "./ahead.ts";
-import { refersBack } from "./carry-over.ts";
+import { refersBack } from "./points-back.ts";
 import type { Rewritten } from "./stages.ts";
 
 /** One common word (신청, awards) names no topic; a compound (연차휴가) or two words do, or one that a title hardly holds more than. */

@@ -4,8 +4,9 @@ import { languageOf } from "../text/language.ts";
 import { held, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { CallOptions, Session } from "../types.ts";
-import { carryOver, standsAlone } from "./carry-over.ts";
+import { carryOver } from "./carry-over.ts";
 import { instruct } from "./instruct.ts";
+import { standsAlone } from "./points-back.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
 
 const INSTRUCTIONS = `Rewrite the last question so that it can be understood without the conversation: put in what it points back to or leaves out.

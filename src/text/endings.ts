@@ -4,7 +4,7 @@
  */
 const ENDINGS = (
   "하려면은 으로부터 받으려면 에서부터 했습니까 되었나요 인가요 있나요 에서는 된다면 에게는 하려면 으로는 " +
-  "없나요 됩니까 되려면 될까요 이라도 되나요 인데요 입니다 부터는 한다면 이라면 까지는 합니까 하나요 이라는 " +
+  "없나요 됩니까 되려면 될까요 이라도 되나요 인데요 부터는 한다면 이라면 까지는 합니까 하나요 이라는 " +
   "입니까 이에요 습니까 할까요 이냐 예요 지요 한테 이란 라는 과는 이랑 라도 하는 려면 가요 와는 에는 되는 " +
   "하지 까요 이고 에게 했는 했을 으로 보다 라면 해도 부터 처럼 해요 하고 아요 되냐 인데 이며 이니 까지 " +
   "이야 이나 하면 돼요 나요 네요 어요 해야 에서 에도 마다 한가 되면 하냐 인지 을 만 될 죠 할 의 된 은 " +
@@ -15,9 +15,9 @@ const ENDINGS = (
 const PAST = "(?:[하되이으]?[셨였었았]|[했됐])";
 /** What a verb alone ends with, so that no noun is cut by it: "내나요" is 내다, and "있다고" is 있다. */
 const OF_VERBS =
-  "나요|는지요?|는가요?|는데요?|은가요|던가요?|더라고?요?|다고요?|으?려고요?|으?려면|[을은]?까요|습니[까다]|[어아]요";
+  "나요|는지요?|는가요?|는데요?|은가요|던가요?|더라고?요?|다고요?|으?려고요?|으?려면|[을은]?까요|습니까|[어아]요";
 /** What the copula ends with as well. */
-const OF_ALL = "[합됩입]?니[까다]|죠|지요|네요|라고요?";
+const OF_ALL = "[합됩입]?니까|죠|지요|네요|라고요?";
 const PREDICATE = new RegExp(
   `(?:${PAST}?겠?(?:${OF_VERBS}|${OF_ALL})|(?:[하되]|으?시)(?:나요|는지요?|는가요?|는데요?))$`,
   "u",
@@ -26,11 +26,14 @@ const PREDICATE = new RegExp(
 /** A code or a foreign word, and the Hangul behind it. */
 const MIXED = /^(.*\P{sc=Hangul})(\p{sc=Hangul}+)$/u;
 
+const NONE: ReadonlySet<string> = new Set();
+const DIGIT_LAST = /\p{N}$/u;
+
 /** A Korean word without its endings, one after another, down to one of `known`: 얼마라고, 얼마였죠 and 얼마까지인가요 are 얼마. */
 export function stemOf(word: string, known: ReadonlySet<string>): string {
   for (let rest = word.replace(PREDICATE, ""); ; ) {
     if (known.has(rest)) return rest;
-    const ending = endingOf(rest);
+    const ending = endingOf(rest, known);
     if (ending === "") return rest;
     rest = rest.slice(0, -ending.length);
   }
@@ -45,12 +48,23 @@ export function withoutParticle(word: string): string {
   return ending === "요" ? withoutParticle(rest) : rest;
 }
 
-/** `E3007이` is E3007; `3일은` stays what it is. */
+/**
+ * `E3007이` is E3007, `2025년은` 2025년 and `IT지원팀이` IT지원팀. Behind a digit stands a counter of one syllable mostly, behind letters a
+ * noun of two. 2025년도 is a year too.
+ */
 export function withoutParticleBehind(word: string): string {
   const [, code = word, tail = ""] = MIXED.exec(word) ?? [];
-  return ENDINGS.includes(tail) ? code : word;
+  if (ENDINGS.includes(tail)) return code;
+  const syllablesMin = DIGIT_LAST.test(code) ? 1 : 2;
+  for (let rest = tail.replace(PREDICATE, ""); ; ) {
+    const ending = rest.endsWith("년도") ? "" : endingOf(rest, NONE, syllablesMin);
+    if (ending === "") return code + rest;
+    rest = rest.slice(0, -ending.length);
+  }
 }
 
-function endingOf(word: string): string {
-  return ENDINGS.find((ending) => word.endsWith(ending) && word.length - ending.length >= 2) ?? "";
+/** The ending of a word that leaves syllables enough, or one of `known`: 뭐가. */
+function endingOf(word: string, known = NONE, syllablesMin = 2): string {
+  const leavesEnough = (length: number) => length >= syllablesMin || known.has(word.slice(0, length));
+  return ENDINGS.find((ending) => word.endsWith(ending) && leavesEnough(word.length - ending.length)) ?? "";
 }

@@ -39,11 +39,11 @@ const ONE_NOUN_KO =
 /** "What about London?", "런던은 얼마예요?": may ask of another what was asked of one. */
 const CONTRASTS = /^(?:and|or|but|(?:what|how) about)\b|[\p{L}\p{N}](?:은|는|도)(?:요?\s*\?*$|\s)/iu;
 
-/** What thanks and "understood" are made of: "네 알겠습니다", "ok got it". */
+/** What thanks, "understood" and "no" are made of: "네 알겠습니다", "ok got it", "아니,". */
 const ACKNOWLEDGING =
-  "네+|넵|넹|예|응|아하?|오|굿|진짜|정말|너무|아주|대단히|답변|설명|도움|친절한|빠른|좋아요?|좋습니다|그렇군요|ㅇㅇ|ㅇㅋ|ㄱㅅ|ㄳ|[ㅋㅎ]+|오케이|오키|" +
+  "네+|넵|넹|예|응|아니[요오]?|아뇨|아하?|오|굿|진짜|정말|너무|아주|대단히|답변|설명|도움|친절한|빠른|좋아요?|좋습니다|그렇군요|ㅇㅇ|ㅇㅋ|ㄱㅅ|ㄳ|[ㅋㅎ]+|오케이|오키|" +
   "감사(?:합니다|해요|드려요|드립니다)?|고마워요?|고맙(?:습니다|네요)|(?:알겠|알았|이해했|확인했)(?:습니다|어요?|네요)|" +
-  "ok|okay|k|yes|yeah|oh|sure|got it|i see|understood|all ?right|great|good|nice|perfect|cool|that helps|" +
+  "ok|okay|k|yes|no(?=[,.!;]|$)|yeah|oh|sure|got it|i see|understood|all ?right|great|good|nice|perfect|cool|that helps|" +
   "thanks|thank you|thx|ty|a lot|so much|very much|for (?:the|your) (?:help|answer)";
 const ACKNOWLEDGES = new RegExp(String.raw`^(?:(?:${ACKNOWLEDGING})(?![\p{L}\p{N}])[^\p{L}\p{N}]*)+`, "iu");
 
@@ -97,7 +97,7 @@ export function meansThere(question: string): boolean {
   return IS_THERE_KO.test(question) || IS_THERE_EN.test(question);
 }
 
-/** A question without thanks and "understood" before it; empty: there is nothing else. */
+/** A question without thanks, "understood" and "no" before it; empty: there is nothing else. */
 export function beyondThanks(question: string): string {
   return question.trim().replace(ACKNOWLEDGES, "");
 }

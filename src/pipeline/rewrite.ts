@@ -5,6 +5,7 @@ import { held, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
 import type { CallOptions, Session } from "../types.ts";
 import { carryOver } from "./carry-over.ts";
+import { corrected } from "./correction.ts";
 import { instruct } from "./instruct.ts";
 import { standsAlone } from "./points-back.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
@@ -18,12 +19,13 @@ const CHARACTERS_SHOWN = 320;
 
 /** Whether a question leans on the conversation before it. A first one never does. */
 function isFollowUp({ settings }: Stages, { question }: Question, session: Session): boolean {
-  return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(question);
+  return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(corrected(question).asked);
 }
 
 /** Whether a question is searched for as it is, whatever was said before it: known before the conversation is loaded. */
 export function isSettled({ settings }: Stages, { question, isFirst }: Question): boolean {
-  return isFirst || !settings.rewriteFollowUps || standsAlone(question);
+  if (isFirst || !settings.rewriteFollowUps) return true;
+  return standsAlone(question) && corrected(question).replaced.length === 0;
 }
 
 /** Whether the language model will be asked: only then is there something to wait for. */
@@ -31,11 +33,12 @@ export function needsModel(stages: Stages, question: Question, session: Session)
   return stages.settings.rewriteByModel && stages.instructed !== null && isFollowUp(stages, question, session);
 }
 
-/** Step 2 by rules: a follow-up with the salient terms of the last turns; any other question as it is. */
+/** Step 2 by rules: a follow-up with the salient terms of the last turns, without what it replaces; any other question as it is. */
 export function rewriteByRules(stages: Stages, question: Question, session: Session): Rewritten {
   const asked = question.question;
-  if (!isFollowUp(stages, question, session)) return { query: asked, standalone: true };
-  return { query: carryOver(asked, session.turns), standalone: false };
+  if (isFollowUp(stages, question, session)) return { query: carryOver(asked, session.turns), standalone: false };
+  const isPutRight = stages.settings.rewriteFollowUps && session.turns.length > 0;
+  return { query: isPutRight ? corrected(asked).asked : asked, standalone: true };
 }
 
 /**

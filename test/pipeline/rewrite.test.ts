@@ -102,6 +102,15 @@ describe("rewrite by rules", () => {
         /^런던 뉴욕|^뉴욕 런던/,
         /도시/,
       ],
+      [
+        "일비는?",
+        [
+          { ...trip, answer: `해외 출장의 숙박비와 일비는 지역별로 다릅니다. ${table}` },
+          { question: "런던은?", answer: table },
+        ],
+        /^런던 숙박비/,
+        /뉴욕/,
+      ],
       ["얼마나 걸려요?", [trip, { question: "런던은 얼마예요?", answer: table }], /^런던 숙박비/, /뉴욕/],
       ["How much storage does it have?", [plan, premium], /premium plan/, /\bpro\b/],
       [
@@ -123,8 +132,56 @@ describe("rewrite by rules", () => {
       expect(query).not.toMatch(dropped);
     });
 
+    test.each<[string, readonly (string | Before)[], string]>([
+      [
+        "보증기간은?",
+        [
+          { question: "청정 A100 가격이 얼마예요?", answer: "A100의 가격은 290,000원입니다." },
+          { question: "A200은?", answer: "A200의 가격은 490,000원입니다." },
+        ],
+        "a200 가격 보증기간은?",
+      ],
+      ["영업이익은?", ["2024년 매출은 얼마인가요?", "2025년은?"], "매출 2025년 영업이익은?"],
+      ["2022년은?", ["2024년 매출은 얼마인가요?"], "매출 2022년은?"],
+      ["E3009는?", ["오류 E3007은 뭐예요?", "E3008은?"], "오류 E3009는?"],
+      ["what about 2023?", ["What was the revenue in 2024?"], "revenue what about 2023?"],
+    ])("%j, where numbers alone tell them apart", (asked, before, query) => {
+      expect(rewritten(asked, before).query).toBe(query);
+    });
+
     test('is what "there" means, also where nothing tells what it took the place of', () => {
       expect(rewritten("거기 일비는?", [{ ...trip, answer: "350" }, "그럼 런던은?"]).query).toMatch(/런던/);
+    });
+  });
+
+  describe("a correction", () => {
+    const price = { question: "A100 가격은?", answer: "A100의 가격은 290,000원입니다." };
+
+    test.each<[string, readonly (string | Before)[], string]>([
+      ["아니 A100 말고 A200", [price], "가격 A200"],
+      ["보증기간은?", [price, "아니 A100 말고 A200"], "a200 가격 보증기간은?"],
+      ["A100이 아니라 A200은?", [price], "가격 A200은?"],
+      ["아니, 2024년 말고 2025년", ["2024년 매출은 얼마인가요?"], "매출 2025년"],
+      ["아니, 연차 말고 육아휴직은?", ["연차휴가는 며칠인가요?"], "육아휴직은?"],
+      ["2025년 매출 말고 영업이익은?", ["2025년 매출은 얼마인가요?"], "2025년 영업이익은?"],
+      ["서울 지점 말고 부산 지점은?", ["서울 지점 전화번호는?"], "전화번호 부산 지점은?"],
+      ["No, not the Pro plan but Premium", ["How much is Pro?"], "Premium"],
+      ["Premium, not Pro", ["How much does Pro cost?"], "cost Premium"],
+      ["아니요", [price], "a100 가격 아니요"],
+      ["연차 말고 뭐가 있어요?", ["휴가는 며칠인가요?"], "휴가 연차 말고 뭐가 있어요?"],
+      ["A100뿐 아니라 A200도?", [price], "가격 A100뿐 아니라 A200도?"],
+      ["걱정하지 말고 쉬나요?", [price], "a100 가격 걱정하지 말고 쉬나요?"],
+    ])("%j after %j", (asked, before, query) => {
+      expect(rewritten(asked, before).query).toBe(query);
+    });
+
+    test("that says all by itself is searched for without what it replaces", () => {
+      const asked = "아니, A100 말고 A200 필터 교체 주기를 알려 주세요";
+      expect(rewritten(asked, [price])).toEqual({ query: "A200 필터 교체 주기를 알려 주세요", standalone: true });
+    });
+
+    test("of nothing, in a first question, is none", () => {
+      expect(rewritten("연차 말고 병가는?", [])).toEqual({ query: "연차 말고 병가는?", standalone: true });
     });
   });
 
@@ -196,5 +253,7 @@ test("takes little time, whatever a client says that the conversation was", () =
   const started = cpuMs();
   carryOver(`런던은 ${words(300, 9)}`, long);
   carryOver(`그럼 ${nouns(128).join(" ")}은?`, contrasts);
+  for (const correction of ["말고 ", "연차 말고 ", "not x but ", "x, not "])
+    carryOver(correction.repeat(20_000), contrasts);
   expect(cpuMs() - started).toBeLessThan(1500);
 });

@@ -1,3 +1,4 @@
+import { ASKS } from "../text/asks.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { termsOf } from "../text/terms.ts";
 import type { Entity, Turn } from "../types.ts";
@@ -16,9 +17,6 @@ const ROW_NAMES_CHARACTERS_MAX = 300;
 
 /** What readers said themselves is about them. */
 export const READER = "reader";
-/** A question or a request states nothing. */
-const ASKS =
-  /[?？]\s*$|(?:주세요|줘|주십시오|할까요|인가요|나요)[.!]?\s*$|^(?:please|tell|show|give|explain|what|who|when|where|why|how)\b/iu;
 /** Behind the full stop of what they belong to. */
 const CITATIONS = /^(?:\[\d+\]|[\s.,])+$/;
 const NUMBER = /\p{Nd}/u;

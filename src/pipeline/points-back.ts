@@ -1,3 +1,4 @@
+import { CONTRASTS } from "../text/asks.ts";
 import { languageOf } from "../text/language.ts";
 import { termsOf } from "../text/terms.ts";
 
@@ -36,8 +37,6 @@ const ENDS_BACK_KO = /[은는도]요\s*\?*$/;
 /** "임산부는?", "수습도 되나요?": one noun is compared with, or added to, what was asked before. Not 복지제도, 대출한도. */
 const ONE_NOUN_KO =
   /^(?:\p{sc=Hangul}|[a-z\d])+(?:(?:은|는)\s*\?*$|도\s*(?:\?+$|(?=(?:되|돼|될|가능|해당|포함|적용|같|똑같|마찬가지|있|받))))/iu;
-/** "What about London?", "런던은 얼마예요?": may ask of another what was asked of one. */
-const CONTRASTS = /^(?:and|or|but|(?:what|how) about)\b|[\p{L}\p{N}](?:은|는|도)(?:요?\s*\?*$|\s)/iu;
 
 /** What thanks, "understood" and "no" are made of: "네 알겠습니다", "ok got it", "아니,". */
 const ACKNOWLEDGING =

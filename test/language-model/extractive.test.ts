@@ -114,3 +114,77 @@ test("brackets of the documents stay, and none of them reads as a citation", asy
   const said = await answer("부산 지사는 몇 년에 열었나요?", founded, "주차장은 지하에 있습니다.");
   expect(said.split("\n")).toContain("[2021] 부산 지사를 열었습니다 [ 2]. [1]");
 });
+
+describe("what the reader asks with comes before what the turns before were about", () => {
+  const leave = [
+    "# 연차휴가\n\n1년 이상 근무한 직원은 15일의 연차휴가를 받습니다.\n\n연차휴가는 사용 3일 전까지 신청합니다.",
+    "# 병가\n\n병가는 연간 최대 30일까지 사용할 수 있습니다.",
+  ];
+  const lodging = [
+    "출장 숙박비는 하루 150달러입니다.\n\n뉴욕 출장 숙박비는 300달러입니다.",
+    "출장은 3일 전에 신청합니다.",
+  ];
+  const followUp = async (carried: string, question: string, passages: readonly string[]) =>
+    textOf(
+      await collect(model.stream({ ...generateRequest(question, passages), query: `${carried} ${question}` }, call())),
+    );
+
+  test("a follow-up quotes what holds its own word", async () => {
+    const said = await followUp("연차휴가 신청", "그럼 병가는요?", leave);
+    expect(said).toBe("병가는 연간 최대 30일까지 사용할 수 있습니다. [2]");
+  });
+
+  test.each(["파리는?", "그럼 파리는요?", "What about Paris?"])(
+    "what no passage names is not known: %s",
+    async (question) => {
+      expect(await followUp("뉴욕 출장 숙박비", question, lodging)).toMatch(/찾지 못했습니다|I don't know/);
+    },
+  );
+
+  test("a question after its reasons in words of its own is no other thing", async () => {
+    expect(await followUp("뉴욕 출장 숙박비", "넘으면 어떻게 처리돼요?", lodging)).toContain("300달러");
+  });
+
+  test("nor is a question in another language than the documents'", async () => {
+    expect(await followUp("병가 sick leave", "How many days?", leave)).toContain("30일");
+  });
+
+  test("what is told before the question is not asked", async () => {
+    const question = "안녕하세요. 작년에 연차휴가를 다 써서 고생했습니다. 병가는 며칠까지 쓸 수 있나요?";
+    expect(await answer(question, ...leave)).toBe("병가는 연간 최대 30일까지 사용할 수 있습니다. [2]");
+  });
+
+  test("a question that points at what was told is about that", async () => {
+    const said = await answer("병가는 연간 30일까지라고 들었습니다. 맞나요?", ...leave);
+    expect(said.split("\n")[0]).toBe("병가는 연간 최대 30일까지 사용할 수 있습니다. [2]");
+  });
+});
+
+describe("a number that names another of the kind that the passages tell of", () => {
+  const told = [
+    "2024년 매출은 1,510억 원입니다.\n\n2025년 매출은 1,780억 원입니다.",
+    "H50의 물통 용량은 4리터입니다.\n\nE3007은 인증서 오류입니다.",
+    "제4조(손해배상) 을은 갑에게 위약벌을 지급한다.\n\nSection 3 limits the liability.",
+  ];
+
+  test.each([
+    "2022년 매출은 얼마인가요?",
+    "H60 물통 용량은?",
+    "E3009 오류는 뭐예요?",
+    "제7조의 위약벌은?",
+    "What does section 4 limit?",
+  ])("is not answered: %s", async (question) => {
+    expect(await answer(question, ...told)).toMatch(/찾지 못했습니다|I don't know/);
+  });
+
+  test.each([
+    ["2025년 매출은 얼마인가요?", "1,780억"],
+    ["H-50 물통 용량은?", "4리터"],
+    ["물통 용량이 5리터인가요?", "4리터"],
+    ["2026년 5월 1일에 쓸 물통의 용량은?", "4리터"],
+    ["제 4조의 위약벌은?", "제4조(손해배상)"],
+    ["What does section 3 limit?", "Section 3 limits the liability."],
+  ])("is told from the same and from an amount: %s", async (question, said) => {
+    expect(await answer(question, ...told)).toContain(said);
+  });
+});

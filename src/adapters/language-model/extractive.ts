@@ -1,12 +1,15 @@
 import type { Embedder } from "../../ports/embedder.ts";
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { sum } from "../../statistics.ts";
+import { CONTRASTS } from "../../text/asks.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import { passageText } from "../../text/passage-text.ts";
-import { held, type Term, termsOf } from "../../text/terms.ts";
+import { held, type Term } from "../../text/terms.ts";
 import { searchTokens } from "../../text/tokens.ts";
 import type { CallOptions } from "../../types.ts";
+import { type Asked, askedOf } from "./asked.ts";
+import { namesAnother } from "./named.ts";
 import { type Quote, quotesOf } from "./quotes.ts";
 import { wantedForm } from "./wanted.ts";
 
@@ -28,6 +31,8 @@ const HEADINGS_WEIGHT = 0.2;
 const HEADING_WORDS = 2;
 /** The same for questions in a script that the embedder does not know: by words alone. */
 const WORDS_SUPPORT_MIN = 0.5;
+/** What a word of the background is worth beside one that the reader asks with. */
+const BACKGROUND_WEIGHT = 0.5;
 /** Quotes this much weaker than the best are left out. */
 const BEST_SHARE_MIN = 0.6;
 /** What a word in a heading is worth beside one in the quote itself. */
@@ -38,6 +43,8 @@ const RANK_COST = 0.1;
 /** What it is worth that a quote holds an amount or a time where one is asked for. */
 const FORM_WEIGHT = 0.3;
 
+const NO_TOKENS: ReadonlySet<string> = new Set();
+
 const NOT_FOUND = {
   ko: "제공된 문서에서는 이 질문의 답을 찾지 못했습니다.",
   en: "I don't know: the documents at hand do not answer this question.",
@@ -45,6 +52,8 @@ const NOT_FOUND = {
 
 interface ScoredQuote extends Quote {
   readonly score: number;
+  /** It, or what stands above it, holds a word that the reader asks with. */
+  readonly holdsOwn: boolean;
   readonly tokens: ReadonlySet<string>;
 }
 
@@ -59,8 +68,9 @@ export function createExtractiveModel(options: ExtractiveOptions): LanguageModel
     contextTokensMax: 32_768,
     quotesOnly: true,
     async *stream(request, call) {
-      const supported = await isSupported(request, options.embedder, call);
-      const quotes = supported ? await choose(request, options, call) : [];
+      const asked = askedOf(request);
+      const supported = await isSupported(request, asked, options.embedder, call);
+      const quotes = supported ? await choose(request, asked, options, call) : [];
       if (quotes.length === 0) {
         yield { type: "text", text: NOT_FOUND[languageOf(request.question) === "ko" ? "ko" : "en"] };
         yield { type: "end", finishReason: "no_answer" };
@@ -78,14 +88,21 @@ export function createExtractiveModel(options: ExtractiveOptions): LanguageModel
 
 async function isSupported(
   { query, sources }: GenerateRequest,
+  { question, own, background, goesOn }: Asked,
   embedder: Embedder,
   call: CallOptions,
 ): Promise<boolean> {
-  const terms = termsOf(query);
   const texts = sources.map(passageText);
-  const words = texts.map((text) => holds(terms, text) / Math.max(1, terms.length));
+  if (namesAnother(question, texts)) return false;
+  const holdsAny = (terms: readonly Term[]) => texts.some((text) => holds(terms, text) > 0);
+  if (goesOn && CONTRASTS.test(question) && holdsAny(background) && !holdsAny(own)) return false;
+  const most = own.length + BACKGROUND_WEIGHT * background.length;
+  const words = texts.map(
+    (text) => (holds(own, text) + BACKGROUND_WEIGHT * holds(background, text)) / Math.max(1, most),
+  );
   const near = await cosines(query, texts, embedder, call);
   if (!near) return words.some((share) => share >= WORDS_SUPPORT_MIN);
+  const terms = [...own, ...background];
   const wanted = Math.min(HEADING_WORDS, Math.max(1, terms.length));
   return sources.some(({ title, headings }, index) => {
     const above = Math.min(wanted, holds(terms, [title, ...headings].join(" "))) / wanted;
@@ -102,33 +119,35 @@ function holds(terms: readonly Term[], text: string): number {
 
 async function choose(
   { query, sources }: GenerateRequest,
+  { own, background }: Asked,
   { sentencesMax, embedder }: ExtractiveOptions,
   call: CallOptions,
 ): Promise<ScoredQuote[]> {
-  const terms = termsOf(query);
+  const terms = [...own, ...background];
   const quotes = sources.flatMap(quotesOf);
   const tokens = quotes.map(({ text }) => new Set(searchTokens(text)));
   const above = quotes.map((quote) => new Set(searchTokens(quote.above)));
-  const weights = weigh(terms, tokens);
+  const weights = weigh(terms, tokens).map((weight, t) => (t < own.length ? weight : weight * BACKGROUND_WEIGHT));
   const placed = quotes.map((quote) => `${quote.above}\n${quote.text}`);
   const near = await cosines(query, placed, embedder, call);
   const form = wantedForm(query);
-  const scored = quotes.map((quote, index): ScoredQuote => {
-    const words = terms.map((term, t) => {
-      const inside = held(term, tokens[index] ?? new Set());
-      const over = held(term, above[index] ?? new Set()) * ABOVE_WEIGHT;
-      return (weights[t] ?? 0) * Math.max(inside, over);
-    });
+  const all = quotes.map((quote, index): ScoredQuote => {
+    const inside = tokens[index] ?? NO_TOKENS;
+    const over = above[index] ?? NO_TOKENS;
+    const shares = terms.map((term) => Math.max(held(term, inside), held(term, over) * ABOVE_WEIGHT));
     return {
       ...quote,
-      tokens: tokens[index] ?? new Set(),
+      tokens: inside,
+      holdsOwn: shares.slice(0, own.length).some((share) => share > 0),
       score:
-        sum(words) +
+        sum(shares.map((share, t) => share * (weights[t] ?? 0))) +
         (near?.[index] ?? 0) +
         (form?.test(quote.text) ? FORM_WEIGHT : 0) -
         RANK_COST * (quote.source.n - 1),
     };
   });
+  const ofOwn = background.length > 0 ? all.filter(({ holdsOwn }) => holdsOwn) : [];
+  const scored = ofOwn.length > 0 ? ofOwn : all;
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
   const seen = new Set<string>();
@@ -137,7 +156,7 @@ async function choose(
     seen.add(text);
     return true;
   });
-  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [quote, ...announcedBy(quote, scored, terms)]);
+  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [quote, ...announcedBy(quote, all, terms)]);
   return inReadingOrder([...new Set(told)]);
 }
 
@@ -145,10 +164,10 @@ async function choose(
  * The rows, items, commands or answers behind a sentence that says so: those that hold most of the question's words which the sentence
  * does not hold, or all. A list is not cut short: nobody would see that something is missing.
  */
-function announcedBy(sentence: ScoredQuote, scored: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
+function announcedBy(sentence: ScoredQuote, all: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
   const { source, position, tokens } = sentence;
   const others = terms.filter((term) => held(term, tokens) === 0);
-  const announced = scored
+  const announced = all
     .filter((quote) => quote.source === source && quote.announcedAt === position)
     .map((quote) => ({ quote, words: sum(others.map((term) => held(term, quote.tokens))) }));
   const most = Math.max(...announced.map(({ words }) => words));

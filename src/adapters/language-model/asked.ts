@@ -1,0 +1,32 @@
+import type { GenerateRequest } from "../../ports/language-model.ts";
+import { ASKS } from "../../text/asks.ts";
+import { splitSentences } from "../../text/sentences.ts";
+import { type Term, termsOf } from "../../text/terms.ts";
+
+/** A question, parted by what its answer should hold. */
+export interface Asked {
+  /** The sentences that ask; all where none is seen to. */
+  readonly question: string;
+  /** The words of those. */
+  readonly own: readonly Term[];
+  /** The words of the other sentences, and those that were carried over from the turns before. */
+  readonly background: readonly Term[];
+  /** Whether some were carried over. */
+  readonly goesOn: boolean;
+}
+
+export function askedOf({ question, query }: Pick<GenerateRequest, "question" | "query">): Asked {
+  const sentences = splitSentences(question).map(({ text }) => text);
+  const asking = sentences.filter((sentence) => ASKS.test(sentence));
+  const asked = (asking.length > 0 ? asking : sentences).join("\n");
+  const words = new Set(termsOf(asked).map(({ word }) => word));
+  const terms = termsOf(query);
+  const own = terms.filter(({ word }) => words.has(word));
+  const isTold = own.length === 0;
+  return {
+    question: asked,
+    own: isTold ? terms : own,
+    background: isTold ? [] : terms.filter(({ word }) => !words.has(word)),
+    goesOn: query !== question,
+  };
+}

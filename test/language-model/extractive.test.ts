@@ -188,3 +188,34 @@ describe("a number that names another of the kind that the passages tell of", ()
     expect(await answer(question, ...told)).toContain(said);
   });
 });
+
+describe("rows or items that the question does not tell apart are quoted together", () => {
+  const branches = (count: number) => Array.from({ length: count }, (_, n) => `${n}지점 | 02-555-${1000 + n}`);
+  const table = (count: number) =>
+    ["지점의 전화번호는 지점마다 다릅니다.", ["지점 | 전화번호", ...branches(count)].join("\n")].join("\n\n");
+
+  test("a table", async () => {
+    const said = await answer("지점별 전화번호를 알려 주세요", table(9));
+    expect(said.match(/02-555-\d+/g)).toHaveLength(9);
+  });
+
+  test("a list", async () => {
+    const items = ["Python", "Rust", "Go", "Kotlin", "Swift", "SQL"].map(
+      (name, i) => `- ${name} seminar: ${i + 1}00 dollars`,
+    );
+    const said = await answer("How much is a seminar?", `Seminar prices\n\n${items.join("\n")}`);
+    expect(said.match(/\d00 dollars/g)).toHaveLength(6);
+  });
+
+  test("an ellipsis stands for those that are too many", async () => {
+    const lines = (await answer("지점별 전화번호를 알려 주세요", table(30))).split("\n");
+    expect(lines.filter((line) => line === "… [1]")).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("02-555-")).length).toBeLessThanOrEqual(24);
+  });
+
+  test("the one that is asked for does not bring the others along", async () => {
+    const said = await answer("17지점 전화번호는?", table(30));
+    expect(said).toContain("지점: 17지점, 전화번호: 02-555-1017 [1]");
+    expect(said).not.toContain("02-555-1029");
+  });
+});

@@ -40,6 +40,8 @@ const ABOVE_WEIGHT = 0.5;
 /** What each rank of its passage costs a quote. */
 const RANK_COST = 0.1;
 
+/** Rows of a table, or items of a list, that are quoted together. */
+const ROWS_MAX = 20;
 /** What it is worth that a quote holds an amount or a time where one is asked for. */
 const FORM_WEIGHT = 0.3;
 
@@ -94,26 +96,30 @@ async function isSupported(
 ): Promise<boolean> {
   const texts = sources.map(passageText);
   if (namesAnother(question, texts)) return false;
-  const holdsAny = (terms: readonly Term[]) => texts.some((text) => holds(terms, text) > 0);
+  const tokens = texts.map(tokensOf);
+  const holdsAny = (terms: readonly Term[]) => tokens.some((held) => holds(terms, held) > 0);
   if (goesOn && CONTRASTS.test(question) && holdsAny(background) && !holdsAny(own)) return false;
   const most = own.length + BACKGROUND_WEIGHT * background.length;
-  const words = texts.map(
-    (text) => (holds(own, text) + BACKGROUND_WEIGHT * holds(background, text)) / Math.max(1, most),
+  const words = tokens.map(
+    (held) => (holds(own, held) + BACKGROUND_WEIGHT * holds(background, held)) / Math.max(1, most),
   );
   const near = await cosines(query, texts, embedder, call);
   if (!near) return words.some((share) => share >= WORDS_SUPPORT_MIN);
   const terms = [...own, ...background];
   const wanted = Math.min(HEADING_WORDS, Math.max(1, terms.length));
   return sources.some(({ title, headings }, index) => {
-    const above = Math.min(wanted, holds(terms, [title, ...headings].join(" "))) / wanted;
+    const above = Math.min(wanted, holds(terms, tokensOf([title, ...headings].join(" ")))) / wanted;
     const support = WORDS_WEIGHT * (words[index] ?? 0) + HEADINGS_WEIGHT * above + (near[index] ?? 0);
     return support >= SUPPORT_MIN;
   });
 }
 
-/** How many of the terms a text holds, parts of them counting as parts. */
-function holds(terms: readonly Term[], text: string): number {
-  const tokens = new Set(searchTokens(text));
+function tokensOf(text: string): ReadonlySet<string> {
+  return new Set(searchTokens(text));
+}
+
+/** How many of the terms a text with these tokens holds, parts of them counting as parts. */
+function holds(terms: readonly Term[], tokens: ReadonlySet<string>): number {
   return sum(terms.map((term) => held(term, tokens)));
 }
 
@@ -125,8 +131,8 @@ async function choose(
 ): Promise<ScoredQuote[]> {
   const terms = [...own, ...background];
   const quotes = sources.flatMap(quotesOf);
-  const tokens = quotes.map(({ text }) => new Set(searchTokens(text)));
-  const above = quotes.map((quote) => new Set(searchTokens(quote.above)));
+  const tokens = quotes.map(({ text }) => tokensOf(text));
+  const above = quotes.map((quote) => tokensOf(quote.above));
   const weights = weigh(terms, tokens).map((weight, t) => (t < own.length ? weight : weight * BACKGROUND_WEIGHT));
   const placed = quotes.map((quote) => `${quote.above}\n${quote.text}`);
   const near = await cosines(query, placed, embedder, call);
@@ -156,22 +162,37 @@ async function choose(
     seen.add(text);
     return true;
   });
-  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [quote, ...announcedBy(quote, all, terms)]);
-  return inReadingOrder([...new Set(told)]);
+  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [
+    quote,
+    ...mostOf(
+      announcedBy(quote, all),
+      terms.filter((term) => held(term, quote.tokens) === 0),
+    ),
+    ...mostOf(listOf(quote, all), terms),
+  ]);
+  return inReadingOrder([...new Map(told.map((quote) => [`${quote.source.n} ${quote.position}`, quote])).values()]);
+}
+
+/** The rows, items, commands or answers behind a sentence that says so. */
+function announcedBy({ source, position }: ScoredQuote, all: readonly ScoredQuote[]): ScoredQuote[] {
+  return all.filter((quote) => quote.source === source && quote.announcedAt === position);
+}
+
+/** The rows or items of a quote's table or list. */
+function listOf({ source, listAt }: ScoredQuote, all: readonly ScoredQuote[]): ScoredQuote[] {
+  return listAt === undefined ? [] : all.filter((quote) => quote.source === source && quote.listAt === listAt);
 }
 
 /**
- * The rows, items, commands or answers behind a sentence that says so: those that hold most of the question's words which the sentence
- * does not hold, or all. A list is not cut short: nobody would see that something is missing.
+ * Those that hold most of the terms, all where none holds any: what tells no row from another quotes every one, or nobody would see
+ * that some are missing. Beyond `ROWS_MAX` an ellipsis stands for the rest.
  */
-function announcedBy(sentence: ScoredQuote, all: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
-  const { source, position, tokens } = sentence;
-  const others = terms.filter((term) => held(term, tokens) === 0);
-  const announced = all
-    .filter((quote) => quote.source === source && quote.announcedAt === position)
-    .map((quote) => ({ quote, words: sum(others.map((term) => held(term, quote.tokens))) }));
-  const most = Math.max(...announced.map(({ words }) => words));
-  return announced.filter(({ words }) => words === most).map(({ quote }) => quote);
+function mostOf(rows: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
+  const counts = rows.map((row) => holds(terms, row.tokens));
+  const most = Math.max(...counts);
+  const even = rows.filter((_, i) => counts[i] === most).sort((a, b) => a.position - b.position);
+  const next = even[ROWS_MAX];
+  return next ? [...even.slice(0, ROWS_MAX), { ...next, text: "…", position: next.position - 0.5 }] : even;
 }
 
 /** The passage with the best quote first; what is quoted of one passage in the order it is written. */

@@ -11,6 +11,8 @@ export interface Quote {
   readonly position: number;
   /** The position of the sentence that announces it, or asks for it, and says little without it. */
   readonly announcedAt?: number;
+  /** Of a row or an item: the position of its table's or list's first. */
+  readonly listAt?: number;
 }
 
 const CELLS = / \| /;
@@ -73,13 +75,14 @@ class Reading {
     const [head = "", ...rows] = lines.filter((line) => CELLS.test(line));
     const table = { names: cellsOf(head), rows: rows.map(cellsOf) };
     const announcedAt = this.#announcing;
+    const listAt = this.quotes.length;
     for (const run of runs(lines, CELLS)) {
       if (!CELLS.test(run[0] as string)) {
         this.addText(run);
         continue;
       }
       for (const line of run)
-        if (line !== head) this.#add(asSaid(cellsOf(line), table), this.#announcing ?? announcedAt);
+        if (line !== head) this.#add(asSaid(cellsOf(line), table), this.#announcing ?? announcedAt, listAt);
     }
     this.#announcing = undefined;
   }
@@ -92,7 +95,8 @@ class Reading {
     const isAsked = announcedAt !== undefined && ASKS.test(this.quotes[announcedAt]?.text ?? "");
     this.#announcing = undefined;
     if (LIST_ITEM.test(first)) {
-      for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt);
+      const listAt = this.quotes.length;
+      for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt, listAt);
     } else if (announcedAt !== undefined && !isAsked && !PROSE_END.test(text.trim())) {
       for (const part of parts(lines)) this.#push(part, announcedAt);
     } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
@@ -117,15 +121,16 @@ class Reading {
     return last;
   }
 
-  #add(text: string, announcedAt: number | undefined): number | undefined {
-    return this.#push(text.replace(/\s+/g, " ").trim(), announcedAt);
+  #add(text: string, announcedAt: number | undefined, listAt?: number): number | undefined {
+    return this.#push(text.replace(/\s+/g, " ").trim(), announcedAt, listAt);
   }
 
-  #push(text: string, announcedAt: number | undefined): number | undefined {
+  #push(text: string, announcedAt: number | undefined, listAt?: number): number | undefined {
     if (text === "" || text.length > CHARACTERS_MAX) return undefined;
     const position = this.quotes.length;
     const announced = announcedAt !== undefined && { announcedAt };
-    this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced });
+    const listed = listAt !== undefined && { listAt };
+    this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced, ...listed });
     return position;
   }
 }

@@ -4,7 +4,9 @@ interface Numbered {
   readonly kind: RegExp;
 }
 
-const CODE = /(?<![\p{L}\d-])([a-z]+)-?(\d+[a-z\d]*)(?![-.,]?\d)/giu;
+/** Of each kind, of a question: more are no question that anybody reads. */
+const NAMES_MAX = 8;
+const CODE = /(?<![\p{L}\d-])([a-z]+)-?(\d[a-z\d]*)(?![-.,]?\d)/giu;
 /** Not of a day, which is no name: 2026년 5월 1일. */
 const YEAR = /(?<![\p{L}\d.,-])((?:19|20)\d\d)(?:년(?!\s*\d)|(?![\p{L}\d]|[.,-]\d|\.\s\d))/gu;
 const ORDINAL = /제\s?(\d+)\s?([조항호장절])/gu;
@@ -17,7 +19,7 @@ export function namesAnother(question: string, texts: readonly string[]): boolea
 }
 
 function numberedIn(question: string): Numbered[] {
-  const found = (pattern: RegExp) => [...question.matchAll(pattern)];
+  const found = (pattern: RegExp) => question.matchAll(pattern).take(NAMES_MAX).toArray();
   return [
     ...found(CODE).map(([, letters, number]) => ({
       name: RegExp(String.raw`(?<![a-z\d])${letters}[-\s]?${number}(?![a-z\d])`, "i"),

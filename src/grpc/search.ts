@@ -73,6 +73,7 @@ function documentHandlers(on: On): Handlers {
     has: on(async (index, scope, { documentId }: DocumentRequest, call) => ({
       there: await index.has(scope, documentId, call),
     })),
+    groups: on(async (index, scope, _, call) => ({ groups: await index.groups(scope, call) })),
     find: on(async (index, scope, { documentId }: DocumentRequest, call) => {
       const found = await index.find(scope, documentId, call);
       return { document: found && entryMessage(found) };

@@ -11,7 +11,8 @@ import type { Chunk, ChunkOptions } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";
 import { type LoadResult, loadDocuments } from "./load.ts";
-import { otherSource, planner, readerOf } from "./plan.ts";
+import { createOwner } from "./owner.ts";
+import { otherSource, planner } from "./plan.ts";
 import { prune } from "./prune.ts";
 import type { DocumentReader } from "./reader.ts";
 
@@ -26,7 +27,7 @@ export interface IngestStages {
 
 export interface IngestOptions {
   readonly scope: Scope;
-  /** Deletes the scope's documents that the sources do not have any more. */
+  /** Deletes the collection's documents that the sources do not have any more, whichever groups may read them. */
   readonly prune: boolean;
   readonly chunk: ChunkOptions;
   readonly signal: AbortSignal;
@@ -85,6 +86,7 @@ export async function ingestLoaded(
   stages: IngestStages,
   options: IngestOptions,
   seen: Map<string, string> = new Map(),
+  owner = createOwner(stages.index, options),
 ): Promise<IngestReport> {
   const startedAt = performance.now();
   const { signal } = options;
@@ -96,7 +98,7 @@ export async function ingestLoaded(
     failures: [] as LoadFailure[],
     notices: [] as LoadFailure[],
   };
-  const plan = planner(stages, options);
+  const plan = planner(stages, options, owner);
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const inFlight = new InFlight(IN_FLIGHT, () => batcher.flush());
   const breathe = createBreather();
@@ -113,6 +115,7 @@ export async function ingestLoaded(
     const planned = await plan(document, path);
     const { chunks: cut, known, former } = planned;
     seen.set(planned.indexed.id, path);
+    owner.note(document.groups);
     if (cut === null) {
       report.unchanged++;
       return;
@@ -127,7 +130,7 @@ export async function ingestLoaded(
       const passages = await embedChunks(document, cut, batcher);
       try {
         await stages.index.replace(options.scope, planned.indexed, passages, { signal });
-        if (former !== null) await stages.index.delete(readerOf(document, options.scope), former, { signal });
+        if (former !== null) await stages.index.delete(await owner.scope(), former, { signal });
       } catch (thrown) {
         if (!isRefusal(thrown)) throw thrown;
         report.failures.push({ path, documentId: document.id, reason: `was refused by the index: ${thrown.message}` });
@@ -152,7 +155,7 @@ export async function ingestLoaded(
   }
   signal.throwIfAborted();
   options.onProgress?.(progressOf(report, bytes));
-  const pruned = options.prune ? await prune(stages.index, options, seen, report.failures) : { removed: 0 };
+  const pruned = options.prune ? await prune(stages.index, { owner, signal }, seen, report.failures) : { removed: 0 };
   return { ...report, ...pruned, elapsedMs: performance.now() - startedAt };
 }
 
@@ -179,7 +182,7 @@ export async function ingestDocument(
   options: Pick<IngestOptions, "scope" | "chunk" | "signal" | "embedTimeoutMs">,
 ): Promise<{ changed: boolean; passages: number }> {
   const { scope, signal } = options;
-  const plan = await planner(stages, options, scope)(document);
+  const plan = await planner(stages, options, null)(document);
   if (plan.known === null) await checkId(document.id, scope, stages.index, signal);
   else if (document.groups.length > 0 && !document.groups.some((group) => scope.groups.includes(group))) {
     const message = `groups: you may read ${JSON.stringify(document.id)}, and could not read what would replace it; name a group of yours, or delete it first`;

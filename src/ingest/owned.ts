@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
-import type { Scope } from "../types.ts";
 import type { LoadFailure } from "./files.ts";
+import type { Owner } from "./owner.ts";
 import type { Stamps } from "./stamps.ts";
 
 /** Editors empty a file before they write it: what a file lacks is removed once it has stayed the same for so long. */
@@ -32,14 +32,14 @@ export interface Owned {
 export function createOwned(
   index: PassageIndex,
   stamps: Stamps,
-  { scope, signal }: { readonly scope: Scope; readonly signal: AbortSignal },
+  { owner, signal }: { readonly owner: Owner; readonly signal: AbortSignal },
 ): Owned {
   const owned = new Map<string, Set<string>>();
 
   /** A document that was indexed of the file before it was watched is the file's too. */
   async function claim({ path, documentId }: LoadFailure): Promise<void> {
     if (documentId === undefined) return;
-    const stored = await index.find(scope, documentId, { signal });
+    const stored = await index.find(await owner.scope(), documentId, { signal });
     if (stored?.source === fileOf(path)) addTo(owned, stored.source, documentId);
   }
 
@@ -71,7 +71,7 @@ export function createOwned(
           unsettled.add(path);
           for (const id of lost) held.add(id);
         } else {
-          for (const id of lost) if (await index.delete(scope, id, { signal })) removed++;
+          for (const id of lost) if (await index.delete(await owner.scope(), id, { signal })) removed++;
         }
         if (isGone) stamps.forget(path);
         if (held.size > 0) owned.set(path, held);

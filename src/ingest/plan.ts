@@ -7,6 +7,7 @@ import type { Document, DocumentEntry, Scope } from "../types.ts";
 import { type Chunk, type ChunkOptions, chunks } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { IngestOptions, IngestStages } from "./ingest.ts";
+import type { Owner } from "./owner.ts";
 import { storedAs } from "./stored-as.ts";
 
 /** Part of every stored hash: raise it when the same document and options give other passages. */
@@ -23,28 +24,37 @@ export interface Plan {
   readonly chunks: readonly Chunk[] | null;
 }
 
-/** Looks at what is stored, and in which vector space; that once for all documents. `writer`: who may look; else whoever may read the document. */
+/** Looks at what is stored, and in which vector space; that once for all documents. `owner`: sees all of it; null: only what the scope may read is looked at. */
 export function planner(
   stages: IngestStages,
   options: Pick<IngestOptions, "scope" | "chunk" | "signal">,
-  writer: Scope | null = null,
+  owner: Owner | null,
 ) {
-  const { chunk, signal } = options;
+  const { scope, chunk, signal } = options;
   let isChecked = false;
-  const isEmpty = new Map<string, Promise<boolean>>();
-  /** At the first such question of a reader of these groups. */
-  const holdsNothing = (scope: Scope) => {
-    const key = JSON.stringify(scope.groups);
-    const asked = isEmpty.get(key) ?? stages.index.status(scope, { signal }).then(({ documents }) => documents === 0);
-    isEmpty.set(key, asked);
-    return asked;
+  let emptiness: Promise<boolean> | undefined;
+  /** At the first such question. */
+  const holdsNothing = (all: Scope) => {
+    emptiness ??= stages.index.status(all, { signal }).then(({ documents }) => documents === 0);
+    return emptiness;
   };
+
+  /** As it is stored, and who sees it. Its own readers are tried first: there may be very many groups. */
+  async function look(document: SourceDocument): Promise<{ known: DocumentEntry | null; reader: Scope }> {
+    const own = owner ? readerOf(document, scope) : scope;
+    const known = await stages.index.find(own, document.id, { signal });
+    if (known || !owner) return { known, reader: own };
+    const all = await owner.scope();
+    const seesNoMore = all.groups.every((group) => own.groups.includes(group));
+    if (seesNoMore || (await holdsNothing(all))) return { known: null, reader: all };
+    return { known: await stages.index.find(all, document.id, { signal }), reader: all };
+  }
+
   return async function plan(document: SourceDocument, path?: string): Promise<Plan> {
     const { blocks, notice: _, ...content } = document;
     const source = path === undefined ? {} : { source: resolve(path) };
     const indexed = { ...content, ...source, hash: storedHash(document.hash, chunk, stages) };
-    const reader = writer ?? readerOf(document, options.scope);
-    const known = await stages.index.find(reader, document.id, { signal });
+    const { known, reader } = await look(document);
     if (known && !isChecked) {
       await checkSpace(reader, stages, signal);
       isChecked = true;
@@ -95,9 +105,9 @@ async function checkSpace(scope: Scope, { index, embedder }: IngestStages, signa
   throw new RaglineError("conflict", message, { retryable: false });
 }
 
-/** The scope widened to see the document: whoever indexes files need not belong to the groups that may read them. */
-export function readerOf(document: SourceDocument, scope: Scope): Scope {
-  return document.groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...document.groups] };
+/** The scope widened to see the document. */
+export function readerOf({ groups }: { readonly groups: readonly string[] }, scope: Scope): Scope {
+  return groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...groups] };
 }
 
 /** Covers how the document is cut, so that another chunk size indexes it again. How it is embedded is the collection's. */

@@ -1,22 +1,21 @@
 import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
-import type { Scope } from "../types.ts";
 import type { LoadFailure } from "./files.ts";
+import type { Owner } from "./owner.ts";
 
 const PAGE = 1_000;
 
 /**
- * Deletes the scope's documents that are not in `kept`. A document that failed to load keeps its old version, unless it was
+ * Deletes the collection's documents that are not in `kept`, whoever may read them and however they came. A document that failed to load keeps its old version, unless it was
  * read and has no text. Where a failure may hide any number of documents (a folder, a line without an id), and where the
  * sources hold nothing at all (a disk that is not mounted), nothing is deleted.
  */
 export async function prune(
   index: PassageIndex,
-  options: { readonly scope: Scope; readonly signal: AbortSignal },
+  { owner, signal }: { readonly owner: Owner; readonly signal: AbortSignal },
   kept: { readonly size: number; has(documentId: string): boolean },
   failures: readonly LoadFailure[],
 ): Promise<{ removed: number; pruneSkipped?: string }> {
-  const { scope, signal } = options;
   const hiding = failures.find((failure) => failure.documentId === undefined);
   if (hiding) return { removed: 0, pruneSkipped: `${hiding.path} ${hiding.reason}, which may hide documents` };
   if (kept.size === 0 && !failures.some(({ isEmpty }) => isEmpty))
@@ -24,6 +23,7 @@ export async function prune(
   const unread = failures.filter(({ isEmpty }) => !isEmpty);
   const failed = new Set(unread.map(({ documentId }) => documentId));
   const files = new Set(unread.map(({ path }) => resolve(path)));
+  const scope = await owner.scope();
   let removed = 0;
   let after: string | undefined;
   do {

@@ -3,6 +3,7 @@ import { findBelow, findFiles, findNamed, isWithin, type LoadFailure } from "./f
 import { type IngestOptions, type IngestReport, type IngestStages, ingestLoaded } from "./ingest.ts";
 import { type LoadResult, loadFound } from "./load.ts";
 import { createOwned, fileOf, SETTLE_MS } from "./owned.ts";
+import { createOwner } from "./owner.ts";
 import type { DocumentReader } from "./reader.ts";
 import { createStamps, type Stamps } from "./stamps.ts";
 import { createRoot, type RootEvents, type WatchedRoot } from "./watched-root.ts";
@@ -45,7 +46,8 @@ export async function watch(
 ): Promise<void> {
   const { signal } = options;
   const stamps = createStamps();
-  const owned = createOwned(stages.index, stamps, options);
+  const owner = createOwner(stages.index, options);
+  const owned = createOwned(stages.index, stamps, { owner, signal });
   const changed = new Set<string>();
   /** To be looked at, files and all. */
   const due = new Set<WatchedRoot>();
@@ -88,7 +90,13 @@ export async function watch(
     const missing = new Set<string>();
     const loading = { reader: stages.reader, stamps, signal };
     const loaded = batch ? loadChanged([...batch], rootOf, missing, loading) : loadAll(roots, loading);
-    const report = await ingestLoaded(loaded, stages, { ...options, prune: batch === null && options.prune }, seen);
+    const report = await ingestLoaded(
+      loaded,
+      stages,
+      { ...options, prune: batch === null && options.prune },
+      seen,
+      owner,
+    );
     const away = await rootsAway(batch ?? seen.values());
     const { removed, unsettled } = await owned.update({
       ...(batch && { files: batch }),

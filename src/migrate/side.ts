@@ -52,7 +52,7 @@ export class Side {
 
   /** Looks which groups there are now. */
   async look(): Promise<void> {
-    this.#groups = await this.#read((call) => this.#transfer.groups(this.scope, call));
+    this.#groups = await this.#read((call) => this.index.groups(this.scope, call));
   }
 
   /** Every document that was there all the while, by id in the order of UTF-8 bytes. */

@@ -37,7 +37,7 @@ export interface IndexStatus {
 /**
  * Stores passages and finds them again.
  *
- * 1. Nothing outside `scope` is ever returned, counted or named in an error; `has` alone looks beyond the scope's groups.
+ * 1. Nothing outside `scope` is ever returned, counted or named in an error; `has` and `groups` alone look beyond the scope's groups.
  * 2. `replace` is atomic: a search sees all passages of the old version or all of the new one. When it resolves the
  *    document is durable and found by the next `search` of this process, and by others' within 200 ms. The same holds
  *    for what `delete` takes away.
@@ -58,6 +58,8 @@ export interface PassageIndex {
   has(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
   /** One document, or null. */
   find(scope: Scope, documentId: string, options: CallOptions): Promise<DocumentEntry | null>;
+  /** Every group that a document of the collection has, in no order: a scope with these sees all of it. Asked by whoever indexes its sources, and never shown. */
+  groups(scope: Scope, options: CallOptions): Promise<string[]>;
   /** Documents by id, ascending. `limit` 1 to 1,000. */
   list(
     scope: Scope,

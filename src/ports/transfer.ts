@@ -10,15 +10,12 @@ export interface StoredDocument {
 /**
  * What moving a collection to another index needs of both, beside the rest of the port.
  *
- * 1. `groups` gives every group that a document of the collection has, in no order: a scope with these reads all of it. It does not
- *    look at the scope's own groups, and what it gives is never shown.
- * 2. `read` gives one version of a document that the scope may read, or null: vectors bit for bit, or null where they were zeros.
- * 3. `collections` gives the names of the tenant's collections, ascending. Absent: the index cannot name them.
+ * 1. `read` gives one version of a document that the scope may read, or null: vectors bit for bit, or null where they were zeros.
+ * 2. `collections` gives the names of the tenant's collections, ascending. Absent: the index cannot name them.
  */
 export interface Transfer {
   /** Documents stored at once that it is fastest with. */
   readonly writesAtOnce: number;
-  groups(scope: Scope, options: CallOptions): Promise<string[]>;
   read(scope: Scope, documentId: string, options: CallOptions): Promise<StoredDocument | null>;
   collections?(tenant: string, options: CallOptions): Promise<string[]>;
 }

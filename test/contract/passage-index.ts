@@ -125,6 +125,28 @@ export function passageIndexContract(name: string, open: () => Promise<OpenedPas
       }
     });
 
+    test("1: every group is named to whoever indexes, who lists and deletes with them whatever is there", async () => {
+      const where = fresh();
+      expect(await index.groups(where, call())).toEqual([]);
+      for (const [id, groups] of Object.entries({ open: [], staff: ["hr", "이사회"], board: ["이사회"] })) {
+        await index.replace(where, document(id, { groups }), [passage("보너스 규정", 0)], call());
+      }
+      const groups = await index.groups(where, call());
+      expect(groups.toSorted()).toEqual(["hr", "이사회"]);
+      expect(await index.groups({ ...where, groups: ["other"] }, call())).toHaveLength(2);
+      expect(await index.groups({ ...where, tenant: "other" }, call())).toEqual([]);
+      const owner = { ...where, groups };
+      expect((await index.list(owner, { limit: 10 }, call())).documents.map(({ id }) => id)).toEqual([
+        "board",
+        "open",
+        "staff",
+      ]);
+      expect(await index.delete(owner, "staff", call())).toBe(true);
+      expect(await index.has(where, "staff", call())).toBe(false);
+      expect(await index.groups(where, call())).toEqual(["이사회"]);
+      expect(await texts({ ...where, groups: ["hr"] }, "보너스")).toEqual(["open#0"]);
+    });
+
     test("1: an error names no field and no document of other groups", async () => {
       const where = fresh();
       const secret = document("hidden-plan", { groups: ["board"], metadata: { acquisition: "초콜릿", year: 2025 } });

@@ -25,12 +25,14 @@ export function memoryIndex() {
       documents.set(document.id, { ...document, stored: passages, passages: passages.length, indexedAt: "" });
     },
     has: async (_, id) => documents.has(id),
+    groups: async () => [...new Set([...documents.values()].flatMap(({ groups }) => groups))],
     async find(scope, id) {
       const document = documents.get(id);
       return document && mayRead(document, scope) ? document : null;
     },
-    async delete(_, id) {
-      return documents.delete(id);
+    async delete(scope, id) {
+      const document = documents.get(id);
+      return document !== undefined && mayRead(document, scope) && documents.delete(id);
     },
     async list(scope, { after = "", limit }) {
       const all = [...documents.values()].filter((document) => document.id > after && mayRead(document, scope));

@@ -180,6 +180,34 @@ describe("failures", () => {
   });
 });
 
+describe("documents of groups that whoever indexes does not belong to", () => {
+  const row = (id: string, groups: readonly string[]) => JSON.stringify({ id, text: "본문", groups });
+
+  test("are pruned like any other, however they came", async () => {
+    await write("c.jsonl", [row("open", []), row("1", ["hr"]), row("2", ["board", "hr"])].join("\n"));
+    const gone = await write("gone.md", "---\ngroups: [legal]\n---\n본문");
+    const { run, documents, index } = setup();
+    await run();
+    const uploaded = { id: "uploaded", title: "", hash: "", metadata: {}, groups: ["hr"] };
+    await index.replace(scope, uploaded, [], { signal: new AbortController().signal });
+    await write("c.jsonl", [row("open", []), row("2", ["board", "hr"])].join("\n"));
+    await rm(gone);
+    expect(counts(await run({ prune: true }))).toEqual([0, 0, 2, 3]);
+    expect([...documents.keys()].sort()).toEqual(["2", "open"]);
+  });
+
+  test("count as changed where others may read them from then on", async () => {
+    await write("c.jsonl", row("1", ["hr"]));
+    const { run, documents } = setup();
+    await run();
+    for (const groups of [[], ["legal"], ["hr"]]) {
+      await write("c.jsonl", row("1", groups));
+      expect(counts(await run())).toEqual([0, 1, 0, 0]);
+      expect(documents.get("1")?.groups).toEqual(groups);
+    }
+  });
+});
+
 describe("prune", () => {
   test("deletes what the sources do not have any more, only when asked", async () => {
     const gone = await write("gone.md", "지난 규정");

@@ -69,6 +69,24 @@ test("a line that leaves a JSONL file, or whose text does, loses its document, t
   await until(async () => ids().join() === "1");
 });
 
+test("documents of groups go with their line and their file, also one that was indexed before", async () => {
+  const restricted = "---\ngroups: [hr]\n---\n";
+  await write("c.jsonl", '{"id":"1","text":"하나"}\n{"id":"2","text":"둘","groups":["board"]}\n');
+  await write("gone.md", `${restricted}본문`);
+  const memory = memoryIndex();
+  const scope = { tenant: "t", collection: "c", groups: [] };
+  const before = { id: "emptied.md", title: "", metadata: {}, groups: ["legal"], hash: "" };
+  await write("emptied.md", restricted);
+  await memory.index.replace(scope, { ...before, source: folder.file("emptied.md") }, [], {
+    signal: new AbortController().signal,
+  });
+  const { ids } = await watchingInto(memory, folder.path);
+  await until(async () => ids().join() === "1,2,gone.md");
+  await write("c.jsonl", '{"id":"1","text":"하나"}\n');
+  await rm(folder.file("gone.md"));
+  await until(async () => ids().join() === "1");
+});
+
 test("a file that cannot be read keeps its stored version: damaged, without a text layer, of unknown encoding", async () => {
   const pdf = makePdf([lines(["Text"], { x: 50, y: 700 })]);
   for (const name of ["damaged.pdf", "scan.pdf"]) await write(name, pdf);

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 const ids = async (index: PassageIndex) => {
-  const groups = (await index.transfer?.groups(SCOPE, call())) ?? [];
+  const groups = await index.groups(SCOPE, call());
   return (await index.list({ ...SCOPE, groups }, { limit: 1000 }, call())).documents.map(({ id }) => id);
 };
 const delayed = async (index: PassageIndex, id: string, seeds: number[]) => {

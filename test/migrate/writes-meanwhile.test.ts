@@ -20,7 +20,7 @@ type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
 
 async function apply(index: PassageIndex, { id, seed, groups }: Change): Promise<void> {
   if (seed !== null) return write(index, id, [seed, seed + 1].slice(0, 1 + (seed % 2)), { groups });
-  const all = (await index.transfer?.groups(SCOPE, call())) ?? [];
+  const all = await index.groups(SCOPE, call());
   await index.delete({ ...SCOPE, groups: all }, id, call());
 }
 

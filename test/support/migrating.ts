@@ -124,7 +124,7 @@ export async function fill(index: PassageIndex, documents: number): Promise<void
 export async function contents(index: PassageIndex, where: Scope = SCOPE, times = true): Promise<unknown[]> {
   const { transfer } = index;
   if (!transfer) throw new Error("the index was to offer a transfer");
-  const scope = { ...where, groups: await transfer.groups(where, call()) };
+  const scope = { ...where, groups: await index.groups(where, call()) };
   const found: unknown[] = [];
   for (let after: string | undefined; ; ) {
     const page = { limit: 1000, ...(after !== undefined && { after }) };

@@ -95,6 +95,7 @@ export function fakeStages(
       replace: async () => undefined,
       delete: async () => false,
       has: async () => false,
+      groups: async () => [],
       find: async () => null,
       list: async () => ({ documents: [] }),
       version: async () => "1",

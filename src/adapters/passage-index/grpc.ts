@@ -54,7 +54,7 @@ export function createGrpcIndexes(options: GrpcOptions, embedder: Space): Promis
 
 type StatusResponse = Omit<IndexStatus, "embedder"> & { readonly embedder?: string };
 
-function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" | "find" | "list"> {
+function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" | "groups" | "find" | "list"> {
   return {
     async replace(scope, document, passages, call) {
       await send("Replace", scope, { document: documentMessage(document), passages: passages.map(withBytes) }, call);
@@ -62,6 +62,7 @@ function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" 
     delete: async (scope, documentId, call) =>
       (await send<{ deleted: boolean }>("Delete", scope, { documentId }, call)).deleted,
     has: async (scope, documentId, call) => (await send<{ there: boolean }>("Has", scope, { documentId }, call)).there,
+    groups: async (scope, call) => (await send<{ groups: string[] }>("Groups", scope, {}, call)).groups,
     async find(scope, documentId, call) {
       const { document } = await send<{ document: DocumentEntryMessage | null }>("Find", scope, { documentId }, call);
       return document && entryFrom(document);

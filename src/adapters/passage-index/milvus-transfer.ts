@@ -1,7 +1,7 @@
 import { RaglineError } from "../../errors.ts";
 import type { StoredDocument, Transfer } from "../../ports/transfer.ts";
 import type { CallOptions, PassageInput, Scope } from "../../types.ts";
-import { documentIdOf, KINDS, ofKind, readState, type StoredRecord, stateId, toEntry } from "./milvus-records.ts";
+import { documentIdOf, KINDS, readState, type StoredRecord, stateId, toEntry } from "./milvus-records.ts";
 import { passageIds } from "./milvus-rows.ts";
 import { partOf } from "./milvus-schema.ts";
 import type { MilvusSearch } from "./milvus-search.ts";
@@ -59,13 +59,6 @@ export function createMilvusTransfer(
       return states
         .flatMap((record) => readState(record)?.collection ?? [])
         .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    },
-
-    async groups(scope, call) {
-      const filter = `${ofKind(partOf(scope), KINDS.document)} and open == false`;
-      const isStrong = records.isStrong(partOf(scope));
-      const restricted = await records.findAll({ filter, fields: ["data"], isStrong }, call);
-      return [...new Set(restricted.flatMap((record) => toEntry(record).groups))];
     },
 
     async read(scope, documentId, call): Promise<StoredDocument | null> {

@@ -119,6 +119,14 @@ export class MilvusPassageIndex implements PassageIndex {
     return found ? toEntry(found) : null;
   }
 
+  async groups(scope: Scope, call: CallOptions): Promise<string[]> {
+    const { records } = this.#parts;
+    const part = partOf(scope);
+    const filter = `${ofKind(part, KINDS.document)} and open == false`;
+    const restricted = await records.findAll({ filter, fields: ["data"], isStrong: records.isStrong(part) }, call);
+    return [...new Set(restricted.flatMap((record) => toEntry(record).groups))];
+  }
+
   async list(
     scope: Scope,
     { after, limit }: { readonly after?: string; readonly limit: number },

@@ -2,8 +2,8 @@ import { RaglineError } from "../../errors.ts";
 import type { StoredDocument, Transfer } from "../../ports/transfer.ts";
 import type { CallOptions, PassageInput, Scope } from "../../types.ts";
 import type { OpenSearchClient } from "./opensearch-client.ts";
-import { documentSearch, readersSearch } from "./opensearch-queries.ts";
-import { type DocumentRecord, groupOf, type PassageRecord, recordId, toEntry } from "./opensearch-records.ts";
+import { documentSearch } from "./opensearch-queries.ts";
+import { type DocumentRecord, type PassageRecord, recordId, toEntry } from "./opensearch-records.ts";
 import { statesOf } from "./opensearch-schema.ts";
 import { type CollectionStates, orNull } from "./opensearch-states.ts";
 
@@ -14,15 +14,6 @@ const READ_ATTEMPTS = 5;
 
 interface Hits<T> {
   readonly hits: { readonly hits: readonly { readonly _id: string; readonly _source: T }[] };
-}
-
-interface Readers {
-  readonly aggregations?: {
-    readonly readers: {
-      readonly buckets: readonly { readonly key: { readonly reader: string } }[];
-      readonly after_key?: object;
-    };
-  };
 }
 
 export function createOpenSearchTransfer(client: OpenSearchClient, states: CollectionStates): Transfer {
@@ -67,18 +58,6 @@ export function createOpenSearchTransfer(client: OpenSearchClient, states: Colle
         names.push(...found);
         if (found.length < PAGE) return names;
         after = { search_after: [found.at(-1)] };
-      }
-    },
-
-    async groups(scope, call) {
-      const groups: string[] = [];
-      for (let after: object | undefined; ; ) {
-        const body = readersSearch(seen(scope, null), PAGE, after);
-        const page = (await search(states.names(scope).read, body, call)) as Readers | null;
-        const { buckets = [], after_key } = page?.aggregations?.readers ?? {};
-        groups.push(...buckets.flatMap(({ key }) => groupOf(key.reader)));
-        if (buckets.length < PAGE) return groups;
-        after = after_key;
       }
     },
 

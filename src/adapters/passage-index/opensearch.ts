@@ -10,6 +10,7 @@ import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
+import { groupsAmong, type Readers } from "./opensearch-groups.ts";
 import {
   hasForeign,
   isOneState,
@@ -107,6 +108,14 @@ export class OpenSearchPassageIndex implements PassageIndex {
     const condition = { term: { document: documentId } };
     const [found] = await this.#documents(scope, queries.documentSearch(this.#seen(scope), 1, condition), call);
     return found ? toEntry(found) : null;
+  }
+
+  groups(scope: Scope, call: CallOptions): Promise<string[]> {
+    const seen = { ...this.#seen(scope), groups: null };
+    return groupsAmong(async (size, after) => {
+      const found = await this.#search(scope, queries.readersSearch(seen, size, after), call);
+      return (found.aggregations as { readonly readers: Readers } | undefined)?.readers ?? { buckets: [] };
+    });
   }
 
   async list(

@@ -8,6 +8,9 @@ export const FIND = `${DOCUMENTS} AND d.id = $4`;
 /** $1 tenant, $2 collection, $3 id. */
 export const HAS = `SELECT 1 FROM collections c JOIN documents d ON d.collection = c.row
   WHERE c.tenant = $1 AND c.name = $2 AND d.id = $3`;
+/** $1 tenant, $2 collection. */
+export const GROUPS =
+  "SELECT DISTINCT unnest(groups) AS name FROM readers WHERE tenant = $1 AND collection = $2 AND documents > 0";
 /** $4 after, $5 at most. */
 export const LIST = `${DOCUMENTS} AND d.id > $4 ORDER BY d.id LIMIT $5`;
 export const COUNTS = `SELECT coalesce(sum(r.documents), 0)::float8 AS documents, coalesce(sum(r.passages), 0)::float8 AS passages,

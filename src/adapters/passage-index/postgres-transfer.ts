@@ -6,8 +6,6 @@ import { vectorsOf } from "./postgres-schema.ts";
 import { beginReading, type Sight } from "./postgres-scope.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
 
-const GROUPS =
-  "SELECT DISTINCT unnest(groups) AS name FROM readers WHERE tenant = $1 AND collection = $2 AND documents > 0";
 const PLACE = `SELECT d.row, d.readers, c.dimensions FROM collections c JOIN documents d ON d.collection = c.row
   WHERE c.tenant = $1 AND c.name = $2 AND d.id = $3`;
 /** $1 document, $2 readers. */
@@ -34,11 +32,6 @@ export function createPostgresTransfer(database: PostgresDatabase, timeoutMs: nu
   return {
     // Each takes the collection's row, and more only wait for it.
     writesAtOnce: 2,
-    groups: (scope, call) =>
-      reading(scope, "collection", call, async (query) => {
-        const found = await query<{ name: string }>(GROUPS, [scope.tenant, scope.collection]);
-        return found.map(({ name }) => name);
-      }),
     async read(scope, documentId, call): Promise<StoredDocument | null> {
       if (documentId.includes("\0")) return null;
       const { tenant, collection, groups } = scope;

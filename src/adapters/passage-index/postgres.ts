@@ -7,7 +7,7 @@ import { PostgresDatabase, type Query, type ReadValue } from "../postgres/databa
 import type { PostgresOptions } from "../postgres/options.ts";
 import { pageOf } from "./document-page.ts";
 import { hashedTerms } from "./hashed-terms.ts";
-import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, HAS, LIST } from "./postgres-documents.ts";
+import { COUNTS, type CountsRow, type DocumentRow, entry, FIND, GROUPS, HAS, LIST } from "./postgres-documents.ts";
 import { PostgresFusionStore } from "./postgres-fusion.ts";
 import { KnownCollections } from "./postgres-known.ts";
 import { StatementTexts } from "./postgres-legs.ts";
@@ -116,6 +116,12 @@ export class PostgresPassageIndex implements PassageIndex {
     const values = [scope.tenant, scope.collection, scope.groups, documentId];
     const [row] = await this.#reading(scope, call, (query) => query<DocumentRow>(FIND, values));
     return row ? entry(row) : null;
+  }
+
+  async groups(scope: Scope, call: CallOptions): Promise<string[]> {
+    const values = [scope.tenant, scope.collection];
+    const found = await this.#reading(scope, call, (query) => query<{ name: string }>(GROUPS, values), "collection");
+    return found.map(({ name }) => name);
   }
 
   async list(

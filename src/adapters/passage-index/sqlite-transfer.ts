@@ -5,8 +5,6 @@ import { floats } from "../sqlite/vector-blob.ts";
 import { type DocumentRow, entry, READABLE } from "./sqlite-rows.ts";
 
 const COLLECTIONS = "SELECT name FROM collections WHERE tenant = ? ORDER BY name";
-const GROUPS = `SELECT DISTINCT g.value AS name FROM collections c JOIN documents d ON d.collection = c.row, json_each(d.groups) g
-  WHERE c.tenant = ? AND c.name = ?`;
 /** One statement, hence one version; the document's own columns are in its first row alone. */
 const once = (column: string) => `CASE WHEN coalesce(p.ordinal, 0) = 0 THEN d.${column} END AS ${column}`;
 const READ = `SELECT ${["id", "title", "url", "hash", "metadata", "groups", "source"].map(once).join(", ")}, d.passages,
@@ -31,9 +29,6 @@ export function createSqliteTransfer(database: Database): Transfer {
     writesAtOnce: 32,
     async collections(tenant) {
       return database.all<{ name: string }>(COLLECTIONS, tenant).map(({ name }) => name);
-    },
-    async groups({ tenant, collection }: Scope) {
-      return database.all<{ name: string }>(GROUPS, tenant, collection).map(({ name }) => name);
     },
     async read({ tenant, collection, groups }: Scope, documentId): Promise<StoredDocument | null> {
       const rows = database.all<StoredRow>(READ, tenant, collection, JSON.stringify(groups), documentId);

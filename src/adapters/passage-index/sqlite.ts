@@ -34,6 +34,8 @@ const DOCUMENTS = `SELECT d.id, d.title, d.url, d.hash, d.metadata, d.groups, d.
 const FIND = `${DOCUMENTS} AND d.id = ?`;
 const HAS = `SELECT 1 AS there FROM collections c JOIN documents d ON d.collection = c.row
   WHERE c.tenant = ? AND c.name = ? AND d.id = ?`;
+const GROUPS = `SELECT DISTINCT g.value AS name FROM collections c JOIN documents d ON d.collection = c.row, json_each(d.groups) g
+  WHERE c.tenant = ? AND c.name = ?`;
 const LIST = `${DOCUMENTS} AND d.id > ? ORDER BY d.id LIMIT ?`;
 /** Without documents a collection has no vector space, whatever was in it before. */
 const HAS_DOCUMENTS = "EXISTS (SELECT 1 FROM documents d WHERE d.collection = collections.row)";
@@ -151,6 +153,10 @@ export class SqlitePassageIndex implements PassageIndex {
   async find(scope: Scope, documentId: string): Promise<DocumentEntry | null> {
     const row = this.#database.get<DocumentRow>(FIND, scope.tenant, scope.collection, groupList(scope), documentId);
     return row ? entry(row) : null;
+  }
+
+  async groups({ tenant, collection }: Scope): Promise<string[]> {
+    return this.#database.all<{ name: string }>(GROUPS, tenant, collection).map(({ name }) => name);
   }
 
   async list(scope: Scope, page: { readonly after?: string; readonly limit: number }): Promise<DocumentPage> {

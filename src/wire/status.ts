@@ -59,11 +59,12 @@ export function toStatus(error: RaglineError, trailers = new Metadata()): WireSt
 const ITS_OWN: readonly string[] = ["unauthorized", "forbidden", "config_invalid", "cancelled"];
 const RETRY_AFTER_MAX_MS = 3_600_000;
 
-/** The stage's own error; where the call failed on the way, `dependency_failed` or `dependency_timeout`. */
-export function fromStatus({ code, details, metadata }: WireStatus, address: string): RaglineError {
+/** The stage's own error; where the call failed on the way, `dependency_failed` or `dependency_timeout`. `path`: of the method, as `/package.Service/Method`. */
+export function fromStatus({ code, details, metadata }: WireStatus, address: string, path: string): RaglineError {
   const known = trailer(metadata, TRAILERS.code);
   const cause = new Error(`${address}: ${status[code]}: ${plain(details)}`);
-  if (known === undefined || !Object.hasOwn(ERRORS, known) || ITS_OWN.includes(known)) return onTheWay(code, cause);
+  if (known === undefined || !Object.hasOwn(ERRORS, known) || ITS_OWN.includes(known))
+    return onTheWay(code, path, cause);
   const step = trailer(metadata, TRAILERS.step);
   const retryAfterMs = Number(trailer(metadata, TRAILERS.retryAfterMs));
   return new RaglineError(known as ErrorCode, details, {
@@ -91,18 +92,25 @@ const LASTING = [
   status.RESOURCE_EXHAUSTED,
 ];
 
-function onTheWay(code: status, cause: Error): RaglineError {
+function onTheWay(code: status, path: string, cause: Error): RaglineError {
   if (code === status.DEADLINE_EXCEEDED) {
     return new RaglineError("dependency_timeout", "The stage did not answer in time.", { cause });
   }
-  const tooLarge =
-    code === status.RESOURCE_EXHAUSTED ? /message larger than max|size larger than/.test(cause.message) : false;
-  const message = tooLarge
-    ? `A message to or from the stage is larger than messageBytesMax allows (${sizes(cause.message)}).`
-    : code === status.UNAVAILABLE
-      ? "The stage could not be reached."
-      : "The call of the stage failed.";
-  return new RaglineError("dependency_failed", message, { cause, retryable: !LASTING.includes(code) });
+  return new RaglineError("dependency_failed", failureOf(code, path, cause), {
+    cause,
+    retryable: !LASTING.includes(code),
+  });
+}
+
+function failureOf(code: status, path: string, { message }: Error): string {
+  if (code === status.RESOURCE_EXHAUSTED && /message larger than max|size larger than/.test(message)) {
+    return `A message to or from the stage is larger than messageBytesMax allows (${sizes(message)}).`;
+  }
+  if (code === status.UNIMPLEMENTED) {
+    const method = path.slice(path.lastIndexOf(".") + 1);
+    return `The stage does not know ${method}: it is of an older Ragline, or of another kind. Upgrade stages before whoever asks them.`;
+  }
+  return code === status.UNAVAILABLE ? "The stage could not be reached." : "The call of the stage failed.";
 }
 
 function sizes(message: string): string {

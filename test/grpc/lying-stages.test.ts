@@ -57,7 +57,11 @@ describe("what a stage says of its work", () => {
     ["250", 250],
   ])("retry after %s", (said, retryAfterMs) => {
     const metadata = trailers({ [TRAILERS.code]: "rate_limited", [TRAILERS.retryAfterMs]: said });
-    const error = fromStatus({ code: status.RESOURCE_EXHAUSTED, details: "later", metadata }, "a:1");
+    const error = fromStatus(
+      { code: status.RESOURCE_EXHAUSTED, details: "later", metadata },
+      "a:1",
+      "/ragline.v1.Search/Has",
+    );
     expect(error.retryAfterMs).toBe(retryAfterMs);
   });
 
@@ -65,10 +69,24 @@ describe("what a stage says of its work", () => {
     "its own %s is its asker's dependency_failed, not the reader's fault",
     (code) => {
       const metadata = trailers({ [TRAILERS.code]: code });
-      const error = fromStatus({ code: status.PERMISSION_DENIED, details: "no", metadata }, "a:1");
+      const error = fromStatus(
+        { code: status.PERMISSION_DENIED, details: "no", metadata },
+        "a:1",
+        "/ragline.v1.Search/Has",
+      );
       expect(error.code).toBe("dependency_failed");
     },
   );
+});
+
+test("a method that the stage does not have is named, with what to do", () => {
+  const unknown = { code: status.UNIMPLEMENTED, details: "no such method", metadata: trailers({}) };
+  expect(fromStatus(unknown, "a:1", "/ragline.v1.Search/Has")).toMatchObject({
+    code: "dependency_failed",
+    retryable: false,
+    message: expect.stringMatching(/does not know Search\/Has: it is of an older Ragline.*Upgrade stages before/),
+    cause: { message: expect.stringContaining("a:1") },
+  });
 });
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY])(

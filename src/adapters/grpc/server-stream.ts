@@ -11,7 +11,6 @@ import { report, tracedMetadata } from "./unary.ts";
  */
 export class ServerStream<R> implements AsyncIterableIterator<R> {
   readonly #call: CallOptions;
-  readonly #address: string;
   readonly #stream: ClientReadableStream<object> | null;
   readonly #onAbort = () => this.#leave(leftBy(this.#call.signal));
   #failure: RaglineError | null = null;
@@ -20,7 +19,6 @@ export class ServerStream<R> implements AsyncIterableIterator<R> {
 
   constructor(client: Client, address: string, method: Method, request: object, call: CallOptions) {
     this.#call = call;
-    this.#address = address;
     const { signal } = call;
     if (signal.aborted) {
       this.#stream = null;
@@ -37,7 +35,7 @@ export class ServerStream<R> implements AsyncIterableIterator<R> {
     );
     this.#stream.on("readable", () => this.#wake?.());
     this.#stream.on("end", () => this.#end(null));
-    this.#stream.on("error", (error: ServiceError) => this.#end(fromStatus(error, this.#address)));
+    this.#stream.on("error", (error: ServiceError) => this.#end(fromStatus(error, address, path)));
     this.#stream.on("status", ({ metadata }) => report(metadata, call));
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }

@@ -26,7 +26,7 @@ export function unary(
     const { path, requestSerialize, responseDeserialize } = method;
     const done = (error: ServiceError | null, response?: object) => {
       signal.removeEventListener("abort", leave);
-      if (error) reject(fromStatus(error, address));
+      if (error) reject(fromStatus(error, address, path));
       else if (response) resolve(response);
     };
     const options = { deadline: deadlineOf(call) };

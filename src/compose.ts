@@ -1,4 +1,3 @@
-import { type RebuildReport, rebuildDatabase } from "./adapters/sqlite/rebuild.ts";
 import { createO200kCounter } from "./adapters/token-counter/o200k.ts";
 import { chooseEmbedders, wrapEmbedder } from "./compose/embedder.ts";
 import { Instruments } from "./compose/instruments.ts";
@@ -10,7 +9,6 @@ import { settings } from "./compose/settings.ts";
 import { chooseCache, chooseIndex, chooseSessions } from "./compose/stores.ts";
 import { chooseCounter } from "./compose/token-counter.ts";
 import type { Config } from "./config.ts";
-import { RaglineError } from "./errors.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Tracer } from "./telemetry/api.ts";
 import { createWords } from "./text/words.ts";
@@ -90,12 +88,6 @@ export function compose(
       vectorCounts: () => instruments.vectors,
     };
   });
-}
-
-/** Makes the index's file anew from what it records; nobody may have it open. See `rebuildDatabase`. @throws RaglineError */
-export function rebuildIndex({ search }: Config): RebuildReport & { readonly file: string } {
-  if (search.use === "sqlite") return { file: search.file, ...rebuildDatabase(search.file) };
-  throw new RaglineError("config_invalid", `search.use: ${search.use} has no file here that could be rebuilt`);
 }
 
 /** Deletes what an index on a server left there that was opened for a while; files are their owner's. */

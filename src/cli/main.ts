@@ -92,7 +92,7 @@ function program(): Command {
     .option("--collection <name>", "collection to index into")
     .option(
       "--rebuild",
-      "first make the database anew from what it records, and save what can be read of a damaged one",
+      "first make each SQLite file that is configured anew from what it records, and save what can be read of a damaged one",
     )
     .addHelpText(
       "after",

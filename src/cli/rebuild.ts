@@ -1,15 +1,29 @@
 import { styleText } from "node:util";
-import { rebuildIndex } from "../compose.ts";
+import { type RebuildableFile, rebuildableFiles } from "../compose/rebuild.ts";
 import { loadConfig } from "../config.ts";
 
 const NAMED_MAX = 20;
 
-/** `ragline index --rebuild`: says what was kept and what was not; exit code 1 where something is lost. */
+/** `ragline index --rebuild`: says what was kept of each file and what was not; exit code 1 where something is lost. */
 export function rebuildCommand(configFile: string | undefined): void {
-  const config = loadConfig(configFile);
-  const { file, documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } =
-    rebuildIndex(config);
-  console.log(`${file}: rebuilt with ${documents} documents, ${passages} passages and ${sessions} conversations`);
+  const failures: unknown[] = [];
+  for (const file of rebuildableFiles(loadConfig(configFile))) {
+    try {
+      rebuildFile(file);
+    } catch (thrown) {
+      failures.push(thrown);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+function rebuildFile({ path, holdsIndex, holdsSessions, rebuild }: RebuildableFile): void {
+  const { documents, passages, sessions, incomplete, incompleteSessions, unreadable, kept } = rebuild();
+  const found = [
+    ...(holdsIndex || documents > 0 ? [`${documents} documents`, `${passages} passages`] : []),
+    ...(holdsSessions || sessions > 0 ? [`${sessions} conversations`] : []),
+  ];
+  console.log(`${path}: rebuilt with ${found.length > 0 ? found.join(", ") : "no cached answers"}`);
   if (kept) console.log(`the file as it was is kept as ${kept}`);
   const losses: string[] = [];
   if (unreadable > 0) losses.push(`${unreadable} places of the file could not be read`);
@@ -23,5 +37,5 @@ export function rebuildCommand(configFile: string | undefined): void {
   if (losses.length === 0) return;
   process.exitCode = 1;
   for (const loss of losses) console.error(styleText("red", loss));
-  console.error("index your sources again: what is whole is skipped");
+  if (holdsIndex) console.error("index your sources again: what is whole is skipped");
 }

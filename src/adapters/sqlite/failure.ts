@@ -18,7 +18,8 @@ const NOTADB = 26;
 const IOERR_WRITE = 778;
 const IOERR_SHMSIZE = 4874;
 
-export const REBUILD_HINT = "stop what uses it and run `ragline index --rebuild`, which keeps what can still be read";
+export const REBUILD_HINT =
+  "stop what uses it and run `ragline index --rebuild`, which keeps what can still be read of documents and conversations, and makes cached answers anew";
 
 /** Why a file could not be read or written, and what to do about it. Names the file without its folder: clients read it. */
 export function sqliteError(file: string, doing: "read" | "written", failure: SqliteFailure): RaglineError {

@@ -151,7 +151,7 @@ function otherVersion(found: number): string {
   const versions = `it has version ${found}, this Ragline reads ${SCHEMA_VERSION}`;
   if (found === 0) return "is not a Ragline database; name another file";
   if (found > SCHEMA_VERSION) return `was written by a newer Ragline (${versions}): use that one, or name another file`;
-  return `was written by an older Ragline (${versions}): \`ragline index --rebuild\` takes its documents and sessions over`;
+  return `was written by an older Ragline (${versions}): \`ragline index --rebuild\` takes its documents and conversations over, and makes cached answers anew`;
 }
 
 function createTables(database: DatabaseSync, path: string): void {

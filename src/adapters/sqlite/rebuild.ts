@@ -48,20 +48,24 @@ INSERT INTO changes (collection, document) SELECT collection, row FROM documents
 
 /**
  * Makes the file anew from what it records: documents with their passages and vectors, and conversations, each whole or not
- * at all. Also for a file that is damaged, or of an older version; that one is kept beside it.
+ * at all. Also for a file that is damaged, or of an older version; a damaged one is kept beside it. `isDerived`: it holds nothing but cached
+ * answers, and one of which nothing can be read is put aside for an empty one.
  * @throws RaglineError `config_invalid`: there is no such file, it is in use, is not Ragline's, or nothing can be read of it.
  */
-export function rebuildDatabase(path: string): RebuildReport {
+export function rebuildDatabase(
+  path: string,
+  { isDerived = false }: { readonly isDerived?: boolean } = {},
+): RebuildReport {
   const file = resolve(path);
   if (!existsSync(file)) throw invalid(path, "does not exist; index without --rebuild");
   if (!statSync(file).isFile()) throw invalid(path, "is not a regular file; name a database file");
   const made = `${file}.rebuilding`;
   for (const name of [made, `${made}-wal`, `${made}-shm`]) rmSync(name, { force: true });
-  const source = openSource(path, file);
   try {
-    const wasHealthy = source.isHealthy();
+    const source = openSource(path, file, isDerived);
+    const wasHealthy = source?.isHealthy() ?? false;
     const report = copyRecords(path, source, made);
-    source.close();
+    source?.close();
     const isLoss = report.incomplete.length > 0 || report.incompleteSessions > 0 || report.unreadable > 0;
     const kept = wasHealthy && !isLoss ? null : `${file}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
     putInPlace(file, made, kept);
@@ -73,7 +77,8 @@ export function rebuildDatabase(path: string): RebuildReport {
   }
 }
 
-function openSource(path: string, file: string): DamagedFile {
+/** Null: nothing can be read of it, which costs nothing where it `isDerived`. */
+function openSource(path: string, file: string, isDerived: boolean): DamagedFile | null {
   let source: DamagedFile | undefined;
   try {
     source = new DamagedFile(file, statSync(file).size);
@@ -90,8 +95,13 @@ function openSource(path: string, file: string): DamagedFile {
     if (source && !(thrown instanceof RaglineError) && hasColumns(source)) return source;
     source?.close();
     if (thrown instanceof RaglineError) throw thrown;
+    if (isDerived) return null;
     const reason = "nothing can be read of it: it is not a database, or its first pages are lost";
-    throw invalid(path, `${reason}. It is left as it is; move it away and index again`, thrown);
+    throw invalid(
+      path,
+      `${reason}. It is left as it is; move it away, and index again where it held documents`,
+      thrown,
+    );
   }
 }
 
@@ -103,13 +113,12 @@ function hasColumns(source: DamagedFile): boolean {
   }
 }
 
-function copyRecords(path: string, source: DamagedFile, made: string): Omit<RebuildReport, "kept"> {
+function copyRecords(path: string, source: DamagedFile | null, made: string): Omit<RebuildReport, "kept"> {
   const target = new DatabaseSync(made);
   try {
     target.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF");
     target.exec(`BEGIN; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
-    for (const table of RECORDS) copyTable(path, source, target, table);
-    for (const table of LATER_RECORDS) if (source.columns(table).length > 0) copyTable(path, source, target, table);
+    if (source) copyTables(path, source, target);
     const list = (sql: string) =>
       target
         .prepare(sql)
@@ -120,11 +129,16 @@ function copyRecords(path: string, source: DamagedFile, made: string): Omit<Rebu
     const incompleteSessions = count(`sessions s WHERE NOT (${IS_WHOLE_SESSION})`);
     target.exec(`${DROP_INCOMPLETE} COMMIT`);
     const kept = { documents: count("documents"), passages: count("passages"), sessions: count("sessions") };
-    const unreadable = [...source.unreadable.values()].reduce((sum, n) => sum + n, 0);
+    const unreadable = [...(source?.unreadable.values() ?? [])].reduce((sum, n) => sum + n, 0);
     return { ...kept, incomplete, incompleteSessions, unreadable };
   } finally {
     target.close();
   }
+}
+
+function copyTables(path: string, source: DamagedFile, target: DatabaseSync): void {
+  for (const table of RECORDS) copyTable(path, source, target, table);
+  for (const table of LATER_RECORDS) if (source.columns(table).length > 0) copyTable(path, source, target, table);
 }
 
 function copyTable(path: string, source: DamagedFile, target: DatabaseSync, table: string): void {

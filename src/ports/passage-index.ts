@@ -66,7 +66,7 @@ export interface PassageIndex {
     page: { readonly after?: string; readonly limit: number },
     options: CallOptions,
   ): Promise<DocumentPage>;
-  /** Changes whenever an answer from this collection might change. */
+  /** Changes whenever an answer from this collection might change, and never comes back, also where an index was restored from a backup and is written to again. */
   version(scope: Scope, options: CallOptions): Promise<string>;
   status(scope: Scope, options: CallOptions): Promise<IndexStatus>;
   /** Makes the first search of a collection as fast as the next; takes as long as it takes. */

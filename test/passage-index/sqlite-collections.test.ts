@@ -1,3 +1,4 @@
+import { copyFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
 import { SqliteCollections } from "../../src/adapters/passage-index/sqlite-collections.ts";
@@ -90,4 +91,29 @@ test("an index without room for two collections answers from each, and sees what
   await write(index, B, "휴가 신청");
   expect(await texts(B)).toEqual(["휴가 신청"]);
   expect(await index.version(A)).toBe(before);
+});
+
+test("a version that was lost when a backup was restored never comes back", async () => {
+  const folder = folderForTest();
+  const [file, backup] = [folder.file("a.db"), folder.file("backup.db")];
+  const opened = async <T>(work: (index: SqlitePassageIndex) => Promise<T>): Promise<T> => {
+    const database = Database.open(file);
+    const index = new SqlitePassageIndex(database, { model: "m", dimensions: 8 });
+    const done = await work(index);
+    await index.close();
+    await database.close();
+    return done;
+  };
+  const written = (text: string) =>
+    opened(async (index) => {
+      await write(index, A, text);
+      return index.version(A);
+    });
+  const first = await written("하나");
+  copyFileSync(file, backup);
+  const lost = [await written("둘"), await written("셋")];
+  copyFileSync(backup, file);
+  expect(await opened((index) => index.version(A))).toBe(first);
+  expect([first, ...lost]).not.toContain(await written("넷"));
+  expect([first, ...lost]).not.toContain(await written("다섯"));
 });

@@ -56,6 +56,26 @@ describe.skipIf(postgresMissing !== null)(`row-level security${postgresMissing ?
   };
   const board = { tenant: "a", collection: "one", groups: '{"board"}' };
 
+  test("a version that a restored backup set back never comes back", async () => {
+    const where = scope({ tenant: "restored" });
+    const write = async (text: string) => {
+      await index.replace(where, document("d"), [passage(text, 1)], call());
+      return index.version(where, call());
+    };
+    const restored = await write("하나");
+    const lost = [await write("둘"), await write("셋")];
+    await server.query("UPDATE ragline.collections SET version = $1 WHERE tenant = 'restored'", [
+      restored.split(":")[1],
+    ]);
+    expect(await index.version(where, call())).toBe(restored);
+    expect([restored, ...lost]).not.toContain(await write("넷"));
+    expect(await index.delete(where, "d", call())).toBe(true);
+    expect([restored, ...lost]).not.toContain(await index.version(where, call()));
+    // As of a backup from before the collection was made.
+    await server.query("DELETE FROM ragline.collections WHERE tenant = 'restored'");
+    expect([restored, ...lost]).not.toContain(await write("하나"));
+  });
+
   test("a statement without a scope sees nothing, in no table and no part of one", async () => {
     const tables = [...TABLES, ...(await parts())];
     expect(tables).toHaveLength(TABLES.length + 17);

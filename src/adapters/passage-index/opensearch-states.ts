@@ -26,6 +26,7 @@ export interface CollectionState extends Space {
   readonly id: string;
   /** Counts the vector spaces that it has had. */
   readonly epoch: number;
+  /** See `NEXT_VERSION`. */
   readonly version: number;
   readonly documents: number;
   readonly passages: number;
@@ -56,6 +57,10 @@ const CONFLICTS_MAX = 100;
 /** Collections whose names are remembered: every call needs them, and they are hashes. */
 const NAMES_MAX = 10_000;
 
+/** The time in microseconds, or one more than the last: of an index that was restored from a snapshot never one that a lost change had. */
+const NEXT_VERSION =
+  "long next = ctx._source.version + 1; if (next < params.now * 1000) next = params.now * 1000; ctx._source.version = next;";
+
 /**
  * Gives up what the writer does not know the end of, hides new generations and locks their documents. One that is announced already, or whose document is locked, is passed over. An
  * empty collection that nobody writes to takes over the writer's vector space; another space is left as it is.
@@ -69,7 +74,8 @@ for (def h : s.hidden) {
 }
 boolean same = s.model == params.model && s.dimensions == params.dimensions;
 if (!same && s.documents == 0 && locked.isEmpty()) {
-  s.model = params.model; s.dimensions = params.dimensions; s.epoch += 1; s.version += 1; s.passages = 0; s.tokens = 0; same = true; changed = true;
+  s.model = params.model; s.dimensions = params.dimensions; s.epoch += 1; s.passages = 0; s.tokens = 0; same = true; changed = true;
+  ${NEXT_VERSION}
 }
 if (same) for (def w : params.writes) {
   if (!locked.add(w.key)) continue;
@@ -88,7 +94,7 @@ for (def h : s.hidden) {
   for (def g : c.over) hidden.add(['generation': g, 'key': c.key, 'at': params.now, 'isOver': true]);
   s.documents += c.documents; s.passages += c.passages; s.tokens += c.tokens; changed = true;
 }
-if (changed) { s.hidden = hidden; s.version += 1; } else { ctx.op = 'none'; }`;
+if (changed) { s.hidden = hidden; ${NEXT_VERSION} } else { ctx.op = 'none'; }`;
 
 /** Gives up generations that were announced. */
 const GIVE_UP = `
@@ -99,7 +105,7 @@ if (!changed) ctx.op = 'none';`;
 /** Forgets generations of which nothing is left. */
 const FORGET = `if (!ctx._source.hidden.removeIf(h -> params.generations.contains(h.generation))) ctx.op = 'none';`;
 
-const CHANGE = "ctx._source.version += 1;";
+const CHANGE = NEXT_VERSION;
 
 export class CollectionStates {
   readonly layout: IndexLayout;

@@ -1,7 +1,7 @@
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
 import type { CallOptions, Scope } from "../../types.ts";
 import type { PostgresDatabase, Query } from "../postgres/database.ts";
-import { vectorsOf } from "./postgres-schema.ts";
+import { NEXT_VERSION, vectorsOf } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
 
@@ -24,7 +24,7 @@ FROM wanted JOIN places USING (place) JOIN passages p ON p.row = places.passage
     AND v.document = places.document AND v.passage = p.row
 ORDER BY place`;
 const LOAD = "SELECT learned FROM collection_of($1, $2)";
-const SAVE = "UPDATE collections SET learned = $3, version = version + 1 WHERE tenant = $1 AND name = $2";
+const SAVE = `UPDATE collections AS c SET learned = $3, version = ${NEXT_VERSION} WHERE tenant = $1 AND name = $2`;
 
 interface SampleRow {
   readonly title: string;

@@ -173,6 +173,12 @@ export function indexedDistance(column: string, vector: string, dimensions: numb
 
 export const INDEXED_DIMENSIONS_MAX = HALFVEC_MAX;
 
+const NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/** Of a collection `c`: the microsecond, or one more than the last. In a database that was restored it is never one that a lost change had. */
+export const NEXT_VERSION = `greatest(c.version + 1, ${NOW})`;
+export const FIRST_VERSION = NOW;
+
 export interface SchemaOptions {
   readonly schema: string;
   /** 0: not known yet, as no embedder apart was reached; there is no table for its vectors then. */

@@ -1,7 +1,7 @@
 import type { Document, Metadata, PassageInput, Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import type { HashedTerms } from "./hashed-terms.ts";
-import { vectorsOf } from "./postgres-schema.ts";
+import { FIRST_VERSION, NEXT_VERSION, vectorsOf } from "./postgres-schema.ts";
 
 /** Bits of a passage's number that are its place in the document. */
 export const ORDINAL_BITS = 20;
@@ -16,8 +16,8 @@ export interface ClaimedCollection {
 
 /** Without documents a collection has no vector space, whatever was in it before. */
 const IS_EMPTY = "NOT EXISTS (SELECT FROM documents d WHERE d.collection = c.row)";
-const CLAIM = `INSERT INTO collections AS c (tenant, name, embedder, dimensions) VALUES ($1, $2, $3, $4)
-  ON CONFLICT (tenant, name) DO UPDATE SET version = c.version + 1,
+const CLAIM = `INSERT INTO collections AS c (tenant, name, embedder, dimensions, version) VALUES ($1, $2, $3, $4, ${FIRST_VERSION})
+  ON CONFLICT (tenant, name) DO UPDATE SET version = ${NEXT_VERSION},
     embedder = CASE WHEN ${IS_EMPTY} THEN excluded.embedder ELSE c.embedder END,
     dimensions = CASE WHEN ${IS_EMPTY} THEN excluded.dimensions ELSE c.dimensions END
   RETURNING row, embedder, dimensions`;
@@ -33,7 +33,7 @@ export async function claim(
   return claimed;
 }
 
-const CHANGED = `UPDATE collections SET version = version + 1 WHERE tenant = $1 AND name = $2 RETURNING row, embedder, dimensions`;
+const CHANGED = `UPDATE collections AS c SET version = ${NEXT_VERSION} WHERE tenant = $1 AND name = $2 RETURNING row, embedder, dimensions`;
 
 /** As `claim`, of a collection that is there; null: it is unknown. */
 export async function claimKnown(query: Query, { tenant, collection }: Scope): Promise<ClaimedCollection | null> {

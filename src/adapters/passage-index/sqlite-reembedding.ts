@@ -2,6 +2,7 @@ import { RaglineError } from "../../errors.ts";
 import type { PendingPassage, Reembedding, ReembeddingState } from "../../ports/reembedding.ts";
 import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { NEXT_CHANGE } from "../sqlite/schema.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { spaceOf } from "./sqlite-live.ts";
@@ -25,8 +26,8 @@ const NONE_PENDING = `SELECT 1 WHERE NOT EXISTS (${PENDING})`;
 const TAKE_VECTORS = `UPDATE passages SET vector = (SELECT s.vector FROM shadow_vectors s WHERE s.passage = passages.row)
   WHERE document IN (SELECT row FROM documents WHERE collection = ${THIS_COLLECTION})`;
 const TAKE_SPACE = "UPDATE collections SET embedder = ?, dimensions = ? WHERE tenant = ? AND name = ?";
-const LOG_ALL = `INSERT OR REPLACE INTO changes (collection, document)
-  SELECT collection, row FROM documents WHERE collection = ${THIS_COLLECTION} ORDER BY row`;
+const LOG_ALL = `INSERT OR REPLACE INTO changes (seq, collection, document)
+  SELECT ${NEXT_CHANGE} + row_number() OVER (ORDER BY row) - 1, collection, row FROM documents WHERE collection = ${THIS_COLLECTION} ORDER BY row`;
 const DISCARD = `DELETE FROM shadow_vectors WHERE passage IN (${OF_COLLECTION})`;
 const DELETE_SEGMENTS = "DELETE FROM segments WHERE tenant = ? AND collection = ?";
 const END = `DELETE FROM shadows WHERE collection = ${THIS_COLLECTION}`;

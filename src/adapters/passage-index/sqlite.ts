@@ -15,6 +15,7 @@ import { Scanner } from "../../resident/scan.ts";
 import { estimatedMs, ScanPool } from "../../resident/scan-pool.ts";
 import type { CallOptions, Document, DocumentEntry, Passage, PassageInput, Scope, ScoredPassage } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { NEXT_CHANGE } from "../sqlite/schema.ts";
 import { bytes } from "../sqlite/vector-blob.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { pageOf } from "./document-page.ts";
@@ -54,7 +55,8 @@ const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash
 const DELETE_PASSAGES = `DELETE FROM passages WHERE document = ${THIS_DOCUMENT}`;
 const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, page, page_end, vector)
   VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?, ?, ?)`;
-const LOG_CHANGE = `INSERT OR REPLACE INTO changes (collection, document) VALUES (${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
+const LOG_CHANGE = `INSERT OR REPLACE INTO changes (seq, collection, document)
+  VALUES (${NEXT_CHANGE}, ${THIS_COLLECTION}, ${THIS_DOCUMENT})`;
 const DELETE_DOCUMENT = `DELETE FROM documents WHERE collection = ${THIS_COLLECTION} AND id = ?`;
 
 /** A commit between the search in memory and the reading of its rows is met by searching again. */

@@ -3,7 +3,7 @@ export const SCHEMA_VERSION = 3;
 
 /**
  * One file for everything that must survive. `passages.row` is never reused, so that a row id names one text for ever.
- * `changes` holds the latest change of each document: what an index in memory has to read to catch up. `shadows` and
+ * `changes` holds the latest change of each document: what an index in memory has to read to catch up; see `NEXT_CHANGE`. `shadows` and
  * `shadow_vectors` hold the vectors of a space that a collection is being moved to.
  */
 export const SCHEMA = `
@@ -119,3 +119,10 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_by_age ON answers (created_at);
 `;
+
+/**
+ * The number of a change: the microsecond, or one more than the last. Of a file that was restored from a backup it is never one that a
+ * lost change had.
+ */
+export const NEXT_CHANGE = `max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0) + 1,
+  CAST(1000 * unixepoch('subsec') AS INTEGER) * 1000)`;

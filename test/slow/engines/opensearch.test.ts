@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DATA, SETS } from "../../../bench/retrieval/sets.ts";
 import { createStaticEmbedder } from "../../../src/adapters/embedder/static.ts";
 import { OpenSearchPassageIndex } from "../../../src/adapters/passage-index/opensearch.ts";
+import { namesOf, statesOf } from "../../../src/adapters/passage-index/opensearch-schema.ts";
 import { fusionStoreContract } from "../../contract/fusion-store.ts";
 import { MODEL, type OpenedPassageIndex, passageIndexContract } from "../../contract/passage-index.ts";
 import { remotePassageIndexContract } from "../../contract/passage-index-remote.ts";
@@ -36,6 +37,27 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
     };
     return { index, another, close: () => index.close() };
   }
+
+  test("a version that a restored snapshot set back never comes back", async () => {
+    const prefix = `t${prefixes++}`;
+    const index = open(prefix);
+    const write = async (text: string) => {
+      await index.replace(SCOPE, document("d"), [passage(text, 1)], call());
+      return index.version(SCOPE, call());
+    };
+    const restored = await write("하나");
+    const lost = [await write("둘"), await write("셋")];
+    const layout = { prefix, shards: 1, replicas: 0 };
+    const set = await fetch(`${cluster?.url}/${statesOf(layout)}/_update/${namesOf(layout, SCOPE).key}?refresh=true`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ doc: { version: Number(restored.split(":")[1]) } }),
+    });
+    expect(set.status).toBe(200);
+    expect(await index.version(SCOPE, call())).toBe(restored);
+    expect([restored, ...lost]).not.toContain(await write("넷"));
+    await index.close();
+  });
 
   remotePassageIndexContract(
     "opensearch",

@@ -14,6 +14,20 @@ export interface FinishedTurn {
   readonly tokens: number;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** Those that the answer cites; absent: none, or they were not kept when it was stored. */
+  readonly sources?: readonly TurnSource[];
+}
+
+/** Where a citation of a stored answer points, as it was then: the document may be another since, or gone. */
+export interface TurnSource {
+  /** As the answer cites it. */
+  readonly n: number;
+  readonly passageId: string;
+  readonly documentId: string;
+  readonly title: string;
+  readonly page?: number;
+  readonly pageEnd?: number;
+  readonly url?: string;
 }
 
 export interface Turn extends FinishedTurn {

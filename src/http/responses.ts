@@ -159,6 +159,20 @@ const turnSchema = z.object({
   status: z.enum(["complete", "interrupted", "failed"]),
   tokens: z.int(),
   at: z.string(),
+  sources: z
+    .array(
+      source.pick({
+        n: true,
+        passageId: true,
+        documentId: true,
+        title: true,
+        page: true,
+        pageEnd: true,
+        url: true,
+      }),
+    )
+    .optional()
+    .describe("Those that the answer cites; absent: none, or stored before they were kept."),
 });
 export const turnPageSchema = z.object({ turns: z.array(turnSchema), next: z.int().optional() });
 const pendingSchema = z.object({

@@ -131,3 +131,8 @@ export class CitationFilter implements TextFilter {
     return [...numbers];
   }
 }
+
+/** The numbers that a text, as readers are shown it, cites. */
+export function citedIn(text: string): Set<number> {
+  return new Set(Array.from(text.matchAll(/\[(\d{1,3})\]/g), ([, n]) => Number(n)));
+}

@@ -1,6 +1,7 @@
 import type { Begun } from "../ports/session-store.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, TurnSource } from "../types.ts";
 import type { Answer } from "./answer.ts";
+import { citedIn } from "./citations.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Step 9: the turn as the reader saw it, partial answers included. History that the client keeps is not stored. */
@@ -15,8 +16,27 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
     status: answer.status,
     tokens: answer.tokens,
     at: new Date().toISOString(),
+    ...citedBy(answer),
   };
   await stages.sessions.finish(question.scope, question.sessionId, turn, call);
+}
+
+/** Without texts: they may be long, and who reads the turn again may not read the documents any more. */
+function citedBy({ text, sources }: Answer): { readonly sources?: readonly TurnSource[] } {
+  const cited = citedIn(text);
+  const kept = sources.flatMap(({ n, passageId, documentId, title, page, pageEnd, url }) =>
+    cited.has(n)
+      ? [
+          {
+            ...{ n, passageId, documentId, title },
+            ...(page !== undefined && { page }),
+            ...(pageEnd !== undefined && { pageEnd }),
+            ...(url !== undefined && { url }),
+          },
+        ]
+      : [],
+  );
+  return kept.length > 0 ? { sources: kept } : {};
 }
 
 /** The task of saving an answer that failed before it began, where its question turns out to be recorded. */

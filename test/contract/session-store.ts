@@ -297,6 +297,26 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect(await originals(id, [1, 2, 3])).toEqual([first, second, third]);
     });
 
+    test("4: a turn keeps what its answer cites, also in its short form, and when it is completed late", async () => {
+      const id = freshId();
+      const place = { passageId: "휴가.md#3", documentId: "휴가.md", title: "휴가 규정 🏝️" };
+      const sources = [
+        { n: 2, ...place, page: 4, pageEnd: 5, url: "https://example.com/휴가" },
+        { n: 5, ...place },
+      ];
+      const [cut, uncited] = [turn({ status: "interrupted" }), turn()];
+      await append(store, id, cut);
+      await append(store, id, uncited);
+      const cited = { ...cut, status: "complete", sources } as const;
+      await store.finish(SCOPE, id, cited, call());
+      const { version, turns } = await load(id);
+      expect(turns).toEqual(numbered([cited, uncited]));
+      const form = { number: 1, question: "짧게", answer: "짧게", tokens: 2 };
+      await store.replace(SCOPE, id, version, { short: [form] }, call());
+      expect((await load(id)).turns[0]).toEqual({ ...cited, ...form, short: true });
+      expect(await originals(id, [1, 2])).toEqual(numbered([cited, uncited]));
+    });
+
     test("5: replace commits at the version it was read at, and only there", async () => {
       const { id, turns, version } = await grown(4);
       const entities = [{ name: "김철수", note: "연차 15일 중 3일을 썼다", turn: 2 }];

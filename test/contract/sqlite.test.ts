@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
+import { LATER_COLUMNS } from "../../src/adapters/sqlite/schema.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { createRagline } from "../../src/index.ts";
 import { call, SCOPE, until } from "../support/calls.ts";
@@ -166,31 +167,49 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
     },
   );
 
-  test("questions are answered from a read-only folder, and it says that their turns are not stored", async () => {
-    const closed = folder.file("read-only");
-    const file = `${closed}/there.db`;
-    mkdirSync(closed);
-    const config = { session: { file }, cache: { file }, search: { file }, log: { level: "silent" } } as const;
-    const ragline = await createRagline(config);
-    await ragline.addDocument({ id: "leave", text: "Everyone has 15 days of annual leave." });
-    await ragline.close();
-    chmodSync(file, 0o444);
-    chmodSync(closed, 0o555);
-    chmodSync(folder.path, 0o755);
-    const { stdout, stderr } = await asNobody(`
+  test.each(["of today", "of before"])(
+    "questions are answered from a read-only folder with a file %s, and it says that their turns are not stored",
+    async (age) => {
+      const closed = folder.file(`read-only ${age}`);
+      const file = `${closed}/there.db`;
+      mkdirSync(closed);
+      const config = { session: { file }, cache: { file }, search: { file }, log: { level: "silent" } } as const;
+      const ragline = await createRagline(config);
+      await ragline.addDocument({ id: "leave", text: "Everyone has 15 days of annual leave." });
+      await ragline.close();
+      if (age === "of before") dropLaterColumns(file);
+      chmodSync(file, 0o444);
+      chmodSync(closed, 0o555);
+      chmodSync(folder.path, 0o755);
+      const { stdout, stderr } = await asNobody(`
       import { createRagline } from ${JSON.stringify(source("index.ts"))};
       const ragline = await createRagline(${JSON.stringify(config)});
       const { text, degraded } = await ragline.answer({ question: "How many days of annual leave?" });
       console.log(JSON.stringify({ text, degraded, ready: await ragline.ready() }));
       process.exit(0);`);
-    chmodSync(closed, 0o755);
-    expect(stderr).toBe("");
-    expect(JSON.parse(stdout)).toMatchObject({
-      text: expect.stringContaining("15 days"),
-      degraded: expect.arrayContaining([expect.objectContaining({ step: "save", fallback: "turn not stored" })]),
-      ready: { ready: true, missing: [], degraded: [expect.stringMatching(/^save: there\.db is read-only: make /)] },
-    });
-  });
+      chmodSync(closed, 0o755);
+      expect(stderr).toBe("");
+      expect(JSON.parse(stdout)).toMatchObject({
+        text: expect.stringContaining("15 days"),
+        degraded: expect.arrayContaining([expect.objectContaining({ step: "save", fallback: "turn not stored" })]),
+        ready: { ready: true, missing: [], degraded: [expect.stringMatching(/^save: there\.db is read-only: make /)] },
+      });
+    },
+  );
+});
+
+test("a file that lacks a column of today gets it, by whichever process opens it; its turns stay, and new ones keep their sources", async () => {
+  const file = folder.file("of-before.db");
+  const before = Database.open(file);
+  await append(createSqliteSessionStore(before, LIMITS), "s", turn());
+  await before.close();
+  dropLaterColumns(file);
+  const both = [Database.open(file), Database.open(file)] as const;
+  const sources = [{ n: 1, passageId: "a#0", documentId: "a", title: "A" }];
+  await append(createSqliteSessionStore(both[0], LIMITS), "s", turn({ sources }));
+  const { turns } = await createSqliteSessionStore(both[1], LIMITS).load(SCOPE, "s", 10, call());
+  expect(turns.map((turn) => turn.sources)).toEqual([undefined, sources]);
+  for (const database of both) await database.close();
 });
 
 test("a writer that dies fails what waits for it; the next write starts another", async () => {
@@ -253,4 +272,11 @@ async function asNobody(script: string): Promise<{ code: number | null; stdout: 
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { code: await ended, stdout, stderr };
+}
+
+/** As a file of the same version was made before there were those. */
+function dropLaterColumns(file: string): void {
+  const database = new DatabaseSync(file);
+  for (const { table, column } of LATER_COLUMNS) database.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+  database.close();
 }

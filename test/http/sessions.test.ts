@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { ConfigInput } from "../../src/index.ts";
+import type { ConfigInput, WholeAnswer } from "../../src/index.ts";
 import type { Session } from "../../src/types.ts";
 import { sleep, until } from "../support/calls.ts";
 import { expectError, postJson } from "../support/http.ts";
@@ -35,6 +35,23 @@ describe("a conversation's turns, page by page", () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
     expect(await (await turns("?after=5")).json()).toEqual({ turns: [] });
     expect(await (await turns("?limit=5")).json()).not.toHaveProperty("next");
+  });
+
+  test("a turn says where the citations of its answer point", async () => {
+    const asked = { question: "휴가는 며칠인가요?", sessionId: "cited" };
+    const { text, sources } = (await (await postJson(`${served.url}/v1/ask`, asked, json)).json()) as WholeAnswer;
+    const cited = sources.filter(({ n }) => text.includes(`[${n}]`));
+    expect(cited).not.toEqual([]);
+    const page = (await (await turns("", "cited")).json()) as Session;
+    const session = (await (await fetch(`${served.url}/v1/sessions/cited`)).json()) as Session;
+    for (const [turn] of [page.turns, session.turns]) {
+      expect(turn?.sources).toEqual(
+        cited.map(({ n, passageId, documentId, title, url }) => ({
+          ...{ n, passageId, documentId, title },
+          ...(url !== undefined && { url }),
+        })),
+      );
+    }
   });
 
   test("a question asked again is another turn, whatever request id it brings along", async () => {

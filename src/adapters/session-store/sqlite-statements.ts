@@ -18,13 +18,19 @@ export const AGES = `SELECT row, turn_count AS turns, ${USED_MS} < ?3 AS forgott
 export const PURGE = `DELETE FROM sessions WHERE row IN (SELECT value FROM json_each(?1)) AND ${USED_MS} < ?2`;
 export const PENDING = `SELECT request_id AS requestId, question, at, expires_at AS expiresAt FROM pending_turns
   WHERE session = ?1 ORDER BY expires_at, rowid`;
-export const SHOWN = `SELECT number, request_id AS requestId, query, status, at, short_tokens IS NOT NULL AS short,
+const SHOWN = `SELECT number, request_id AS requestId, query, status, at, sources, short_tokens IS NOT NULL AS short,
   coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
   FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
 /** ?4 as in FIND, ?5 numbers, as JSON. */
-export const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, 0 AS short FROM turns
+const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, sources, 0 AS short FROM turns
   WHERE session = (SELECT row FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4) AND number IN (SELECT value FROM json_each(?5))
   ORDER BY number`;
+/** `hasSources`: of a file of before that may not be written, false. */
+export function turnStatements(hasSources: boolean): { readonly shown: string; readonly originals: string } {
+  const of = (statement: string) => (hasSources ? statement : statement.replace(" sources,", " NULL AS sources,"));
+  return { shown: of(SHOWN), originals: of(ORIGINALS) };
+}
+export const HAS_SOURCES = "SELECT 1 FROM pragma_table_info('turns') WHERE name = 'sources'";
 /** ?4 as in FIND, ?5 model. */
 export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session
   WHERE ${HERE} AND ${USED_MS} >= ?4 AND recall_model = ?5`;
@@ -69,12 +75,12 @@ export const COUNT_FINISHED = `UPDATE sessions SET version = version + 1,
   replaced_version = iif(EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4), version + 1, replaced_version)
   WHERE ${HERE} AND NOT EXISTS
     (SELECT 1 FROM turns WHERE session = row AND request_id = ?4 AND (status = 'complete' OR ?6 <> 'complete'))`;
-/** ?4 request id, ?5 tokens, ?6 status, ?7 question, ?8 query, ?9 answer, ?10 at. */
-export const COMPLETE = `UPDATE turns SET tokens = ?5, status = ?6, question = ?7, query = ?8, answer = ?9, at = ?10,
+/** ?4 request id, ?5 tokens, ?6 status, ?7 question, ?8 query, ?9 answer, ?10 at, ?11 sources, as JSON. */
+export const COMPLETE = `UPDATE turns SET tokens = ?5, status = ?6, question = ?7, query = ?8, answer = ?9, at = ?10, sources = ?11,
   short_question = NULL, short_answer = NULL, short_tokens = NULL
   WHERE session = ${ROW} AND request_id = ?4 AND status <> 'complete' AND ?6 = 'complete'`;
-export const FINISH = `INSERT INTO turns (session, number, request_id, tokens, status, question, query, answer, at)
-  SELECT row, turn_count, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM sessions
+export const FINISH = `INSERT INTO turns (session, number, request_id, tokens, status, question, query, answer, at, sources)
+  SELECT row, turn_count, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM sessions
   WHERE ${HERE} AND NOT EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4)`;
 export const DROP_PENDING = `DELETE FROM pending_turns WHERE session = ${ROW} AND request_id = ?4`;
 

@@ -29,7 +29,7 @@ interface SessionRow {
   readonly recall_up_to: number | null;
 }
 
-type TurnRow = Omit<Turn, "short"> & { readonly short: number };
+type TurnRow = Omit<Turn, "short" | "sources"> & { readonly short: number; readonly sources: string | null };
 type PendingRow = Omit<PendingTurn, "status"> & { readonly expiresAt: number };
 
 /**
@@ -43,6 +43,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
+  const turnStatements = sql.turnStatements(database.get(sql.HAS_SOURCES) !== undefined);
   /** By session, questions on their way to the writer. */
   const recording = new Map<string, Set<string>>();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
@@ -55,7 +56,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       summary: row.summary,
       summarizedTurns: row.summarized_turns,
       entities: JSON.parse(row.entities),
-      turns: database.all<TurnRow>(sql.SHOWN, row.row, from, row.turn_count).map(toTurn),
+      turns: database.all<TurnRow>(turnStatements.shown, row.row, from, row.turn_count).map(toTurn),
       pending: database.all<PendingRow>(sql.PENDING, row.row).map(toPending),
       turnCount: row.turn_count,
       totalTokens: row.total_tokens,
@@ -122,9 +123,10 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       ]);
     },
 
-    async finish(scope, id, { requestId, question, query, answer, status, tokens, at }) {
+    async finish(scope, id, { requestId, question, query, answer, status, tokens, at, sources }) {
       const key = keyOf(scope, id);
-      const turn = [...key, requestId, tokens, status, question, query, answer, at];
+      const cited = sources ? JSON.stringify(sources) : null;
+      const turn = [...key, requestId, tokens, status, question, query, answer, at, cited];
       const unrecordedYet = unrecorded.find(key, requestId);
       const isKnown: Statement = { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true };
       const written = await database.write([
@@ -142,7 +144,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
 
     async turns(scope, id, numbers) {
       const values = [...keyOf(scope, id), Date.now() - ttlMs, JSON.stringify(numbers)];
-      return database.all<TurnRow>(sql.ORIGINALS, ...values).map(toTurn);
+      return database.all<TurnRow>(turnStatements.originals, ...values).map(toTurn);
     },
 
     async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }) {
@@ -195,8 +197,8 @@ function keyOf({ tenant, collection }: Scope, id: string): Key {
   return [tenant, collection, id];
 }
 
-function toTurn(row: TurnRow): Turn {
-  return { ...row, short: row.short === 1 };
+function toTurn({ sources, ...row }: TurnRow): Turn {
+  return { ...row, short: row.short === 1, ...(sources !== null && { sources: JSON.parse(sources) }) };
 }
 
 function toPending({ expiresAt, ...turn }: PendingRow): PendingTurn {

@@ -7,7 +7,7 @@ import { connect, rollBack } from "./connect.ts";
 import { isDamage, REBUILD_HINT, toSqliteFailure } from "./failure.ts";
 import { type FileIdentity, identityOf } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { LATER_COLUMNS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 export interface OpenedDatabase {
   /** May not write. */
@@ -44,6 +44,7 @@ function openWritable(path: string, file: string): OpenedDatabase {
     const isNew = !hasTables(database, path);
     database.exec(PRAGMAS);
     if (isNew) createTables(database, path);
+    else addColumns(database);
     checkReadable(database);
     database.exec("PRAGMA query_only = ON");
   } catch (thrown) {
@@ -155,10 +156,28 @@ function otherVersion(found: number): string {
 }
 
 function createTables(database: DatabaseSync, path: string): void {
+  alone(database, () => {
+    if (!hasTables(database, path)) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+  });
+}
+
+function addColumns(database: DatabaseSync): void {
+  const missing = () => LATER_COLUMNS.filter(({ table, column }) => !hasColumn(database, table, column));
+  if (missing().length === 0) return;
+  alone(database, () => {
+    for (const { table, column, type } of missing()) database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  });
+}
+
+function hasColumn(database: DatabaseSync, table: string, column: string): boolean {
+  return database.prepare("SELECT 1 FROM pragma_table_info(?) WHERE name = ?").get(table, column) !== undefined;
+}
+
+/** Another process may have done the same meanwhile: `change` looks again. */
+function alone(database: DatabaseSync, change: () => void): void {
   database.exec("BEGIN IMMEDIATE");
   try {
-    // Another process may have been here first.
-    if (!hasTables(database, path)) database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    change();
     database.exec("COMMIT");
   } catch (error) {
     rollBack(database);

@@ -33,6 +33,8 @@ const HEADING_WORDS = 2;
 const WORDS_SUPPORT_MIN = 0.5;
 /** What a word of the background is worth beside one that the reader asks with. */
 const BACKGROUND_WEIGHT = 0.5;
+/** Where a message tells something before it asks: quotes that hold more of its question's words than this answer that alone. */
+const OWN_SHARE_MIN = 0.5;
 /** Quotes this much weaker than the best are left out. */
 const BEST_SHARE_MIN = 0.6;
 /** What a word in a heading is worth beside one in the quote itself. */
@@ -54,8 +56,8 @@ const NOT_FOUND = {
 
 interface ScoredQuote extends Quote {
   readonly score: number;
-  /** It, or what stands above it, holds a word that the reader asks with. */
-  readonly holdsOwn: boolean;
+  /** Of the words that the reader asks with, what it, or what stands above it, holds. */
+  readonly ownShare: number;
   readonly tokens: ReadonlySet<string>;
 }
 
@@ -125,7 +127,7 @@ function holds(terms: readonly Term[], tokens: ReadonlySet<string>): number {
 
 async function choose(
   { query, sources }: GenerateRequest,
-  { own, background }: Asked,
+  { own, background, goesOn }: Asked,
   { sentencesMax, embedder }: ExtractiveOptions,
   call: CallOptions,
 ): Promise<ScoredQuote[]> {
@@ -144,7 +146,7 @@ async function choose(
     return {
       ...quote,
       tokens: inside,
-      holdsOwn: shares.slice(0, own.length).some((share) => share > 0),
+      ownShare: sum(shares.slice(0, own.length)) / Math.max(1, own.length),
       score:
         sum(shares.map((share, t) => share * (weights[t] ?? 0))) +
         (near?.[index] ?? 0) +
@@ -152,8 +154,7 @@ async function choose(
         RANK_COST * (quote.source.n - 1),
     };
   });
-  const ofOwn = background.length > 0 ? all.filter(({ holdsOwn }) => holdsOwn) : [];
-  const scored = ofOwn.length > 0 ? ofOwn : all;
+  const scored = ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN);
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
   const seen = new Set<string>();
@@ -171,6 +172,15 @@ async function choose(
     ...mostOf(listOf(quote, all), terms),
   ]);
   return inReadingOrder([...new Map(told.map((quote) => [`${quote.source.n} ${quote.position}`, quote])).values()]);
+}
+
+/**
+ * Those that hold any of the words that the reader asks with, where one holds more than `share` of them: else what was told or asked before
+ * is a part of the question.
+ */
+function ofOwn(quotes: readonly ScoredQuote[], share: number): ScoredQuote[] {
+  const isMet = quotes.some(({ ownShare }) => ownShare > share);
+  return quotes.filter(({ ownShare }) => !isMet || ownShare > 0);
 }
 
 /** The rows, items, commands or answers behind a sentence that says so. */

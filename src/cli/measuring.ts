@@ -54,7 +54,12 @@ export function registerMeasuring(command: Register, configFile: () => string | 
   command("bottleneck", "say which stage bounds throughput, which the time to first text, and what to do")
     .option("--url <url>", "a running server, or its /metrics", httpUrl, "http://127.0.0.1:8787")
     .option("--profile <file>", "read a profile of `ragline profile` instead")
-    .option("--seconds <s>", "between two readings of the metrics; 0: since the server's start", amount(0, 3600), 10)
+    .option(
+      "--seconds <s>",
+      "between two readings of the metrics; 0: since the server's start, without the process's share and what piles up",
+      amount(0, 3600),
+      10,
+    )
     .option("-H, --header <header>", 'sent with every request, "name: value"; repeat for more', header, [])
     .option("--json", "print the findings as one JSON object, on the last line")
     .addHelpText("after", BOTTLENECK_HELP)

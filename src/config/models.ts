@@ -160,7 +160,11 @@ export const rerank = z.discriminatedUnion("use", [
 export const generate = z.discriminatedUnion("use", [
   z.strictObject({
     use: z.literal("extractive").describe("`extractive`: quotes the best sentences; no model."),
-    sentences: count(4, 20, "Sentences quoted at most."),
+    sentences: count(
+      4,
+      20,
+      "Sentences quoted at most; of a table, a list or an announced block that one belongs to, the rows that hold most of the question's words come with it, up to 20 and an ellipsis.",
+    ),
     ...silence,
   }),
   z.strictObject({

@@ -236,7 +236,12 @@ export const configSchema = z
       waitingMax: count(1000, 100_000, "Turns that may wait for that at once; a further one is lost."),
     }),
     compact: z.strictObject({
-      startRatio: z.number().min(0.1).max(1).default(0.75).describe("Starts at this share of the history budget."),
+      startRatio: z
+        .number()
+        .min(0.1)
+        .max(1)
+        .default(0.75)
+        .describe("Starts at this share of the history budget, or at more than twice `session.turns` turns."),
       targetRatio: z.number().min(0.05).max(1).default(0.3).describe("Shrinks to this share."),
       summary: z
         .enum(["model", "rules"])

@@ -1,4 +1,4 @@
-import type { TextFilter } from "./outside-code.ts";
+import { OutsideCode, type TextFilter } from "./outside-code.ts";
 
 /** A longer run is held back no further: it is dropped, with its closing bracket. */
 const HELD_CHARACTERS_MAX = 256;
@@ -134,5 +134,13 @@ export class CitationFilter implements TextFilter {
 
 /** The numbers that a text, as readers are shown it, cites. */
 export function citedIn(text: string): Set<number> {
-  return new Set(Array.from(text.matchAll(/\[(\d{1,3})\]/g), ([, n]) => Number(n)));
+  const cited = new Set<number>();
+  const push = (prose: string) => {
+    for (const [, n] of prose.matchAll(/\[(\d{1,3})\]/g)) cited.add(Number(n));
+    return "";
+  };
+  const outside = new OutsideCode({ push, end: () => "" });
+  outside.push(text);
+  outside.end();
+  return cited;
 }

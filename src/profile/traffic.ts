@@ -25,7 +25,7 @@ export interface StepTraffic {
   readonly underWay: number;
 }
 
-/** Answers that ended with an error of ours or of a dependency. */
+/** Answers that ended with an error of ours or of a dependency; errors of other requests, which have no step, are left out. */
 export interface Failures {
   /** Null: none was at fault. */
   readonly step: Step | null;
@@ -103,7 +103,7 @@ export function trafficOf({ before, after, seconds }: Scraped): Traffic {
     ended: whole + ended("failed") + ended("cancelled"),
     whole,
     withText,
-    failures: failuresOf(later, (labels) => increase("ragline_errors_total", labels)),
+    failures: failuresOf(later, ended("failed"), (labels) => increase("ragline_errors_total", labels)),
     steps,
     waits,
     meanMs: meanMs("ragline_request_duration_seconds"),
@@ -114,14 +114,24 @@ export function trafficOf({ before, after, seconds }: Scraped): Traffic {
   };
 }
 
-function failuresOf(samples: readonly Sample[], increase: (labels: Labels) => number): Failures[] {
+function failuresOf(
+  samples: readonly Sample[],
+  failedAnswers: number,
+  increase: (labels: Labels) => number,
+): Failures[] {
   const errors = samples
     .filter(({ name, labels: { code = "" } }) => name === "ragline_errors_total" && isFailure(code))
     .map(({ labels }) => ({ ...labels, count: increase(labels) }) as Labels & { count: number })
     .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count);
-  return [...Map.groupBy(errors, ({ step }) => STEPS.find((one) => one === step) ?? null)]
-    .map(([step, of]) => ({ step, codes: of.map(({ code = "" }) => code), count: sum(of.map(({ count }) => count)) }))
+  const failures = [...Map.groupBy(errors, ({ step }) => STEPS.find((one) => one === step) ?? null)].map(
+    ([step, of]) => ({ step, codes: of.map(({ code = "" }) => code), count: sum(of.map(({ count }) => count)) }),
+  );
+  const inSteps = sum(failures.map(({ step, count }) => (step === null ? 0 : count)));
+  const most = (step: Step | null) => (step === null ? Math.max(0, failedAnswers - inSteps) : Number.POSITIVE_INFINITY);
+  return failures
+    .map((one) => ({ ...one, count: Math.min(one.count, most(one.step)) }))
+    .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count);
 }
 

@@ -98,7 +98,7 @@ export interface ReindexOptions extends CallerOptions {
 export interface WatchRequest extends Omit<CallerOptions, "signal"> {
   readonly signal: AbortSignal;
   readonly collection?: string;
-  /** At the start, deletes every document of the collection that is not in what is watched, whichever groups may read it. */
+  /** At the start, deletes every document of the collection that is not in what is watched, whichever groups may read it; where `groups` are named, of those that these may read. */
   readonly prune?: boolean;
   /** After the first run, and after every one that changed something or failed. */
   onReport?(report: IngestReport): void;
@@ -106,7 +106,7 @@ export interface WatchRequest extends Omit<CallerOptions, "signal"> {
 
 export interface IndexOptions extends CallerOptions {
   readonly collection?: string;
-  /** Deletes every document of the collection that the sources do not have any more, whichever groups may read it. */
+  /** Deletes every document of the collection that the sources do not have any more, whichever groups may read it; where `groups` are named, of those that these may read. */
   readonly prune?: boolean;
   onProgress?(progress: IngestProgress): void;
 }

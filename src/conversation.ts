@@ -14,7 +14,7 @@ export interface FinishedTurn {
   readonly tokens: number;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** Those that the answer cites; absent: none, or they were not kept when it was stored. */
+  /** Those that the answer cites; absent: none, or not known. */
   readonly sources?: readonly TurnSource[];
 }
 

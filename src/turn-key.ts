@@ -7,6 +7,5 @@ export function turnKey(requestId: string): string {
 
 /** The name of the call that made the turn. */
 export function requestIdOf(key: string): string {
-  const end = key.lastIndexOf("#");
-  return end < 0 ? key : key.slice(0, end);
+  return key.replace(/#[0-9a-f]{12}$/, "");
 }

@@ -1,20 +1,22 @@
 import { styleText } from "node:util";
 import { type RebuildableFile, rebuildableFiles } from "../compose/rebuild.ts";
 import { loadConfig } from "../config.ts";
+import { RaglineError, toRaglineError } from "../errors.ts";
 
 const NAMED_MAX = 20;
 
 /** `ragline index --rebuild`: says what was kept of each file and what was not; exit code 1 where something is lost. */
 export function rebuildCommand(configFile: string | undefined): void {
-  const failures: unknown[] = [];
+  const failures: RaglineError[] = [];
   for (const file of rebuildableFiles(loadConfig(configFile))) {
     try {
       rebuildFile(file);
     } catch (thrown) {
-      failures.push(thrown);
+      failures.push(toRaglineError(thrown));
     }
   }
-  if (failures.length > 0) throw failures[0];
+  if (failures.length === 0) return;
+  throw new RaglineError("config_invalid", failures.map(({ message }) => message).join("\n"), { cause: failures[0] });
 }
 
 function rebuildFile({ path, holdsIndex, holdsSessions, rebuild }: RebuildableFile): void {

@@ -172,7 +172,7 @@ const turnSchema = z.object({
       }),
     )
     .optional()
-    .describe("Those that the answer cites; absent: none, or stored before they were kept."),
+    .describe("Those that the answer cites; absent: none, or not known."),
 });
 export const turnPageSchema = z.object({ turns: z.array(turnSchema), next: z.int().optional() });
 const pendingSchema = z.object({

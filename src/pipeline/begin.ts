@@ -25,6 +25,7 @@ export async function begin(
   } catch (thrown) {
     const error = failed(answer, run, thrown);
     if (beginning) later(saveRecorded(stages, question, answer, beginning));
+    run.leave();
     run.end(answerError(error, question, run));
     throw error;
   }

@@ -21,6 +21,10 @@ const INSTEAD_KO = /(?:말고|아니라|아니고)[는요]?[\s,]/u;
 const NO_NOUN_KO = /(?:지|뿐만?)$/u;
 const NOT_BUT = /^not\s(.+?)\sbut\s(.+)$/isu;
 const NOT_LAST = ", not ";
+/** Not "not only", nor a condition: ", not including tax", ", not approved". */
+const NO_NOUN_EN = /^(?:only|just|merely|simply|necessarily|even|yet|always|\p{L}+(?:ing|ed))\b/iu;
+/** Of what stands behind ", not"; more say something of their own. */
+const NOT_LAST_TERMS_MAX = 2;
 
 export function corrected(question: string): Corrected {
   const text = beyondThanks(question);
@@ -50,12 +54,14 @@ function isBareNoun(word: string): boolean {
 /** "not the Pro plan but Premium" */
 function notBut(text: string): Sides | null {
   const [, replaced = "", by = ""] = NOT_BUT.exec(text) ?? [];
-  return by === "" ? null : { before: "", replaced, by };
+  return by === "" || NO_NOUN_EN.test(replaced) ? null : { before: "", replaced, by };
 }
 
 /** "the Premium plan, not Pro" */
 function notLast(text: string): Sides | null {
   const at = text.toLowerCase().lastIndexOf(NOT_LAST);
   const replaced = text.slice(at + NOT_LAST.length);
-  return at < 0 || replaced.includes(",") ? null : { before: "", replaced, by: text.slice(0, at) };
+  const isNoun =
+    !replaced.includes(",") && !NO_NOUN_EN.test(replaced) && termsOf(replaced).length <= NOT_LAST_TERMS_MAX;
+  return at >= 0 && isNoun ? { before: "", replaced, by: text.slice(0, at) } : null;
 }

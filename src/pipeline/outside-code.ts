@@ -1,7 +1,11 @@
 /** An inline span that is longer is none: its text is held back no further. */
 const SPAN_CHARACTERS_MAX = 256;
-/** The beginning of a line that may become the end of a fence. */
-const MAY_CLOSE = /\n[ \t]{0,16}`*$/;
+/** The beginning of a line that may become the end of a fence, also in a quotation. */
+const MAY_CLOSE = /\n[ \t>]{0,16}`*$/;
+/** Before a fence: nothing, or what begins an item of a list or a quotation. */
+const BEGINS_BLOCK = /^(?:[ \t]*(?:[-*+>]|\d{1,3}[.)]))*[ \t]*$/;
+/** Of a line that is kept to look at its beginning. */
+const LINE_CHARACTERS_MAX = 32;
 
 /** What reads a stream of text: `push` gives what is clear by then, `end` what was held back. */
 export interface TextFilter {
@@ -10,7 +14,7 @@ export interface TextFilter {
 }
 
 /**
- * Filters what stands outside Markdown's code (https://spec.commonmark.org/0.31.2/#code-spans and #fenced-code-blocks, of backticks), where
+ * Filters what stands outside Markdown's code (https://spec.commonmark.org/0.31.2/#code-spans and #fenced-code-blocks, of backticks alone), where
  * `items[0]` cites nothing. What follows a backtick is held back until another closes it, or none can any more: at the end of the
  * line, or after 256 characters. A fence that is not closed lasts to the end.
  */
@@ -19,8 +23,8 @@ export class OutsideCode implements TextFilter {
   #held = "";
   /** Backticks of the fence that is open; 0: none is. */
   #fence = 0;
-  /** Whether this line holds nothing but blanks so far. */
-  #isBlankLine = true;
+  /** The beginning of this line. */
+  #line = "";
 
   constructor(filter: TextFilter) {
     this.#filter = filter;
@@ -54,13 +58,13 @@ export class OutsideCode implements TextFilter {
       const ticks = ticksAt(text, at);
       const inside = at + ticks;
       if (ticks === 0 || (inside === text.length && !isLast && ticks < SPAN_CHARACTERS_MAX)) break;
-      const isFence = this.#isBlankLine && ticks >= 3;
+      const isFence = ticks >= 3 && BEGINS_BLOCK.test(this.#line);
       const end = isFence ? inside : endOfSpan(text, inside, ticks, isLast);
       if (end === "open") break;
       if (isFence) this.#fence = ticks;
       // Not closed on its line: backticks like any other character.
       clear += end === "none" ? this.#prose(text.slice(at, inside)) : this.#filter.end() + text.slice(at, end);
-      this.#isBlankLine = false;
+      this.#say("`");
       at = end === "none" ? inside : end;
     }
     this.#held = text.slice(at);
@@ -68,9 +72,14 @@ export class OutsideCode implements TextFilter {
   }
 
   #prose(text: string): string {
-    const line = text.lastIndexOf("\n") + 1;
-    this.#isBlankLine = (line > 0 || this.#isBlankLine) && text.slice(line).trim() === "";
+    this.#say(text);
     return this.#filter.push(text);
+  }
+
+  #say(text: string): void {
+    const begins = text.lastIndexOf("\n") + 1;
+    const line = begins > 0 ? "" : this.#line;
+    if (line.length < LINE_CHARACTERS_MAX) this.#line = line + text.slice(begins, begins + LINE_CHARACTERS_MAX);
   }
 }
 
@@ -96,7 +105,7 @@ function endOfSpan(text: string, from: number, ticks: number, isLast: boolean): 
 
 /** Behind its closing line's backticks; not closed: where what may become that line begins. */
 function endOfFence(text: string, from: number, ticks: number, isLast: boolean): { at: number; isClosed: boolean } {
-  const closing = new RegExp(`\\n[ \\t]{0,16}\`{${ticks},}`, "g");
+  const closing = new RegExp(`\\n[ \\t>]{0,16}\`{${ticks},}`, "g");
   closing.lastIndex = from;
   const [found = ""] = closing.exec(text) ?? [];
   if (found !== "" && (closing.lastIndex < text.length || isLast)) return { at: closing.lastIndex, isClosed: true };

@@ -68,7 +68,7 @@ async function byModel(
 
 /** A heading of the reply, however the model decorates it: `SUMMARY:`, `**Facts**:`, `## FACTS`. */
 function heading(name: string): RegExp {
-  return new RegExp(String.raw`^[^\p{L}\p{N}\n]*${name}(?:[*_ \t]*[:：][*_ \t]*|[*_ \t]*$)`, "imu");
+  return new RegExp(String.raw`^[^\p{L}\p{N}\n\r\u2028\u2029]*${name}(?:[*_ \t]*[:：][*_ \t]*|[*_ \t]*$)`, "imu");
 }
 const SUMMARY = heading("SUMMARY");
 const FACTS = heading("FACTS");

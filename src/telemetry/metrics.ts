@@ -45,7 +45,7 @@ export class Metrics {
   );
   readonly #leftSeconds = this.#histogram(
     "left_before_text_seconds",
-    "How long readers waited who left before any text.",
+    "How long answers took that were cancelled before any text: their readers left, or the server stopped.",
     [],
     ANSWER_SECONDS,
   );

@@ -10,7 +10,8 @@ import type { TracedAnswer } from "./traces.ts";
 /** Who asks what, for metrics and the log. */
 export interface AskedAnswer {
   readonly requestId: string;
-  readonly sessionId: string;
+  /** Undefined: the conversation is not kept here. */
+  readonly sessionId: string | undefined;
   readonly tenant: string;
   readonly collection: string;
   readonly route: string;

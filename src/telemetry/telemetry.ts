@@ -19,6 +19,8 @@ export interface TelemetryOptions {
 interface AskedQuestion {
   readonly requestId: string;
   readonly sessionId: string;
+  /** What the caller keeps of the conversation; then there is none here that the id names. */
+  readonly history: unknown;
   readonly scope: Scope;
   readonly question: string;
 }
@@ -46,11 +48,12 @@ export class Telemetry {
   }
 
   /** An answer that is about to begin. */
-  answer({ requestId, sessionId, scope, question }: AskedQuestion, route = "library"): ObservedAnswer {
+  answer({ requestId, history, scope, question, ...asking }: AskedQuestion, route = "library"): ObservedAnswer {
     const { tenant, collection } = scope;
+    const sessionId = history === null ? asking.sessionId : undefined;
     const asked = { requestId, sessionId, tenant, collection, route, question };
     const traced = this.traces?.answer({
-      "gen_ai.conversation.id": sessionId,
+      ...(sessionId !== undefined && { "gen_ai.conversation.id": sessionId }),
       "ragline.request_id": requestId,
       "ragline.tenant": tenant,
       "ragline.collection": collection,
@@ -62,7 +65,8 @@ export class Telemetry {
   request({ isProbe, failure, ...request }: HttpRequest): void {
     this.metrics.request(request);
     const error = request.outcome === "cancelled" ? undefined : failure;
-    if (error) this.metrics.error(error);
+    // Its step is none of an answer.
+    if (error) this.metrics.error({ code: error.code });
     this.#log[isProbe ? "debug" : "info"]({ ...request, code: error?.code, step: error?.step }, "request");
   }
 }

@@ -196,6 +196,15 @@ describe("documents of groups that whoever indexes does not belong to", () => {
     expect([...documents.keys()].sort()).toEqual(["2", "open"]);
   });
 
+  test("which a caller who names groups may not read are not pruned", async () => {
+    await write("c.jsonl", [row("1", ["hr"]), row("2", ["board"]), row("3", ["hr"])].join("\n"));
+    const { run, documents } = setup();
+    await run();
+    await write("c.jsonl", row("1", ["hr"]));
+    expect(counts(await run({ prune: true, scope: { ...scope, groups: ["hr", "hr"] } }))).toEqual([0, 0, 1, 1]);
+    expect([...documents.keys()].sort()).toEqual(["1", "2"]);
+  });
+
   test("count as changed where others may read them from then on", async () => {
     await write("c.jsonl", row("1", ["hr"]));
     const { run, documents } = setup();

@@ -17,6 +17,8 @@ const cases: [string, string][] = [
   ],
   ["글입니다 [9].\n  ````\n```\n[9]\n````\n끝 [9] [1]", "글입니다.\n  ````\n```\n[9]\n````\n끝 [1]"],
   ["```\nx[9]", "```\nx[9]"],
+  ["1. ```bash\nls a[9]\n   ```\nSee [1] and [9].", "1. ```bash\nls a[9]\n   ```\nSee [1] and."],
+  ["> - ```\n> a[9]\n> ```\n[9] [2]", "> - ```\n> a[9]\n> ```\n [2]"],
   // A backtick that nothing closes on its line is none.
   ["the ` key [9] and [1]\nand ` too [9]", "the ` key and [1]\nand ` too"],
   ["see ```a[9]``` [9]", "see ```a[9]```"],

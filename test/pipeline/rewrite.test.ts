@@ -167,6 +167,16 @@ describe("rewrite by rules", () => {
       ["서울 지점 말고 부산 지점은?", ["서울 지점 전화번호는?"], "전화번호 부산 지점은?"],
       ["No, not the Pro plan but Premium", ["How much is Pro?"], "Premium"],
       ["Premium, not Pro", ["How much does Pro cost?"], "cost Premium"],
+      [
+        "What does the Pro plan cost, not including tax?",
+        ["How much is the tax?"],
+        "What does the Pro plan cost, not including tax?",
+      ],
+      [
+        "Not only the Pro plan but also the Premium plan?",
+        ["Do plans have seats?"],
+        "Not only the Pro plan but also the Premium plan?",
+      ],
       ["아니요", [price], "a100 가격 아니요"],
       ["연차 말고 뭐가 있어요?", ["휴가는 며칠인가요?"], "휴가 연차 말고 뭐가 있어요?"],
       ["A100뿐 아니라 A200도?", [price], "가격 A100뿐 아니라 A200도?"],

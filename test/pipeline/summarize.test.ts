@@ -77,6 +77,13 @@ describe("the summary of older turns", () => {
     );
   });
 
+  test("a reply of nothing but line ends is read in linear time", async () => {
+    const { stages } = replying("\r\u2028".repeat(60_000));
+    const started = cpuMs();
+    await summarize(stages, emptySession("s"), TURNS, 20_000, call());
+    expect(cpuMs() - started).toBeLessThan(1500);
+  });
+
   test("what is told to the model fits its window", async () => {
     const { stages, asked } = replying("SUMMARY: ok");
     const long = Array.from({ length: 32 }, (_, i) => turn(i + 1, "가".repeat(5000), "나".repeat(5000)));

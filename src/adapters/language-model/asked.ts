@@ -11,7 +11,7 @@ export interface Asked {
   readonly own: readonly Term[];
   /** The words of the other sentences, and those that were carried over from the turns before. */
   readonly background: readonly Term[];
-  /** Whether some were carried over. */
+  /** Whether it was searched by other words: it goes on from the turns before. */
   readonly goesOn: boolean;
 }
 

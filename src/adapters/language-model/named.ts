@@ -7,15 +7,22 @@ interface Numbered {
 /** Of each kind, of a question: more are no question that anybody reads. */
 const NAMES_MAX = 8;
 const CODE = /(?<![\p{L}\d-])([a-z]+)-?(\d[a-z\d]*)(?![-.,]?\d)/giu;
-/** Not of a day, which is no name: 2026년 5월 1일. */
-const YEAR = /(?<![\p{L}\d.,-])((?:19|20)\d\d)(?:년(?!\s*\d)|(?![\p{L}\d]|[.,-]\d|\.\s\d))/gu;
+/** Not of a day, which is no name (2026년 5월 1일), nor before a word that it may count (2000 dollars). */
+const YEAR = /(?<![\p{L}\d.,-])((?:19|20)\d\d)(?:년(?!\s*\d)|(?!\s?[\p{L}\d]|[.,-]\d|\.\s\d))/gu;
 const ORDINAL = /제\s?(\d+)\s?([조항호장절])/gu;
 const SECTION = /\b(article|section|chapter|clause|appendix)\s+(\d+)\b/giu;
 
-/** Whether a question names something by a number, and texts name others of its kind, but not it. */
+/**
+ * Whether a question names something by a number, and texts name others of its kind, but not it. Of several of a kind one is enough:
+ * they may be compared, or one put in the other's place.
+ */
 export function namesAnother(question: string, texts: readonly string[]): boolean {
   const holds = (pattern: RegExp) => texts.some((text) => pattern.test(text));
-  return numberedIn(question.normalize("NFKC")).some(({ name, kind }) => holds(kind) && !holds(name));
+  const kinds = Map.groupBy(numberedIn(question.normalize("NFKC")), ({ kind }) => kind.source.toLowerCase());
+  return [...kinds.values()].some((alike) => {
+    const isOfKind = alike.some(({ kind }) => holds(kind));
+    return isOfKind && !alike.some(({ name }) => holds(name));
+  });
 }
 
 function numberedIn(question: string): Numbered[] {

@@ -18,17 +18,17 @@ export const AGES = `SELECT row, turn_count AS turns, ${USED_MS} < ?3 AS forgott
 export const PURGE = `DELETE FROM sessions WHERE row IN (SELECT value FROM json_each(?1)) AND ${USED_MS} < ?2`;
 export const PENDING = `SELECT request_id AS requestId, question, at, expires_at AS expiresAt FROM pending_turns
   WHERE session = ?1 ORDER BY expires_at, rowid`;
-const SHOWN = `SELECT number, request_id AS requestId, query, status, at, sources, short_tokens IS NOT NULL AS short,
+/** `sources`: an expression; files that may not be written can lack the column. */
+export function turnStatements(sources: "sources" | "NULL") {
+  const shown = `SELECT number, request_id AS requestId, query, status, at, ${sources} AS sources, short_tokens IS NOT NULL AS short,
   coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
   FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
-/** ?4 as in FIND, ?5 numbers, as JSON. */
-const ORIGINALS = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, sources, 0 AS short FROM turns
+  /** ?4 as in FIND, ?5 numbers, as JSON. */
+  const originals = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, ${sources} AS sources,
+  0 AS short FROM turns
   WHERE session = (SELECT row FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4) AND number IN (SELECT value FROM json_each(?5))
   ORDER BY number`;
-/** `hasSources`: of a file of before that may not be written, false. */
-export function turnStatements(hasSources: boolean): { readonly shown: string; readonly originals: string } {
-  const of = (statement: string) => (hasSources ? statement : statement.replace(" sources,", " NULL AS sources,"));
-  return { shown: of(SHOWN), originals: of(ORIGINALS) };
+  return { shown, originals };
 }
 export const HAS_SOURCES = "SELECT 1 FROM pragma_table_info('turns') WHERE name = 'sources'";
 /** ?4 as in FIND, ?5 model. */

@@ -43,7 +43,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
-  const turnStatements = sql.turnStatements(database.get(sql.HAS_SOURCES) !== undefined);
+  const turnStatements = sql.turnStatements(database.get(sql.HAS_SOURCES) ? "sources" : "NULL");
   /** By session, questions on their way to the writer. */
   const recording = new Map<string, Set<string>>();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {

@@ -54,7 +54,7 @@ export async function askOver(
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     const body = await response.text();
-    return response.ok ? readEvents(body) : notAnswered(codeOf(body), `HTTP ${response.status}`);
+    return response.ok ? readEvents(body) : notAnswered(errorOf(body), `HTTP ${response.status}`);
   } catch (thrown) {
     return notAnswered(null, String(thrown));
   }
@@ -65,8 +65,7 @@ function readEvents(body: string): Answered {
   const events = lines.map((line) => JSON.parse(line.slice("data: ".length)) as AnswerEvent);
   const [first] = events;
   const last = events.at(-1);
-  if (last?.type !== "answer-end")
-    return notAnswered(last?.type === "answer-error" ? last.error.code : null, "cut stream");
+  if (last?.type !== "answer-end") return notAnswered(last?.type === "answer-error" ? last.error : null, "cut stream");
   return {
     fate: "answered",
     id: (first?.type === "answer-start" && first.sessionId) || "",
@@ -77,15 +76,16 @@ function readEvents(body: string): Answered {
   };
 }
 
-function notAnswered(code: string | null, otherwise: string): Answered {
-  const fate = code === null ? "cut" : "failed";
-  return { fate, id: "", text: "", failure: code ?? otherwise, timings: {}, degraded: "" };
+type Told = Pick<Extract<AnswerEvent, { readonly type: "answer-error" }>["error"], "code" | "step" | "message">;
+
+function notAnswered(error: Told | null, otherwise: string): Answered {
+  const failure = error ? [error.code, error.step, error.message].filter(Boolean).join(": ") : otherwise;
+  return { fate: error ? "failed" : "cut", id: "", text: "", failure, timings: {}, degraded: "" };
 }
 
-function codeOf(body: string): string | null {
+function errorOf(body: string): Told | null {
   try {
-    const { error } = JSON.parse(body) as { readonly error?: { readonly code?: string } };
-    return error?.code ?? null;
+    return (JSON.parse(body) as { readonly error?: Told }).error ?? null;
   } catch {
     return null;
   }

@@ -1,4 +1,5 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { beginning } from "../text/beginning.ts";
 import type { Stages } from "./stages.ts";
 
 export const SYSTEM_PROMPT = `You answer questions from the numbered passages that come with them, and from nothing else.
@@ -46,7 +47,7 @@ export function messageTokens(text: string, counter: TokenCounter): number {
   return counter.count(text) + MESSAGE_TOKENS;
 }
 
-/** The longest beginning of a text with at most so many tokens; never half a character. */
+/** The longest beginning of a text with at most so many tokens, of 8 UTF-16 units on average at most; never half a character. */
 export function cutToTokens(text: string, tokens: number, counter: TokenCounter): string {
   let fits = 0;
   for (let low = 1, high = Math.min(text.length, Math.max(0, tokens) * 8); low <= high; ) {
@@ -56,5 +57,5 @@ export function cutToTokens(text: string, tokens: number, counter: TokenCounter)
       low = middle + 1;
     } else high = middle - 1;
   }
-  return text.slice(0, fits).replace(/[\ud800-\udbff]$/, "");
+  return beginning(text, fits);
 }

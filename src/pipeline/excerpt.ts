@@ -1,3 +1,4 @@
+import { beginning } from "../text/beginning.ts";
 import { splitSentences } from "../text/sentences.ts";
 import type { Words } from "../text/words.ts";
 import type { Turn } from "../types.ts";
@@ -30,5 +31,5 @@ export function excerptOf({ question, answer }: Turn, queries: readonly string[]
 }
 
 function cut(text: string): string {
-  return text.length <= PIECE_CHARACTERS_MAX ? text : `${text.slice(0, PIECE_CHARACTERS_MAX).toWellFormed()}…`;
+  return text.length <= PIECE_CHARACTERS_MAX ? text : `${beginning(text, PIECE_CHARACTERS_MAX)}…`;
 }

@@ -1,4 +1,5 @@
 import { ASKS } from "../text/asks.ts";
+import { beginning } from "../text/beginning.ts";
 import { splitSentences } from "../text/sentences.ts";
 import { termsOf } from "../text/terms.ts";
 import type { Entity, Turn } from "../types.ts";
@@ -80,7 +81,7 @@ export function line(text: string, charactersMax: number): string {
     .slice(0, 4 * charactersMax)
     .replace(/\s+/g, " ")
     .trim();
-  return flat.length <= charactersMax ? flat : `${flat.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+  return flat.length <= charactersMax ? flat : `${beginning(flat, charactersMax - 1)}…`;
 }
 
 function sayings(text: string, turn: number, isReaders: boolean): Said[] {

@@ -1,5 +1,6 @@
 import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { beginning } from "../text/beginning.ts";
 import { languageOf } from "../text/language.ts";
 import { held, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
@@ -66,7 +67,7 @@ export async function rewrite(
 
 function shown(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= CHARACTERS_SHOWN ? line : `${line.slice(0, CHARACTERS_SHOWN)}…`.toWellFormed();
+  return line.length <= CHARACTERS_SHOWN ? line : `${beginning(line, CHARACTERS_SHOWN)}…`;
 }
 
 /** The first line that says something, without the label and the quotation marks that models put around it. */

@@ -1,3 +1,5 @@
+import { beginning } from "../text/beginning.ts";
+
 /** Bulk below this is left: a reference would save nothing worth having. */
 const LINES_MIN = 4;
 const QUOTE_CHARACTERS_MIN = 200;
@@ -68,7 +70,7 @@ export function shortForm(text: string, turn: number, seen: Map<string, number> 
 
 function hintOf(text: string): string {
   const line = text.replace(/[\s|>"“”「」]+/g, " ").trim();
-  return line === "" ? "" : `; ${line.slice(0, HINT_CHARACTERS_MAX).toWellFormed().replaceAll("]", ")").trim()}`;
+  return line === "" ? "" : `; ${beginning(line, HINT_CHARACTERS_MAX).replaceAll("]", ")").trim()}`;
 }
 
 function withoutRepetition(text: string, turn: number, seen: Map<string, number>): string {

@@ -90,4 +90,7 @@ test("an authority's file without a certificate is refused by its field, whateve
       );
     }
   }
+  expect(() => parseConfig({ stage: { clientCaFile: ca } }, {})).toThrow(
+    /clientCaFile needs certificateFile and keyFile/,
+  );
 });

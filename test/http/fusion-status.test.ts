@@ -21,6 +21,7 @@ test("GET /v1/status says that nothing was learned yet: the prior", async () => 
 test("GET /v1/status shows an operator's own weights, the same for every language", async () => {
   const fusion = await fusionOf({ search: { fusion: "fixed", vectorWeight: 0.5, vectorWeightCovered: 0.25 } });
   expect(fusion.from).toBe("fixed");
+  expect(Object.keys(fusion.weights).sort()).toEqual(["en", "ko", "other"]);
   for (const weights of Object.values(fusion.weights)) {
     expect(weights).toEqual({ uncovered: 0.5, covered: 0.25, questions: 0 });
   }

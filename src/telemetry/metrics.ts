@@ -51,7 +51,7 @@ export class Metrics {
   );
   readonly #firstTextWaits = this.#counter(
     "first_text_wait_seconds_total",
-    "What first texts waited for, by step: of steps beside each other those that ended last.",
+    "What first texts waited for, by step: of steps beside each other those that ended last; `reader`: nobody took an event.",
     ["step"],
   );
   readonly #requestSeconds = this.#histogram(

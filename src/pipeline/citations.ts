@@ -15,6 +15,8 @@ const ORIGINS = new RegExp(ORIGIN, "gi");
 const PART = String.raw`[[［【\d０-９\s,，、;；:#–-]|${ORIGIN}|${LABELS.map(begunBy).join("|")}`;
 const OPEN = new RegExp(String.raw`([ \t]?)([[［【](?:${PART}){0,${HELD_CHARACTERS_MAX}})`, "gi");
 const NUMBERS = /^\s*(\d+(?:\s*[–-]\s*\d+)?(?:\s*[,、;]\s*\d+(?:\s*[–-]\s*\d+)?)*)\s*$/;
+/** As nearly every citation is written. */
+const PLAIN = /^\[(\d{1,4})$/;
 const OPENING = /[[［【]/g;
 const CLOSING = /^[\]］】]$/;
 const DROPPED_ENDS = /[^[［【\d０-９\s,，、;；:#–-]/;
@@ -104,6 +106,9 @@ export class CitationFilter implements TextFilter {
 
   /** What becomes of `[1, 2]`; of brackets around one that goes, nothing is left that could close as another. */
   #closed(space: string, open: string, closing: string): string {
+    const n = PLAIN.exec(open)?.[1];
+    if (n !== undefined && closing === "]" && Number(n) >= 1 && Number(n) <= this.#passages)
+      return `${space}[${Number(n)}]`;
     const brackets = [...open.matchAll(OPENING)].map(({ index }) => index);
     const last = brackets.at(-1) ?? 0;
     const before = open.slice(0, last);

@@ -48,9 +48,10 @@ export class Telemetry {
   }
 
   /** An answer that is about to begin. */
-  answer({ requestId, history, scope, question, ...asking }: AskedQuestion, route = "library"): ObservedAnswer {
+  answer(asking: AskedQuestion, route = "library"): ObservedAnswer {
+    const { requestId, scope, question } = asking;
     const { tenant, collection } = scope;
-    const sessionId = history === null ? asking.sessionId : undefined;
+    const sessionId = asking.history === null ? asking.sessionId : undefined;
     const asked = { requestId, sessionId, tenant, collection, route, question };
     const traced = this.traces?.answer({
       ...(sessionId !== undefined && { "gen_ai.conversation.id": sessionId }),

@@ -16,6 +16,8 @@ interface Sides {
   readonly by: string;
 }
 
+/** One of these stands in every correction; most questions are none, and cost no more than looking for it. */
+const MARK = /말고|아니[라고]|not\s/iu;
 /** Not "하지 말고", nor "뿐 아니라" (not only). */
 const INSTEAD_KO = /(?:말고|아니라|아니고)[는요]?[\s,]/u;
 const NO_NOUN_KO = /(?:지|뿐만?)$/u;
@@ -27,6 +29,7 @@ const NO_NOUN_EN = /^(?:only|just|merely|simply|necessarily|even|yet|always|\p{L
 const NOT_LAST_TERMS_MAX = 2;
 
 export function corrected(question: string): Corrected {
+  if (!MARK.test(question)) return { asked: question, replaced: [] };
   const text = beyondThanks(question);
   const sides = instead(text) ?? notBut(text) ?? notLast(text);
   const replaced = sides ? termsOf(sides.replaced) : [];

@@ -4,7 +4,15 @@ import { ask } from "../../src/pipeline/ask.ts";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import { Run } from "../../src/run.ts";
 import type { AnswerEvent, CallOptions } from "../../src/types.ts";
-import { askAll, broken, emptySession, fakeStages, questionOf, withSessions } from "../support/stages.ts";
+import {
+  askAll,
+  broken,
+  emptySession,
+  fakeStages,
+  hangingEmbedder,
+  questionOf,
+  withSessions,
+} from "../support/stages.ts";
 
 /** A question whose store answers when it is told to. */
 function asked(recorded: Promise<void> = Promise.resolve()) {
@@ -93,18 +101,10 @@ test("a store that fails is told as the end, and nothing is saved", async () => 
 
 test("where the conversation cannot be loaded, what was embedded ahead of it is cancelled", async () => {
   const stages = fakeStages(withSessions({ begin: async () => Promise.reject(broken()) }));
-  let cancelled = 0;
-  const embed = (_: unknown, __: unknown, { signal }: CallOptions) =>
-    new Promise<never>((_, reject) =>
-      signal.addEventListener("abort", () => {
-        cancelled++;
-        reject(signal.reason);
-      }),
-    );
-  const embedder = { ...stages.embedder, embed };
-  const asking = askAll({ ...stages, embedder }, questionOf({ isFirst: true }));
+  const hanging = hangingEmbedder();
+  const asking = askAll({ ...stages, ...hanging }, questionOf({ isFirst: true }));
   await expect(asking).rejects.toMatchObject({ code: "dependency_failed", step: "session" });
-  expect(cancelled).toBe(1);
+  expect(hanging.cancelled()).toBe(1);
 });
 
 test("a question that could not be made durable is not saved", async () => {

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AskRequest, CallerOptions, Ragline } from "../../src/index.ts";
-import type { CallOptions } from "../../src/types.ts";
 import { until } from "../support/calls.ts";
 import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts";
-import { askAll, emptySession, fakeStages, memoryCache, modelOf, questionOf } from "../support/stages.ts";
+import {
+  askAll,
+  emptySession,
+  fakeStages,
+  hangingEmbedder,
+  memoryCache,
+  modelOf,
+  questionOf,
+} from "../support/stages.ts";
 
 let opened: OpenedRagline;
 let ragline: Ragline;
@@ -47,17 +54,10 @@ test("the embedding that began ahead of a cached answer is cancelled", async () 
   const cache = memoryCache();
   await askAll(fakeStages({ cache }), questionOf({ isFirst: true }));
   const base = fakeStages({ cache });
-  let cancelled = 0;
-  const embed = (_: unknown, __: unknown, { signal }: CallOptions) =>
-    new Promise<never>((_, reject) =>
-      signal.addEventListener("abort", () => {
-        cancelled++;
-        reject(signal.reason);
-      }),
-    );
-  const { last } = await askAll({ ...base, embedder: { ...base.embedder, embed } }, questionOf({ isFirst: true }));
+  const hanging = hangingEmbedder();
+  const { last } = await askAll({ ...base, ...hanging }, questionOf({ isFirst: true }));
   expect(last).toMatchObject({ cached: true, degraded: [] });
-  expect(cancelled).toBe(1);
+  expect(hanging.cancelled()).toBe(1);
 });
 
 describe("a cached answer never crosses", () => {

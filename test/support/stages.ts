@@ -60,6 +60,19 @@ export function modelOf(
   return { model: "fake", contextTokensMax: 10_000, stream };
 }
 
+/** An embedder that answers nothing, and counts whose calls were cancelled. */
+export function hangingEmbedder(): Pick<Stages, "embedder"> & { cancelled(): number } {
+  let cancelled = 0;
+  const embed = (_texts: readonly string[], _kind: string, { signal }: CallOptions) =>
+    new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => {
+        cancelled++;
+        reject(signal.reason);
+      }),
+    );
+  return { embedder: { model: "fake", dimensions: 2, embed }, cancelled: () => cancelled };
+}
+
 export interface FakeStages extends Stages {
   /** Every turn that was appended, in order. */
   readonly turns: Turn[];

@@ -12,6 +12,7 @@ import {
 import { basename, dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { RaglineError } from "../../errors.ts";
+import { sum } from "../../statistics.ts";
 import { toSqliteFailure } from "./failure.ts";
 import { DamagedFile } from "./salvage.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
@@ -129,7 +130,7 @@ function copyRecords(path: string, source: DamagedFile | null, made: string): Om
     const incompleteSessions = count(`sessions s WHERE NOT (${IS_WHOLE_SESSION})`);
     target.exec(`${DROP_INCOMPLETE} COMMIT`);
     const kept = { documents: count("documents"), passages: count("passages"), sessions: count("sessions") };
-    const unreadable = [...(source?.unreadable.values() ?? [])].reduce((sum, n) => sum + n, 0);
+    const unreadable = sum([...(source?.unreadable.values() ?? [])]);
     return { ...kept, incomplete, incompleteSessions, unreadable };
   } finally {
     target.close();

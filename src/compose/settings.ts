@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config.ts";
 import type { Settings } from "../pipeline/stages.ts";
+import { VERSION } from "../version.ts";
 
 export function settings(config: Config): Settings {
   const { session, rewrite, cache, embed, search, rerank, prompt, generate, save, compact, server } = config;
@@ -36,7 +37,7 @@ export function settings(config: Config): Settings {
     summarizeByModel: compact.summary === "model",
     compactStartRatio: compact.startRatio,
     compactTargetRatio: compact.targetRatio,
-    fingerprint: fingerprint({ rewrite, embed, search, rerank, prompt, generate }),
+    fingerprint: fingerprint({ VERSION, rewrite, embed, search, rerank, prompt, generate }),
   };
 }
 

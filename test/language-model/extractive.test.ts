@@ -191,6 +191,32 @@ describe("a number that names another of the kind that the passages tell of", ()
   });
 });
 
+describe("where a title holds what the question names, other passages are quoted for what that one lacks", () => {
+  const subjects = [
+    ["B200 모니터 안내", "보증기간은 구매일로부터 1년입니다.\n\n배송은 5일 걸립니다."],
+    ["A100 노트북 안내", "보증기간은 구매일로부터 2년입니다.\n\n배송은 3일 걸립니다."],
+    ["배터리 안내", "배터리의 보증기간은 6개월입니다."],
+  ] as const;
+  const request = (question: string) => {
+    const made = generateRequest(
+      question,
+      subjects.map(([, text]) => text),
+    );
+    return { ...made, sources: made.sources.map((source, i) => ({ ...source, title: subjects[i]?.[0] ?? "" })) };
+  };
+
+  test.each([
+    ["B200 보증기간은?", ["1년"]],
+    ["모니터 보증기간은 얼마인가요?", ["1년"]],
+    ["A100과 B200의 보증기간 차이는?", ["1년", "2년"]],
+    ["보증기간은 얼마인가요?", ["1년", "2년", "6개월"]],
+    ["A100 배터리의 보증기간은?", ["2년", "6개월"]],
+  ])("%s", async (question, said) => {
+    const text = textOf(await collect(model.stream(request(question), call())));
+    expect(["1년", "2년", "6개월"].filter((time) => text.includes(time))).toEqual(said);
+  });
+});
+
 describe("rows or items that the question does not tell apart are quoted together", () => {
   const branches = (count: number) => Array.from({ length: count }, (_, n) => `${n}지점 | 02-555-${1000 + n}`);
   const table = (count: number) =>

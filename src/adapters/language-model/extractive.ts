@@ -4,7 +4,7 @@ import { sum } from "../../statistics.ts";
 import { CONTRASTS } from "../../text/asks.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
-import { passageText } from "../../text/passage-text.ts";
+import { headingText, passageText } from "../../text/passage-text.ts";
 import { held, type Term } from "../../text/terms.ts";
 import { searchTokens } from "../../text/tokens.ts";
 import type { CallOptions } from "../../types.ts";
@@ -56,7 +56,9 @@ const NOT_FOUND = {
 
 interface ScoredQuote extends Quote {
   readonly score: number;
-  /** Of the words that the reader asks with, what it, or what stands above it, holds. */
+  /** How much of each of the question's words it, or what stands above it, holds. */
+  readonly shares: readonly number[];
+  /** Of the words that the reader asks with. */
   readonly ownShare: number;
   readonly tokens: ReadonlySet<string>;
 }
@@ -146,6 +148,7 @@ async function choose(
     return {
       ...quote,
       tokens: inside,
+      shares,
       ownShare: sum(shares.slice(0, own.length)) / Math.max(1, own.length),
       score:
         sum(shares.map((share, t) => share * (weights[t] ?? 0))) +
@@ -154,7 +157,7 @@ async function choose(
         RANK_COST * (quote.source.n - 1),
     };
   });
-  const scored = ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN);
+  const scored = ofSubject(ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN), terms);
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
   const seen = new Set<string>();
@@ -181,6 +184,30 @@ async function choose(
 function ofOwn(quotes: readonly ScoredQuote[], share: number): ScoredQuote[] {
   const isMet = quotes.some(({ ownShare }) => ownShare > share);
   return quotes.filter(({ ownShare }) => !isMet || ownShare > 0);
+}
+
+/**
+ * Without those that say the same of another subject: a title or heading holds a word of the question, their passage does not, and a quote
+ * below it holds all words that they do.
+ */
+function ofSubject(quotes: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
+  const sources = [...new Set(quotes.map(({ source }) => source))];
+  const entitled = new Map(sources.map((source) => [source, sharesOf(terms, headingText(source))]));
+  const mentioned = new Map(sources.map((source) => [source, sharesOf(terms, passageText(source))]));
+  return quotes.filter(
+    (quote) =>
+      !quotes.some(
+        (other) =>
+          entitled.get(other.source)?.some((share, t) => share === 1 && mentioned.get(quote.source)?.[t] === 0) &&
+          quote.shares.every((share, t) => share === 0 || (other.shares[t] ?? 0) > 0),
+      ),
+  );
+}
+
+/** How much of each term a text holds. */
+function sharesOf(terms: readonly Term[], text: string): number[] {
+  const tokens = tokensOf(text);
+  return terms.map((term) => held(term, tokens));
 }
 
 /** The rows, items, commands or answers behind a sentence that says so. */

@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { Settings } from "../pipeline/stages.ts";
 import { VERSION } from "../version.ts";
 
-export function settings(config: Config): Settings {
+export function settings(config: Config, version = VERSION): Settings {
   const { session, rewrite, cache, embed, search, rerank, prompt, generate, save, compact, server } = config;
   const limitsMs = {
     session: session.timeoutMs,
@@ -37,7 +37,7 @@ export function settings(config: Config): Settings {
     summarizeByModel: compact.summary === "model",
     compactStartRatio: compact.startRatio,
     compactTargetRatio: compact.targetRatio,
-    fingerprint: fingerprint({ VERSION, rewrite, embed, search, rerank, prompt, generate }),
+    fingerprint: fingerprint({ version, rewrite, embed, search, rerank, prompt, generate }),
   };
 }
 

@@ -184,6 +184,10 @@ const server = z.strictObject({
     .describe("`/healthz`, `/readyz` and `/metrics` here too, where no question waits before them. 0: any free port."),
   timeoutMs: milliseconds(30_000, "Limit for a request up to its first token."),
   timeoutMaxMs: milliseconds(120_000, "The longest `timeoutMs` that a request may ask for."),
+  admissionTimeoutMs: milliseconds(
+    3_000,
+    "Limit for a question's or a search's wait until the process begins it; after it 503. Where some have waited that long without a break, a tenth of it.",
+  ),
   stallTimeoutMs: milliseconds(60_000, "Limit for a client that reads nothing of its answer."),
   bodyBytesMax: z
     .int()

@@ -16,6 +16,7 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
   routes.withTypeProvider<ZodRequests>().post(
     "/v1/ask",
     {
+      onRequest: routes.admission.enter,
       // The library checks what it is asked.
       validatorCompiler: () => (value) => ({ value }),
       schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } },

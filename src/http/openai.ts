@@ -91,7 +91,8 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
     return withStatus(reply, error).send({ error: openAiError(error.body(request.id)) });
   });
 
-  typed.post("/v1/chat/completions", { schema: { summary, body: requestSchema(ragline) } }, async (request, reply) => {
+  const schema = { summary, body: requestSchema(ragline) };
+  typed.post("/v1/chat/completions", { onRequest: routes.admission.enter, schema }, async (request, reply) => {
     const events = askFor(request, reply, ragline, toAsk(request.body));
     const head: Reply = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: model() };
     if (!request.body.stream) {

@@ -9,6 +9,7 @@ export function registerSearch(routes: FastifyInstance, ragline: Ragline): void 
   routes.withTypeProvider<ZodRequests>().post(
     "/v1/search",
     {
+      onRequest: routes.admission.enter,
       schema: {
         summary: "Find passages.",
         body: ragline.schemas.search,

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import { type Ragline, VERSION } from "../index.ts";
 import { parseRequest } from "../requests.ts";
+import { Admission } from "./admission.ts";
 import { registerAsk } from "./ask.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
@@ -48,6 +49,10 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     clientErrorHandler: refuseConnection,
   });
   app.decorate("answers", new RunningAnswers());
+  app.decorate(
+    "admission",
+    new Admission(app.server, ragline.config.server.admissionTimeoutMs, ragline.telemetry.metrics),
+  );
   app.decorate("readiness", loggedReadiness(ragline));
   app.removeContentTypeParser("text/plain");
   readJsonBodies(app);

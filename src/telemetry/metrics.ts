@@ -49,6 +49,12 @@ export class Metrics {
     [],
     ANSWER_SECONDS,
   );
+  readonly #admissionSeconds = this.#histogram(
+    "admission_wait_seconds",
+    "How long questions and searches over HTTP waited until the busy process began or refused them, where they did.",
+    [],
+    ANSWER_SECONDS,
+  );
   readonly #firstTextWaits = this.#counter(
     "first_text_wait_seconds_total",
     "What first texts waited for, by step: of steps beside each other those that ended last; `reader`: nobody took an event.",
@@ -86,6 +92,7 @@ export class Metrics {
   /** Of what `scraped.ts` reads. */
   readonly #live = {
     activeStreams: 0,
+    waitingRequests: 0,
     activeSteps: new Map<Step, number>(),
     answerLookups: { hit: 0, miss: 0, failed: 0 },
   };
@@ -98,6 +105,16 @@ export class Metrics {
   /** Everything, in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** Requests that are in line to be begun. */
+  waiting(count: number): void {
+    this.#live.waitingRequests = count;
+  }
+
+  /** One of them is begun, or refused. */
+  waited(ms: number): void {
+    this.#admissionSeconds.observe(ms / 1000);
   }
 
   begin(): void {

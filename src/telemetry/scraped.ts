@@ -9,6 +9,7 @@ type Lookups = (readonly [cache: string, result: string, count: number])[];
 
 export interface LiveCounts {
   readonly activeStreams: number;
+  readonly waitingRequests: number;
   /** Steps under way, of answers. */
   readonly activeSteps: ReadonlyMap<Step, number>;
   readonly answerLookups: Readonly<Record<"hit" | "miss" | "failed", number>>;
@@ -40,6 +41,9 @@ export function collectSources(registry: Registry, sources: MetricSources, live:
     );
 
   add(Gauge, "active_streams", "Answers under way.", [], () => [[{}, live.activeStreams]]);
+  add(Gauge, "waiting_requests", "Questions and searches over HTTP that the busy process has not begun.", [], () => [
+    [{}, live.waitingRequests],
+  ]);
   add(Gauge, "active_steps", "Steps of answers under way, those that wait for their turn too.", ["step"], () =>
     [...live.activeSteps].map(([step, count]) => [{ step }, count]),
   );

@@ -1,0 +1,104 @@
+import type { EventEmitter } from "node:events";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { RaglineError } from "../errors.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    readonly admission: Admission;
+  }
+}
+
+/** Requests that begin in one turn of the event loop. */
+const PER_TURN = 4;
+/**
+ * Turns that may pass for taking connections alone. Node takes one a turn: if each began its request at once, turns would be as long as
+ * requests, and the others would wait in the system's line, where nobody sees or refuses them.
+ */
+const ACCEPTING_TURNS_MAX = 16;
+/** Of the longest wait, where the line stands: those that are served are served soon, and the others are told at once. */
+const STANDING_SHARE = 0.1;
+const RETRY_AFTER_MS = 1_000;
+
+interface Waiting {
+  readonly since: number;
+  readonly begin: (error?: RaglineError) => void;
+}
+
+/**
+ * The line before the work. A request that finds nobody in it begins at once; else they begin in their order, a few a turn, and one that
+ * has waited `waitMaxMs` is refused: `overloaded`. A line that has stood for so long is no burst, but more than the process can do,
+ * and a tenth of that is the limit until it is empty again (controlled delay: Nichols and Jacobson, 2012; for servers: Maurer, Fail at
+ * Scale, 2015).
+ */
+export class Admission {
+  readonly #waitMaxMs: number;
+  readonly #metrics: Pick<Metrics, "waiting" | "waited">;
+  readonly #line: Waiting[] = [];
+  /** When the line was empty last. */
+  #standsSince = 0;
+  #hasTurn = false;
+  #begun = 0;
+  #hasAccepted = false;
+  #acceptingTurns = 0;
+
+  constructor(server: EventEmitter, waitMaxMs: number, metrics: Pick<Metrics, "waiting" | "waited">) {
+    this.#waitMaxMs = waitMaxMs;
+    this.#metrics = metrics;
+    server.on("connection", () => {
+      this.#hasAccepted = true;
+      this.#expectTurn();
+    });
+  }
+
+  /** Fastify's `onRequest`. */
+  readonly enter = (_request: FastifyRequest, _reply: FastifyReply, begin: (error?: Error) => void): void => {
+    this.#expectTurn();
+    if (this.#line.length === 0 && !this.#hasAccepted && this.#begun < PER_TURN) {
+      this.#begun++;
+      begin();
+      return;
+    }
+    const since = performance.now();
+    if (this.#line.length === 0) this.#standsSince = since;
+    this.#line.push({ since, begin });
+    this.#metrics.waiting(this.#line.length);
+  };
+
+  #expectTurn(): void {
+    if (this.#hasTurn) return;
+    this.#hasTurn = true;
+    setImmediate(() => this.#turn());
+  }
+
+  /** The end of a turn of the event loop in which anybody came. */
+  #turn(): void {
+    this.#hasTurn = false;
+    const isAccepting = this.#hasAccepted && this.#acceptingTurns < ACCEPTING_TURNS_MAX;
+    this.#acceptingTurns = isAccepting ? this.#acceptingTurns + 1 : 0;
+    this.#hasAccepted = false;
+    this.#begun = 0;
+    if (this.#line.length > 0) this.#advance(isAccepting ? 0 : PER_TURN);
+  }
+
+  #advance(places: number): void {
+    const now = performance.now();
+    const limitMs = this.#waitMaxMs * (now - this.#standsSince > this.#waitMaxMs ? STANDING_SHARE : 1);
+    const late = this.#line.findIndex(({ since }) => now - since <= limitMs);
+    const refused = this.#line.splice(0, late < 0 ? this.#line.length : late);
+    const begun = this.#line.splice(0, places);
+    this.#begun = begun.length;
+    this.#metrics.waiting(this.#line.length);
+    if (this.#line.length > 0) this.#expectTurn();
+    for (const { since, begin } of refused) {
+      this.#metrics.waited(now - since);
+      begin(
+        new RaglineError("overloaded", "More is asked than this process can answer.", { retryAfterMs: RETRY_AFTER_MS }),
+      );
+    }
+    for (const { since, begin } of begun) {
+      this.#metrics.waited(now - since);
+      begin();
+    }
+  }
+}

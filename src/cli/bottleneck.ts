@@ -60,14 +60,14 @@ async function liveOf({ url, seconds, header }: BottleneckOptions, signal: Abort
   const metrics = new URL(url);
   if (metrics.pathname === "/") metrics.pathname = "/metrics";
   const get = (address: URL) => fetchText(address, headers, signal);
-  const emulated = await emulatedAt(() => get(new URL("/v1/status", metrics)));
+  const emulated = emulatedAt(() => get(new URL("/v1/status", metrics)));
   const before = seconds > 0 ? await get(metrics) : null;
   if (before !== null) {
     console.log(`reading ${metrics} twice, ${seconds} s apart`);
     await sleep(seconds * 1000, undefined, { signal });
   }
   const after = await get(metrics);
-  return liveBottleneck({ before, after, seconds: seconds || uptimeOf(after) }, emulated);
+  return liveBottleneck({ before, after, seconds: seconds || uptimeOf(after) }, await emulated);
 }
 
 /** A page of metrics is there at once, unless its server's event loop stands still. */

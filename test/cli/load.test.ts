@@ -86,7 +86,10 @@ describe("measuring from the command line", () => {
   });
 
   test("a server that hangs is no wrong address", { timeout: 40_000 }, async () => {
-    const hanging = await stubServer(() => undefined);
+    const askedAt: number[] = [];
+    const hanging = await stubServer(() => {
+      askedAt.push(performance.now());
+    });
     const { code, stderr } = await ragline(
       folder.path,
       "bottleneck",
@@ -96,6 +99,8 @@ describe("measuring from the command line", () => {
       "0",
     );
     expect(stderr).toContain("no answer within 10 s: the server hangs");
+    // Each has 10 s: what is asked at once has them at the same time.
+    expect((askedAt[1] ?? Number.NaN) - (askedAt[0] ?? 0)).toBeLessThan(5_000);
     expect(stderr).not.toContain("--url");
     expect(code).toBe(1);
     await hanging.close();

@@ -6,6 +6,7 @@ const common = {
   testTimeout: 30_000,
   hookTimeout: 60_000,
   pool: "forks",
+  globalSetup: ["test/support/packed-vocabulary.ts"],
   // Some tests measure time and start processes: no more files at once than a small machine has cores.
   maxWorkers: 2,
   // Bounds on latency are met or missed by whatever else the machine does: asked once more in CI, and shown as a retry.

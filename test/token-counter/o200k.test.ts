@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { describe, expect, test } from "vitest";
@@ -21,6 +24,12 @@ describe("o200k counter", () => {
 
   test("names the encoding", () => {
     expect(counter.name).toBe("o200k_base");
+  });
+
+  test("a checkout without the packed vocabulary packs the same", async () => {
+    const folder = new URL("../../src/adapters/token-counter/", import.meta.url);
+    const [packed] = await once(new Worker(new URL("o200k-vocabulary.ts", folder)), "message");
+    expect(Buffer.compare(packed, readFileSync(new URL("o200k_base.tokens", folder)))).toBe(0);
   });
 
   test("counts special tokens as plain text", () => {

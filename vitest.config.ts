@@ -6,12 +6,15 @@ const common = {
   testTimeout: 30_000,
   hookTimeout: 60_000,
   pool: "forks",
+  // Node runs the sources as they are, here as in the processes that tests start; nothing is mocked that would need Vite.
+  experimental: { viteModuleRunner: false, nodeLoader: false },
   globalSetup: ["test/support/packed-vocabulary.ts"],
+  setupFiles: ["test/support/compiled.ts"],
   // Some tests measure time and start processes: no more files at once than a small machine has cores.
   maxWorkers: 2,
   // Bounds on latency are met or missed by whatever else the machine does: asked once more in CI, and shown as a retry.
   retry: process.env.CI ? 1 : 0,
-  // Processes that tests start from the sources compile them once, not each time.
+  // Tests, and the processes that they start from the sources, compile each file once, not each time.
   env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)) },
 } as const;
 

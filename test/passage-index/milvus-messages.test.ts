@@ -1,14 +1,14 @@
 import { createRequire } from "node:module";
 import fc from "fast-check";
-import { Root } from "protobufjs";
+import protobuf from "protobufjs";
 import { describe, expect, test } from "vitest";
 import { queryMessage, readPlaces, readRows, searchMessage } from "../../src/adapters/passage-index/milvus-messages.ts";
 
 const require = createRequire(import.meta.url);
 const definitions = require("@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.base.js") as {
-  readonly default: Parameters<typeof Root.fromJSON>[0];
+  readonly default: Parameters<typeof protobuf.Root.fromJSON>[0];
 };
-const root = Root.fromJSON(definitions.default);
+const root = protobuf.Root.fromJSON(definitions.default);
 const type = (name: string) => root.lookupType(`milvus.proto.${name}`);
 const encoded = (name: string, value: object) => Buffer.from(type(name).encode(type(name).fromObject(value)).finish());
 const decoded = (name: string, bytes: Buffer) =>

@@ -1,7 +1,8 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { WholeAnswer } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { endedWell, finish, printed, ragline, start } from "./run.ts";
@@ -12,18 +13,20 @@ let cwd: string;
 beforeEach(async () => {
   folder = temporaryFolder();
   cwd = folder.path;
-  await mkdir(folder.file("docs"));
-  await writeFile(
-    folder.file("docs/휴가.md"),
-    "---\nlang: ko\nyear: 2026\n---\n# 휴가\n\n연차휴가는 1년에 15일입니다.\n",
-  );
-  await writeFile(
-    folder.file("docs/expenses.md"),
-    "---\nlang: en\nyear: 2024\n---\n# Expenses\n\nReceipts are due within 30 days.\n",
-  );
+  await writeDocuments(cwd);
 });
 
 afterEach(() => folder.remove());
+
+async function writeDocuments(path: string): Promise<void> {
+  const docs = join(path, "docs");
+  await mkdir(docs);
+  await writeFile(join(docs, "휴가.md"), "---\nlang: ko\nyear: 2026\n---\n# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+  await writeFile(
+    join(docs, "expenses.md"),
+    "---\nlang: en\nyear: 2024\n---\n# Expenses\n\nReceipts are due within 30 days.\n",
+  );
+}
 
 describe("ragline index", () => {
   it("indexes a folder, skips what is unchanged, and prunes what is gone", async () => {
@@ -96,8 +99,17 @@ describe("ragline index", () => {
 });
 
 describe("ragline ask", () => {
+  const indexed = temporaryFolder();
+  beforeAll(async () => {
+    await writeDocuments(indexed.path);
+    await ragline(indexed.path, "index", "docs");
+  });
+  afterAll(() => indexed.remove());
+  beforeEach(() => {
+    cwd = indexed.path;
+  });
+
   it("prints a cited answer with its sources, and one JSON object with --json", async () => {
-    await ragline(cwd, "index", "docs");
     const { code, stdout } = await ragline(cwd, "ask", "연차휴가는 며칠인가요?", "--timings");
     expect(code).toBe(0);
     expect(stdout).toContain("연차휴가는 1년에 15일입니다. [1]");
@@ -108,7 +120,6 @@ describe("ragline ask", () => {
   });
 
   it("goes on with a session, keeps to a filter, and takes --top", { timeout: 60_000 }, async () => {
-    await ragline(cwd, "index", "docs");
     await ragline(cwd, "ask", "연차휴가는 며칠인가요?", "--session", "s1");
     const json = async (...args: string[]) =>
       JSON.parse((await ragline(cwd, "ask", ...args, "--json")).stdout) as WholeAnswer;
@@ -119,7 +130,6 @@ describe("ragline ask", () => {
   });
 
   it("names the field that no document has", async () => {
-    await ragline(cwd, "index", "docs");
     const open = await ragline(cwd, "ask", "휴가?", "--filter", "year>=");
     expect(open.code).not.toBe(0);
     expect(open.stderr).toContain('--filter: "year>=" has no value after >=');
@@ -129,7 +139,6 @@ describe("ragline ask", () => {
   });
 
   it("says that it does not know where nothing supports an answer", async () => {
-    await ragline(cwd, "index", "docs");
     expect((await ragline(cwd, "ask", "스톡옵션은 언제 행사하나요?")).stdout).toContain("답을 찾지 못했습니다");
   });
 });

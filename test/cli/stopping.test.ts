@@ -1,12 +1,20 @@
 import { spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { eventsOf, postJson, textOf } from "../support/http.ts";
 import { chunk, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import { BIN, finish, printed, ragline, start } from "./run.ts";
+
+const indexed = temporaryFolder();
+beforeAll(async () => {
+  await mkdir(indexed.file("docs"));
+  await writeFile(indexed.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+  await ragline(indexed.path, "index", "docs");
+});
+afterAll(() => indexed.remove());
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -16,9 +24,7 @@ afterEach(() => folder.remove());
 
 /** A server of one document, whose answers the model at `modelUrl` writes. */
 async function serving(modelUrl: string) {
-  await mkdir(folder.file("docs"));
-  await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
-  await ragline(folder.path, "index", "docs");
+  await cp(indexed.path, folder.path, { recursive: true });
   const server = start(folder.path, ["serve", "--port", "0"], { OPENAI_BASE_URL: modelUrl, OPENAI_MODEL: "m" });
   const finished = finish(server);
   const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1];
@@ -127,10 +133,9 @@ it("its terminal is gone: a request that is under way is answered, logged nowher
   timeout: 60_000,
 }, async () => {
   const upstream = await stubModel(streaming(wholeStream(Array(60).fill(" 낱말")), { gapMs: 20 }));
-  await mkdir(folder.file("docs"));
-  await writeFile(folder.file("docs/휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
-  await ragline(folder.path, "index", "docs");
-  const env = { PATH: process.env.PATH, OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" };
+  await cp(indexed.path, folder.path, { recursive: true });
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" };
   const args = ["-c", IN_TERMINAL, process.execPath, BIN, "serve", "--port", "0"];
   const server = spawn("python3", args, { cwd: folder.path, env });
   const finished = finish(server);

@@ -45,6 +45,8 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     },
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: "idle",
+    // Fastify's own 503 has no code, and no request's id.
+    return503OnClosing: false,
     frameworkErrors: refuseAddress,
     clientErrorHandler: refuseConnection,
   });
@@ -66,7 +68,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   registerTelemetry(app, ragline);
   registerProbes(app);
   refuseOtherThanOneHost(app);
-  closeWhatBecomesIdle(app);
+  endInOrder(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);
@@ -96,11 +98,17 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   return app;
 }
 
-/** A connection whose answer ends while the server closes would be kept alive for the next request, and hold up the closing. */
-function closeWhatBecomesIdle(app: FastifyInstance): void {
+/**
+ * What comes while the server closes, on a connection that had begun to send it, is refused. A connection whose answer ends then would be
+ * kept alive for the next request, and hold up the closing.
+ */
+function endInOrder(app: FastifyInstance): void {
   let isClosing = false;
   app.addHook("preClose", async () => {
     isClosing = true;
+  });
+  app.addHook("onRequest", (_request, _reply, done) => {
+    done(isClosing ? new RaglineError("overloaded", "The server is stopping; ask again.") : undefined);
   });
   app.addHook("onResponse", (_request, _reply, done) => {
     if (isClosing) setImmediate(() => app.server.closeIdleConnections());

@@ -5,6 +5,7 @@ import { inBatches } from "../http/batches.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
 import { Endpoint, postJson } from "../http/post.ts";
+import { SameSpace } from "../http/same-space.ts";
 import { reportServed } from "../http/served.ts";
 import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../http/vectors.ts";
 
@@ -18,24 +19,39 @@ export interface OpenAiEmbedderOptions extends HttpEmbedderOptions {
 
 /** What of a response is read, as far as it is there. */
 interface Answer {
+  readonly model?: unknown;
   readonly data?: readonly ({ readonly index?: unknown; readonly embedding?: unknown } | null)[];
   readonly usage?: { readonly prompt_tokens?: unknown } | null;
 }
 
 /**
  * Any endpoint that speaks OpenAI's embeddings: OpenAI, vLLM, Ollama, llama.cpp, … Asks for base64, a third of the bytes, and
- * reads either.
+ * reads either. A server that answers with another model under the same name fails, as its vectors would be compared with the old ones.
  */
 export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const { model, dimensions } = options;
   const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/embeddings`, options);
   const encoding = new OptionalFields({ encoding_format: "base64" });
 
+  const space = new SameSpace(async (text, call) => {
+    const { model: answering, vectors } = await post([text], call);
+    return { model: answering, vector: vectors[0] ?? new Float32Array(dimensions) };
+  });
+
   async function send(input: readonly string[], call: CallOptions): Promise<Float32Array[]> {
+    const { model: answering, vectors } = await post(input, call);
+    const [text, vector] = [input[0], vectors[0]];
+    const strangers = text && vector ? await space.stranger({ model: answering, vector }, text, call) : null;
+    if (strangers)
+      throw unusable(`another model answers under the name ${model}`, new Error(strangers.join(", then ")));
+    return vectors;
+  }
+
+  async function post(input: readonly string[], call: CallOptions) {
     const sent = (fields: object) => postJson(endpoint, { model, input, ...fields }, call.signal);
     const { value, headers } = await encoding.send(sent);
     reportServed(headers, call);
-    const { data, usage } = (value ?? {}) as Answer;
+    const { model: answering, data, usage } = (value ?? {}) as Answer;
     if (!Array.isArray(data)) throw unusable("not an embeddings response: it has no list `data`");
     const vectors: Float32Array[] = [];
     for (const one of data) {
@@ -48,7 +64,7 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
       throw unusable(`${data.length} vectors for ${input.length} texts`);
     const tokens = Number(usage?.prompt_tokens);
     if (Number.isSafeInteger(tokens) && tokens >= 0) call.onTokens?.(tokens);
-    return vectors;
+    return { model: answering, vectors };
   }
 
   return {

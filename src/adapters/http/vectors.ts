@@ -26,10 +26,10 @@ export function unitVector(values: unknown, dimensions: number): Float32Array {
   return vector;
 }
 
-/** `reason`: for clients too, so nothing that the endpoint wrote. */
-export function unusable(reason: string): RaglineError {
+/** `reason`: for clients too, so nothing that the endpoint wrote; that is for `cause`, which the log has. */
+export function unusable(reason: string, cause?: Error): RaglineError {
   const message = `The embedding endpoint's answer cannot be used: ${reason}.`;
-  return new RaglineError("dependency_failed", message, { retryable: false });
+  return new RaglineError("dependency_failed", message, { retryable: false, cause });
 }
 
 /** Embeds the texts that say something; the others, which many endpoints refuse, get zeros. */

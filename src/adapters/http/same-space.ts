@@ -1,0 +1,49 @@
+import type { CallOptions } from "../../types.ts";
+
+/** Of two answers for one text, as cosine: what batching and another machine's arithmetic change is far less. */
+const ALIKE_MIN = 0.99;
+
+/** What an answer names its model, and its first vector, at unit length. */
+export interface NamedVector {
+  readonly model: unknown;
+  readonly vector: Float32Array;
+}
+
+/**
+ * Notices a server that answers with another model under the same configured name. What servers call their model says little: a gateway names
+ * whichever deployment answered. So a name that is new has a text that was embedded under the first one embedded again, and is
+ * taken for the same model where the vectors agree.
+ */
+export class SameSpace {
+  readonly #embed: (text: string, call: CallOptions) => Promise<NamedVector>;
+  readonly #names = new Set<string>();
+  #first: { readonly name: string; readonly text: string; readonly vector: Float32Array } | undefined;
+
+  /** `embed`: asks the endpoint for one text, without looking here. */
+  constructor(embed: (text: string, call: CallOptions) => Promise<NamedVector>) {
+    this.#embed = embed;
+  }
+
+  /** Null, or the names of the first model and of one whose vectors are not its. `text`: whose vector it is. */
+  async stranger(
+    { model, vector }: NamedVector,
+    text: string,
+    call: CallOptions,
+  ): Promise<readonly [string, string] | null> {
+    if (typeof model !== "string" || model === "" || this.#names.has(model)) return null;
+    if (!this.#first) {
+      this.#first = { name: model, text, vector };
+      this.#names.add(model);
+      return null;
+    }
+    const { name, text: known, vector: before } = this.#first;
+    const again = await this.#embed(known, call);
+    // Somebody else answered this time: nothing is known of the new one.
+    if (again.model !== model) return null;
+    let cosine = 0;
+    for (let i = 0; i < before.length; i++) cosine += (before[i] ?? 0) * (again.vector[i] ?? 0);
+    if (cosine < ALIKE_MIN) return [name, model];
+    this.#names.add(model);
+    return null;
+  }
+}

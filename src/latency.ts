@@ -35,11 +35,39 @@ export class Latency {
     return this.#found;
   }
 
+  /** Milliseconds: the longest of the latest `count` durations, 128 at most, however old they are; 0 where there are fewer. */
+  longest(count: number): number {
+    if (this.#noted < count) return 0;
+    let longest = 0;
+    for (let i = 1; i <= count; i++) longest = Math.max(longest, this.#durations[(this.#noted - i) % KEPT] ?? 0);
+    return longest;
+  }
+
   #find(now: number): void {
     const recent = this.#durations.filter((_, i) => now - (this.#notedAt[i] ?? 0) < AGE_MAX_MS).sort();
     const rank = Math.min(recent.length - 1, Math.floor(recent.length * this.#quantile));
     this.#found = recent.length < KNOWN_MIN ? 0 : (recent[rank] ?? 0);
     this.#foundAfter = this.#noted;
     this.#foundAt = now;
+  }
+}
+
+const LATEST = 4;
+
+/**
+ * What one kind of call usually takes, in milliseconds: the median of the last minute. Where the latest four all took less, whatever
+ * made the others slow is over, and it is the longest of the four.
+ */
+export class Usual {
+  readonly #latency = new Latency(0.5);
+
+  /** `now` by `performance.now()`. */
+  note(ms: number, now: number): void {
+    this.#latency.note(ms, now);
+  }
+
+  /** 0: not known. */
+  expect(now: number): number {
+    return Math.min(this.#latency.expect(now), this.#latency.longest(LATEST));
   }
 }

@@ -1,4 +1,5 @@
 import { RaglineError } from "./errors.ts";
+import { Usual } from "./latency.ts";
 import type { CallOptions } from "./types.ts";
 
 export interface PermitOptions {
@@ -12,13 +13,30 @@ export interface PermitOptions {
   readonly watchQueue?: ((waiting: () => number) => void) | undefined;
 }
 
-interface Waiting {
-  start(): void;
+/** A call's turn. Times by `performance.now()`. */
+export interface Permit {
+  readonly startedAt: number;
+  /** Gives it back; only the first call counts. `at`, default now: when the turn ended, by whoever keeps a clock of its own. */
+  free(at?: number): void;
 }
 
-/** Permits for a bounded number of calls at once. Who waits has a bounded queue; who leaves it takes none. */
+type Taker = Pick<CallOptions, "signal" | "deadline" | "onServed">;
+
+interface Waiting {
+  start(at: number): void;
+}
+
+/** The rest of a call's time is for what follows its turn. */
+const WAIT_SHARE_MAX = 0.75;
+const RETRY_AFTER_MS = { min: 1000, max: 60_000 };
+
+/**
+ * Permits for a bounded number of calls at once. Who waits has a bounded queue, and one that is no longer than its time allows by what
+ * calls usually take; who leaves it takes none.
+ */
 export class Permits {
   readonly #options: PermitOptions;
+  readonly #usual = new Usual();
   #running = 0;
   /** Readers wait before background work. */
   readonly #queues: readonly [Set<Waiting>, Set<Waiting>] = [new Set(), new Set()];
@@ -36,38 +54,56 @@ export class Permits {
     return this.#queues[0].size + this.#queues[1].size;
   }
 
-  /** Resolves with what gives the permit back, and tells the call how long it waited. @throws RaglineError `overloaded`: the queue is full; or the signal's reason. */
-  take(call: Pick<CallOptions, "signal" | "onServed">, isBackground = false): Promise<() => void> {
-    const { signal } = call;
-    signal.throwIfAborted();
-    const { concurrencyMax, queueMax, setting } = this.#options;
-    if (this.#running < concurrencyMax) {
+  /**
+   * Resolves when it is the call's turn, and tells the call how long it waited, also where it leaves the queue.
+   * @throws RaglineError `overloaded`, at once: the queue is full, or its turn would come too late for its deadline; or the signal's reason.
+   */
+  take(call: Taker, isBackground = false): Promise<Permit> {
+    call.signal.throwIfAborted();
+    if (this.#running < this.#options.concurrencyMax) {
       this.#running++;
-      return Promise.resolve(() => this.#next());
+      return Promise.resolve(this.#permit(performance.now()));
     }
-    if (this.waiting >= queueMax) {
-      const limit = setting === undefined ? "" : `, which is ${setting}`;
-      const message = `${concurrencyMax} calls are under way and ${queueMax} wait${limit}; try again later.`;
-      return Promise.reject(new RaglineError("overloaded", message));
-    }
-    return this.#wait(call, this.#queues[isBackground ? 1 : 0]);
+    const refusal = this.#refusal(call, isBackground);
+    return refusal ? Promise.reject(refusal) : this.#wait(call, this.#queues[isBackground ? 1 : 0]);
   }
 
-  #wait(call: Pick<CallOptions, "signal" | "onServed">, queue: Set<Waiting>): Promise<() => void> {
+  #refusal({ deadline = Number.POSITIVE_INFINITY }: Taker, isBackground: boolean): RaglineError | null {
+    const { concurrencyMax, queueMax, setting } = this.#options;
+    const now = performance.now();
+    const turnMs = this.#usual.expect(now) / concurrencyMax;
+    const refused = (reason: string) => {
+      const { min, max } = RETRY_AFTER_MS;
+      const retryAfterMs = Math.min(max, Math.max(min, this.waiting * turnMs));
+      return new RaglineError("overloaded", `${reason}; try again later.`, { retryAfterMs });
+    };
+    if (this.waiting >= queueMax) {
+      const limit = setting === undefined ? "" : `, which is ${setting}`;
+      return refused(`${concurrencyMax} calls are under way and ${queueMax} wait${limit}`);
+    }
+    const ahead = isBackground ? this.waiting : this.#queues[0].size;
+    const waitMs = ahead * turnMs;
+    if (waitMs <= (deadline - now) * WAIT_SHARE_MAX) return null;
+    const left = `${Math.max(0, Math.floor(deadline - now))} ms are left for it`;
+    return refused(`${ahead} calls wait before this one, which takes about ${Math.ceil(waitMs)} ms, and ${left}`);
+  }
+
+  #wait(call: Taker, queue: Set<Waiting>): Promise<Permit> {
     const { signal } = call;
     const since = performance.now();
-    const over = () => call.onServed?.({ queueMs: performance.now() - since, serviceMs: 0 });
+    const over = (at: number) => call.onServed?.({ queueMs: at - since, serviceMs: 0 });
     return new Promise((resolve, reject) => {
       const waiting = {
-        start: () => {
+        start: (at: number) => {
+          const startedAt = Math.max(at, since);
           signal.removeEventListener("abort", leave);
-          over();
-          resolve(() => this.#next());
+          over(startedAt);
+          resolve(this.#permit(startedAt));
         },
       };
       const leave = () => {
         queue.delete(waiting);
-        over();
+        over(performance.now());
         reject(signal.reason);
       };
       signal.addEventListener("abort", leave, { once: true });
@@ -75,12 +111,25 @@ export class Permits {
     });
   }
 
+  #permit(startedAt: number): Permit {
+    let isHeld = true;
+    return {
+      startedAt,
+      free: (at = performance.now()) => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#usual.note(at - startedAt, performance.now());
+        this.#next(at);
+      },
+    };
+  }
+
   /** Hands the permit on. */
-  #next(): void {
+  #next(at: number): void {
     for (const queue of this.#queues) {
       for (const waiting of queue) {
         queue.delete(waiting);
-        waiting.start();
+        waiting.start(at);
         return;
       }
     }

@@ -45,7 +45,7 @@ export async function chooseEmbedders(
       return createGrpcEmbedders({ ...config, step: "embed" });
     }
     case "simulated":
-      return inProcess(createSimulatedEmbedder(config));
+      return inProcess(createSimulatedEmbedder(instruments.queued("embed", config)));
   }
 }
 

@@ -39,7 +39,7 @@ export async function chooseModels(
       return createGrpcLanguageModels({ ...config, step: "generate" });
     }
     case "simulated":
-      return inProcess(createSimulatedModel(config));
+      return inProcess(createSimulatedModel(instruments.queued("generate", config)));
   }
 }
 

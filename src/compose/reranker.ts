@@ -39,7 +39,7 @@ export async function chooseRerankers(
       return createGrpcRerankers({ ...config, step: "rerank" });
     }
     case "simulated":
-      return inProcess(createSimulatedReranker(config));
+      return inProcess(createSimulatedReranker(instruments.queued("rerank", config)));
     case "none":
       return null;
   }

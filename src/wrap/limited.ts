@@ -9,11 +9,11 @@ export function limitedEmbedder(embedder: Embedder, options: PermitOptions): Emb
   const permits = new Permits(options);
   return withMethods(embedder, {
     async embed(texts, kind, call) {
-      const done = await permits.take(call, kind === "passage");
+      const { free } = await permits.take(call, kind === "passage");
       try {
         return await embedder.embed(texts, kind, call);
       } finally {
-        done();
+        free();
       }
     },
   });
@@ -23,11 +23,11 @@ export function limitedReranker(reranker: Reranker, options: PermitOptions): Rer
   const permits = new Permits(options);
   return withMethods(reranker, {
     async rerank(query, texts, call) {
-      const done = await permits.take(call);
+      const { free } = await permits.take(call);
       try {
         return await reranker.rerank(query, texts, call);
       } finally {
-        done();
+        free();
       }
     },
   });
@@ -39,8 +39,8 @@ export function limitedModel(model: LanguageModel, options: PermitOptions): Lang
   return withMethods(model, {
     stream(request, call) {
       return new WatchedStream(async () => {
-        const onEnd = await permits.take(call);
-        return { source: model.stream(request, call), onEnd };
+        const { free } = await permits.take(call);
+        return { source: model.stream(request, call), onEnd: () => free() };
       });
     },
   });

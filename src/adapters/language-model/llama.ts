@@ -58,7 +58,7 @@ export async function createLlamaLanguageModel(
     pid: process.pid,
     async *stream(request, options) {
       const { signal } = options;
-      const release = await permits.take(options);
+      const { free } = await permits.take(options);
       let over: Promise<void> | null = null;
       try {
         const worker = await abortable(process.worker(), signal);
@@ -67,8 +67,8 @@ export async function createLlamaLanguageModel(
         yield* call.deltas(signal);
       } finally {
         // The reader need not wait for the process to let go.
-        if (over) void over.then(release);
-        else release();
+        if (over) void over.then(() => free());
+        else free();
       }
     },
     close: process.close,

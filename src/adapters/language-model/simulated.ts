@@ -1,10 +1,10 @@
+import { Permits } from "../../permits.ts";
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { type Distribution, draw, type Random, seeded } from "../../random.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import type { Source } from "../../types.ts";
 import { reach } from "../simulated/clock.ts";
-import { Slots } from "../simulated/slots.ts";
 
 export interface SimulatedModelOptions {
   /** From the slot to the first token, in milliseconds. */
@@ -20,6 +20,8 @@ export interface SimulatedModelOptions {
   readonly slots: number;
   /** Answers that wait for a slot at most; a further one is refused as `overloaded`. */
   readonly queueMax: number;
+  /** Given a look at how many wait. */
+  readonly watchQueue?: (waiting: () => number) => void;
   readonly seed: number;
 }
 
@@ -35,7 +37,8 @@ const NOTHING_FOUND = {
  */
 export function createSimulatedModel(options: SimulatedModelOptions): LanguageModel {
   const random = seeded(options.seed);
-  const slots = new Slots(options.slots, options.queueMax);
+  const { slots: concurrencyMax, queueMax, watchQueue } = options;
+  const slots = new Permits({ concurrencyMax, queueMax, setting: "generate.queueMax", watchQueue });
   return {
     model: "simulated",
     quotesOnly: true,
@@ -51,7 +54,7 @@ export function createSimulatedModel(options: SimulatedModelOptions): LanguageMo
           let text = "";
           for (const now = performance.now(); written < planned.tokens && due <= now; written++) {
             text += words.next().value;
-            const slowdown = 1 + options.batchSlowdown * (slots.held - 1);
+            const slowdown = 1 + options.batchSlowdown * (slots.running - 1);
             if (written + 1 < planned.tokens) due += draw(options.tokenMs, random) * slowdown;
           }
           yield { type: "text", text } satisfies GenerateDelta;

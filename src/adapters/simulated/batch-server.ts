@@ -1,8 +1,8 @@
+import { Permits } from "../../permits.ts";
 import { type Distribution, draw, seeded } from "../../random.ts";
 import type { CallOptions } from "../../types.ts";
 import { reach } from "./clock.ts";
 import { SharedCapacity } from "./shared-capacity.ts";
-import { Slots } from "./slots.ts";
 
 /** An emulated server that answers batches whole. */
 export interface BatchServerOptions {
@@ -16,6 +16,8 @@ export interface BatchServerOptions {
   readonly whenFull: "queue" | "share";
   /** Calls in line at most; a further one is refused as `overloaded`. Of `share` there is no line. */
   readonly queueMax: number;
+  /** Given a look at how many wait. */
+  readonly watchQueue?: (waiting: () => number) => void;
   readonly seed: number;
 }
 
@@ -33,7 +35,8 @@ export function batchServer(options: BatchServerOptions): Serve {
       call.onServed?.({ queueMs: 0, serviceMs: performance.now() - startedAt });
     };
   }
-  const slots = new Slots(options.slots, options.queueMax);
+  const { slots: concurrencyMax, queueMax, watchQueue } = options;
+  const slots = new Permits({ concurrencyMax, queueMax, setting: "queueMax", watchQueue });
   return async (texts, call) => {
     const ms = workMs(texts);
     const { startedAt, free } = await slots.take(call);

@@ -7,7 +7,8 @@ import { RaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
 import { parseRequest } from "./requests.ts";
-import { Run, type RunObserver, type RunOptions } from "./run.ts";
+import { Run, type RunOptions } from "./run.ts";
+import type { RunObserver } from "./run-observer.ts";
 import { loggable } from "./telemetry/loggable.ts";
 import type { CallOptions, Scope } from "./types.ts";
 

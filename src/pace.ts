@@ -1,4 +1,4 @@
-import { Latency } from "./latency.ts";
+import { Usual } from "./latency.ts";
 import type { Step } from "./types.ts";
 
 /** What must follow a step that the answer can do without; what the step may take is what they leave. */
@@ -10,29 +10,49 @@ const FOLLOWING: Partial<Record<Step, readonly Step[]>> = {
 };
 
 const SHARE_MIN = 0.1;
+const PROBE_EVERY_MS = 1000;
+
+/** What is known of a step, and when it was last begun to see whether that still holds. */
+class Known {
+  readonly usual = new Usual();
+  probedAt = performance.now();
+  probeEndsAt = 0;
+}
 
 /**
- * How long steps take: the median of the last minute, over all requests of this process. What is refused for lack of time is not
- * measured, so that after a minute it is tried again.
+ * How long steps take, over all requests of this process: their service, not their wait in a line, which may be gone by the next
+ * request. What is refused for lack of time is not measured; so once a second one is let through to see, one at a time, as a half-open breaker does.
  */
 export class Pace {
-  readonly #steps = new Map<Step, Latency>();
+  readonly #steps = new Map<Step, Known>();
 
   /** `ms` of a step that was cut says something only where it is more than was expected. */
   note(step: Step, ms: number, wasCut: boolean): void {
     const now = performance.now();
-    const latency = this.#steps.get(step) ?? new Latency(0.5);
-    this.#steps.set(step, latency);
-    if (!wasCut || ms > latency.expect(now)) latency.note(ms, now);
+    const known = this.#steps.get(step) ?? new Known();
+    this.#steps.set(step, known);
+    known.probeEndsAt = 0;
+    if (!wasCut || ms > known.usual.expect(now)) known.usual.note(ms, now);
   }
 
   /** Milliseconds; 0: not known. */
   expect(step: Step): number {
-    return this.#steps.get(step)?.expect(performance.now()) ?? 0;
+    return this.#steps.get(step)?.usual.expect(performance.now()) ?? 0;
+  }
+
+  /** Whether a step with so much time left is begun. */
+  admits(step: Step, leftMs: number): boolean {
+    const known = this.#steps.get(step);
+    const now = performance.now();
+    if (leftMs >= (known?.usual.expect(now) ?? 0)) return true;
+    if (!known || leftMs <= 0 || now < Math.max(known.probedAt + PROBE_EVERY_MS, known.probeEndsAt)) return false;
+    known.probedAt = now;
+    known.probeEndsAt = now + leftMs;
+    return true;
   }
 
   /**
-   * Milliseconds that are kept for the steps after this one: what they usually take, for the first token twice that, as an answer
+   * Milliseconds that are kept for the steps after this one: what they usually take, for the first text twice that, as an answer
    * depends on it; at least a tenth of the request's time.
    */
   reserve(step: Step, timeoutMs: number): number {

@@ -69,6 +69,7 @@ export class Race implements CallOptions {
   readonly #step: Step;
   #limitMs = 0;
   #deadline = 0;
+  #dueAt = Number.POSITIVE_INFINITY;
   #paused = false;
   #reject: ((error: RaglineError) => void) | undefined;
   #lost: RaglineError | undefined;
@@ -154,8 +155,16 @@ export class Race implements CallOptions {
     this.#paused = false;
     if (this.#lost) return;
     this.#limitMs = limitMs;
-    this.#deadline = performance.now() + limitMs;
+    this.#deadline = Math.min(performance.now() + limitMs, this.#dueAt);
     this.#caller.lookAt(this.#deadline);
+  }
+
+  /** However often it is restarted, its time is up then; infinity: no more. */
+  due(at: number): void {
+    this.#dueAt = at;
+    if (at >= this.#deadline) return;
+    this.#deadline = at;
+    this.#caller.lookAt(at);
   }
 
   end(): void {
@@ -176,8 +185,11 @@ export class Race implements CallOptions {
 
   /** Its time is up. */
   expire(): void {
-    const waited = `${Math.max(0, Math.round(this.#limitMs))} ms`;
-    this.#lose(new RaglineError("dependency_timeout", `No answer within ${waited}.`, { step: this.#step }));
+    const message =
+      this.#deadline === this.#dueAt
+        ? "No text before the request's time was over."
+        : `No answer within ${Math.max(0, Math.round(this.#limitMs))} ms.`;
+    this.#lose(new RaglineError("dependency_timeout", message, { step: this.#step }));
   }
 
   #lose(error: RaglineError): void {

@@ -6,9 +6,8 @@ export interface StreamBegun<T> {
   readonly race: Race;
   /** Opens the source and asks it for its first item. */
   open(): { readonly source: AsyncIterator<T>; readonly first: Promise<IteratorResult<T>> };
-  onFirst(): void;
   /** Called once. Gives what the reader shall see of a failure; nothing was thrown where the stream ended or its reader left. */
-  onOver(thrown: unknown, hasBegun: boolean): RaglineError | undefined;
+  onOver(thrown: unknown): RaglineError | undefined;
 }
 
 /** A stream against the clock and the caller. No async generator: it runs once a token. */
@@ -17,7 +16,6 @@ export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
   readonly #begin: () => StreamBegun<T>;
   #begun: StreamBegun<T> | undefined;
   #source: AsyncIterator<T> | undefined;
-  #hasFirst = false;
   #isOver = false;
 
   /** `begin` runs with the first `next`. */
@@ -61,8 +59,6 @@ export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
       return { done: true, value: undefined };
     }
     this.#begun?.race.pause();
-    if (!this.#hasFirst) this.#begun?.onFirst();
-    this.#hasFirst = true;
     return result;
   };
 
@@ -83,6 +79,6 @@ export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
     const begun = this.#begun;
     this.#begun = undefined;
     this.#source = undefined;
-    return begun?.onOver(thrown, this.#hasFirst);
+    return begun?.onOver(thrown);
   }
 }

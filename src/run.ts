@@ -2,35 +2,14 @@ import { RaglineError, toRaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import { Caller, Race } from "./race.ts";
 import { RacedStream, type StreamBegun } from "./raced-stream.ts";
-import { rounded, type StepTotal, Timeline } from "./timeline.ts";
+import type { RunObserver, StepTrace, StepTracer } from "./run-observer.ts";
+import { rounded, Timeline } from "./timeline.ts";
 import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, Step, StepSpan } from "./types.ts";
-
-/** Makes what a step calls part of a trace. */
-export interface StepTracer {
-  begin(step: Step): StepTrace;
-}
-
-export interface StepTrace {
-  /** What `call` begins belongs to the step. */
-  within<T>(call: () => T): T;
-  end(span: StepSpan, error: RaglineError | undefined): void;
-}
-
-/** Told of a run as it goes; never once a token. */
-export interface RunObserver {
-  /** Each is followed by an `onStep`. */
-  onStepBegun?(step: Step): void;
-  onStep?(ended: StepTotal): void;
-  onModelCall(step: Step, call: ModelCall): void;
-  onDegraded(degradation: Degradation): void;
-  /** Told of an answer's last event before its reader sees it. */
-  onEnd?(event: AnswerEvent): void;
-}
 
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
   readonly signal: AbortSignal;
-  /** Limit for the whole run up to its first token. */
+  /** Limit for the whole run up to its first text. */
   readonly timeoutMs: number;
   /** Limits by step; a step without one has the run's. */
   readonly limitsMs: Partial<Record<Step, number>>;
@@ -58,7 +37,7 @@ export interface Otherwise<T> {
  * One request's way through the steps. Every step runs under its own deadline (the smaller of its limit and what is left of
  * the request's), is cancelled when the caller leaves, and is timed. An adapter that ignores its signal loses the race. Nothing
  * is tried again here: that is `wrap/retried.ts`, within the same deadline. A step that usually takes longer than there is time is
- * refused at once; one that the answer can do without leaves what the steps after it usually take.
+ * refused at once (`pace.ts`); one that the answer can do without leaves what the steps after it usually take.
  */
 export class Run {
   readonly timeline = new Timeline();
@@ -75,7 +54,8 @@ export class Run {
   readonly #tracer: StepTracer | undefined;
   /** Calls that began ahead of their step. */
   readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
-  #isStreaming = false;
+  /** What shall bring the first text, and since when. */
+  #streaming: { readonly step: Step; readonly race: Race; readonly startedAt: number } | undefined;
   #firstTextMs: number | null = null;
   readonly #onCall = (step: Step, call: ModelCall): void => {
     this.#calls.push({ step, call });
@@ -151,8 +131,9 @@ export class Run {
   }
 
   /**
-   * Streams a step. The limits bound the wait for the first item and the silence between two, never the whole length. A
-   * reader who stops early, a limit that passes and a caller who leaves all abort the signal and close the source.
+   * Streams a step. The limits bound the wait for the first item and the silence between two, the request's time the wait for the
+   * first text (`noteText`), and nothing the whole length. A reader who stops early, a limit that passes and a caller who leaves all
+   * abort the signal and close the source.
    */
   stream<T>(
     step: Step,
@@ -170,8 +151,9 @@ export class Run {
     const now = performance.now();
     this.#checkTime(step, now, this.#deadline);
     const startedAt = this.#began(step);
-    this.#isStreaming = true;
-    const race = new Race(step, this.#caller, Math.min(firstItemMs, this.#deadline - now), this.#onCall);
+    const race = new Race(step, this.#caller, firstItemMs, this.#onCall);
+    if (this.#firstTextMs === null) race.due(this.#deadline);
+    this.#streaming = { step, race, startedAt: now };
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     return {
       race,
@@ -180,9 +162,8 @@ export class Run {
           const source = open(race)[Symbol.asyncIterator]();
           return { source, first: source.next() };
         }),
-      onFirst: () => this.#pace.note(step, performance.now() - now, false),
-      onOver: (thrown, hasBegun) => {
-        if (thrown !== undefined && !hasBegun) this.#noteCut(step, now, thrown);
+      onOver: (thrown) => {
+        if (isCut(thrown) && this.#firstTextMs === null) this.#note(step, now, race.served, true);
         const error = thrown === undefined ? undefined : toRaglineError(thrown, step);
         trace.end(this.#ended(step, startedAt, race.served), error);
         return error;
@@ -192,7 +173,7 @@ export class Run {
 
   /** Whether a stream has begun. */
   get isStreaming(): boolean {
-    return this.#isStreaming;
+    return this.#streaming !== undefined;
   }
 
   /** Milliseconds from the request's start to its first text; null: there was none. */
@@ -200,9 +181,14 @@ export class Run {
     return this.#firstTextMs;
   }
 
-  /** Text goes out. */
+  /** Text goes out: the request's time binds no longer. */
   noteText(): void {
-    this.#firstTextMs ??= this.elapsedMs();
+    if (this.#firstTextMs !== null) return;
+    this.#firstTextMs = this.elapsedMs();
+    if (!this.#streaming) return;
+    const { step, race, startedAt } = this.#streaming;
+    race.due(Number.POSITIVE_INFINITY);
+    this.#note(step, startedAt, race.served, false);
   }
 
   /** For an answer: step follows on step until `end`, or until its reader leaves. */
@@ -268,10 +254,10 @@ export class Run {
       const pending = trace.within(() => call(race));
       if (!(pending instanceof Promise)) return pending;
       const value = await race.against(pending);
-      this.#pace.note(step, performance.now() - now, false);
+      this.#note(step, now, race.served, false, early?.race.served);
       return value;
     } catch (thrown) {
-      this.#noteCut(step, now, thrown);
+      if (isCut(thrown)) this.#note(step, now, race.served, true, early?.race.served);
       error = toRaglineError(thrown, step);
       throw error;
     } finally {
@@ -282,18 +268,20 @@ export class Run {
 
   /** @throws RaglineError `deadline_short`: it usually takes longer than there is time. */
   #checkTime(step: Step, now: number, deadline: number): void {
-    const [left, expected] = [deadline - now, this.#pace.expect(step)];
-    if (left >= expected || this.signal.aborted) return;
+    const left = deadline - now;
+    if (this.signal.aborted || this.#pace.admits(step, left)) return;
+    const usual = Math.ceil(this.#pace.expect(step));
     const message =
       left > 0
-        ? `Not begun: ${Math.floor(left)} ms were left for it, and it usually takes ${Math.ceil(expected)} ms.`
+        ? `Not begun: ${Math.floor(left)} ms were left for it, and it usually takes ${usual} ms.`
         : "Not begun: the request's time was over.";
     throw new RaglineError("deadline_short", message, { step });
   }
 
-  #noteCut(step: Step, startedAt: number, thrown: unknown): void {
-    const isCut = thrown instanceof RaglineError && thrown.code === "dependency_timeout";
-    if (isCut) this.#pace.note(step, performance.now() - startedAt, true);
+  /** What was waited in line is no part of what a step takes. */
+  #note(step: Step, startedAt: number, served: Served, wasCut: boolean, early?: Served): void {
+    const ms = performance.now() - startedAt - served.queueMs - (early?.queueMs ?? 0);
+    this.#pace.note(step, Math.max(0, ms), wasCut);
   }
 
   /** What is left for a step that begins now. */
@@ -311,6 +299,10 @@ export class Run {
     this.#observer?.onStep?.({ step, ms: span.ms, queueMs: span.queueMs ?? 0 });
     return span;
   }
+}
+
+function isCut(thrown: unknown): boolean {
+  return thrown instanceof RaglineError && thrown.code === "dependency_timeout";
 }
 
 const UNTRACED: StepTrace = { within: (call) => call(), end: () => undefined };

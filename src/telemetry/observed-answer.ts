@@ -1,4 +1,5 @@
-import type { Run, RunObserver } from "../run.ts";
+import type { Run } from "../run.ts";
+import type { RunObserver } from "../run-observer.ts";
 import type { StepTotal } from "../timeline.ts";
 import type { AnswerEvent, Degradation, ModelCall, Step } from "../types.ts";
 import type { Answering } from "../under-way.ts";

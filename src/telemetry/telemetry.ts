@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { RaglineError } from "../errors.ts";
-import type { RunObserver } from "../run.ts";
+import type { RunObserver } from "../run-observer.ts";
 import type { Scope } from "../types.ts";
 import { AnswerLog } from "./answer-log.ts";
 import { type CountedRequest, Metrics } from "./metrics.ts";

@@ -1,4 +1,4 @@
-import type { StepTracer } from "../run.ts";
+import type { StepTracer } from "../run-observer.ts";
 import type { AnswerEvent } from "../types.ts";
 import type { Outcome } from "./outcome.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { RaglineError } from "../errors.ts";
-import type { StepTrace } from "../run.ts";
+import type { StepTrace } from "../run-observer.ts";
 import type { AnswerEvent, Step, StepSpan } from "../types.ts";
 import {
   type Attributes,

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RaglineError } from "../../src/errors.ts";
 import { Pace } from "../../src/pace.ts";
 import { Run, type RunOptions } from "../../src/run.ts";
@@ -38,17 +38,19 @@ describe("a stage that cannot finish in the time left", () => {
     expect([begun, run.timeline.timings, run.elapsedMs() < 100]).toEqual([false, {}, true]);
   });
 
-  test("holds for a stream too, whose first item is what takes long", async () => {
+  test("holds for a stream too, whose first text is what takes long", async () => {
     const slow = async function* () {
-      await sleep(20);
       yield 1;
+      await sleep(20);
+      yield 2;
       await sleep(400);
     };
-    await Promise.all(
-      Array.from({ length: 48 }, () =>
-        collect(open(2000).stream("generate", slow, { firstItemMs: 1500, silenceMs: 500 })),
-      ),
-    );
+    const read = async () => {
+      const run = open(2000);
+      const items = run.stream("generate", slow, { firstItemMs: 1500, silenceMs: 500 });
+      for await (const item of items) if (item === 2) run.noteText();
+    };
+    await Promise.all(Array.from({ length: 48 }, read));
     expect(pace.expect("generate")).toBeGreaterThanOrEqual(19);
     expect(pace.expect("generate")).toBeLessThan(400);
     for (let i = 0; i < 8; i++) usually("generate", 400);
@@ -72,6 +74,67 @@ describe("a stage that cannot finish in the time left", () => {
     expect(pace.expect("search")).toBe(50);
     for (let i = 0; i < 64; i++) pace.note("search", 2000, true);
     expect(pace.expect("search")).toBe(2000);
+  });
+});
+
+describe("what a step usually takes", () => {
+  test("is its service: what it waited in line is the line's, which may be gone", async () => {
+    for (let i = 0; i < 32; i++) {
+      await open(1000).must("search", async (call) => {
+        await sleep(20);
+        call.onServed?.({ queueMs: 19, serviceMs: 0 });
+      });
+    }
+    expect(pace.expect("search")).toBeGreaterThan(0);
+    expect(pace.expect("search")).toBeLessThan(15);
+  });
+
+  test("is less once the latest four all took less, whatever was before them", () => {
+    usually("search", 500);
+    usually("search", 500);
+    for (const ms of [20, 40, 30]) pace.note("search", ms, false);
+    expect(pace.expect("search")).toBe(500);
+    pace.note("search", 10, false);
+    expect(pace.expect("search")).toBe(40);
+    pace.note("search", 700, false);
+    expect(pace.expect("search")).toBe(500);
+  });
+});
+
+describe("a step that is refused for lack of time", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  test("is let through once a second, one at a time, and known to be quick again after four that were", () => {
+    usually("search", 500);
+    expect(pace.admits("search", 300)).toBe(false);
+    for (let i = 0; i < 4; i++) {
+      vi.advanceTimersByTime(999);
+      expect(pace.admits("search", 300)).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect([pace.admits("search", 300), pace.admits("search", 300)]).toEqual([true, false]);
+      pace.note("search", 20, false);
+    }
+    expect([pace.admits("search", 300), pace.admits("search", 20)]).toEqual([true, true]);
+  });
+
+  test("is let through next when the one before has ended, or its time is up", () => {
+    usually("search", 5000);
+    vi.advanceTimersByTime(1000);
+    expect(pace.admits("search", 3000)).toBe(true);
+    vi.advanceTimersByTime(2999);
+    expect(pace.admits("search", 3000)).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(pace.admits("search", 3000)).toBe(true);
+    vi.advanceTimersByTime(1500);
+    pace.note("search", 1500, false);
+    expect(pace.admits("search", 3000)).toBe(true);
+  });
+
+  test("is not let through without any time", () => {
+    usually("search", 500);
+    vi.advanceTimersByTime(5000);
+    expect([pace.admits("search", 0), pace.admits("search", -1)]).toEqual([false, false]);
   });
 });
 

@@ -150,8 +150,26 @@ describe("stream", () => {
 
   test("the first item may take its limit, later ones the silence, the whole any time", async () => {
     const run = open({ timeoutMs: 100 });
-    expect(await collect(run.stream("generate", () => slowly(60, 20, 20, 20, 20, 20), limits))).toHaveLength(6);
+    const items: number[] = [];
+    for await (const item of run.stream("generate", () => slowly(60, 20, 20, 20, 20, 20), limits)) {
+      run.noteText();
+      items.push(item);
+    }
+    expect(items).toHaveLength(6);
     expect(run.timeline.timings.generate).toBeGreaterThan(100);
+  });
+
+  test("without any text it ends with the request's time, however much else comes", async () => {
+    const run = open({ timeoutMs: 100 });
+    const thinking = () => slowly(...Array.from({ length: 100 }, () => 10));
+    const error = await rejection(collect(run.stream("generate", thinking, limits)));
+    expect(error).toMatchObject({
+      code: "dependency_timeout",
+      step: "generate",
+      message: "No text before the request's time was over.",
+    });
+    expect(run.elapsedMs()).toBeGreaterThanOrEqual(99);
+    expect(run.elapsedMs()).toBeLessThan(250);
   });
 
   test("silence ends it after the items so far, without another try", async () => {

@@ -225,7 +225,12 @@ const CAUSES: Readonly<Record<string, (ask: Ask) => Promise<Answer>>> = {
       const usual = await Promise.all(Array.from({ length: 30 }, () => askAnother({ url })));
       expect(usual.filter(isWell).length).toBeGreaterThan(20);
       await sleep(1100);
-      return await ask({ url, timeoutMs: 1000 });
+      // One a second is begun to see whether it still takes so long.
+      const begun = askAnother({ url, timeoutMs: 1000 });
+      await sleep(200);
+      const refused = await ask({ url, timeoutMs: 1000 });
+      await begun;
+      return refused;
     } finally {
       await hurried.kill();
     }

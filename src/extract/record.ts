@@ -15,7 +15,10 @@ export interface Recording {
   readonly generate: GenerateRequest[];
 }
 
-const END: GenerateDelta = { type: "end", finishReason: "no_answer" };
+const ANSWER: readonly GenerateDelta[] = [
+  { type: "text", text: "-" },
+  { type: "end", finishReason: "no_answer" },
+];
 
 /** Sends a question through the steps and notes what each stage is asked. Nothing is generated, cached or saved. */
 export async function record(
@@ -53,7 +56,7 @@ export async function record(
     model: withMethods(model, {
       async *stream(request) {
         recording.generate.push(request);
-        yield END;
+        yield* ANSWER;
       },
     }),
   };

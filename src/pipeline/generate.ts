@@ -1,5 +1,6 @@
 import { RaglineError } from "../errors.ts";
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../ports/language-model.ts";
+import { beginning } from "../text/beginning.ts";
 import type { Usage } from "../types.ts";
 import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
@@ -11,13 +12,14 @@ const CHARACTERS_PER_TOKEN_MAX = 20;
 
 /**
  * Step 8: what may be shown of the model's deltas. Every citation is checked against the passages that the prompt quotes, but for models
- * that say nothing of their own. A model that goes on long after `maxOutputTokens` is cut; one that ends as if it had answered,
- * without a word, has failed. Called once a token.
+ * that say nothing of their own. White space before the first word waits for it. A model that goes on long after `maxOutputTokens` is
+ * cut; one that ends without a word, whatever it says of its end, has failed. Called once a token.
  */
 export class CheckedText {
   readonly #citations: TextFilter | null;
   #charactersLeft: number;
-  #isBlank = true;
+  /** White space so far; null once something was said. */
+  #blank: string | null = "";
 
   constructor({ sources, maxOutputTokens }: GenerateRequest, { quotesOnly }: LanguageModel) {
     this.#citations = quotesOnly ? null : new OutsideCode(new CitationFilter(sources.length));
@@ -35,19 +37,37 @@ export class CheckedText {
    */
   take(delta: GenerateDelta): string {
     const text = this.#clear(delta);
-    this.#isBlank &&= text.trim() === "";
-    if (this.#isBlank && delta.type === "end" && delta.finishReason === "stop") {
-      throw new RaglineError("dependency_failed", "The model ended without a word.", { step: "generate" });
-    }
-    return text;
+    if (this.#blank === null) return text;
+    const all = this.#blank + text;
+    const isBlank = text.trim() === "";
+    if (isBlank && (delta.type === "end" || this.tooLong)) throw withoutWord(delta);
+    this.#blank = isBlank ? all : null;
+    return isBlank ? "" : all;
   }
 
   #clear(delta: GenerateDelta): string {
     if (delta.type === "end") return this.#citations?.end() ?? "";
+    const left = this.#charactersLeft;
     this.#charactersLeft -= delta.text.length;
-    if (this.tooLong || delta.type === "reasoning") return "";
-    return this.#citations ? this.#citations.push(delta.text) : delta.text;
+    if (delta.type === "reasoning") return "";
+    const text = beginning(delta.text, left);
+    if (!this.#citations) return text;
+    return this.#citations.push(text) + (this.tooLong ? this.#citations.end() : "");
   }
+}
+
+/** A filter would withhold the next answer too. */
+function withoutWord(last: GenerateDelta): RaglineError {
+  const step = "generate";
+  if (last.type === "end" && last.finishReason === "content_filter") {
+    const message = "The model's content filter withheld the answer.";
+    return new RaglineError("dependency_failed", message, { step, retryable: false });
+  }
+  const isUsedUp = last.type !== "end" || last.finishReason === "length";
+  const message = isUsedUp
+    ? "The model used up its output (prompt.expectedOutputTokens) without a word of an answer."
+    : "The model ended without a word.";
+  return new RaglineError("dependency_failed", message, { step });
 }
 
 /** Counting learns from what the endpoint counted. */

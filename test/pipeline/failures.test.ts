@@ -5,6 +5,7 @@ import type { Stages } from "../../src/pipeline/stages.ts";
 import type { SearchQuery } from "../../src/ports/passage-index.ts";
 import type { AnswerEvent, FinishReason } from "../../src/types.ts";
 import { retriedSearches } from "../../src/wrap/retried.ts";
+import { sleep } from "../support/calls.ts";
 import {
   askAll,
   broken,
@@ -183,8 +184,57 @@ describe("generate", () => {
     expect(cache.entries.size).toBe(0);
   });
 
-  test.each(["length", "content_filter"] as const)("a model that says nothing because of %s says why", async (why) => {
-    const { last } = await askAll(ending(why));
-    expect(endOf(last).finishReason).toBe(why);
+  test.each([
+    ["length", true, /used up its output \(prompt\.expectedOutputTokens\)/],
+    ["content_filter", false, /content filter withheld/],
+  ] as const)("a model that says nothing because of %s has failed for that", async (why, retryable, message) => {
+    const { last } = await askAll(ending(why, " "));
+    const expected = {
+      code: "dependency_failed",
+      step: "generate",
+      retryable,
+      message: expect.stringMatching(message),
+    };
+    expect(errorOf(last).error).toMatchObject(expected);
+  });
+
+  test("a model that thinks beyond its output, and says no word, has failed", async () => {
+    const model = modelOf(async function* () {
+      while (true) yield { type: "reasoning", text: "음 ".repeat(100) };
+    });
+    const { last } = await askAll(fakeStages({ model }));
+    expect(errorOf(last).error).toMatchObject({ code: "dependency_failed", message: expect.stringMatching(/used up/) });
+  });
+
+  test("a first delta beyond the whole output is cut, without half a character or half a citation", async () => {
+    const model = modelOf(async function* () {
+      yield { type: "text", text: `${"가".repeat(1996)}[9]😀 더` };
+      yield { type: "text", text: "더" };
+    });
+    const { last, text } = await askAll(fakeStages({ model }));
+    expect([text, endOf(last).finishReason]).toEqual(["가".repeat(1996), "length"]);
+  });
+
+  test("white space before the first word comes with it", async () => {
+    const { events } = await askAll(ending("stop", "\n", "  ", "    코드", " "));
+    expect(events.flatMap((event) => (event.type === "text-delta" ? [event.text] : []))).toEqual(["\n      코드", " "]);
+  });
+
+  test.each([
+    ["thinks", { type: "reasoning", text: "음 " }],
+    ["writes white space", { type: "text", text: "\n" }],
+  ] as const)("a model that only %s is cut when the request's time is over", async (_, delta) => {
+    const model = modelOf(async function* (_request, { signal }) {
+      while (!signal.aborted) {
+        yield delta;
+        await sleep(10);
+      }
+    });
+    const startedAt = performance.now();
+    const { last } = await askAll(fakeStages({ model, settings: { expectedOutputTokens: 5000 } }), questionOf(), {
+      timeoutMs: 300,
+    });
+    expect(errorOf(last).error).toMatchObject({ code: "dependency_timeout", step: "generate" });
+    expect(performance.now() - startedAt).toBeLessThan(600);
   });
 });

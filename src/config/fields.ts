@@ -98,7 +98,9 @@ export const patience = (concurrency: number, queue: number) => ({
     .min(0)
     .max(1_000_000)
     .default(queue)
-    .describe("Calls that may wait; a further one is refused at once as `overloaded`."),
+    .describe(
+      "Calls that may wait; a further one is refused at once as `overloaded`, as is one whose turn would come too late for it.",
+    ),
 });
 const AI_SDK = "must be a model object of the AI SDK (specification v2 to v4), in library use";
 export const aiSdkModel = <T>(method: Parameters<typeof isAiSdkModel>[1]) =>
@@ -155,7 +157,10 @@ export const temperature = z
   .describe("0: the likeliest words. `null`: not sent, for models that refuse it.");
 
 export const silence = {
-  firstTokenTimeoutMs: milliseconds(20_000, "Limit for the first token, within the request's own."),
+  firstTokenTimeoutMs: milliseconds(
+    20_000,
+    "Limit for the model's first token, of reasoning too, within the request's own.",
+  ),
   silenceTimeoutMs: milliseconds(10_000, "Limit for the silence between two tokens; an answer's length has none."),
 };
 export const generatePatience = {

@@ -182,7 +182,10 @@ const server = z.strictObject({
     .max(65_535)
     .optional()
     .describe("`/healthz`, `/readyz` and `/metrics` here too, where no question waits before them. 0: any free port."),
-  timeoutMs: milliseconds(30_000, "Limit for a request up to its first token."),
+  timeoutMs: milliseconds(
+    30_000,
+    "Limit for a request up to its first text, which a reasoning model's thinking precedes: with one 120000 or more.",
+  ),
   timeoutMaxMs: milliseconds(120_000, "The longest `timeoutMs` that a request may ask for."),
   admissionTimeoutMs: milliseconds(
     3_000,

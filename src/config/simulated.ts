@@ -31,7 +31,9 @@ const queueMax = z
   .min(0)
   .max(1_000_000)
   .default(1024)
-  .describe("Calls that may wait for a slot; a further one is refused as `overloaded`.");
+  .describe(
+    "Calls that may wait for a slot; a further one is refused as `overloaded`, as is one whose turn would come too late for it.",
+  );
 
 const batches = (serviceMs: number, itemMs: number) => ({
   serviceMs: time(serviceMs, "What a call takes, whatever its size, in milliseconds."),

@@ -37,6 +37,17 @@ describe("sqlite answer cache", () => {
     await close();
   });
 
+  test("what nobody is served any more is not kept either", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { database, close } = openDatabase();
+    const options = { ttlMs: 5000, entriesMax: 10 };
+    await createSqliteAnswerCache(database, options).put(SCOPE, "old", cachedAnswer("old"), call());
+    vi.setSystemTime(Date.now() + 5001);
+    await createSqliteAnswerCache(database, options).put(SCOPE, "new", cachedAnswer("new"), call());
+    expect(database.all("SELECT key FROM answers")).toEqual([{ key: expect.stringContaining("new") }]);
+    await close();
+  });
+
   test("does not grow past its bound for ever", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const { database, close } = openDatabase();

@@ -256,6 +256,24 @@ describe("leaving", () => {
     expect(produced).toBe(then);
   });
 
+  test("a reader who is slow holds the model back: what is written ahead is bounded", async () => {
+    let produced = 0;
+    const fast: LanguageModel = {
+      model: "fast",
+      contextTokensMax: 4096,
+      async *stream() {
+        for (; produced < 120; produced++) yield { type: "text", text: "말".repeat(10_000) } as const;
+        yield { type: "end", finishReason: "stop", usage: { promptTokens: 7, completionTokens: 120 } } as const;
+      },
+    };
+    const model = await modelOf(fast);
+    const stream = model.stream(generateRequest("휴가?", []), call())[Symbol.asyncIterator]();
+    await stream.next();
+    await sleep(100);
+    expect(produced).toBeLessThan(60);
+    expect(await collect({ [Symbol.asyncIterator]: () => stream })).toHaveLength(120);
+  });
+
   test("an answer that the model breaks off never looks finished, and what came before is given", async () => {
     const cut: LanguageModel = {
       model: "cut",

@@ -285,6 +285,32 @@ describe("a stream", () => {
     expect(states()).toMatchObject([{ failures: 4, inFlight: 0 }]);
   });
 
+  test("that is left before its first delta is no verdict, and the breaker's next probe is let through", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let stream = async function* (): AsyncGenerator<GenerateDelta> {
+      yield* [];
+      throw failed();
+    };
+    const { port, states } = spread(model(() => stream()));
+    for (let i = 0; i < 4; i++) await expect(collect(port.stream(REQUEST, call()))).rejects.toBeDefined();
+    vi.advanceTimersByTime(BREAKER.openMs);
+    expect(states()).toMatchObject([{ breaker: "half-open" }]);
+    const written = Promise.withResolvers<void>();
+    stream = async function* () {
+      await written.promise;
+      yield delta("연차");
+    };
+    const probe = port.stream(REQUEST, call())[Symbol.asyncIterator]();
+    const first = probe.next();
+    const left = probe.return?.();
+    written.resolve();
+    await Promise.all([first, left]);
+    expect(states()).toMatchObject([{ breaker: "half-open", inFlight: 0 }]);
+    for (let i = 0; i < 2; i++) expect(await collect(port.stream(REQUEST, call()))).toEqual([delta("연차")]);
+    expect(states()).toMatchObject([{ breaker: "closed" }]);
+  });
+
   test("is opened at one endpoint alone, and fails at once where the breaker is open", async () => {
     const opened = vi.fn();
     const { port, states } = spread(
@@ -348,6 +374,31 @@ describe("hedging", () => {
       }),
       { numRuns: 5 },
     );
+  });
+
+  test("all that get slow at once are no storm: no more are asked twice than a twentieth of all calls so far", async () => {
+    let ms = 1;
+    const work = () => sleep(ms);
+    const { port, states } = spreadReranker([endpoint("a", work), endpoint("b", work)], HEDGED);
+    await settled(port, 60);
+    ms = 50;
+    await settled(port, 20);
+    const hedges = states().reduce((total, one) => total + one.hedges, 0);
+    expect(hedges).toBeGreaterThan(0);
+    expect(hedges).toBeLessThanOrEqual(0.05 * 80);
+  });
+
+  test("a slow call is asked of another endpoint or of none, never of its own once more", async () => {
+    let [ms, serves] = [1, true];
+    const slow = endpoint("slow", () => sleep(ms));
+    const away = { ...endpoint("away", () => sleep(ms)), serving: () => serves };
+    const { port, states } = spreadReranker([slow, away], HEDGED);
+    await settled(port, 60);
+    const before = slow.calls;
+    [ms, serves] = [50, false];
+    await ask(port);
+    expect(slow.calls).toBe(before + 1);
+    expect(states().map(({ hedges }) => hedges)).toEqual([0, 0]);
   });
 
   test("a caller who leaves ends both calls", async () => {

@@ -33,7 +33,6 @@ export function batchedEmbedder(inner: Embedder, options: BatchedOptions): Embed
   });
   return {
     ...sameModel(inner),
-    ...(inner.remote && { remote: inner.remote }),
     get model() {
       return inner.model;
     },

@@ -74,7 +74,7 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
       } catch (thrown) {
         const { code } = toRaglineError(thrown);
         const isUnknown = code === "dependency_failed" || code === "dependency_timeout";
-        if (isUnknown && refused.size < QUESTIONS_MAX && !closing.signal.aborted) {
+        if (isUnknown && refused.size < QUESTIONS_MAX) {
           const { requestId, question, tokens } = asked;
           const said = { requestId, question, query: question, answer: "", tokens, at: new Date().toISOString() };
           refused.set(requestId, {

@@ -16,7 +16,6 @@ export interface RetryOptions {
 }
 
 const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 5000;
 
 /**
  * Tries again what failed and may pass, within the deadline, after a wait of full jitter
@@ -86,7 +85,7 @@ function isWorthIt({ code, retryable }: RaglineError): boolean {
 }
 
 function waitBefore({ retryAfterMs = 0 }: RaglineError, tries: number): number {
-  const jitter = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
+  const jitter = Math.random() * FIRST_WAIT_MS * 2 ** tries;
   // All who were sent away together would come back together.
   return retryAfterMs + jitter;
 }

@@ -256,6 +256,29 @@ describe("leaving", () => {
     expect(produced).toBe(then);
   });
 
+  test("so does one whose signal aborts", async () => {
+    const stopped = Promise.withResolvers<void>();
+    const endless: LanguageModel = {
+      model: "endless",
+      contextTokensMax: 4096,
+      async *stream(_request, { signal }) {
+        signal.addEventListener("abort", () => stopped.resolve());
+        for (;;) {
+          yield { type: "text", text: "말 " } as const;
+          await sleep(1);
+          signal.throwIfAborted();
+        }
+      },
+    };
+    const model = await modelOf(endless);
+    const leaving = new AbortController();
+    const stream = model.stream(generateRequest("휴가?", []), call(leaving.signal))[Symbol.asyncIterator]();
+    await stream.next();
+    leaving.abort(new RaglineError("cancelled", "left"));
+    await expect(collect({ [Symbol.asyncIterator]: () => stream })).rejects.toMatchObject({ code: "cancelled" });
+    await stopped.promise;
+  });
+
   test("a reader who is slow holds the model back: what is written ahead is bounded", async () => {
     let produced = 0;
     const fast: LanguageModel = {

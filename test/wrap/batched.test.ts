@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Embedder, EmbedKind } from "../../src/ports/embedder.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
+import type { Served } from "../../src/types.ts";
 import { batchedEmbedder, batchedReranker } from "../../src/wrap/batched.ts";
 import { call, sleep } from "../support/calls.ts";
 
@@ -60,6 +61,20 @@ describe("batched embedder", () => {
     expect(await Promise.all(calls)).toHaveLength(8);
     await first;
     expect(most.running).toBe(1);
+  });
+
+  test("a call that is worked on in two batches waited until the first of them alone", async () => {
+    const { batches, embedder } = held();
+    const served: Served[] = [];
+    const asked = { ...call(), onServed: (one: Served) => void served.push(one) };
+    const running = batchedEmbedder(embedder, options).embed(Array(6).fill(TEXT), "query", asked);
+    for (const number of [0, 1]) {
+      await sleep(30);
+      batches[number]?.finish();
+    }
+    expect(await running).toHaveLength(6);
+    expect(served).toHaveLength(1);
+    expect(served[0]?.serviceMs).toBeGreaterThanOrEqual(55);
   });
 
   test("texts of like length go together: padding is bounded, and the oldest is always among them", async () => {

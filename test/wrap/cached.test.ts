@@ -91,6 +91,37 @@ describe("equal texts at the same time", () => {
     expect(await cached.embed(["병가"], "query", call())).toHaveLength(1);
   });
 
+  test("who asks after all others have left waits for a call of its own, though the old one never ends", async () => {
+    let calls = 0;
+    const embed: Embedder["embed"] = (...args) =>
+      ++calls === 1 ? new Promise(() => undefined) : hashing.embed(...args);
+    const cached = cachedEmbedder({ ...hashing, embed }, { bytesMax: MB });
+    const alone = new AbortController();
+    const pending = cached.embed(["병가"], "query", call(alone.signal));
+    await sleep(1);
+    alone.abort(new RaglineError("cancelled", "left"));
+    await expect(pending).rejects.toMatchObject({ code: "cancelled" });
+    expect(await cached.embed(["병가"], "query", call())).toHaveLength(1);
+  });
+
+  test("the call has the time of who may wait longest", async () => {
+    const { signal } = call();
+    for (const deadlines of [
+      [1000, 2000],
+      [2000, 1000],
+    ]) {
+      let deadline: number | undefined;
+      const embed: Embedder["embed"] = async (texts, kind, options) => {
+        await sleep(1);
+        deadline = options.deadline;
+        return hashing.embed(texts, kind, options);
+      };
+      const cached = cachedEmbedder({ ...hashing, embed }, { bytesMax: MB });
+      await Promise.all(deadlines.map((deadline) => cached.embed(["연차"], "query", { signal, deadline })));
+      expect(deadline).toBe(2000);
+    }
+  });
+
   test("a failure is everybody's, and is not kept", async () => {
     const embed = vi
       .fn<Embedder["embed"]>(hashing.embed)

@@ -48,6 +48,23 @@ test("questions that arrived though they were refused are ended as failed once t
   ]);
 });
 
+test("a question whose recording took too long may have arrived as well", async () => {
+  const { state, ask } = refusing(() => new RaglineError("dependency_timeout", "late"));
+  await expect(ask("a")).rejects.toMatchObject({ code: "dependency_timeout" });
+  state.isAway = false;
+  await until("it is ended", () => state.ended.length === 1);
+});
+
+test("of a long outage the first 256 are ended, and the process keeps no more", async () => {
+  const { state, ask } = refusing();
+  const asked = await Promise.allSettled(Array.from({ length: 260 }, (_, i) => ask(`${i}`, `session ${i}`)));
+  expect(asked.every(({ status }) => status === "rejected")).toBe(true);
+  state.isAway = false;
+  await until("they are ended", () => state.ended.length === 256);
+  await sleep(5);
+  expect([...state.pending]).toEqual(["256", "257", "258", "259"]);
+});
+
 test("what is asked in another session does not wait for it", async () => {
   const { state, ask } = refusing();
   await expect(ask("a")).rejects.toThrow("away");

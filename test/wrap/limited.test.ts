@@ -63,6 +63,23 @@ describe("ports", () => {
     expect(await collect(model.stream(REQUEST, call()))).toHaveLength(2);
   });
 
+  test("streams of streams end all their turns, read to the end, left or broken off", async () => {
+    let breaks = false;
+    const source = modelOf(async function* (): AsyncGenerator<GenerateDelta> {
+      yield { type: "text", text: "네" };
+      if (breaks) throw new Error("broken");
+      yield { type: "end", finishReason: "stop" };
+    });
+    const model = limitedModel(limitedModel(limitedModel(source, limits), limits), limits);
+    const read = () => collect(model.stream(REQUEST, call()));
+    expect(await read()).toHaveLength(2);
+    for await (const _ of model.stream(REQUEST, call())) break;
+    breaks = true;
+    await expect(read()).rejects.toThrow("broken");
+    breaks = false;
+    expect(await read()).toHaveLength(2);
+  });
+
   test("a reader who stops while the stream waits for its turn leaves none taken", async () => {
     const model = limitedModel(two, { concurrencyMax: 1, queueMax: 1 });
     const first = model.stream(REQUEST, call())[Symbol.asyncIterator]();

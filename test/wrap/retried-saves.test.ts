@@ -155,6 +155,11 @@ test("going on with the conversation stores its waiting turns first; another's d
   expect(state.stored).toEqual([]);
   await saves.load(SCOPE, "s", 5, call());
   expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a"]);
+  state.fails = away;
+  await save("b");
+  state.fails = null;
+  await saves.begin(SCOPE, "s", { requestId: "c", question: "며칠?", tokens: 5 }, 5, call());
+  expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a", "b"]);
 });
 
 test("going on with the conversation does not save a turn again that is stored and only not confirmed", async () => {

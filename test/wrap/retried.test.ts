@@ -76,6 +76,15 @@ describe("a call", () => {
   });
 });
 
+test("callers who have left use up no tries of those who stay", async () => {
+  const embed = vi.fn<Embedder["embed"]>(() => Promise.reject(failed()));
+  const embedder = retriedEmbedder(embedderOf(embed), { retries: 1 });
+  const left = call(AbortSignal.abort(new RaglineError("cancelled", "left")));
+  for (let i = 0; i < 5; i++) await expect(embedder.embed(["가"], "query", left)).rejects.toBeDefined();
+  embed.mockRejectedValueOnce(failed()).mockResolvedValueOnce(vector);
+  expect(await embedder.embed(["가"], "query", call())).toBe(vector);
+});
+
 describe("a stream", () => {
   test("is opened again before its first delta", async () => {
     let tries = 0;

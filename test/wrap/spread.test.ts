@@ -377,15 +377,19 @@ describe("hedging", () => {
   });
 
   test("all that get slow at once are no storm: no more are asked twice than a twentieth of all calls so far", async () => {
-    let ms = 1;
-    const work = () => sleep(ms);
+    let slow = Promise.resolve();
+    const work = () => slow.then(() => sleep(1));
     const { port, states } = spreadReranker([endpoint("a", work), endpoint("b", work)], HEDGED);
     await settled(port, 60);
-    ms = 50;
-    await settled(port, 20);
-    const hedges = states().reduce((total, one) => total + one.hedges, 0);
-    expect(hedges).toBeGreaterThan(0);
-    expect(hedges).toBeLessThanOrEqual(0.05 * 80);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow = promise;
+    const all = settled(port, 20);
+    const hedges = () => states().reduce((total, one) => total + one.hedges, 0);
+    await vi.waitFor(() => expect(hedges()).toBeGreaterThan(0), 5000);
+    await sleep(5);
+    expect(hedges()).toBeLessThanOrEqual(0.05 * 80);
+    resolve();
+    await all;
   });
 
   test("a slow call is asked of another endpoint or of none, never of its own once more", async () => {

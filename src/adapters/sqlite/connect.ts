@@ -1,7 +1,8 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Row, SqlValue } from "./writer.ts";
 
-const WAIT_MS = 10_000;
+/** How long a connection waits for another one's lock, unless it is told otherwise. */
+export const WAIT_MS = 10_000;
 
 export interface ConnectOptions {
   readonly readOnly?: boolean;

@@ -1,6 +1,10 @@
-/** WAL with a full sync: what was acknowledged survives `kill -9` and power loss. */
+/**
+ * WAL with a full sync: what was acknowledged survives `kill -9` and power loss. What is deleted is overwritten: `FAST` would leave whole
+ * pages of it in the file.
+ */
 export const PRAGMAS = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
+PRAGMA secure_delete = ON;
 `;

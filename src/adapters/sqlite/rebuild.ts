@@ -43,6 +43,7 @@ const IS_WHOLE_SESSION = "(SELECT count(*) FROM turns t WHERE t.session = s.row)
 const DROP_INCOMPLETE = `
 DELETE FROM documents AS d WHERE NOT (${IS_WHOLE});
 DELETE FROM passages WHERE document NOT IN (SELECT row FROM documents);
+DELETE FROM collections WHERE row NOT IN (SELECT collection FROM documents);
 DELETE FROM sessions AS s WHERE NOT (${IS_WHOLE_SESSION});
 ${["turns", ...LATER_RECORDS].map((table) => `DELETE FROM ${table} WHERE session NOT IN (SELECT row FROM sessions);`).join("\n")}
 INSERT INTO changes (collection, document) SELECT collection, row FROM documents ORDER BY row;`;
@@ -117,7 +118,9 @@ function hasColumns(source: DamagedFile): boolean {
 function copyRecords(path: string, source: DamagedFile | null, made: string): Omit<RebuildReport, "kept"> {
   const target = new DatabaseSync(made);
   try {
-    target.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF");
+    target.exec(
+      "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON",
+    );
     target.exec(`BEGIN; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     if (source) copyTables(path, source, target);
     const list = (sql: string) =>

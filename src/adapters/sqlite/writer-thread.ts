@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { RaglineError } from "../../errors.ts";
-import { connect, Prepared, rollBack } from "./connect.ts";
+import { connect, Prepared, rollBack, WAIT_MS } from "./connect.ts";
 import { type SqliteFailure, toSqliteFailure } from "./failure.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
@@ -15,6 +15,9 @@ import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
 const port = parentPort;
 if (!port) throw new Error("writer-thread.ts runs as a worker");
 
+/** After so long without a write the log is emptied into the file: it holds what was deleted, too. */
+const IDLE_MS = 2000;
+
 const { file, identity } = workerData as WriterData;
 /** SQL texts by number, and their statements. */
 const texts: string[] = [];
@@ -22,6 +25,7 @@ const prepared: Prepared[] = [];
 const own = new Map<string, StatementSync>();
 let opened: DatabaseSync | null = null;
 let waiting: WriteRequest[] = [];
+let idle: NodeJS.Timeout | null = null;
 
 port.on("message", ({ added, requests }: WriteBatch) => {
   texts.push(...added);
@@ -44,6 +48,21 @@ function commit(): void {
     for (const { id } of requests) replies.push({ id, error: failure(error) });
   }
   port?.postMessage(replies);
+  idle = idle?.refresh() ?? setTimeout(emptyLog, IDLE_MS);
+}
+
+/** While somebody reads what is in it, it is tried again. */
+function emptyLog(): void {
+  try {
+    checkStillThere(file, identity);
+    database().exec("PRAGMA busy_timeout = 0");
+    const { busy } = statement("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
+    if (busy === 1) idle?.refresh();
+  } catch {
+    // Whoever writes next is told what is wrong with the file.
+  } finally {
+    opened?.exec(`PRAGMA busy_timeout = ${WAIT_MS}`);
+  }
 }
 
 function run({ id, statements, query }: WriteRequest): Reply {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createSqliteAnswerCache } from "../../src/adapters/answer-cache/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
-import { call, SCOPE } from "../support/calls.ts";
+import { call, SCOPE, until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { answerCacheContract, cachedAnswer } from "./answer-cache.ts";
 
@@ -45,6 +45,16 @@ describe("sqlite answer cache", () => {
     vi.setSystemTime(Date.now() + 5001);
     await createSqliteAnswerCache(database, options).put(SCOPE, "new", cachedAnswer("new"), call());
     expect(database.all("SELECT key FROM answers")).toEqual([{ key: expect.stringContaining("new") }]);
+    await close();
+  });
+
+  test("expired entries leave the file though nobody puts another, more than one piece of them", async () => {
+    const { database, close } = openDatabase();
+    const cache = createSqliteAnswerCache(database, { ttlMs: 1000, entriesMax: 10_000 });
+    await Promise.all(Array.from({ length: 1200 }, (_, i) => cache.put(SCOPE, `${i}`, cachedAnswer("old"), call())));
+    const rows = () => database.get<{ n: number }>("SELECT count(*) AS n FROM answers")?.n;
+    await until("they are gone", () => rows() === 0);
+    await cache.close?.();
     await close();
   });
 

@@ -65,6 +65,17 @@ export function answerCacheContract(name: string, open: () => Promise<OpenedAnsw
       expect((await cache.find(scope({ groups: ["board", "hr", "hr"] }), key, call()))?.text).toBe("secret");
     });
 
+    test("3: all of a collection are deleted, whatever their groups, and no others", async () => {
+      const mine = scope({ collection: "leaving" });
+      const all = [mine, { ...mine, groups: ["hr"] }, { ...mine, groups: ["board", "hr"] }];
+      const others = [scope({ tenant: "leaving" }), scope({ tenant: "other", collection: "leaving" })];
+      for (const one of [...all, ...others]) await cache.put(one, "key", cachedAnswer("kept"), call());
+      await cache.deleteAll(mine, call());
+      for (const one of all) expect(await cache.find(one, "key", call())).toBeNull();
+      for (const one of others) expect(await cache.find(one, "key", call())).not.toBeNull();
+      await cache.deleteAll(mine, call());
+    });
+
     test("puts at once do not lose each other", async () => {
       const keys = Array.from({ length: 20 }, freshKey);
       await Promise.all(keys.map((key) => cache.put(SCOPE, key, cachedAnswer(key), call())));

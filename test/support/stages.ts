@@ -131,6 +131,7 @@ export function memoryCache(): NonNullable<Stages["cache"]> & { readonly entries
     entries,
     find: async (_scope, key) => entries.get(key) ?? null,
     put: async (_scope, key, answer) => void entries.set(key, answer),
+    deleteAll: async () => entries.clear(),
   };
 }
 

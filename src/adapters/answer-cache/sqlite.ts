@@ -1,21 +1,33 @@
 import type { AnswerCache, CachedAnswer } from "../../ports/answer-cache.ts";
 import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
+import { purging } from "../sqlite/purge.ts";
 
 const FIND = "SELECT answer FROM answers WHERE tenant = ? AND collection = ? AND key = ? AND created_at > ?";
 const PUT = `INSERT INTO answers (tenant, collection, key, answer, created_at) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET answer = excluded.answer, created_at = excluded.created_at`;
-const EXPIRE = "DELETE FROM answers WHERE created_at <= ?";
+const EXPIRED = "SELECT rowid FROM answers WHERE created_at <= ? ORDER BY created_at LIMIT ?";
+const IS_EXPIRED = `SELECT 1 FROM (${EXPIRED})`;
+const EXPIRE = `DELETE FROM answers WHERE rowid IN (${EXPIRED})`;
 const TRIM = `DELETE FROM answers WHERE created_at <= (SELECT created_at FROM answers ORDER BY created_at DESC LIMIT 1 OFFSET ?)`;
-/** Old entries are looked for once in so many puts. */
+const DELETE_ALL = "DELETE FROM answers WHERE tenant = ? AND collection = ?";
+/** Expired answers deleted at once. */
+const EXPIRED_MAX = 500;
+/** Whether there are too many is looked for once in so many puts, the first of a process included. */
 const PUTS_PER_CLEANING = 100;
 
-/** Finished answers in the embedded database, under exact keys. */
+/** Finished answers in the embedded database, under exact keys. Expired ones are deleted whether or not anybody asks. */
 export function createSqliteAnswerCache(
   database: Database,
   options: { readonly ttlMs: number; readonly entriesMax: number },
 ): AnswerCache {
   let puts = 0;
+  const stopPurging = purging(options.ttlMs, async () => {
+    const before = Date.now() - options.ttlMs;
+    if (!database.get(IS_EXPIRED, before, 1)) return false;
+    await database.write([{ sql: EXPIRE, values: [before, EXPIRED_MAX] }]);
+    return true;
+  });
   return {
     async find(scope, key) {
       const values = [scope.tenant, scope.collection, scoped(scope, key), Date.now() - options.ttlMs] as const;
@@ -29,12 +41,18 @@ export function createSqliteAnswerCache(
       const cleaning =
         puts++ % PUTS_PER_CLEANING === 0
           ? [
-              { sql: EXPIRE, values: [now - options.ttlMs] },
+              { sql: EXPIRE, values: [now - options.ttlMs, EXPIRED_MAX] },
               { sql: TRIM, values: [options.entriesMax] },
             ]
           : [];
       await database.write([{ sql: PUT, values }, ...cleaning]);
     },
+
+    async deleteAll({ tenant, collection }) {
+      await database.write([{ sql: DELETE_ALL, values: [tenant, collection] }]);
+    },
+
+    close: async () => stopPurging(),
   };
 }
 

@@ -1,34 +1,21 @@
 import type { Database } from "../sqlite/database.ts";
+import { purging } from "../sqlite/purge.ts";
 import { AGES, PURGE } from "./sqlite-statements.ts";
 
 /** Sessions looked at in one piece of work, and turns deleted in one, unless a single session has more. */
 const SESSIONS_MAX = 200;
 const TURNS_MAX = 2000;
-/** Between two pieces; and once all sessions have been looked at, until they are again, at most. */
-const PIECE_EVERY_MS = 250;
-const AGAIN_MAX_MS = 600_000;
 
 /** Deletes forgotten sessions in the background, a little at a time. @returns what stops it */
 export function purgeSessions(database: Database, ttlMs: number): () => void {
-  const againMs = Math.min(AGAIN_MAX_MS, Math.max(PIECE_EVERY_MS, ttlMs / 4));
-  let timer: NodeJS.Timeout | null = null;
-  let stopped = false;
-  const next = (after: number, waitMs: number) => {
-    if (stopped) return;
-    timer = setTimeout(() => {
-      piece(database, after, Date.now() - ttlMs).then(
-        (last) => (last === null ? next(0, againMs) : next(last, PIECE_EVERY_MS)),
-        // The file is locked, full or read-only: whoever writes to it is told so.
-        () => next(0, againMs),
-      );
-    }, waitMs);
-    timer.unref();
-  };
-  if (Number.isFinite(ttlMs)) next(0, againMs);
-  return () => {
-    stopped = true;
-    if (timer) clearTimeout(timer);
-  };
+  let after = 0;
+  return purging(ttlMs, async () => {
+    const from = after;
+    after = 0;
+    const last = await piece(database, from, Date.now() - ttlMs);
+    after = last ?? 0;
+    return last !== null;
+  });
 }
 
 /** @returns the last row that was looked at; null: there is none after it */

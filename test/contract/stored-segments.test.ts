@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test, vi } from "vitest";
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
+import { rebuildDatabase } from "../../src/adapters/sqlite/rebuild.ts";
 
 const scope = { tenant: "t", collection: "c", groups: [] };
 const opened = (file: string) => {
@@ -97,6 +98,49 @@ test("settling stores the small segments too, where a store is under way that pa
     const { latest } = reader.prepare("SELECT max(seq) AS latest FROM changes").get() ?? {};
     expect(reader.prepare("SELECT max(as_of) AS stored FROM segments").get()?.stored).toBe(latest);
     reader.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a collection without documents keeps no segments, whether or not anybody searches it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ragline-stored-"));
+  const file = join(folder, "a.db");
+  try {
+    const first = opened(file);
+    for (let document = 0; document < 30; document++) await write(first.index, document, 0);
+    await first.index.settle(scope);
+    await first.close();
+    const { index, close } = opened(file);
+    const reader = new DatabaseSync(file, { timeout: 10_000 });
+    const count = (table: string) => reader.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+    expect(count("segments")).toBe(1);
+    for (let document = 0; document < 30; document++) await index.delete(scope, `d${document}`);
+    await close();
+    expect([count("segments"), count("segment_parts")]).toEqual([0, 0]);
+    reader.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("words of a deleted document stay in stored segments until the file is made anew, which takes emptied collections too", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ragline-stored-"));
+  const file = join(folder, "a.db");
+  try {
+    const { index, close } = opened(file);
+    for (let document = 0; document < 30; document++) await write(index, document, 0);
+    await index.settle(scope);
+    await index.delete(scope, "d7");
+    const left = { id: "d", title: "", hash: "", metadata: {}, groups: [] };
+    const gone = { ...scope, collection: "leftcollection" };
+    await index.replace(gone, left, []);
+    await index.delete(gone, "d");
+    await close();
+    const holds = (word: string) => readFileSync(file).includes(word);
+    expect([holds("leave7"), holds("leave8"), holds("leftcollection")]).toEqual([true, true, true]);
+    expect(rebuildDatabase(file)).toMatchObject({ documents: 29, kept: null });
+    expect([holds("leave7"), holds("leave8"), holds("leftcollection")]).toEqual([false, true, false]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -4,8 +4,10 @@ import type { Segment } from "../../resident/segment.ts";
 import { decodeSegment, encodeSegment, STORED_FORMAT } from "../../resident/stored.ts";
 import { setVector } from "../../resident/vectors.ts";
 import type { Vocabulary } from "../../resident/vocabulary.ts";
+import type { Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { floats } from "../sqlite/vector-blob.ts";
+import type { Statement } from "../sqlite/writer.ts";
 
 /** Made when first needed: rebuilding a file leaves them out. */
 export const SEGMENT_TABLES = [
@@ -20,7 +22,9 @@ const STORED = `SELECT id, as_of AS asOf, parts FROM segments WHERE tenant = ? A
 const PARTS = "SELECT bytes FROM segment_parts WHERE segment = ? ORDER BY part";
 const VECTORS = "SELECT row, vector FROM passages WHERE document = ? ORDER BY row";
 const INSERT_PART = "INSERT INTO segment_parts (segment, part, bytes) VALUES (?, ?, ?)";
-const INSERT = "INSERT INTO segments (id, tenant, collection, format, as_of, parts) VALUES (?, ?, ?, ?, ?, ?)";
+const HAS_DOCUMENTS = `EXISTS (SELECT 1 FROM documents d JOIN collections c ON c.row = d.collection WHERE c.tenant = ? AND c.name = ?)`;
+const INSERT = `INSERT INTO segments (id, tenant, collection, format, as_of, parts) SELECT ?, ?, ?, ?, ?, ? WHERE ${HAS_DOCUMENTS}`;
+const OF_EMPTY = `FROM segments WHERE tenant = ? AND collection = ? AND NOT ${HAS_DOCUMENTS}`;
 const DELETE_OTHERS = `DELETE FROM segments WHERE tenant = ? AND collection = ? AND id NOT IN (SELECT value FROM json_each(?))`;
 export const DELETE_ORPHANS = "DELETE FROM segment_parts WHERE segment NOT IN (SELECT id FROM segments)";
 /** Only the change that the latest stored segment knows of. */
@@ -111,7 +115,8 @@ export class StoredSegments {
         if (signal.aborted) return;
       }
       this.#idOf.set(segment, id);
-      const values = [id, this.#tenant, this.#collection, STORED_FORMAT, segment.asOf, part];
+      const key = [this.#tenant, this.#collection];
+      const values = [id, ...key, STORED_FORMAT, segment.asOf, part, ...key];
       await this.#database.write([{ sql: INSERT, values }]);
     }
     await this.#drop(larger.flatMap((segment) => this.#idOf.get(segment) ?? []));
@@ -125,6 +130,16 @@ export class StoredSegments {
       { sql: DELETE_ORPHANS, values: [] },
     ]);
   }
+}
+
+/** With the deletion of a document: a collection without any keeps no segment, whose words are of those that are gone. */
+export function dropSegmentsOfEmpty(database: Database, { tenant, collection }: Scope): Statement[] {
+  if (!database.get(HAS_TABLES)) return [];
+  const values = [tenant, collection, tenant, collection];
+  return [
+    { sql: `DELETE FROM segment_parts WHERE segment IN (SELECT id ${OF_EMPTY})`, values },
+    { sql: `DELETE ${OF_EMPTY}`, values },
+  ];
 }
 
 function* blobs(rows: Iterable<unknown>): Generator<Uint8Array> {

@@ -26,6 +26,7 @@ import { LiveCollection, spaceOf } from "./sqlite-live.ts";
 import { SqlitePassages } from "./sqlite-passages.ts";
 import { createSqliteReembedding } from "./sqlite-reembedding.ts";
 import { type DocumentRow, documentValues, entry, READABLE } from "./sqlite-rows.ts";
+import { dropSegmentsOfEmpty } from "./sqlite-segments.ts";
 import { createSqliteTransfer } from "./sqlite-transfer.ts";
 import { TextsAhead } from "./texts-ahead.ts";
 import { checkVector, isSame, type Space, spaceConflict } from "./vector-space.ts";
@@ -143,6 +144,7 @@ export class SqlitePassageIndex implements PassageIndex {
       { sql: FIND, values: [...collection, groupList(scope), documentId], guard: true },
       { sql: LOG_CHANGE, values: [...collection, ...collection, documentId] },
       { sql: DELETE_DOCUMENT, values: [...collection, documentId] },
+      ...dropSegmentsOfEmpty(this.#database, scope),
     ]);
     await this.#takeOver(scope);
     return changes !== null;

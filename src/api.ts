@@ -90,6 +90,12 @@ export interface Readiness {
   readonly degraded: readonly string[];
 }
 
+export interface EraseReport {
+  /** Deleted, of all groups. */
+  readonly documents: number;
+  readonly sessions: number;
+}
+
 export interface ReindexOptions extends CallerOptions {
   readonly collection?: string;
   onProgress?(progress: ReindexProgress): void;

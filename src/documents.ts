@@ -145,6 +145,11 @@ export class Documents {
     return deleted;
   }
 
+  /** Of a collection that was erased: what was learned from it is learned anew, of nothing. */
+  erased(scope: Scope): void {
+    this.#background.later((call) => this.#learner.learn(scope, call));
+  }
+
   close(): void {
     this.#reader.close();
   }

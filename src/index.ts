@@ -15,7 +15,14 @@ export { ERRORS, type ErrorCode, RaglineError } from "./errors.ts";
 export type { IngestProgress, IngestReport } from "./ingest/ingest.ts";
 export type { ReindexProgress, ReindexReport } from "./ingest/reindex.ts";
 export { Ragline } from "./ragline.ts";
-export type { AskRequest, DocumentInput, DocumentListRequest, FileInput, SearchRequest } from "./requests.ts";
+export type {
+  AskRequest,
+  DocumentInput,
+  DocumentListRequest,
+  EraseRequest,
+  FileInput,
+  SearchRequest,
+} from "./requests.ts";
 export type * from "./types.ts";
 export { VERSION } from "./version.ts";
 export type { WholeAnswer } from "./whole-answer.ts";

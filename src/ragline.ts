@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type {
   AddedDocument,
   CallerOptions,
+  EraseReport,
   IndexOptions,
   Readiness,
   ReindexOptions,
@@ -16,6 +17,7 @@ import { Background } from "./background.ts";
 import { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
 import { Documents } from "./documents.ts";
+import { erase } from "./erasing.ts";
 import type { IngestReport } from "./ingest/ingest.ts";
 import type { ReindexReport } from "./ingest/reindex.ts";
 import { ask } from "./pipeline/ask.ts";
@@ -28,6 +30,7 @@ import {
   type DocumentInput,
   type DocumentListRequest,
   defined,
+  type EraseRequest,
   type FileInput,
   parseRequest,
   requestSchemas,
@@ -190,6 +193,19 @@ export class Ragline {
   /** Resolves to false where there was nothing to delete. */
   deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     return this.#sessions.delete(id, collection, caller);
+  }
+
+  /**
+   * Deletes a tenant's collection for good: documents of every group, conversations, cached answers, and what was learned of them. It takes as long
+   * as it takes; where it fails, what is gone is gone, and calling it again goes on. What is added or asked meanwhile may stay. What
+   * remains for a while, and where: docs/http.md.
+   */
+  async erase(request: EraseRequest, caller: CallerOptions = {}): Promise<EraseReport> {
+    const { collection } = this.#parse(this.schemas.erase, request);
+    const scope = this.#calls.scope(collection, caller);
+    const erased = await erase(this.#stages, scope, { signal: caller.signal ?? new AbortController().signal });
+    this.#documents.erased(scope);
+    return erased;
   }
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {

@@ -141,7 +141,8 @@ export function requestSchemas(config: Config) {
     limit: z.coerce.number().int().min(1).max(500).default(100),
     collection,
   });
-  return { ask, search, document, file, list, turns, sessionId, documentId, collection, history };
+  const erase = z.strictObject({ collection: collection.unwrap() });
+  return { ask, search, document, file, list, turns, erase, sessionId, documentId, collection, history };
 }
 
 /** Fields are counted before any is read: the issues of 100,000 wrong ones take seconds. */
@@ -187,6 +188,8 @@ export type RequestSchemas = ReturnType<typeof requestSchemas>;
 export type AskRequest = z.input<RequestSchemas["ask"]>;
 export type SearchRequest = z.input<RequestSchemas["search"]>;
 export type DocumentInput = z.input<RequestSchemas["document"]>;
+/** Named always, though it is the configured one. */
+export type EraseRequest = z.input<RequestSchemas["erase"]>;
 export type FileInput = z.input<RequestSchemas["file"]>;
 export type DocumentListRequest = {
   readonly after?: string | undefined;

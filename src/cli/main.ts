@@ -193,6 +193,13 @@ function program(): Command {
     )
     .action(async (options) => (await loaded(import("./status.ts"))).statusCommand(configFile(), options));
 
+  command("erase", "delete a tenant's collection for good: documents of every group, conversations, cached answers")
+    .requiredOption("--tenant <name>", "tenant whose collection it is")
+    .requiredOption("--collection <name>", "collection to erase")
+    .option("--yes", "do it: without this it refuses")
+    .addHelpText("after", "\nNothing brings it back. What remains where, and for how long: docs/http.md, Erasing.")
+    .action(async (options) => (await loaded(import("./erase.ts"))).eraseCommand(configFile(), options));
+
   const models = command("models", "models that run on this machine");
   command("pull <name>", "fetch a model into the hub's cache, e.g. Xenova/multilingual-e5-small", models)
     .addOption(

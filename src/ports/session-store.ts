@@ -54,6 +54,8 @@ export interface Begun {
  *    writing): then `finish` is refused for the store's own reason while that lasts, and afterwards stores the whole turn, once, beginning the
  *    session where there was none. Not so where the session was deleted meanwhile: that is `not_found`. Where too many are pending already,
  *    `begin` rejects with `rate_limited`; with SQLite, of those that several processes let in at the same moment, only `recorded` does.
+ * 10. `deleteAll` does what `delete` does to every session of a tenant's collection, forgotten ones included, a few at a time: where it rejects
+ *    some may be gone, and one that is begun meanwhile may stay.
  *
  * A store may be unable to tell that a question was never recorded from its having been recorded and deleted since. It then takes it
  * for deleted: a lost turn is logged, a deleted conversation that came back would not be noticed. So it is with what Redis has acknowledged and
@@ -78,6 +80,8 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
+  /** Takes as long as it takes. Resolves to how many it has deleted. */
+  deleteAll(scope: Scope, options: CallOptions): Promise<number>;
   /**
    * For stores whose `begin` writes: rejects where it would, though `load` does not, as of a database that takes no writes. Changes nothing.
    */

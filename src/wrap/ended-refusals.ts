@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toRaglineError } from "../errors.ts";
 import type { SessionStore } from "../ports/session-store.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, Scope } from "../types.ts";
 
 /** Questions that wait at most; a further one is pending until its lease ends. */
 const QUESTIONS_MAX = 256;
@@ -9,8 +9,8 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2000;
 
 interface Refused {
-  /** Whose it is: tenant, collection and id. */
-  readonly session: string;
+  readonly scope: Scope;
+  readonly sessionId: string;
   readonly until: number;
   end(call: CallOptions): Promise<void>;
 }
@@ -18,29 +18,42 @@ interface Refused {
 /**
  * The same store, apart from this process. A question that was refused because the store did not answer may have reached it all the
  * same, and would be pending until its lease ends, in the way of others, then be shown as interrupted. Once the store is back such a question is
- * ended as failed, as its asker was told, and before anything else that this process is asked in its session.
+ * ended as failed, as its asker was told, and before anything else that this process is asked in its session. Of a session that is deleted
+ * none is.
  */
 export function endedRefusals(store: SessionStore, { leaseMs }: { readonly leaseMs: number }): SessionStore {
   /** By request id, in the order they were asked in. */
   const refused = new Map<string, Refused>();
   const closing = new AbortController();
   let running: Promise<void> | null = null;
+  const ending = new Set<Promise<void>>();
 
   /** @throws what the store did, where it is still away. */
   const end = async (requestId: string, question: Refused, call: CallOptions): Promise<void> => {
+    const ended = question.end(call);
+    ending.add(ended);
     try {
-      await question.end(call);
+      await ended;
     } catch (thrown) {
       // Else it never arrived, or is ended, only not as durably as was asked for.
       const { retryable, stored } = toRaglineError(thrown);
       if (retryable && !stored) throw thrown;
+    } finally {
+      ending.delete(ended);
     }
     refused.delete(requestId);
   };
+  /** Of one session, or of all of the scope's collection; what is just being ended is waited for. */
+  const forget = async (scope: Scope, id?: string) => {
+    for (const [requestId, question] of refused) {
+      if (isOf(question, scope) && (id ?? question.sessionId) === question.sessionId) refused.delete(requestId);
+    }
+    await Promise.allSettled(ending);
+  };
   /** A turn's number is given when it ends: what was refused in a session comes before what is asked there afterwards. */
-  const endEarlier = async (session: string, requestId: string, call: CallOptions) => {
+  const endEarlier = async (scope: Scope, id: string, requestId: string, call: CallOptions) => {
     for (const [other, question] of refused) {
-      if (question.session === session && other !== requestId) await end(other, question, call);
+      if (isOf(question, scope) && question.sessionId === id && other !== requestId) await end(other, question, call);
     }
   };
   const endAll = async () => {
@@ -63,10 +76,9 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
     ...store,
 
     async begin(scope, id, asked, turnsMax, call) {
-      const session = () => JSON.stringify([scope.tenant, scope.collection, id]);
       let isSent = false;
       try {
-        if (refused.size > 0) await endEarlier(session(), asked.requestId, call);
+        if (refused.size > 0) await endEarlier(scope, id, asked.requestId, call);
         isSent = true;
         const before = await store.begin(scope, id, asked, turnsMax, call);
         refused.delete(asked.requestId);
@@ -78,7 +90,8 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
           const { requestId, question, tokens } = asked;
           const said = { requestId, question, query: question, answer: "", tokens, at: new Date().toISOString() };
           refused.set(requestId, {
-            session: session(),
+            scope,
+            sessionId: id,
             until: performance.now() + leaseMs,
             async end(unhurried) {
               if (!isSent) await store.begin(scope, id, asked, turnsMax, unhurried);
@@ -93,10 +106,24 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
       }
     },
 
+    async delete(scope, id, call) {
+      await forget(scope, id);
+      return store.delete(scope, id, call);
+    },
+
+    async deleteAll(scope, call) {
+      await forget(scope);
+      return store.deleteAll(scope, call);
+    },
+
     async close() {
       closing.abort();
       await running;
       await store.close?.();
     },
   };
+}
+
+function isOf(question: Refused, { tenant, collection }: Scope): boolean {
+  return question.scope.tenant === tenant && question.scope.collection === collection;
 }

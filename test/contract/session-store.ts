@@ -38,16 +38,16 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       return { id, turns, version: (await load(id)).version };
     };
     /** A question that could not be recorded. @returns whether it is answered all the same */
-    const beginRefused = async (id: string, { requestId, question, ...asked }: FinishedTurn) => {
+    const beginRefused = async (id: string, { requestId, question, ...asked }: FinishedTurn, of = SCOPE) => {
       await opened.takesWrites(false);
       try {
-        const begun = await store.begin(SCOPE, id, { requestId, question, tokens: 5 }, 100, call()).catch((thrown) => {
+        const begun = await store.begin(of, id, { requestId, question, tokens: 5 }, 100, call()).catch((thrown) => {
           expect(thrown).toMatchObject({ retryable: true });
           return null;
         });
         if (begun === null) return false;
         await expect(begun.recorded).rejects.toMatchObject({ retryable: true });
-        const finished = store.finish(SCOPE, id, { requestId, question, ...asked }, call());
+        const finished = store.finish(of, id, { requestId, question, ...asked }, call());
         await expect(finished).rejects.toMatchObject({ retryable: true });
         return true;
       } finally {
@@ -515,6 +515,45 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
     test("a long turn comes back whole", async () => {
       const { id, turns } = await grown(1, { answer: "가나다 🏝️\n".repeat(25_000) });
       expect((await load(id)).turns).toEqual(numbered(turns));
+    });
+
+    test("10: all sessions of a collection are deleted, whatever it is called, and none of another", async () => {
+      const leaving = scope({ tenant: "acme*[x]?", collection: "le-a\\v:i*ng" });
+      const others = [
+        scope({ tenant: "acme-other", collection: leaving.collection }),
+        scope({ tenant: leaving.tenant, collection: "le-a\\v:i*ngx" }),
+        scope({ tenant: leaving.tenant, collection: "le-a\\v:iing" }),
+        scope({ tenant: "acme[x]", collection: leaving.collection }),
+      ];
+      const ids = Array.from({ length: 120 }, (_, i) => `left-${i}`);
+      await Promise.all(ids.map((id) => append(store, id, turn(), leaving)));
+      for (const other of others) await append(store, "left-1", turn(), other);
+      const late = turn();
+      await begin(store, "left-2", late, leaving);
+      expect(await store.deleteAll(leaving, call())).toBe(120);
+      for (const id of ids) expect((await store.load(leaving, id, 10, call())).version).toBe(0);
+      for (const other of others) expect((await store.load(other, "left-1", 10, call())).turnCount).toBe(1);
+      await expect(store.finish(leaving, "left-2", late, call())).rejects.toMatchObject({ code: "not_found" });
+      expect(await store.deleteAll(leaving, call())).toBe(0);
+      await append(store, "left-1", turn(), leaving);
+      expect((await store.load(leaving, "left-1", 10, call())).turnCount).toBe(1);
+    });
+
+    test("10: forgotten ones too; and a question that could not be recorded does not come back", async () => {
+      const leaving = scope({ collection: "gone" });
+      const forgetting = await opened.forgetting(1000);
+      await append(forgetting, "old", turn({ at: new Date().toISOString() }), leaving);
+      await sleep(1200);
+      // Redis has forgotten it by itself.
+      expect(await forgetting.deleteAll(leaving, call())).toBeLessThanOrEqual(1);
+      expect((await store.load(leaving, "old", 10, call())).version).toBe(0);
+      await forgetting.close?.();
+
+      const asked = turn();
+      await beginRefused("unrecorded", asked, leaving);
+      await store.deleteAll(leaving, call());
+      await expect(store.finish(leaving, "unrecorded", asked, call())).rejects.toMatchObject({ code: "not_found" });
+      expect((await store.load(leaving, "unrecorded", 10, call())).version).toBe(0);
     });
   });
 }

@@ -3,7 +3,8 @@ import { createSqliteSessionStore } from "../../src/adapters/session-store/sqlit
 import { UnrecordedQuestions } from "../../src/adapters/session-store/unrecorded.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 import type { FinishedTurn } from "../../src/types.ts";
-import { call, SCOPE, sleep } from "../support/calls.ts";
+import { retriedSaves } from "../../src/wrap/retried-saves.ts";
+import { call, SCOPE, sleep, until } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
 import { append, sqliteTakesWrites, turn } from "../support/sessions.ts";
 
@@ -98,4 +99,20 @@ test("of questions whose answers never end the oldest are forgotten", () => {
   for (let i = 0; i <= 10_000; i++) questions.add(["acme", "handbook", "s"], `r${i}`, { version: 1, askedAtMs: i });
   const found = (i: number) => questions.find(["acme", "handbook", "s"], `r${i}`)?.askedAtMs;
   expect([found(0), found(1), found(10_000)]).toEqual([undefined, 1, 10_000]);
+});
+
+test("a turn that waits to be stored does not bring a deleted collection back", async () => {
+  const { store, file } = shared();
+  const saves = retriedSaves(store, { turnsMax: 10, charsMax: 10_000, retryMs: 60_000 });
+  onTestFinished(() => saves.close?.());
+  const late = now("늦은 질문");
+  await sqliteTakesWrites(file, false);
+  const asked = { requestId: late.requestId, question: late.question, tokens: 5 };
+  await expect((await saves.begin(SCOPE, "s", asked, 100, call())).recorded).rejects.toMatchObject({ retryable: true });
+  await expect(saves.finish(SCOPE, "s", late, call())).rejects.toMatchObject({ retryable: true });
+  await sqliteTakesWrites(file, true);
+  await saves.deleteAll(SCOPE, call());
+  await until("it waits no more", () => saves.counts().waiting === 0);
+  expect(saves.counts()).toMatchObject({ recovered: 0, lost: 1 });
+  expect((await saves.load(SCOPE, "s", 10, call())).version).toBe(0);
 });

@@ -100,6 +100,7 @@ export function fakeStages(
       recall: async () => [],
       replace: async () => true,
       delete: async () => true,
+      deleteAll: async () => turns.splice(0).length,
     },
     cache: null,
     embedder: { model: "fake", dimensions: 2, embed: async (texts) => texts.map(() => new Float32Array([1, 0])) },

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
+import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { FinishedTurn } from "../../src/types.ts";
 import { endedRefusals } from "../../src/wrap/ended-refusals.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
@@ -32,7 +33,7 @@ function refusing(refusal = away, { arrives = true, leaseMs = 60_000, isConfirme
   onTestFinished(() => store.close?.());
   const ask = (requestId: string, session = "s") =>
     store.begin(SCOPE, session, { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
-  return { state, ask };
+  return { state, ask, store };
 }
 
 test("questions that arrived though they were refused are ended as failed once the store is back, in order", async () => {
@@ -131,4 +132,16 @@ test("after its lease it is left alone", async () => {
   state.isAway = false;
   await sleep(300);
   expect({ tries: state.tries, ended: state.ended }).toEqual({ tries, ended: [] });
+});
+
+test.each([
+  ["session", (store: SessionStore) => store.delete(SCOPE, "s", call())],
+  ["collection", (store: SessionStore) => store.deleteAll(SCOPE, call())],
+])("of a %s that is deleted none is begun again to be ended", async (_, deleteIt) => {
+  const { state, ask, store } = refusing();
+  for (const id of ["a", "b"]) await expect(ask(id)).rejects.toThrow("away");
+  state.isAway = false;
+  await deleteIt(store);
+  await sleep(400);
+  expect({ ended: state.ended, pending: [...state.pending] }).toEqual({ ended: [], pending: ["a"] });
 });

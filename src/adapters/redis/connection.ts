@@ -1,7 +1,16 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
-import { decodedPart } from "../../url-part.ts";
+import {
+  backoffMs,
+  type Client,
+  clientFactory,
+  type EvalOptions,
+  type Redis,
+  type RedisOptions,
+  type Scanning,
+  type Scripting,
+  type Values,
+} from "./client.ts";
 import { reasonOf } from "./reasons.ts";
 
 export interface Script {
@@ -9,54 +18,10 @@ export interface Script {
   readonly sha: string;
 }
 
-export interface RedisOptions {
-  /** `redis[s]://[user:password@]host[:port][,host[:port] …][/database]`; several hosts for Sentinel and Cluster. */
-  readonly url: string;
-  readonly topology: "single" | "sentinel" | "cluster";
-  /** What the sentinels call the master. */
-  readonly sentinelMaster: string;
-  /** Of the sentinels, where they have one; `url` holds user and password of the servers. */
-  readonly sentinelPassword?: string | undefined;
-  /** PEM file of the authority behind a `rediss:` server's certificate, where the system does not know it. */
-  readonly caFile?: string | undefined;
-  /** Limit for one round trip. */
-  readonly timeoutMs: number;
-}
-
-type Redis = typeof import("@redis/client");
-type Argument = string | Buffer;
-interface EvalOptions {
-  readonly keys: string[];
-  readonly arguments: Argument[];
-}
-interface Scripting {
-  evalSha(sha: string, options: EvalOptions): Promise<unknown>;
-  eval(source: string, options: EvalOptions): Promise<unknown>;
-}
-interface Values {
-  mGet(keys: string[]): Promise<(Buffer | null)[]>;
-  get(key: string): Promise<Buffer | null>;
-}
-interface Pipeline {
-  eval(source: string, options: EvalOptions): Pipeline;
-  wait(replicas: number, timeoutMs: number): Pipeline;
-  execAsPipeline(): Promise<unknown[]>;
-}
-interface Client extends Scripting, Values {
-  multi(): Pipeline;
-  set(key: string, value: Buffer, options: { expiration: { type: "PX"; value: number } }): Promise<unknown>;
-  withTypeMapping(mapping: object): Scripting & Values;
-  connect(): Promise<unknown>;
-  destroy(): unknown;
-  on(event: "error" | "ready", listener: (error: unknown) => void): unknown;
-}
-
-const PORT = { single: 6379, sentinel: 26379, cluster: 6379 };
-const RECONNECT_MAX_MS = 1000;
-/** A server that says nothing for so long, not even to PING, is given up, and connected to anew. */
-const SILENCE_MAX_MS = 5000;
 /** Limit for storing values, which nobody waits for. */
 const STORE_MAX_MS = 2000;
+/** Keys that one `SCAN` looks at: some 0.1 ms, in which the server does nothing else. */
+const SCANNED_AT_ONCE = 1000;
 
 /** One or several Redis servers. It connects, and reconnects, by itself and for ever. */
 export class RedisConnection {
@@ -154,6 +119,36 @@ export class RedisConnection {
     );
   }
 
+  /**
+   * Deletes every hash whose key begins so, on each master, looking at all keys there. What is written meanwhile may stay, as may what a cluster
+   * moves to another master meanwhile. @returns how many there were. @throws RaglineError `dependency_failed`, also where some are gone
+   */
+  async unlinkHashes(prefix: string, signal: AbortSignal): Promise<number> {
+    const { timeoutMs } = this.#options;
+    const masters = await this.#within(
+      timeoutMs,
+      async (client): Promise<Scanning[]> =>
+        client.masters
+          ? Promise.all(client.masters.map(async (node) => (await client.nodeClient?.(node)) ?? client))
+          : [client],
+    );
+    const options = { MATCH: `${literal(prefix)}*`, COUNT: SCANNED_AT_ONCE, TYPE: "hash" };
+    let deleted = 0;
+    for (const master of masters) {
+      let cursor = "0";
+      do {
+        signal.throwIfAborted();
+        const found = await this.#within(timeoutMs, () => master.scan(cursor, options));
+        const counts = await this.#within(timeoutMs, (client) =>
+          Promise.all(found.keys.map((key) => client.unlink(key))),
+        );
+        for (const count of counts) deleted += count;
+        cursor = found.cursor;
+      } while (cursor !== "0");
+    }
+    return deleted;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#client?.destroy();
@@ -222,83 +217,12 @@ export class RedisConnection {
   }
 }
 
+/** As a pattern that matches itself alone. */
+function literal(text: string): string {
+  return text.replaceAll(/[*?[\]\\^-]/g, "\\$&");
+}
+
 function evalOptions(key: string, values: readonly (string | number | Uint8Array)[]): EvalOptions {
   const given = values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : String(value)));
   return { keys: [key], arguments: given };
-}
-
-function clientFactory(redis: Redis, options: RedisOptions, block: string): () => Client {
-  const { hosts, username, password, database, tls } = parseUrl(options, block);
-  const socket = {
-    ...(tls && { tls: true as const, ...(options.caFile && { ca: readCa(options.caFile, block) }) }),
-    connectTimeout: 2000,
-    socketTimeout: SILENCE_MAX_MS,
-    reconnectStrategy: backoffMs,
-  };
-  const login = { ...(username && { username }), ...(password && { password }) };
-  const guard = options.sentinelPassword && { password: options.sentinelPassword };
-  const common = { ...login, disableOfflineQueue: true, pingInterval: SILENCE_MAX_MS / 4, socket };
-  const [first = { host: "localhost", port: PORT.single }] = hosts;
-  switch (options.topology) {
-    case "single":
-      return () => redis.createClient({ ...common, database, socket: { ...socket, ...first } }) as unknown as Client;
-    case "sentinel":
-      return () =>
-        redis.createSentinel({
-          name: options.sentinelMaster,
-          sentinelRootNodes: hosts,
-          nodeClientOptions: { ...common, database },
-          sentinelClientOptions: { disableOfflineQueue: true, socket, ...guard },
-          scanInterval: 1000,
-        }) as unknown as Client;
-    case "cluster":
-      return () =>
-        redis.createCluster({
-          rootNodes: hosts.map((host) => ({ ...common, socket: { ...socket, ...host } })),
-          defaults: common,
-        }) as unknown as Client;
-  }
-}
-
-function backoffMs(attempt: number): number {
-  return Math.min(RECONNECT_MAX_MS, 20 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
-}
-
-function readCa(file: string, block: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new RaglineError("config_invalid", `${block}.caFile: ${file} cannot be read`, { cause });
-  }
-}
-
-function parseUrl({ url, topology, caFile }: RedisOptions, block: string) {
-  const match = /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#]+)(?:\/(\d+)?)?$/.exec(url);
-  const [, scheme, username = "", password = "", list = "", database = "0"] = match ?? [];
-  const hosts = list.split(",").map((item) => {
-    const [, ipv6, name, port] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/i.exec(item) ?? [];
-    return { host: ipv6 ?? name ?? "", port: Number(port ?? PORT[topology]) };
-  });
-  if (!match || hosts.some(({ host }) => host === "")) {
-    throw new RaglineError(
-      "config_invalid",
-      `${block}.url: must be redis[s]://[user:password@]host[:port][,…][/database]`,
-    );
-  }
-  if (scheme === "redis" && caFile !== undefined) {
-    throw new RaglineError("config_invalid", `${block}.caFile: only a rediss: URL is spoken to over TLS`);
-  }
-  if (topology === "single" && hosts.length > 1) {
-    throw new RaglineError("config_invalid", `${block}.url: several hosts need ${block}.topology: sentinel or cluster`);
-  }
-  if (topology === "cluster" && database !== "0") {
-    throw new RaglineError("config_invalid", `${block}.url: a cluster has database 0 only`);
-  }
-  return {
-    hosts,
-    username: decodedPart(`${block}.url`, username),
-    password: decodedPart(`${block}.url`, password),
-    database: Number(database),
-    tls: scheme === "rediss",
-  };
 }

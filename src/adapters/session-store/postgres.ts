@@ -48,6 +48,9 @@ const TURNS = `SELECT t.number, t.turn FROM sessions s JOIN turns t ON t.session
 const VECTORS = `SELECT v.number, v.vector FROM sessions s JOIN turn_vectors v ON v.session = s.row
   WHERE ${HERE} AND ${NOT_FORGOTTEN} AND s.recall_model = $5`;
 const DELETE = `DELETE FROM sessions s WHERE ${HERE} RETURNING row`;
+/** A statement's worth, within its limit. */
+const DELETE_SOME = `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions WHERE tenant = $1 AND collection = $2
+  ORDER BY row LIMIT 50 FOR UPDATE) RETURNING row`;
 
 /**
  * Conversations in PostgreSQL. Every call is one statement: one round trip, and atomic. What is acknowledged is as durable as that
@@ -120,6 +123,14 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
 
     async delete(scope, id, call) {
       return (await database.query(call, DELETE, keyOf(scope, id))).length > 0;
+    },
+
+    async deleteAll({ tenant, collection }, call) {
+      for (let all = 0; ; ) {
+        const { length } = await database.query(call, DELETE_SOME, [tenant, collection]);
+        if (length === 0) return all;
+        all += length;
+      }
     },
 
     async close() {

@@ -1,5 +1,6 @@
 import { RaglineError, toRaglineError } from "../../errors.ts";
-import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
+import type { RedisOptions } from "../redis/client.ts";
+import { RedisConnection } from "../redis/connection.ts";
 import { FINISH } from "./redis-scripts.ts";
 
 export interface ReplicaOptions {

@@ -1,6 +1,7 @@
 import type { SessionStore } from "../../ports/session-store.ts";
 import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
-import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
+import type { RedisOptions } from "../redis/client.ts";
+import { RedisConnection } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { openReplicatedTurns, type ReplicaOptions } from "./redis-replicas.ts";
 import * as scripts from "./redis-scripts.ts";
@@ -31,8 +32,9 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
   const redis = await RedisConnection.open(options);
   const replicated = options.replicasMin > 0 ? await openReplicatedTurns(options) : null;
   const { ttlMs, leaseMs, pendingMax } = options;
-  const keyOf = ({ tenant, collection }: Scope, id: string) =>
-    `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:${id}`;
+  const prefixOf = ({ tenant, collection }: Scope) =>
+    `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:`;
+  const keyOf = (scope: Scope, id: string) => prefixOf(scope) + id;
 
   return {
     async begin(scope, id, asked, turnsMax) {
@@ -82,6 +84,8 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     async delete(scope, id) {
       return (await redis.run(scripts.DELETE, keyOf(scope, id), [])) === 1;
     },
+
+    deleteAll: (scope, { signal }) => redis.unlinkHashes(prefixOf(scope), signal),
 
     async close() {
       await replicated?.close();

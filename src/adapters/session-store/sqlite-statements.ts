@@ -102,3 +102,6 @@ export const REMEMBER = `INSERT INTO turn_vectors (session, number, vector)
   SELECT session, number, ?5 FROM turns WHERE session = ${ROW} AND number = ?4
   ON CONFLICT DO UPDATE SET vector = excluded.vector`;
 export const DELETE = `DELETE FROM sessions WHERE ${HERE}`;
+/** ?1 tenant, ?2 collection, ?3 sessions at most. */
+export const DELETE_SOME = `DELETE FROM sessions WHERE row IN
+  (SELECT row FROM sessions WHERE tenant = ?1 AND collection = ?2 ORDER BY id LIMIT ?3)`;

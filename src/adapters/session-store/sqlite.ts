@@ -17,6 +17,9 @@ export interface SqliteSessionOptions {
   readonly ttlMs?: number;
 }
 
+/** Sessions deleted in one transaction, during which nobody else writes. */
+const DELETED_AT_ONCE = 50;
+
 interface SessionRow {
   readonly row: number;
   readonly version: number;
@@ -183,6 +186,22 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       try {
         const changes = await database.write([{ sql: sql.DELETE, values: key }]);
         return changes?.[0] === 1;
+      } catch (thrown) {
+        putBack();
+        throw thrown;
+      }
+    },
+
+    async deleteAll({ tenant, collection }, { signal }) {
+      const putBack = unrecorded.removeAll([tenant, collection]);
+      try {
+        for (let all = 0; ; ) {
+          signal.throwIfAborted();
+          const values = [tenant, collection, DELETED_AT_ONCE];
+          const [deleted = 0] = (await database.write([{ sql: sql.DELETE_SOME, values }])) ?? [];
+          all += deleted;
+          if (deleted < DELETED_AT_ONCE) return all;
+        }
       } catch (thrown) {
         putBack();
         throw thrown;

@@ -28,10 +28,15 @@ export class UnrecordedQuestions {
     this.#questions.delete(keyOf(session, requestId));
   }
 
-  /** Of one session. @returns what puts them back */
-  removeAll(session: readonly string[]): () => void {
-    const key = keyOf(session);
-    const removed = [...this.#questions].filter(([, question]) => question.session === key);
+  /** Of one session, or of all of a tenant's collection. @returns what puts them back */
+  removeAll(
+    place: readonly [tenant: string, collection: string] | readonly [tenant: string, collection: string, id: string],
+  ): () => void {
+    const key = keyOf(place);
+    const within = `${key.slice(0, -1)},`;
+    const removed = [...this.#questions].filter(
+      ([, { session }]) => session === key || (place.length === 2 && session.startsWith(within)),
+    );
     for (const [one] of removed) this.#questions.delete(one);
     return () => {
       for (const [one, question] of removed) this.#questions.set(one, question);

@@ -1,5 +1,6 @@
 import type { VectorCache } from "../../ports/vector-cache.ts";
-import { RedisConnection, type RedisOptions } from "../redis/connection.ts";
+import type { RedisOptions } from "../redis/client.ts";
+import { RedisConnection } from "../redis/connection.ts";
 
 export interface RedisVectorCacheOptions extends RedisOptions {
   readonly keyPrefix: string;

@@ -32,6 +32,7 @@ interface DocumentRequest extends ScopeRequest {
 interface ReplaceRequest extends ScopeRequest {
   readonly document: DocumentEntryMessage["document"];
   readonly passages: readonly PassageInputMessage[];
+  readonly readableOnly: boolean;
 }
 
 type Work<Q extends ScopeRequest, R> = (index: PassageIndex, scope: Scope, request: Q, call: CallOptions) => Promise<R>;
@@ -65,7 +66,9 @@ function documentHandlers(on: On): Handlers {
   return {
     replace: on(async (index, scope, request: ReplaceRequest, call) => {
       const document = documentFrom(required(request.document));
-      return empty(await index.replace(scope, document, request.passages.map(passageInputFrom), call));
+      const passages = request.passages.map(passageInputFrom);
+      const { readableOnly } = request;
+      return empty(await index.replace(scope, document, passages, { ...call, readableOnly }));
     }),
     delete: on(async (index, scope, { documentId }: DocumentRequest, call) => ({
       deleted: await index.delete(scope, documentId, call),

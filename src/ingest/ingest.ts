@@ -4,6 +4,7 @@ import { InFlight } from "../in-flight.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { idTaken, replacementRefusal } from "../replaceable.ts";
 import { passageText } from "../text/passage-text.ts";
 import type { PassageInput, Scope } from "../types.ts";
 import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
@@ -173,7 +174,7 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 
 /**
  * Indexes one document, e.g. one that came over HTTP. Whoever writes it for groups need not belong to them, but replaces only what the
- * scope may read, and by what it may read (`conflict`): what is there would else be hidden, its id with it, by anyone. `changed` is false where it was indexed in the same way before;
+ * scope may read, and by what it may read (`conflict`): looked at before anything is embedded, and in the write itself. `changed` is false where it was indexed in the same way before;
  * `passages` is how many it has.
  */
 export async function ingestDocument(
@@ -183,28 +184,21 @@ export async function ingestDocument(
 ): Promise<{ changed: boolean; passages: number }> {
   const { scope, signal } = options;
   const plan = await planner(stages, options, null)(document);
-  if (plan.known === null) await checkId(document.id, scope, stages.index, signal);
-  else if (document.groups.length > 0 && !document.groups.some((group) => scope.groups.includes(group))) {
-    const message = `groups: you may read ${JSON.stringify(document.id)}, and could not read what would replace it; name a group of yours, or delete it first`;
-    throw new RaglineError("conflict", message, { retryable: false });
-  }
+  const refusal = plan.known && replacementRefusal(scope, plan.known, document);
+  if (refusal) throw refusal;
+  if (!plan.known && (await isTaken(document.id, scope, stages.index, signal))) throw idTaken(document.id);
   if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const embedded = embedChunks(document, plan.chunks, batcher);
   batcher.flush();
   const passages = await embedded;
-  await stages.index.replace(scope, plan.indexed, passages, { signal });
+  await stages.index.replace(scope, plan.indexed, passages, { signal, readableOnly: true });
   return { changed: true, passages: passages.length };
 }
 
-/**
- * A document that the writer may not read is not replaced. That its id is taken is all that is told of it.
- * @throws RaglineError `conflict`
- */
-async function checkId(id: string, scope: Scope, index: PassageIndex, signal: AbortSignal): Promise<void> {
-  if (!(await index.has(scope, id, { signal }))) return;
-  const message = `id: ${JSON.stringify(id)} is taken by a document that you may not read; use another`;
-  throw new RaglineError("conflict", message, { retryable: false });
+/** By a document that the scope may not read: one that it may read can have come since it was looked for. */
+async function isTaken(id: string, scope: Scope, index: PassageIndex, signal: AbortSignal): Promise<boolean> {
+  return (await index.has(scope, id, { signal })) && (await index.find(scope, id, { signal })) === null;
 }
 
 async function embedChunks(

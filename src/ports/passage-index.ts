@@ -21,6 +21,11 @@ export interface SearchResult {
   readonly byText: readonly ScoredPassage[];
 }
 
+export interface ReplaceOptions extends CallOptions {
+  /** True: see rule 6. Absent: whatever is there, whoever may read it. */
+  readonly readableOnly?: boolean;
+}
+
 export interface DocumentPage {
   readonly documents: readonly DocumentEntry[];
   /** Pass as `after` for the next page; absent on the last. */
@@ -45,13 +50,15 @@ export interface IndexStatus {
  * 4. A filter on a field that no readable document has rejects with `request_invalid` and names the field.
  * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with
  *    `conflict` and names both.
- * 6. An unknown tenant or collection behaves like an empty one.
+ * 6. With `readableOnly` what is there under the document's id is replaced only where the scope may read it, and what comes too; else
+ *    `replace` rejects with `conflict` and changes nothing. That holds at the moment of the write, whoever writes beside it.
+ * 7. An unknown tenant or collection behaves like an empty one.
  */
 export interface PassageIndex {
   search(scope: Scope, query: SearchQuery, options: CallOptions): Promise<SearchResult>;
   /** A search of this text, with a vector that is not there yet, follows soon: what of it can be done now. Its failures are that search's. */
   expect?(scope: Scope, query: TextQuery, options: CallOptions): Promise<void>;
-  replace(scope: Scope, document: Document, passages: readonly PassageInput[], options: CallOptions): Promise<void>;
+  replace(scope: Scope, document: Document, passages: readonly PassageInput[], options: ReplaceOptions): Promise<void>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, documentId: string, options: CallOptions): Promise<boolean>;
   /** Whether the collection has a document of this id, whoever may read it: asked before one is written, and never shown. */

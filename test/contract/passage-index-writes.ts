@@ -6,7 +6,7 @@ import { call, scope, until } from "../support/calls.ts";
 import { MODEL, type OpenedPassageIndex } from "./passage-index.ts";
 import { DIMENSIONS, document, passage, unit } from "./passages.ts";
 
-/** Rules 2 and 5 of `ports/passage-index.ts`, `version`, `delete`, and commits of another process. */
+/** Rules 2, 5 and 6 of `ports/passage-index.ts`, `version`, `delete`, and commits of another process. */
 export function passageIndexWritesContract(name: string, open: () => Promise<OpenedPassageIndex>): void {
   describe(`passage index: ${name}: writing`, () => {
     let opened: OpenedPassageIndex;
@@ -174,6 +174,69 @@ export function passageIndexWritesContract(name: string, open: () => Promise<Ope
       expect(await found(where, "휴가", other.index)).toEqual(["휴가 셋"]);
       await finds(["휴가 셋"]);
       expect(await index.version(where, call())).toBe(await other.index.version(where, call()));
+      await other.close();
+    });
+
+    test("6: what its writer may not read is not replaced, nor what everyone reads by what its writer may not", async () => {
+      const where = fresh();
+      const hr = { ...where, groups: ["hr"] };
+      const write = (by: Scope, groups: readonly string[], text: string) =>
+        index.replace(by, document("d", { groups: [...groups] }), [passage(text, 0)], {
+          ...call(),
+          readableOnly: true,
+        });
+      const taken = { code: "conflict", retryable: false, message: expect.stringMatching(/^id: "d" is taken/) };
+      const hiding = {
+        code: "conflict",
+        retryable: false,
+        message: expect.stringMatching(/^groups: you may read "d"/),
+      };
+      await write(where, ["hr"], "휴가 하나");
+      await expect(write(where, [], "휴가 둘")).rejects.toMatchObject(taken);
+      await expect(write(where, ["hr"], "휴가 둘")).rejects.toMatchObject(taken);
+      await expect(write({ ...where, groups: ["it"] }, ["it"], "휴가 둘")).rejects.toMatchObject(taken);
+      expect(await found(hr, "휴가")).toEqual(["휴가 하나"]);
+      expect(await found(where, "휴가")).toEqual([]);
+      await write(hr, [], "휴가 셋");
+      await expect(write(where, ["hr"], "휴가 넷")).rejects.toMatchObject(hiding);
+      expect(await found(where, "휴가")).toEqual(["휴가 셋"]);
+      expect(await index.find(where, "d", call())).toMatchObject({ groups: [], passages: 1 });
+      await write(where, [], "휴가 다섯");
+      await write(hr, ["hr", "it"], "휴가 여섯");
+      expect(await found(where, "휴가")).toEqual([]);
+      expect(await found({ ...where, groups: ["it"] }, "휴가")).toEqual(["휴가 여섯"]);
+      expect(await index.status(hr, call())).toMatchObject({ documents: 1, passages: 1 });
+      await index.replace(where, document("d"), [passage("휴가 일곱", 0)], call());
+      expect(await found(where, "휴가")).toEqual(["휴가 일곱"]);
+    });
+
+    test("6: of writers at once who may not read each other's, one is acknowledged and its document there", async () => {
+      const where = fresh();
+      const writers = [[], ["hr"], ["it"]];
+      const other = await opened.another();
+      const indexes = opened.hasNoConditionalWrites ? [index] : [index, other.index];
+      for (let round = 0; round < 8; round++) {
+        const id = `d${round}`;
+        const outcomes = await Promise.allSettled(
+          writers.map((groups, i) => {
+            const text = passage(`휴가 ${round} ${groups}`, 0);
+            const by = { ...where, groups };
+            const writing = indexes[(i + round) % indexes.length] ?? index;
+            return writing.replace(by, document(id, { groups }), [text], { ...call(), readableOnly: true });
+          }),
+        );
+        const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+        for (const { reason } of refused) expect(reason).toMatchObject({ code: "conflict", retryable: false });
+        const stored = await index.find({ ...where, groups: ["hr", "it"] }, id, call());
+        const won = outcomes.flatMap((outcome, i) => (outcome.status === "fulfilled" ? [writers[i]] : []));
+        // Whoever is of a group reads what everyone may, and replaces it by the group's.
+        expect(won.length).toBe(won[0]?.length === 0 ? Math.min(won.length, 2) : 1);
+        expect(stored?.groups).toEqual(won.at(-1));
+      }
+      expect(await index.status({ ...where, groups: ["hr", "it"] }, call())).toMatchObject({
+        documents: 8,
+        passages: 8,
+      });
       await other.close();
     });
 

@@ -10,6 +10,8 @@ export interface OpenedPassageIndex {
   another(model?: string, dimensions?: number): Promise<{ readonly index: PassageIndex; close(): Promise<void> }>;
   /** How long another process's commit may take to be found here; absent: the next search finds it. */
   readonly othersSeenWithinMs?: number;
+  /** Another process's commit may come between the look at what a write replaces and the write. */
+  readonly hasNoConditionalWrites?: true;
   close(): Promise<void>;
 }
 

@@ -191,6 +191,21 @@ describe("with documents", () => {
     expect(await served.ragline.addDocument({ ...document, text: "새 계획" }, writer)).toMatchObject({ changed: true });
   });
 
+  test("of two first writes at once, one of them for a group, one is refused and the other is there", async () => {
+    for (let i = 0; i < 8; i++) {
+      const id = `both/${i}`;
+      const write = (body: object) => postJson(`${served.url}/v1/documents`, { id, ...body });
+      const hidden = () => write({ text: `인사팀의 비밀 ${i}`, groups: ["hr"] });
+      const open = () => write({ text: `모두의 안내 ${i}` });
+      const [first, second] = await Promise.all(i % 2 ? [open(), hidden()] : [hidden(), open()]);
+      const [ofOpen, ofHidden] = i % 2 ? [first.status, second.status] : [second.status, first.status];
+      expect([ofOpen, ofHidden].toSorted()).toEqual([200, 409]);
+      expect((await fetch(`${served.url}/v1/documents/${id}`)).status).toBe(ofOpen === 200 ? 200 : 404);
+      const entry = await served.ragline.findDocument(id, undefined, { groups: ["hr"] });
+      expect(entry?.groups).toEqual(ofOpen === 200 ? [] : ["hr"]);
+    }
+  });
+
   test("a document that its writer may read is replaced only by one that the writer may read as well", async () => {
     const document = { id: "open/plan", text: "모두의 계획" };
     const [board, hr] = [{ groups: ["board"] }, { groups: ["hr"] }];

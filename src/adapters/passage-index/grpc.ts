@@ -56,8 +56,9 @@ type StatusResponse = Omit<IndexStatus, "embedder"> & { readonly embedder?: stri
 
 function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" | "groups" | "find" | "list"> {
   return {
-    async replace(scope, document, passages, call) {
-      await send("Replace", scope, { document: documentMessage(document), passages: passages.map(withBytes) }, call);
+    async replace(scope, document, passages, { readableOnly = false, ...call }) {
+      const message = { document: documentMessage(document), passages: passages.map(withBytes), readableOnly };
+      await send("Replace", scope, message, call);
     },
     delete: async (scope, documentId, call) =>
       (await send<{ deleted: boolean }>("Delete", scope, { documentId }, call)).deleted,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { MutationResult } from "@zilliz/milvus2-sdk-node";
 import { createBreather } from "../../breather.ts";
+import type { ReplaceOptions } from "../../ports/passage-index.ts";
 import type { CallOptions, Scope } from "../../types.ts";
 import type { MilvusCall, MilvusConnection } from "./milvus-client.ts";
 import { isMissingCollection, isUnreachable, tooLate } from "./milvus-failures.ts";
@@ -17,6 +18,7 @@ import {
   stateId,
   stateRecord,
 } from "./milvus-records.ts";
+import { type DocumentWrite, isConditional, isRefused, type Write } from "./milvus-refused.ts";
 import {
   documentRecord,
   type GenerationData,
@@ -35,16 +37,7 @@ import { MilvusSweep, type SweepTuning } from "./milvus-sweep.ts";
 import { averageLengthOf, hashOfDimension, type TermStatistics } from "./milvus-terms.ts";
 import { hexOf, listOf, textOfHex } from "./milvus-values.ts";
 import { isSame, type Space, spaceConflict } from "./vector-space.ts";
-import { type QueuedWrite, WriteQueue } from "./write-queue.ts";
-
-interface DocumentWrite {
-  readonly scope: Scope;
-  readonly documentId: string;
-  /** Null: the document goes. */
-  readonly version: NewVersion | null;
-}
-
-type Write = QueuedWrite<DocumentWrite>;
+import { WriteQueue } from "./write-queue.ts";
 
 /** What one Milvus is reached through. */
 export interface MilvusParts {
@@ -63,7 +56,8 @@ const BACKGROUND: CallOptions = { signal: new AbortController().signal };
 /**
  * Writes of one tenant's collection, those that come meanwhile together. A version is stored under a generation that no search
  * shows; then the document's record names it, from one moment to the next: see `MilvusSearch`. Of two processes that write the
- * same document at once the later one counts.
+ * same document at once the later one counts. Milvus has no conditional writes: what a write may replace is looked at when all but
+ * the commit is done, and another process's commit between that look and this commit is not seen.
  */
 export class MilvusWrites {
   readonly #connection: MilvusConnection;
@@ -97,14 +91,15 @@ export class MilvusWrites {
     );
   }
 
-  async replace(scope: Scope, version: NewVersion, call: CallOptions): Promise<void> {
+  async replace(scope: Scope, version: NewVersion, call: ReplaceOptions): Promise<void> {
     const { id } = version.document;
-    await this.#queue.add(id, { scope, documentId: id, version }, call);
+    const { readableOnly = false } = call;
+    await this.#queue.add(id, { scope, documentId: id, version, readableOnly }, call);
   }
 
   /** False: there is no such document. */
   delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
-    return this.#queue.add(documentId, { scope, documentId, version: null }, call);
+    return this.#queue.add(documentId, { scope, documentId, version: null, readableOnly: false }, call);
   }
 
   async settled(): Promise<void> {
@@ -124,7 +119,7 @@ export class MilvusWrites {
     } catch (thrown) {
       if (isMissingCollection(thrown)) this.#collections.forget();
       else if (!isUnreachable(thrown)) throw thrown;
-      await this.#writeOnce(batch);
+      await this.#writeOnce(batch.filter(({ isLeft }) => !isLeft));
     }
   }
 
@@ -137,17 +132,20 @@ export class MilvusWrites {
     const [before, statistics] = await Promise.all([this.#before(part, batch), this.#statistics.of(part, BACKGROUND)]);
     const state = await this.#stateFor(scope, readState(before.get(stateId(part))));
     const averageLength = averageOf(statistics, batch);
-    const staged: Staged[] = [];
+    const stagedOf = new Map<Write, Staged>();
     const pause = createBreather();
     for (const write of batch) {
       const { version } = write.what;
-      if (version) staged.push(stage(version, part, target.kind, this.#space, averageLength));
+      if (version) stagedOf.set(write, stage(version, part, target.kind, this.#space, averageLength));
       await pause();
     }
-    const inSeveral = await this.#stage(target, part, staged);
-    this.#noteOver(await this.#commit(target, part, state, { staged, inSeveral }, batch, before));
-    for (const { what, done } of batch) {
-      done.resolve(what.version !== null || before.has(documentIdOf(part, what.documentId)));
+    const inSeveral = await this.#stage(target, part, [...stagedOf.values()]);
+    const latest = batch.some(isConditional) ? await this.#before(part, batch) : before;
+    const writes = batch.filter((write) => !isRefused(write, latest.get(documentIdOf(part, write.what.documentId))));
+    const staged = writes.flatMap((write) => stagedOf.get(write) ?? []);
+    this.#noteOver(await this.#commit(target, part, state, { staged, inSeveral }, writes, latest));
+    for (const { what, done } of writes) {
+      done.resolve(what.version !== null || latest.has(documentIdOf(part, what.documentId)));
     }
     this.sweep(part);
   }

@@ -1,6 +1,13 @@
 import { createBreather } from "../../breather.ts";
 import type { FusionStore } from "../../ports/fusion-store.ts";
-import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type {
+  DocumentPage,
+  IndexStatus,
+  PassageIndex,
+  ReplaceOptions,
+  SearchQuery,
+  SearchResult,
+} from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
@@ -89,7 +96,12 @@ export class MilvusPassageIndex implements PassageIndex {
     return this.#search.search(scope, query, call);
   }
 
-  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+  async replace(
+    scope: Scope,
+    document: Document,
+    passages: readonly PassageInput[],
+    call: ReplaceOptions,
+  ): Promise<void> {
     checkDocument(document, passages, this.#space);
     const stored = storedMetadata(document.metadata);
     checkMetadata(document, stored);

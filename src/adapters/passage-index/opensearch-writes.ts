@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { RaglineError } from "../../errors.ts";
+import type { ReplaceOptions } from "../../ports/passage-index.ts";
+import { isReadable, replacementRefusal } from "../../replaceable.ts";
 import type { CallOptions, Document, PassageInput, Scope } from "../../types.ts";
 import { type OpenSearchClient, refused, tooLate } from "./opensearch-client.ts";
 import { documentSearch, type Visible } from "./opensearch-queries.ts";
@@ -21,6 +23,8 @@ interface DocumentWrite {
   readonly scope: Scope;
   /** Null: the document goes. */
   readonly version: Omit<NewVersion, "generation"> | null;
+  /** See `ReplaceOptions`. */
+  readonly readableOnly: boolean;
 }
 
 type Write = QueuedWrite<DocumentWrite>;
@@ -61,14 +65,16 @@ export class CollectionWrites {
     document: Document,
     passages: readonly PassageInput[],
     tokens: readonly PassageTokens[],
-    call: CallOptions,
+    call: ReplaceOptions,
   ): Promise<void> {
-    await this.#queue.add(documentKey(document.id), { scope, version: { document, passages, tokens } }, call);
+    const { readableOnly = false } = call;
+    const version = { document, passages, tokens };
+    await this.#queue.add(documentKey(document.id), { scope, version, readableOnly }, call);
   }
 
   /** False: there was no such document that the scope may read. */
   delete(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
-    return this.#queue.add(documentKey(documentId), { scope, version: null }, call);
+    return this.#queue.add(documentKey(documentId), { scope, version: null, readableOnly: false }, call);
   }
 
   /** Resolves when nothing is being written. */
@@ -97,6 +103,13 @@ export class CollectionWrites {
     this.#waitFor(locked);
     try {
       const [before, failed] = await Promise.all([this.#before(scope, mine, call), this.#bulk(state, mine, call)]);
+      for (const { write, generation, key } of mine) {
+        const refusal = refusalOf(
+          write,
+          before.find((record) => record.key === key),
+        );
+        if (refusal) failed.set(generation, refusal);
+      }
       await this.#commit(scope, mine, before, failed, call);
     } catch (thrown) {
       for (const { generation } of mine) this.#givenUp.add(generation);
@@ -134,7 +147,7 @@ export class CollectionWrites {
     state: CollectionState,
     mine: readonly Announcement[],
     call: CallOptions,
-  ): Promise<ReadonlyMap<string, RaglineError>> {
+  ): Promise<Map<string, RaglineError>> {
     const failed = new Map<string, RaglineError>();
     const [first] = mine;
     if (!first) return failed;
@@ -175,7 +188,8 @@ export class CollectionWrites {
     const useless: string[] = [];
     for (const { write, generation, key } of mine) {
       const old = before.filter((record) => record.key === key);
-      if (failed.has(generation) || (!write.what.version && old.length === 0)) useless.push(generation);
+      const hasNone = !write.what.version && !old.some(({ entry }) => isReadable(entry, write.what.scope));
+      if (failed.has(generation) || hasNone) useless.push(generation);
       else commits.push({ generation, key, ...changeOf(write, old) });
     }
     const state = commits.length > 0 ? await this.#states.commit(scope, commits, call) : null;
@@ -201,6 +215,12 @@ export class CollectionWrites {
         this.#sweeping = null;
       });
   }
+}
+
+/** They are locked: what is there of the document is what would be replaced. */
+function refusalOf({ what }: Write, stored: DocumentRecord | undefined): RaglineError | null {
+  if (!what.readableOnly || !what.version || !stored) return null;
+  return replacementRefusal(what.scope, stored.entry, what.version.document);
 }
 
 function newGeneration(): string {

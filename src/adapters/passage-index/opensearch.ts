@@ -1,23 +1,25 @@
 import { createBreather } from "../../breather.ts";
 import { RaglineError } from "../../errors.ts";
 import type { FusionStore } from "../../ports/fusion-store.ts";
-import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type {
+  DocumentPage,
+  IndexStatus,
+  PassageIndex,
+  ReplaceOptions,
+  SearchQuery,
+  SearchResult,
+} from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
 import { memoizedStem } from "../../text/tokens.ts";
-import type { CallOptions, Document, DocumentEntry, PassageInput, Scope, ScoredPassage } from "../../types.ts";
+import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { pageOf } from "./document-page.ts";
 import { checkDocument } from "./opensearch-checks.ts";
 import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import { groupsAmong, type Readers } from "./opensearch-groups.ts";
-import {
-  hasForeign,
-  isOneState,
-  type KnownPassage,
-  OpenSearchPassages,
-  type RecordPlace,
-} from "./opensearch-passages.ts";
+import { cosine, type LegHit, scored, textScore } from "./opensearch-hits.ts";
+import { hasForeign, isOneState, type KnownPassage, OpenSearchPassages } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
 import { type FilteredResponse, found, hasFailed, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
@@ -34,10 +36,6 @@ export interface OpenSearchIndexOptions extends OpenSearchOptions, IndexLayout {
 
 interface Hit<T> {
   readonly _source: T;
-}
-
-interface LegHit extends RecordPlace {
-  readonly _score: number;
 }
 
 /** A commit between the two legs of one search, or a deletion behind them, is met by searching again. */
@@ -82,7 +80,12 @@ export class OpenSearchPassageIndex implements PassageIndex {
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
 
-  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+  async replace(
+    scope: Scope,
+    document: Document,
+    passages: readonly PassageInput[],
+    call: ReplaceOptions,
+  ): Promise<void> {
     checkDocument(document, passages, this.#space);
     const pause = createBreather();
     const tokens: PassageTokens[] = [];
@@ -284,26 +287,4 @@ export class OpenSearchPassageIndex implements PassageIndex {
 function cancelledInTime({ deadline }: CallOptions): object {
   if (deadline === undefined) return {};
   return { cancel_after_time_interval: `${Math.max(1, Math.ceil(deadline - performance.now()))}ms` };
-}
-
-function scored(
-  hits: readonly LegHit[],
-  passages: ReadonlyMap<string, KnownPassage>,
-  score: (of: number) => number,
-): ScoredPassage[] {
-  const found: ScoredPassage[] = [];
-  for (const { _id, _score } of hits) {
-    const known = passages.get(_id);
-    if (known) found.push({ passage: known.passage, score: score(_score) });
-  }
-  return found;
-}
-
-function textScore(engines: number): number {
-  return engines;
-}
-
-/** The engine's is (1 + cosine) / 2. */
-function cosine(engines: number): number {
-  return 2 * engines - 1;
 }

@@ -70,6 +70,17 @@ const remove = (dimensions: number) => `WITH gone AS (
 )
 SELECT row FROM gone`;
 
+/** Who may read a document of the collection, all of which stays as it is while it is claimed; null: there is none. */
+export async function storedGroups(
+  query: Query,
+  { row }: ClaimedCollection,
+  id: string,
+): Promise<readonly string[] | null> {
+  const sql = "SELECT groups FROM documents WHERE collection = $1 AND id = $2";
+  const [stored] = await query<{ groups: string[] }>(sql, [row, id]);
+  return stored?.groups ?? null;
+}
+
 /** Resolves to whether it was there. */
 export async function removeDocument(
   query: Query,

@@ -1,6 +1,14 @@
 import type { FusionStore } from "../../ports/fusion-store.ts";
-import type { DocumentPage, IndexStatus, PassageIndex, SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import type {
+  DocumentPage,
+  IndexStatus,
+  PassageIndex,
+  ReplaceOptions,
+  SearchQuery,
+  SearchResult,
+} from "../../ports/passage-index.ts";
 import type { Transfer } from "../../ports/transfer.ts";
+import { replacementRefusal } from "../../replaceable.ts";
 import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { PostgresDatabase, type Query, type ReadValue } from "../postgres/database.ts";
@@ -17,7 +25,7 @@ import { ensureSchema } from "./postgres-schema.ts";
 import { beginReading, beginWriting, type Sight, settingsOf } from "./postgres-scope.ts";
 import { type SearchContext, type SearchTuning, searchCollection, searchKnown, TUNING } from "./postgres-search.ts";
 import { createPostgresTransfer } from "./postgres-transfer.ts";
-import { claim, claimKnown, insertDocument, removeDocument } from "./postgres-writes.ts";
+import { claim, claimKnown, insertDocument, removeDocument, storedGroups } from "./postgres-writes.ts";
 import { recentFusion } from "./recent-fusion.ts";
 import { checkVector, type Space } from "./vector-space.ts";
 
@@ -81,7 +89,12 @@ export class PostgresPassageIndex implements PassageIndex {
     return found ?? this.#reading(scope, call, (query) => searchCollection(query, scope, wanted, this.#search));
   }
 
-  async replace(scope: Scope, document: Document, passages: readonly PassageInput[], call: CallOptions): Promise<void> {
+  async replace(
+    scope: Scope,
+    document: Document,
+    passages: readonly PassageInput[],
+    call: ReplaceOptions,
+  ): Promise<void> {
     checkDocument(document, passages, this.#embedder);
     this.#notice();
     const terms = passages.map(({ text, headings }) =>
@@ -90,6 +103,9 @@ export class PostgresPassageIndex implements PassageIndex {
     await this.#writing(scope, call, async (query) => {
       const claimed = await claim(query, scope, this.#embedder);
       checkSpace(scope, claimed, this.#embedder);
+      const stored = call.readableOnly ? await storedGroups(query, claimed, document.id) : null;
+      const refusal = stored && replacementRefusal(scope, { groups: stored }, document);
+      if (refusal) throw refusal;
       await removeDocument(query, claimed, document.id, null);
       await insertDocument(query, claimed, scope, document, passages, terms);
     });

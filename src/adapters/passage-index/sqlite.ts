@@ -3,12 +3,14 @@ import type {
   DocumentPage,
   IndexStatus,
   PassageIndex,
+  ReplaceOptions,
   SearchQuery,
   SearchResult,
   TextQuery,
 } from "../../ports/passage-index.ts";
 import type { Reembedding } from "../../ports/reembedding.ts";
 import type { Transfer } from "../../ports/transfer.ts";
+import { idTaken, isReadable, replacementRefusal } from "../../replaceable.ts";
 import { Builder } from "../../resident/builder.ts";
 import type { Partition, PartitionQuery, RowHit, ScanResult } from "../../resident/partition.ts";
 import { Scanner } from "../../resident/scan.ts";
@@ -53,6 +55,9 @@ const UPSERT_DOCUMENT = `INSERT INTO documents (collection, id, title, url, hash
   VALUES (${THIS_COLLECTION}, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (collection, id) DO UPDATE SET title = excluded.title, url = excluded.url, hash = excluded.hash,
     metadata = excluded.metadata, groups = excluded.groups, source = excluded.source, passages = excluded.passages, indexed_at = excluded.indexed_at`;
+/** The last value: whether the scope may read what comes. */
+const REPLACEABLE = `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM documents stored WHERE collection = ${THIS_COLLECTION} AND id = ?) OR EXISTS (
+  SELECT 1 FROM documents d WHERE collection = ${THIS_COLLECTION} AND id = ? AND ${READABLE} AND ?)`;
 const DELETE_PASSAGES = `DELETE FROM passages WHERE document = ${THIS_DOCUMENT}`;
 const INSERT_PASSAGE = `INSERT INTO passages (document, ordinal, headings, text, tokens, page, page_end, vector)
   VALUES (${THIS_DOCUMENT}, ?, ?, ?, ?, ?, ?, ?)`;
@@ -104,7 +109,12 @@ export class SqlitePassageIndex implements PassageIndex {
     return this.#collections.search(scope, (live) => this.#search(live, scope, query, asOf));
   }
 
-  async replace(scope: Scope, document: Document, passages: readonly PassageInput[]): Promise<void> {
+  async replace(
+    scope: Scope,
+    document: Document,
+    passages: readonly PassageInput[],
+    { readableOnly = false }: Pick<ReplaceOptions, "readableOnly"> = {},
+  ): Promise<void> {
     const collection = [scope.tenant, scope.collection];
     const key = [...collection, document.id];
     const { model, dimensions } = this.#embedder;
@@ -112,6 +122,7 @@ export class SqlitePassageIndex implements PassageIndex {
     const statements: Statement[] = [
       { sql: CREATE_COLLECTION, values: [...collection, model, dimensions] },
       { sql: SAME_SPACE, values: [...collection, model, dimensions], guard: true },
+      ...(readableOnly ? [replaceable(scope, document)] : []),
       { sql: DELETE_PASSAGES, values: key },
       { sql: UPSERT_DOCUMENT, values: [...collection, ...documentValues(document, passages.length)] },
       ...passages.map((passage, ordinal) => ({
@@ -133,6 +144,7 @@ export class SqlitePassageIndex implements PassageIndex {
     else {
       const stored = spaceOf(this.#database, scope.tenant, scope.collection);
       if (stored && !isSame(stored, this.#embedder)) throw this.#spaceConflict(scope, stored);
+      if (readableOnly) throw await this.#refusal(scope, document);
     }
     await this.#takeOver(scope);
   }
@@ -223,6 +235,12 @@ export class SqlitePassageIndex implements PassageIndex {
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
   }
 
+  /** What a write has met that was refused. What is there now may be another one already. */
+  async #refusal(scope: Scope, document: Document): Promise<RaglineError> {
+    const stored = await this.find(scope, document.id);
+    return (stored && replacementRefusal(scope, stored, document)) ?? idTaken(document.id);
+  }
+
   /** On this thread where that is short. */
   #scan(partition: Partition, query: PartitionQuery): ScanResult | Promise<ScanResult> {
     const plan = partition.plan(query);
@@ -252,6 +270,12 @@ export class SqlitePassageIndex implements PassageIndex {
 
 function passageValues({ text, headings, tokens, page, pageEnd, vector }: PassageInput, ordinal: number) {
   return [ordinal, JSON.stringify(headings), text, tokens, page ?? null, pageEnd ?? null, vector && bytes(vector)];
+}
+
+function replaceable(scope: Scope, document: Document): Statement {
+  const key = [scope.tenant, scope.collection, document.id];
+  const values = [...key, ...key, groupList(scope), Number(isReadable(document, scope))];
+  return { sql: REPLACEABLE, values, guard: true };
 }
 
 function groupList(scope: Scope): string {

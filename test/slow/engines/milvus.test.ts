@@ -44,7 +44,7 @@ describe.each([
         const other = await openHere(prefix, model, dimensions);
         return { index: other, close: () => other.close() };
       };
-      return { index, another, close: () => index.close() };
+      return { index, another, hasNoConditionalWrites: true, close: () => index.close() };
     }
 
     passageIndexContract(name, opened);

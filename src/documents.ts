@@ -8,6 +8,7 @@ import { RaglineError } from "./errors.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
 import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
+import { openChange } from "./ingest/open-change.ts";
 import type { ReadRequest } from "./ingest/read.ts";
 import { createReader, type DocumentReader } from "./ingest/reader.ts";
 import { type ReindexReport, reindex } from "./ingest/reindex.ts";
@@ -84,13 +85,18 @@ export class Documents {
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const scope = this.#scope(options?.collection, options);
     const { prune = false, signal, onReport } = options;
+    let openPassages = 0;
     await watch(paths, await this.#ingestStages(), {
       scope,
       prune,
       chunk: this.#chunkOptions(),
       signal,
+      onOpenChange(passages) {
+        openPassages += passages;
+      },
       onReport: (report) => {
-        this.#noteChange(scope, report.passages + report.removed);
+        this.#noteChange(scope, openPassages);
+        openPassages = 0;
         onReport?.(report);
       },
       onFailure: (thrown) => this.#log.error({ err: thrown }, "watching: could not be read or indexed, tried again"),
@@ -117,8 +123,8 @@ export class Documents {
       const message = `Document "${request.fields.id}" ${reasonOf(thrown)}.`;
       throw new RaglineError("request_invalid", message, { cause: thrown });
     });
-    const added = await ingestDocument(source, await this.#ingestStages(), options);
-    if (added.changed) this.#noteChange(scope, added.passages);
+    const { openPassages, ...added } = await ingestDocument(source, await this.#ingestStages(), options);
+    this.#noteChange(scope, openPassages);
     return { id: source.id, ...added };
   }
 
@@ -138,11 +144,20 @@ export class Documents {
   async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
     const scope = this.#scope(collection, caller);
     const documentId = parseRequest(this.#schemas.documentId, id, "id");
-    const deleted = await this.#calls.store("search", caller, (call) =>
-      this.#stages.index.delete(scope, documentId, call),
-    );
-    if (deleted) this.#noteChange(scope, 1);
-    return deleted;
+    const { index } = this.#stages;
+    const gone = await this.#calls.store("search", caller, async (call) => {
+      const known = await index.find(scope, documentId, call);
+      return known && (await index.delete(scope, documentId, call)) ? known : null;
+    });
+    if (gone) this.#noteChange(scope, openChange(gone, null));
+    return gone !== null;
+  }
+
+  /** Fusion that an earlier Ragline learned is learned again in the background. An index that is away is not looked at. */
+  refresh(scope: Scope): void {
+    this.#background.later(async (call) => {
+      if (await this.#learner.isOutdated(scope, call).catch(() => false)) await this.#learner.learn(scope, call);
+    });
   }
 
   /** Of a collection that was erased: what was learned from it is learned anew, of nothing. */
@@ -163,9 +178,9 @@ export class Documents {
     return { embedder, index, counter: await chunkCounter(), reader: this.#reader };
   }
 
-  /** Fusion is learned again in the background, once so much has changed. */
-  #noteChange(scope: Scope, passages: number): void {
-    if (this.#learner.isDue(scope, passages)) this.#background.later((call) => this.#learner.learn(scope, call));
+  /** Fusion is learned again in the background, once so much of what everyone may read has changed. */
+  #noteChange(scope: Scope, openPassages: number): void {
+    if (this.#learner.isDue(scope, openPassages)) this.#background.later((call) => this.#learner.learn(scope, call));
   }
 
   #chunkOptions() {

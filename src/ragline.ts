@@ -225,6 +225,7 @@ export class Ragline {
     else {
       this.#warming++;
       await warm(this.#stages, scope, { signal }, this.log).finally(() => this.#warming--);
+      this.#documents.refresh(scope);
     }
   }
 

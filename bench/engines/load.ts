@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { LEARNER_VERSION } from "../../src/fusion/weights.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import { round } from "../stats.ts";
 import { documentsOf, EMBEDDER, nearest, type TenantDocument, type TenantQuestion, tenantsOf } from "./corpus.ts";
@@ -56,7 +57,8 @@ async function fill(index: PassageIndex, size: number, writers: number): Promise
       const documents = documentsOf(tenant);
       await Promise.all(Array.from({ length: writers }, () => write(index, documents)));
       const weights = { ko: LEARNED, en: LEARNED, other: LEARNED };
-      await index.fusion?.save(tenant.scope, { version: 1, embedder: EMBEDDER.model, passages: size, weights }, call);
+      const learned = { version: LEARNER_VERSION, embedder: EMBEDDER.model, passages: size, weights };
+      await index.fusion?.save(tenant.scope, learned, call);
     }),
   );
 }

@@ -1,5 +1,5 @@
 import type { Fusion } from "../ports/fusion-store.ts";
-import { type FusionChoice, LANGUAGES, PRIOR } from "./weights.ts";
+import { current, type FusionChoice, LANGUAGES, PRIOR } from "./weights.ts";
 
 /** How a collection's legs are fused, for a status page. */
 export interface FusionStatus {
@@ -10,7 +10,8 @@ export interface FusionStatus {
   >;
 }
 
-export function fusionStatus(choice: FusionChoice, learned: Fusion | null): FusionStatus {
+export function fusionStatus(choice: FusionChoice, stored: Fusion | null): FusionStatus {
+  const learned = current(stored);
   if (choice === "learned" && learned) return { from: "learned", weights: learned.weights };
   const same = { ...(choice === "learned" ? PRIOR : choice), questions: 0 };
   const weights = Object.fromEntries(LANGUAGES.map((language) => [language, same]));

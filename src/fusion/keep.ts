@@ -2,12 +2,12 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { Fusion } from "../ports/fusion-store.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { CallOptions, Scope } from "../types.ts";
-import { LEARNER_VERSION, learnFusion, SAMPLE_MAX } from "./learn.ts";
-import type { FusionChoice } from "./weights.ts";
+import { learnFusion, SAMPLE_MAX } from "./learn.ts";
+import { current, type FusionChoice } from "./weights.ts";
 
 /** Learned again once the collection has grown or shrunk by this factor. */
 const GROWTH = 1.5;
-/** Passages written before a look is taken whether that is so: a quarter of what there was, and at least these. */
+/** Passages changed before a look is taken whether that is so: a quarter of what there was, and at least these. */
 const LOOK_SHARE = 0.25;
 const LOOK_MIN = 16;
 
@@ -18,18 +18,21 @@ export interface LearningStages {
 }
 
 export interface FusionLearner {
-  /** To be told of every change: whether it is time to call `learn`. Costs nothing. */
-  isDue(scope: Scope, passagesWritten: number): boolean;
+  /** To be told of every change, in passages that everyone may read: whether it is time to call `learn`. Costs nothing. */
+  isDue(scope: Scope, passagesChanged: number): boolean;
   /**
-   * Learns how to fuse the collection's legs where that was never done, or its passages have become half as many again, or
-   * fewer by a third, since, or the embedder or the way of learning is another. Resolves to whether it learned. Where another
+   * Learns how to fuse the collection's legs where that was never done, or the passages that everyone may read have become half as
+   * many again, or fewer by a third, since, or the embedder or the way of learning is another. Resolves to whether it learned. Where another
    * call is learning from the collection, it looks again after that: what was written meanwhile may not have been seen.
    */
   learn(scope: Scope, call: CallOptions): Promise<boolean>;
+  /** Whether something is stored that is not used, as another Ragline learned it. */
+  isOutdated(scope: Scope, call: CallOptions): Promise<boolean>;
 }
 
 /**
- * Keeps what is learned up with the collections. Nothing is learned where fusion is fixed, nor with an embedder that texts
+ * Keeps what is learned up with the collections. As everybody's searches go by it, it is learned from what everyone may read alone,
+ * and when is decided by that too: what a caller may not read makes no difference to it. Nothing is learned where fusion is fixed, nor with an embedder that texts
  * leave the machine for. `breathe` is called often, for others to have the event loop.
  */
 export function createFusionLearner(
@@ -46,25 +49,28 @@ export function createFusionLearner(
     const store = storeNow();
     if (!store) return false;
     call.signal.throwIfAborted();
-    const passages = await store.passages(scope, call);
+    const everyone = { ...scope, groups: [] };
+    const { passages, embedder: indexedWith } = await index.status(everyone, call);
     written.set(keyOf(scope), { since: 0, size: passages });
-    const { embedder: indexedWith } = await index.status(scope, call);
-    // Null: there are only documents that this scope may not read.
     if (indexedWith !== null && indexedWith !== embedder.model) return false;
     if (!isStale(await store.load(scope, call), passages, embedder.model)) return false;
-    const sample = await store.sample(scope, SAMPLE_MAX, call);
+    const sample = await store.sample(everyone, SAMPLE_MAX, call);
     await store.save(scope, await learnFusion(sample, embedder, { passages, breathe, ...call }), call);
     return true;
   }
 
   return {
-    isDue(scope, passagesWritten) {
+    isDue(scope, passagesChanged) {
       if (!storeNow()) return false;
       const state = written.get(keyOf(scope)) ?? { since: 0, size: 0 };
-      const since = state.since + passagesWritten;
+      const since = state.since + passagesChanged;
       const isDue = since >= Math.max(LOOK_MIN, state.size * LOOK_SHARE);
       written.set(keyOf(scope), { ...state, since: isDue ? 0 : since });
       return isDue;
+    },
+    async isOutdated(scope, call) {
+      const stored = (await storeNow()?.load(scope, call)) ?? null;
+      return stored !== null && current(stored) === null;
     },
     async learn(scope, call) {
       const key = keyOf(scope);
@@ -81,8 +87,9 @@ export function createFusionLearner(
   };
 }
 
-function isStale(learned: Fusion | null, passages: number, embedder: string): boolean {
+function isStale(stored: Fusion | null, passages: number, embedder: string): boolean {
+  const learned = current(stored);
   if (!learned) return passages > 0;
-  if (learned.version !== LEARNER_VERSION || learned.embedder !== embedder) return true;
+  if (learned.embedder !== embedder) return true;
   return passages > learned.passages * GROWTH || passages < learned.passages / GROWTH;
 }

@@ -15,9 +15,8 @@ import {
   sentenceQuestions,
   thinned,
 } from "./questions.ts";
+import { LEARNER_VERSION } from "./weights.ts";
 
-/** Raise it when the same collection would be learned from differently. */
-export const LEARNER_VERSION = 3;
 /** Passages that the questions are asked of, at most. */
 export const SAMPLE_MAX = 1024;
 /** Hits a leg: as many as a default search has. */
@@ -27,7 +26,7 @@ const EMBED_BATCH = 32;
 const STRIDE = 8;
 
 export interface LearnOptions extends CallOptions {
-  /** Passages in the whole collection. */
+  /** Passages in all that was sampled. */
   readonly passages: number;
   /** Called often; lets others have the event loop. */
   readonly breathe: () => Promise<void> | undefined;

@@ -95,7 +95,7 @@ function documentHandlers(on: On): Handlers {
 function fusionHandlers(on: On): Handlers {
   return {
     countPassages: on(async (index, scope, _, call) => ({
-      passages: (await index.fusion?.passages(scope, call)) ?? 0,
+      passages: (await index.status({ ...scope, groups: [] }, call)).passages,
     })),
     samplePassages: on(async (index, scope, { limit }: ScopeRequest & { readonly limit: number }, call) => {
       const sample: readonly StoredPassage[] = (await index.fusion?.sample(scope, limit, call)) ?? [];

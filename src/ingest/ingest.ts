@@ -12,6 +12,7 @@ import type { Chunk, ChunkOptions } from "./chunk.ts";
 import type { SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";
 import { type LoadResult, loadDocuments } from "./load.ts";
+import { openChange } from "./open-change.ts";
 import { createOwner } from "./owner.ts";
 import { otherSource, planner } from "./plan.ts";
 import { prune } from "./prune.ts";
@@ -35,6 +36,8 @@ export interface IngestOptions {
   /** Limit for one call of the embedder; default 60,000. */
   readonly embedTimeoutMs?: number;
   onProgress?(progress: IngestProgress): void;
+  /** Is told of every document that came, changed or went how many passages that was of what everyone may read. */
+  onOpenChange?(passages: number): void;
 }
 
 /** So far. `bytes` are those of the sources, as `measureSources` counts them. */
@@ -138,6 +141,7 @@ export async function ingestLoaded(
         return;
       }
       report.passages += passages.length;
+      options.onOpenChange?.(openChange(known, { ...document, passages: passages.length }));
       if (known || former !== null) report.changed++;
       else report.added++;
     });
@@ -156,7 +160,9 @@ export async function ingestLoaded(
   }
   signal.throwIfAborted();
   options.onProgress?.(progressOf(report, bytes));
-  const pruned = options.prune ? await prune(stages.index, { owner, signal }, seen, report.failures) : { removed: 0 };
+  const pruned = options.prune
+    ? await prune(stages.index, { ...options, owner }, seen, report.failures)
+    : { removed: 0 };
   return { ...report, ...pruned, elapsedMs: performance.now() - startedAt };
 }
 
@@ -175,25 +181,26 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 /**
  * Indexes one document, e.g. one that came over HTTP. Whoever writes it for groups need not belong to them, but replaces only what the
  * scope may read, and by what it may read (`conflict`): looked at before anything is embedded, and in the write itself. `changed` is false where it was indexed in the same way before;
- * `passages` is how many it has.
+ * `passages` is how many it has, `openPassages` how many changed of what everyone may read.
  */
 export async function ingestDocument(
   document: SourceDocument,
   stages: IngestStages,
   options: Pick<IngestOptions, "scope" | "chunk" | "signal" | "embedTimeoutMs">,
-): Promise<{ changed: boolean; passages: number }> {
+): Promise<{ changed: boolean; passages: number; openPassages: number }> {
   const { scope, signal } = options;
   const plan = await planner(stages, options, null)(document);
   const refusal = plan.known && replacementRefusal(scope, plan.known, document);
   if (refusal) throw refusal;
   if (!plan.known && (await isTaken(document.id, scope, stages.index, signal))) throw idTaken(document.id);
-  if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0 };
+  if (plan.chunks === null) return { changed: false, passages: plan.known?.passages ?? 0, openPassages: 0 };
   const batcher = createEmbedBatcher(stages.embedder, signal, options.embedTimeoutMs);
   const embedded = embedChunks(document, plan.chunks, batcher);
   batcher.flush();
   const passages = await embedded;
   await stages.index.replace(scope, plan.indexed, passages, { signal, readableOnly: true });
-  return { changed: true, passages: passages.length };
+  const openPassages = openChange(plan.known, { ...document, passages: passages.length });
+  return { changed: true, passages: passages.length, openPassages };
 }
 
 /** By a document that the scope may not read: one that it may read can have come since it was looked for. */

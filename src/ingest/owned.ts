@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { LoadFailure } from "./files.ts";
-import type { Owner } from "./owner.ts";
+import { openChange } from "./open-change.ts";
+import type { Pruning } from "./prune.ts";
 import type { Stamps } from "./stamps.ts";
 
 /** Editors empty a file before they write it: what a file lacks is removed once it has stayed the same for so long. */
@@ -29,11 +30,7 @@ export interface Owned {
   update(read: ReadFiles): Promise<{ readonly removed: number; readonly unsettled: ReadonlySet<string> }>;
 }
 
-export function createOwned(
-  index: PassageIndex,
-  stamps: Stamps,
-  { owner, signal }: { readonly owner: Owner; readonly signal: AbortSignal },
-): Owned {
+export function createOwned(index: PassageIndex, stamps: Stamps, { owner, signal, onOpenChange }: Pruning): Owned {
   const owned = new Map<string, Set<string>>();
 
   /** A document that was indexed of the file before it was watched is the file's too. */
@@ -41,6 +38,15 @@ export function createOwned(
     if (documentId === undefined) return;
     const stored = await index.find(await owner.scope(), documentId, { signal });
     if (stored?.source === fileOf(path)) addTo(owned, stored.source, documentId);
+  }
+
+  /** Resolves to whether it was there. */
+  async function remove(id: string): Promise<boolean> {
+    const scope = await owner.scope();
+    const stored = await index.find(scope, id, { signal });
+    if (!(await index.delete(scope, id, { signal }))) return false;
+    onOpenChange?.(openChange(stored, null));
+    return true;
   }
 
   return {
@@ -71,7 +77,7 @@ export function createOwned(
           unsettled.add(path);
           for (const id of lost) held.add(id);
         } else {
-          for (const id of lost) if (await index.delete(await owner.scope(), id, { signal })) removed++;
+          for (const id of lost) if (await remove(id)) removed++;
         }
         if (isGone) stamps.forget(path);
         if (held.size > 0) owned.set(path, held);

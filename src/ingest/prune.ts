@@ -1,9 +1,15 @@
 import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { LoadFailure } from "./files.ts";
+import type { IngestOptions } from "./ingest.ts";
+import { openChange } from "./open-change.ts";
 import type { Owner } from "./owner.ts";
 
 const PAGE = 1_000;
+
+export interface Pruning extends Pick<IngestOptions, "signal" | "onOpenChange"> {
+  readonly owner: Owner;
+}
 
 /**
  * Deletes the collection's documents that are not in `kept`, whoever may read them and however they came. A document that failed to load keeps its old version, unless it was
@@ -12,7 +18,7 @@ const PAGE = 1_000;
  */
 export async function prune(
   index: PassageIndex,
-  { owner, signal }: { readonly owner: Owner; readonly signal: AbortSignal },
+  { owner, signal, onOpenChange }: Pruning,
   kept: { readonly size: number; has(documentId: string): boolean },
   failures: readonly LoadFailure[],
 ): Promise<{ removed: number; pruneSkipped?: string }> {
@@ -28,10 +34,13 @@ export async function prune(
   let after: string | undefined;
   do {
     const page = await index.list(scope, { limit: PAGE, ...(after !== undefined && { after }) }, { signal });
-    for (const { id, source } of page.documents) {
+    for (const entry of page.documents) {
       signal.throwIfAborted();
+      const { id, source } = entry;
       const isKept = kept.has(id) || failed.has(id) || (source !== undefined && files.has(source));
-      if (!isKept && (await index.delete(scope, id, { signal }))) removed++;
+      if (isKept || !(await index.delete(scope, id, { signal }))) continue;
+      removed++;
+      onOpenChange?.(openChange(entry, null));
     }
     after = page.next;
   } while (after !== undefined);

@@ -47,7 +47,7 @@ export async function watch(
   const { signal } = options;
   const stamps = createStamps();
   const owner = createOwner(stages.index, options);
-  const owned = createOwned(stages.index, stamps, { owner, signal });
+  const owned = createOwned(stages.index, stamps, { ...options, owner });
   const changed = new Set<string>();
   /** To be looked at, files and all. */
   const due = new Set<WatchedRoot>();

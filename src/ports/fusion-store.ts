@@ -13,7 +13,7 @@ export interface Fusion {
   /** Of the way of learning. */
   readonly version: number;
   readonly embedder: string;
-  /** In the collection when it was learned. */
+  /** That everyone of the tenant could read when it was learned. */
   readonly passages: number;
   readonly weights: Readonly<
     Record<
@@ -35,17 +35,15 @@ export interface StoredPassage {
 }
 
 /**
- * What learning how to fuse a collection's legs needs of its index.
+ * What learning how to fuse a collection's legs needs of its index. What is learned is the collection's, whatever the scope's groups.
  *
- * 1. `sample` gives up to `limit` passages, evenly spread over the documents by id: the same ones for the same contents. It
- *    does not look at the scope's groups, as weights are the collection's; what it gives is learned from and never shown.
+ * 1. `sample` gives up to `limit` passages that the scope may read, evenly spread over their documents by id: the same ones for the
+ *    same contents, whatever else is stored.
  * 2. `load` gives what was saved last, by any process, or null. It is called for every question; the round trip to
  *    a server is spared where what it gave last is recent enough for the call's `asOf`.
  * 3. `save` is durable when it resolves, and does nothing where the collection is unknown. It changes the index's version.
  */
 export interface FusionStore {
-  /** All of the collection, whoever may read them. */
-  passages(scope: Scope, options: CallOptions): Promise<number>;
   sample(scope: Scope, limit: number, options: CallOptions): Promise<StoredPassage[]>;
   load(scope: Scope, options: CallOptions): Promise<Fusion | null>;
   save(scope: Scope, fusion: Fusion, options: CallOptions): Promise<void>;

@@ -61,12 +61,18 @@ export function fusionStoreContract(name: string, open: () => Promise<OpenedFusi
       expect(second?.vector).toBeNull();
     });
 
-    test("1: counts and samples what the scope's groups may not read", async () => {
-      await fill("hidden", ["h"], ["hr"]);
-      const outsider = scope({ collection: "hidden" });
-      expect(await stores().fusion.passages(outsider, CALL)).toBe(2);
-      expect(await stores().fusion.sample(outsider, 5, CALL)).toHaveLength(2);
-      expect(await stores().fusion.passages({ ...outsider, tenant: "other" }, CALL)).toBe(0);
+    test("1: samples what the scope may read, as if nothing else were stored", async () => {
+      const where = await fill("mixed", ["b", "d", "f"]);
+      const own = (await stores().fusion.sample(where, 3, CALL)).map(({ text }) => text);
+      await fill("mixed", ["a", "c", "e", "g"], ["hr", "이사회"]);
+      const texts = async (groups: readonly string[], limit: number) =>
+        (await stores().fusion.sample({ ...where, groups }, limit, CALL)).map(({ text }) => text);
+      for (const groups of [[], ["it"], ["hr,이사회"]]) {
+        expect(await texts(groups, 3)).toEqual(own);
+        expect(await texts(groups, 50)).toHaveLength(6);
+      }
+      expect(await texts(["이사회"], 50)).toHaveLength(14);
+      expect(await stores().fusion.sample({ ...where, tenant: "other", groups: ["hr"] }, 5, CALL)).toEqual([]);
     });
 
     test("2, 3: the last save counts, for every process, and changes the version", async () => {

@@ -3,10 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CallerOptions } from "../../src/api.ts";
 import { parseConfig } from "../../src/config.ts";
 import { RaglineError } from "../../src/errors.ts";
+import { fusionStatus } from "../../src/fusion/describe.ts";
+import { createFusionLearner } from "../../src/fusion/keep.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import type { Filter, Scope } from "../../src/types.ts";
 import { call } from "../support/calls.ts";
-import { openIndex } from "../support/durability/documents.ts";
+import { embedder, openIndex } from "../support/durability/documents.ts";
 import { folderForTest, temporaryFolder } from "../support/folder.ts";
 import { postJson } from "../support/http.ts";
 import { openRagline, serveRagline } from "../support/ragline.ts";
@@ -90,6 +92,7 @@ async function learned(
     filtered: await outcome(() => search({ [field]: word })),
     wrongLength: await outcome(() => index.search(scope, { vector: new Float32Array(3), limit: 5 }, call())),
     status: await index.status(scope, call()),
+    fusion: fusionStatus("learned", (await index.fusion?.load(scope, call())) ?? null),
     listed: list.documents.map(({ id, groups, metadata }) => [id, groups, metadata]),
     found: await Promise.all(["a", "b", "c", "f"].map(async (id) => (await index.find(scope, id, call()))?.id ?? null)),
   };
@@ -120,6 +123,12 @@ describe("what a caller may not read makes no difference to it", () => {
         try {
           await fill(all.index, latest(documents));
           await fill(own.index, latest(documents).filter(hide(scope)));
+          for (const { index } of [all, own]) {
+            await createFusionLearner({ index, embedder, settings: { fusion: "learned" } }, () => undefined).learn(
+              scope,
+              call(),
+            );
+          }
           const ask = (index: PassageIndex) => learned(index, scope, word, field, axis, withTextScores);
           expect(await ask(all.index)).toEqual(await ask(own.index));
         } finally {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { blend, coverage, scaledText, scaledVector } from "../../src/fusion/blend.ts";
-import { isUsed, PRIOR, vectorWeight, weightsFor } from "../../src/fusion/weights.ts";
+import { isUsed, LEARNER_VERSION, PRIOR, vectorWeight, weightsFor } from "../../src/fusion/weights.ts";
 import type { Fusion } from "../../src/ports/fusion-store.ts";
 
 describe("scaling", () => {
@@ -86,7 +86,7 @@ describe("blend", () => {
 
 describe("weights", () => {
   const learned: Fusion = {
-    version: 1,
+    version: LEARNER_VERSION,
     embedder: "e",
     passages: 10,
     weights: {

@@ -2,7 +2,9 @@ import { afterEach, expect, test } from "vitest";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
 import { Database } from "../../src/adapters/sqlite/database.ts";
+import { fusionStatus } from "../../src/fusion/describe.ts";
 import { createFusionLearner } from "../../src/fusion/keep.ts";
+import { LEARNER_VERSION, PRIOR, weightsFor } from "../../src/fusion/weights.ts";
 import { call, SCOPE } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
 
@@ -47,13 +49,44 @@ test("learns once, stores it with the index, and learns again when the collectio
   expect((await index.fusion.load(SCOPE))?.passages).toBe(46);
 });
 
-test("documents of groups are learned from too; callers at once learn once", async () => {
-  const { index, add } = await indexOf(0);
-  await add(0, 26, ["hr"]);
+test("callers at once learn once", async () => {
+  const { index } = await indexOf(26);
   const learner = createFusionLearner({ index, embedder, settings }, breathe);
   const learned = await Promise.all([1, 2, 3].map(() => learner.learn(SCOPE, CALL)));
   expect(learned).toEqual([true, false, false]);
   expect((await index.fusion.load(SCOPE))?.passages).toBe(26);
+});
+
+test("documents of groups are neither learned from nor counted, whoever has it learned", async () => {
+  const { index: own } = await indexOf(20);
+  const { index, add } = await indexOf(20);
+  const member = { ...SCOPE, groups: ["hr"] };
+  await add(20, 60, ["hr"]);
+  expect(await createFusionLearner({ index, embedder, settings }, breathe).learn(member, CALL)).toBe(true);
+  expect(await createFusionLearner({ index: own, embedder, settings }, breathe).learn(SCOPE, CALL)).toBe(true);
+  expect(await index.fusion.load(SCOPE)).toEqual(await own.fusion.load(SCOPE));
+  await add(60, 120, ["hr"]);
+  expect(await createFusionLearner({ index, embedder, settings }, breathe).learn(member, CALL)).toBe(false);
+
+  const { index: closed, add: addClosed } = await indexOf(0);
+  await addClosed(0, 40, ["hr"]);
+  expect(await createFusionLearner({ index: closed, embedder, settings }, breathe).learn(member, CALL)).toBe(false);
+  expect(await closed.fusion.load(SCOPE)).toBeNull();
+});
+
+test("what an earlier Ragline learned is not used, and learned again", async () => {
+  const { index } = await indexOf(20);
+  const weights = { uncovered: 0, covered: 0, questions: 155 };
+  const earlier = { version: LEARNER_VERSION - 1, embedder: embedder.model, passages: 20 };
+  const stored = { ...earlier, weights: { ko: weights, en: weights, other: weights } };
+  await index.fusion.save(SCOPE, stored);
+  expect(weightsFor("learned", stored, "휴가는 며칠인가요?")).toEqual(PRIOR);
+  expect(fusionStatus("learned", stored)).toEqual(fusionStatus("learned", null));
+  const learner = createFusionLearner({ index, embedder, settings }, breathe);
+  expect(await learner.isOutdated(SCOPE, CALL)).toBe(true);
+  expect(await learner.learn(SCOPE, CALL)).toBe(true);
+  expect(await learner.isOutdated(SCOPE, CALL)).toBe(false);
+  expect(await index.fusion.load(SCOPE)).toMatchObject({ version: LEARNER_VERSION });
 });
 
 test("what is written while it learns is looked at afterwards, for a caller of that time", async () => {

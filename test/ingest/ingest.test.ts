@@ -360,10 +360,10 @@ describe("one document", () => {
     const { stages, documents } = setup();
     const options = { scope, chunk, signal: new AbortController().signal };
     const document = readDocument({ id: "memo", text: "# 공지\n\n본문", format: "markdown" });
-    expect(await ingestDocument(document, stages, options)).toEqual({ changed: true, passages: 1 });
-    expect(await ingestDocument(document, stages, options)).toEqual({ changed: false, passages: 1 });
+    expect(await ingestDocument(document, stages, options)).toEqual({ changed: true, passages: 1, openPassages: 1 });
+    expect(await ingestDocument(document, stages, options)).toEqual({ changed: false, passages: 1, openPassages: 0 });
     const next = readDocument({ id: "memo", text: "# 공지\n\n새 본문", format: "markdown" });
-    expect(await ingestDocument(next, stages, options)).toEqual({ changed: true, passages: 1 });
+    expect(await ingestDocument(next, stages, options)).toEqual({ changed: true, passages: 1, openPassages: 1 });
     expect(documents.get("memo")).toMatchObject({ title: "공지", stored: [{ text: "새 본문" }] });
   });
 });

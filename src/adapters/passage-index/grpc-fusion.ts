@@ -11,7 +11,6 @@ import type { Send } from "./grpc.ts";
 /** What the search stage's index keeps about fusion; of one that keeps nothing, nothing. */
 export function remoteFusion(send: Send): FusionStore {
   return {
-    passages: async (scope, call) => (await send<{ passages: number }>("CountPassages", scope, {}, call)).passages,
     async sample(scope, limit, call) {
       const { passages } = await send<{ passages: readonly StoredPassageMessage[] }>(
         "SamplePassages",

@@ -4,7 +4,7 @@ import type { Row } from "./milvus-messages.ts";
 import { KINDS, ofKind, readState, type StoredRecord, stateId, stateRecord, toPassage } from "./milvus-records.ts";
 import { partOf } from "./milvus-schema.ts";
 import type { MilvusSearch } from "./milvus-search.ts";
-import { listOf } from "./milvus-values.ts";
+import { listOf, readableBy } from "./milvus-values.ts";
 import type { MilvusParts } from "./milvus-writes.ts";
 import { samplePlaces } from "./sample-places.ts";
 
@@ -20,23 +20,14 @@ export class MilvusFusionStore implements FusionStore {
     this.#search = search;
   }
 
-  async passages(scope: Scope, call: CallOptions): Promise<number> {
-    const documents = await this.#documents(partOf(scope), ["passages"], call);
-    return documents.reduce((sum, { passages = 0 }) => sum + passages, 0);
-  }
-
   async sample(scope: Scope, limit: number, call: CallOptions): Promise<StoredPassage[]> {
     const part = partOf(scope);
     const { collections, rows: stored } = this.#parts;
     const kind = await collections.textKind(call);
     const state = readState(await this.#record(stateId(part), call));
     if (!kind || !state) return [];
-    const documents = (await this.#documents(part, ["generation", "passages"], call)).map(
-      ({ passages = 0, ...rest }) => ({
-        passages,
-        ...rest,
-      }),
-    );
+    const found = await this.#documents(scope, call);
+    const documents = found.map(({ passages = 0, generation }) => ({ passages, generation }));
     const places = samplePlaces(documents, limit);
     const sample: StoredPassage[] = [];
     for (let i = 0; i < places.length; i += PASSAGES_BATCH) {
@@ -79,9 +70,11 @@ export class MilvusFusionStore implements FusionStore {
     return { title, headings, text, vector: row.embedded === true ? Float32Array.from(row.vector as number[]) : null };
   }
 
-  #documents(part: string, fields: ("generation" | "passages")[], call: CallOptions): Promise<StoredRecord[]> {
-    const filter = ofKind(part, KINDS.document);
-    return this.#parts.records.findAll({ filter, fields, isStrong: this.#parts.records.isStrong(part) }, call);
+  #documents(scope: Scope, call: CallOptions): Promise<StoredRecord[]> {
+    const part = partOf(scope);
+    const filter = `${ofKind(part, KINDS.document)} and ${readableBy(scope.groups)}`;
+    const isStrong = this.#parts.records.isStrong(part);
+    return this.#parts.records.findAll({ filter, fields: ["generation", "passages"], isStrong }, call);
   }
 
   async #record(id: string, call: CallOptions): Promise<StoredRecord | undefined> {

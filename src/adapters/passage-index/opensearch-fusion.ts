@@ -22,10 +22,6 @@ export class OpenSearchFusionStore implements FusionStore {
     this.#states = states;
   }
 
-  async passages(scope: Scope, call: CallOptions): Promise<number> {
-    return (await this.#states.find(scope, call))?.passages ?? 0;
-  }
-
   async sample(scope: Scope, limit: number, call: CallOptions): Promise<StoredPassage[]> {
     const places = await this.#places(scope, limit, call);
     const sample: StoredPassage[] = [];
@@ -60,7 +56,7 @@ export class OpenSearchFusionStore implements FusionStore {
   async #places(scope: Scope, limit: number, call: CallOptions): Promise<Place[]> {
     const documents: DocumentRecord[] = [];
     const { key, read } = this.#states.names(scope);
-    const seen = { states: statesOf(this.#states.layout), key, groups: null };
+    const seen = { states: statesOf(this.#states.layout), key, groups: scope.groups };
     const path = `/${read}/_search?allow_partial_search_results=false`;
     for (let after: string | undefined; ; ) {
       const body = { ...documentSearch(seen, DOCUMENTS_PAGE), ...(after !== undefined && { search_after: [after] }) };

@@ -5,12 +5,11 @@ import { NEXT_VERSION, vectorsOf } from "./postgres-schema.ts";
 import { beginReading, beginWriting } from "./postgres-scope.ts";
 import { ORDINAL_BITS } from "./postgres-writes.ts";
 
-const COUNT = "SELECT coalesce(sum(passages), 0)::float8 AS n FROM readers WHERE tenant = $1 AND collection = $2";
 const DIMENSIONS = "SELECT row, dimensions FROM collections WHERE tenant = $1 AND name = $2";
-/** $1 collection, $2 how many: the passages counted through by the documents' ids, of which every so many-th is taken. */
+/** $1 collection, $2 how many, $3 groups: the readable passages counted through by the documents' ids, of which every so many-th is taken. */
 const sample = (dimensions: number) => `WITH counted AS (
   SELECT d.row, d.title, d.passages, sum(d.passages) OVER (ORDER BY d.id) - d.passages AS start, sum(d.passages) OVER () AS total
-  FROM documents d WHERE d.collection = $1
+  FROM documents d WHERE d.collection = $1 AND (d.groups = '{}' OR d.groups && $3::text[])
 ), wanted AS (
   SELECT ((2 * n + 1) * total) / (2 * wanted) AS place
   FROM (SELECT max(total)::bigint AS total, least(max(total)::bigint, $2::int) AS wanted FROM counted) t, generate_series(0, wanted - 1) n
@@ -46,18 +45,15 @@ export class PostgresFusionStore implements FusionStore {
     this.#timeoutMs = timeoutMs;
   }
 
-  async passages(scope: Scope, call: CallOptions): Promise<number> {
-    return this.#reading(scope, call, async (query) => {
-      const [counted] = await query<{ n: number }>(COUNT, [scope.tenant, scope.collection]);
-      return counted?.n ?? 0;
-    });
-  }
-
   async sample(scope: Scope, limit: number, call: CallOptions): Promise<StoredPassage[]> {
-    return this.#reading(scope, call, async (query) => {
+    const begin = (limitMs: number) => beginReading(scope, "scope", limitMs);
+    const work = async (query: Query) => {
       const [found] = await query<{ row: number; dimensions: number }>(DIMENSIONS, [scope.tenant, scope.collection]);
-      return found ? (await query<SampleRow>(sample(found.dimensions), [found.row, limit])).map(decode) : [];
-    });
+      if (!found) return [];
+      const rows = await query<SampleRow>(sample(found.dimensions), [found.row, limit, scope.groups]);
+      return rows.map(decode);
+    };
+    return this.#database.reading(call, begin, work, this.#timeoutMs);
   }
 
   async load({ tenant, collection }: Scope, call: CallOptions): Promise<Fusion | null> {
@@ -76,11 +72,6 @@ export class PostgresFusionStore implements FusionStore {
     const begin = (limitMs: number) => beginWriting(scope, limitMs);
     const values = [scope.tenant, scope.collection, JSON.stringify(fusion)];
     await this.#database.transaction(call, begin, (query) => query(SAVE, values), this.#timeoutMs);
-  }
-
-  #reading<T>(scope: Scope, call: CallOptions, work: (query: Query) => Promise<T>): Promise<T> {
-    const begin = (limitMs: number) => beginReading(scope, "collection", limitMs);
-    return this.#database.reading(call, begin, work, this.#timeoutMs);
   }
 }
 

@@ -19,7 +19,6 @@ export function recentFusion(store: FusionStore): FusionStore {
     return fusion;
   };
   return {
-    passages: (scope, call) => store.passages(scope, call),
     sample: (scope, limit, call) => store.sample(scope, limit, call),
     load(scope, call) {
       const key = keyOf(scope);

@@ -5,10 +5,10 @@ import type { Database } from "../sqlite/database.ts";
 import { floats } from "../sqlite/vector-blob.ts";
 import { Remembered } from "./remembered.ts";
 import { samplePlaces } from "./sample-places.ts";
+import { READABLE } from "./sqlite-rows.ts";
 
 const THIS_COLLECTION = "(SELECT row FROM collections WHERE tenant = ? AND name = ?)";
-const DOCUMENTS = `SELECT row, id, passages FROM documents WHERE collection = ${THIS_COLLECTION} AND id > ? ORDER BY id LIMIT ?`;
-const COUNT = `SELECT coalesce(sum(passages), 0) AS n FROM documents WHERE collection = ${THIS_COLLECTION}`;
+const DOCUMENTS = `SELECT row, id, passages FROM documents d WHERE collection = ${THIS_COLLECTION} AND ${READABLE} AND id > ? ORDER BY id LIMIT ?`;
 const PASSAGE = `SELECT d.title, p.headings, p.text, p.vector FROM passages p JOIN documents d ON d.row = p.document
   WHERE p.document = ? AND p.ordinal = ?`;
 const LOAD = `SELECT learned FROM fusion WHERE collection = ${THIS_COLLECTION}`;
@@ -48,12 +48,8 @@ export class SqliteFusionStore implements FusionStore {
     this.#database = database;
   }
 
-  async passages({ tenant, collection }: Scope): Promise<number> {
-    return this.#database.get<{ n: number }>(COUNT, tenant, collection)?.n ?? 0;
-  }
-
-  async sample({ tenant, collection }: Scope, limit: number): Promise<StoredPassage[]> {
-    const places = samplePlaces(await this.#documents(tenant, collection), limit);
+  async sample(scope: Scope, limit: number): Promise<StoredPassage[]> {
+    const places = samplePlaces(await this.#documents(scope), limit);
     const sample: StoredPassage[] = [];
     for (const [i, { document, ordinal }] of places.entries()) {
       if (i % PASSAGES_BATCH === 0) await yieldToOthers();
@@ -91,10 +87,11 @@ export class SqliteFusionStore implements FusionStore {
   }
 
   /** By id. */
-  async #documents(tenant: string, collection: string): Promise<DocumentRow[]> {
+  async #documents({ tenant, collection, groups }: Scope): Promise<DocumentRow[]> {
+    const readable = JSON.stringify(groups);
     const documents: DocumentRow[] = [];
     for (let after = ""; ; ) {
-      const page = this.#database.all<DocumentRow>(DOCUMENTS, tenant, collection, after, DOCUMENTS_PAGE);
+      const page = this.#database.all<DocumentRow>(DOCUMENTS, tenant, collection, readable, after, DOCUMENTS_PAGE);
       documents.push(...page);
       const last = page.at(-1);
       if (!last || page.length < DOCUMENTS_PAGE) return documents;

@@ -39,5 +39,6 @@ async function eraseDocuments(index: PassageIndex, scope: Scope, call: CallOptio
     }
     await deleting.ended();
   }
+  await index.purge?.(scope, call);
   return all;
 }

@@ -47,7 +47,7 @@ function row(name: string, ...cells: readonly (string | number)[]): string {
 const SHARE_MIN = 0.01;
 
 /** A connection is accepted when the server's event loop comes to it. */
-const NAMES: Partial<Record<Part, string>> = { network: "network or waiting to be accepted" };
+const NAMES: Partial<Record<Part, string>> = { network: "network or waiting to be begun" };
 
 function shareLines(name: string, parts: readonly PartShare[]): string[] {
   const shown = parts.filter(({ share }) => share >= SHARE_MIN).toSorted((a, b) => b.share - a.share);

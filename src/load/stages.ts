@@ -3,7 +3,7 @@ import { mean, rounded, sum } from "../statistics.ts";
 import { STEPS, type Step, type StepSpan } from "../types.ts";
 import type { Sample } from "./drive.ts";
 
-/** Where a part of a reader's wait went. `generator`: the load generator sent late. `network`: connection, waiting to be accepted, and reading. */
+/** Where a part of a reader's wait went. `generator`: the load generator sent late. `network`: connection, waiting to be accepted or begun, and reading. */
 export type Part = Step | "orchestrator" | "network" | "generator";
 
 export interface PartShare {

@@ -80,6 +80,8 @@ export interface PassageIndex {
   warm?(scope: Scope, options: CallOptions): Promise<void>;
   /** After much was written: makes the next start as fast as it can be; takes as long as it takes. */
   settle?(scope: Scope, options: CallOptions): Promise<void>;
+  /** Deletes what earlier changes left that no search shows and none can any more; absent: they leave nothing for a later one to delete. */
+  purge?(scope: Scope, options: CallOptions): Promise<void>;
   /** Absent: the legs are fused by a prior. */
   readonly fusion?: FusionStore;
   /** Absent: a collection cannot be moved to another vector space. */

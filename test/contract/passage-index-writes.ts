@@ -37,6 +37,17 @@ export function passageIndexWritesContract(name: string, open: () => Promise<Ope
       }
     });
 
+    test("`purge` takes nothing that is there, and may be asked of a collection that was never written", async () => {
+      const where = fresh();
+      await index.purge?.(where, call());
+      await index.replace(where, document("a"), [passage("휴가 하나", 0)], call());
+      await index.replace(where, document("b"), [passage("휴가 둘", 1)], call());
+      await index.delete(where, "a", call());
+      await index.purge?.(where, call());
+      expect(await found(where, "휴가")).toEqual(["휴가 둘"]);
+      expect(await index.status(where, call())).toMatchObject({ documents: 1, passages: 1 });
+    });
+
     test("2: a searcher sees all of the old version or all of the new one", async () => {
       const where = fresh();
       const version = (mark: string, length: number) =>

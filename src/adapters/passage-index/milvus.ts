@@ -120,6 +120,12 @@ export class MilvusPassageIndex implements PassageIndex {
     return this.#writesOf(scope).delete(scope, documentId, call);
   }
 
+  async purge(scope: Scope): Promise<void> {
+    const writes = this.#writesOf(scope);
+    writes.sweep(partOf(scope));
+    await writes.settled();
+  }
+
   async has(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
     const filter = `id == "${documentIdOf(partOf(scope), documentId)}"`;
     return (await this.#records(scope, filter, ["passages"], call, { limit: 1 })).length > 0;

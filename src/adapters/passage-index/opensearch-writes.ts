@@ -77,6 +77,13 @@ export class CollectionWrites {
     return this.#queue.add(documentKey(documentId), { scope, version: null, readableOnly: false }, call);
   }
 
+  /** Resolves when what is overdue is deleted. */
+  async purge(scope: Scope, call: CallOptions): Promise<void> {
+    const state = await this.#states.find(scope, call);
+    if (state) this.#sweep(scope, state);
+    await this.#sweeping;
+  }
+
   /** Resolves when nothing is being written. */
   async settled(): Promise<void> {
     await this.#queue.settled();

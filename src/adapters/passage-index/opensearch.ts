@@ -101,6 +101,10 @@ export class OpenSearchPassageIndex implements PassageIndex {
     return this.#writesOf(scope).delete(scope, documentId, call);
   }
 
+  purge(scope: Scope, call: CallOptions): Promise<void> {
+    return this.#writesOf(scope).purge(scope, call);
+  }
+
   async has(scope: Scope, documentId: string, call: CallOptions): Promise<boolean> {
     const seen = { ...this.#seen(scope), groups: null };
     const body = { ...queries.documentSearch(seen, 1, { term: { document: documentId } }), _source: false };

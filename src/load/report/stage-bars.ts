@@ -53,6 +53,6 @@ export function stageLegend(bars: readonly StageBar[]): string {
 /** The parts that are no steps. */
 const EXPLAINED: Partial<Record<Part, string>> = {
   generator: "generator <span class='dim'>sent late</span>",
-  network: "network <span class='dim'>connection, waiting to be accepted, and reading</span>",
+  network: "network <span class='dim'>connection, waiting to be accepted or begun, and reading</span>",
   orchestrator: "orchestrator <span class='dim'>between the steps</span>",
 };

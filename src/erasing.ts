@@ -29,15 +29,18 @@ async function eraseDocuments(index: PassageIndex, scope: Scope, call: CallOptio
   for (let before = -1; all > before; ) {
     before = all;
     const owner = { ...scope, groups: await index.groups(scope, call) };
-    const { documents } = await index.list(owner, { limit: PAGE }, call);
-    const deleting = new InFlight({ countMax: DELETED_AT_ONCE, weightMax: Number.POSITIVE_INFINITY });
-    for (const { id } of documents) {
-      call.signal.throwIfAborted();
-      await deleting.add(1, async () => {
-        if (await index.delete(owner, id, call)) all++;
-      });
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const page = await index.list(owner, { after, limit: PAGE }, call);
+      const deleting = new InFlight({ countMax: DELETED_AT_ONCE, weightMax: Number.POSITIVE_INFINITY });
+      for (const { id } of page.documents) {
+        call.signal.throwIfAborted();
+        await deleting.add(1, async () => {
+          if (await index.delete(owner, id, call)) all++;
+        });
+      }
+      await deleting.ended();
+      after = page.next;
     }
-    await deleting.ended();
   }
   await index.purge?.(scope, call);
   return all;

@@ -196,7 +196,7 @@ export class Ragline {
   }
 
   /**
-   * Deletes a tenant's collection for good: documents of every group, conversations, cached answers, and what was learned of them. It takes as long
+   * Deletes a tenant's collection for good: documents of every group, conversations, cached answers; fusion is learned anew, of nothing. It takes as long
    * as it takes; where it fails, what is gone is gone, and calling it again goes on. What is added or asked meanwhile may stay. What
    * remains for a while, and where: docs/http.md.
    */

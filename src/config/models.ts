@@ -209,7 +209,9 @@ export const generate = z.discriminatedUnion("use", [
       .min(0)
       .max(10_000)
       .default(16)
-      .describe("Questions that may wait for a sequence; a further one is refused as `overloaded`, as is one whose turn would come too late for it."),
+      .describe(
+        "Questions that may wait for a sequence; a further one is refused as `overloaded`, as is one whose turn would come too late for it.",
+      ),
     threads: z
       .int()
       .min(1)

@@ -55,7 +55,7 @@ export function createFusionLearner(
     if (indexedWith !== null && indexedWith !== embedder.model) return false;
     if (!isStale(await store.load(scope, call), passages, embedder.model)) return false;
     const sample = await store.sample(everyone, SAMPLE_MAX, call);
-    await store.save(scope, await learnFusion(sample, embedder, { passages, breathe, ...call }), call);
+    await store.save(scope, await learnFusion(sample, embedder, { passages, breathe, signal: call.signal }), call);
     return true;
   }
 

@@ -67,8 +67,8 @@ function documentHandlers(on: On): Handlers {
     replace: on(async (index, scope, request: ReplaceRequest, call) => {
       const document = documentFrom(required(request.document));
       const passages = request.passages.map(passageInputFrom);
-      const { readableOnly } = request;
-      return empty(await index.replace(scope, document, passages, { ...call, readableOnly }));
+      const [{ readableOnly }, { signal, deadline }] = [request, call];
+      return empty(await index.replace(scope, document, passages, { signal, deadline, readableOnly }));
     }),
     delete: on(async (index, scope, { documentId }: DocumentRequest, call) => ({
       deleted: await index.delete(scope, documentId, call),

@@ -21,6 +21,7 @@ const STANDING_SHARE = 0.1;
 const RETRY_AFTER_MS = 1_000;
 
 interface Waiting {
+  readonly request: FastifyRequest;
   readonly since: number;
   readonly begin: (error?: RaglineError) => void;
 }
@@ -52,7 +53,7 @@ export class Admission {
   }
 
   /** Fastify's `onRequest`. */
-  readonly enter = (_request: FastifyRequest, _reply: FastifyReply, begin: (error?: Error) => void): void => {
+  readonly enter = (request: FastifyRequest, _reply: FastifyReply, begin: (error?: Error) => void): void => {
     this.#expectTurn();
     if (this.#line.length === 0 && !this.#hasAccepted && this.#begun < PER_TURN) {
       this.#begun++;
@@ -61,7 +62,7 @@ export class Admission {
     }
     const since = performance.now();
     if (this.#line.length === 0) this.#standsSince = since;
-    this.#line.push({ since, begin });
+    this.#line.push({ request, since, begin });
     this.#metrics.waiting(this.#line.length);
   };
 
@@ -84,12 +85,23 @@ export class Admission {
   #advance(places: number): void {
     const now = performance.now();
     const limitMs = this.#waitMaxMs * (now - this.#standsSince > this.#waitMaxMs ? STANDING_SHARE : 1);
-    const late = this.#line.findIndex(({ since }) => now - since <= limitMs);
-    const refused = this.#line.splice(0, late < 0 ? this.#line.length : late);
-    const begun = this.#line.splice(0, places);
+    const refused: Waiting[] = [];
+    const begun: Waiting[] = [];
+    let taken = 0;
+    for (const one of this.#line) {
+      const isLate = now - one.since > limitMs;
+      if (isLate) refused.push(one);
+      // Of a client that has left nothing begins.
+      else if (!one.request.raw.socket.destroyed) {
+        if (begun.length === places) break;
+        begun.push(one);
+      }
+      taken++;
+    }
+    this.#line.splice(0, taken);
     this.#begun = begun.length;
     this.#metrics.waiting(this.#line.length);
-    if (this.#line.length > 0) this.#expectTurn();
+    if (this.#line.length > 0 || begun.length > 0) this.#expectTurn();
     for (const { since, begin } of refused) {
       this.#metrics.waited(now - since);
       begin(

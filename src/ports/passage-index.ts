@@ -51,7 +51,8 @@ export interface IndexStatus {
  * 5. A vector of another length than the stored ones, or a document embedded in another vector space, rejects with
  *    `conflict` and names both.
  * 6. With `readableOnly` what is there under the document's id is replaced only where the scope may read it, and what comes too; else
- *    `replace` rejects with `conflict` and changes nothing. That holds at the moment of the write, whoever writes beside it.
+ *    `replace` rejects with `conflict` and changes nothing. That holds at the moment of the write, whoever writes beside it, but for engines without
+ *    conditional writes (docs/engines.md) and older search stages, where another process may come between.
  * 7. An unknown tenant or collection behaves like an empty one.
  */
 export interface PassageIndex {

@@ -3,17 +3,21 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createGrpcEmbedders } from "../../src/adapters/embedder/grpc.ts";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 import { createGrpcLanguageModels } from "../../src/adapters/language-model/grpc.ts";
+import { createGrpcIndexes } from "../../src/adapters/passage-index/grpc.ts";
 import { createGrpcRerankers } from "../../src/adapters/reranker/grpc.ts";
 import { createLexicalReranker } from "../../src/adapters/reranker/lexical.ts";
 import { RaglineError } from "../../src/errors.ts";
 import type { StageServer } from "../../src/grpc/serve.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import type { GenerateDelta, LanguageModel } from "../../src/ports/language-model.ts";
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import type { ModelCall, Served } from "../../src/types.ts";
 import { HEALTH, methodOf, REFLECTION } from "../../src/wire/definitions.ts";
 import { Client, credentials, Metadata, type ServiceError, status } from "../../src/wire/library.ts";
+import { CallWithin } from "../../src/wrap/call-within.ts";
 import { withMethods } from "../../src/wrap/with-methods.ts";
-import { call, collect, until } from "../support/calls.ts";
+import { DIMENSIONS, document, passage } from "../contract/passages.ts";
+import { call, collect, scope, until } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
 import { clientOptions, only, serveOnLoopback } from "../support/stages-apart.ts";
 
@@ -492,6 +496,30 @@ describe("health, drain, reflection", () => {
     let answers = 0;
     for await (const _ of stream) answers++;
     expect(answers).toBe(asked);
+  });
+
+  test("a write at a search stage has its caller's leaving, deadline and condition, also where the caller's options are no plain object", async () => {
+    const seen: unknown[] = [];
+    const replace: PassageIndex["replace"] = async (_scope, _document, _passages, options) => {
+      options.signal.throwIfAborted();
+      seen.push({ readableOnly: options.readableOnly, isBounded: (options.deadline ?? 0) > performance.now() });
+    };
+    const server = await serveOnLoopback({
+      stage: "search",
+      use: "stub",
+      port: async () => ({ replace }) as Partial<PassageIndex> as PassageIndex,
+    });
+    toClose.push(() => server.close());
+    const space = { model: "m", dimensions: DIMENSIONS };
+    const index = only(await createGrpcIndexes(clientOptions("search", [server.address]), space));
+    toClose.push(async () => index.close?.());
+    const within = new CallWithin({ ...call(), deadline: performance.now() + 20_000 });
+    await index.replace(scope(), document("d"), [passage("글", 0)], within);
+    await index.replace(scope(), document("d"), [passage("글", 0)], { ...call(), readableOnly: true });
+    expect(seen).toEqual([
+      { readableOnly: false, isBounded: true },
+      { readableOnly: true, isBounded: expect.any(Boolean) },
+    ]);
   });
 
   test("a call without a scope is a bad request, not a crash", async () => {

@@ -55,27 +55,52 @@ interface Seen {
 function slowProcess(waitMaxMs: number) {
   const server = new EventEmitter();
   const line = new Admission(server, waitMaxMs, { waiting: () => undefined, waited: () => undefined });
-  const enter = () =>
+  const enter = (socket = { destroyed: false }) =>
     new Promise<Seen>((resolve) => {
       const came = performance.now();
-      line.enter({} as never, {} as never, (error) => {
+      line.enter({ raw: { socket } } as never, {} as never, (error) => {
         const now = performance.now();
         while (!error && performance.now() < now + 2);
         resolve({ waitedMs: now - came, error: error as RaglineError | undefined });
       });
     });
-  return { server, enter, many: (count: number) => Array.from({ length: count }, enter) };
+  return { server, enter, many: (count: number) => Array.from({ length: count }, () => enter()) };
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test("requests begin in their order, and who finds nobody begins at once", async () => {
   const { enter, many } = slowProcess(10_000);
-  expect((await enter()).waitedMs).toBeLessThan(1);
+  const at = performance.now();
+  void enter();
+  expect(performance.now() - at).toBeGreaterThanOrEqual(2);
   await turn();
   const begun: number[] = [];
   await Promise.all(many(40).map((one, n) => one.then(() => begun.push(n))));
   expect(begun).toEqual(Array.from({ length: 40 }, (_, n) => n));
+});
+
+test("who has left takes nobody's place, and who comes after the line begins at once", async () => {
+  const { enter, many } = slowProcess(10_000);
+  const first = many(4);
+  const left = Array.from({ length: 50 }, () => enter({ destroyed: true }));
+  const last = enter();
+  let turns = 0;
+  const isBegun = Promise.race([last.then(() => true), ...left.map((one) => one.then(() => false))]);
+  void isBegun.then(() => {
+    turns = -1;
+  });
+  while (turns >= 0 && turns < 10) {
+    turns++;
+    await turn();
+  }
+  expect(turns).toBe(-1);
+  expect(await isBegun).toBe(true);
+  await Promise.all(first);
+  await turn();
+  const at = performance.now();
+  void enter();
+  expect(performance.now() - at).toBeGreaterThanOrEqual(2);
 });
 
 test("connections are taken before their requests begin, but not for ever", async () => {
@@ -98,7 +123,7 @@ test("connections are taken before their requests begin, but not for ever", asyn
 test("a burst waits up to the limit; where the line stands, a tenth of it", async () => {
   const waitMaxMs = 300;
   const { many } = slowProcess(waitMaxMs);
-  const burst = await Promise.all(many(60));
+  const burst = await Promise.all(many(30));
   expect(burst.every(({ error }) => error === undefined)).toBe(true);
 
   // Four are begun a turn, eight come.

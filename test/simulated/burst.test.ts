@@ -44,10 +44,10 @@ test("more than can be served in time is refused at once, with when to come back
     return sampleOf(await scrape(url), "ragline_queue_depth", { step: "generate" }) > 10;
   });
   const refused = (await Promise.all(asked)).filter(({ error }) => error !== null);
-  expect(refused.length).toBeGreaterThan(50);
-  expect(refused.length).toBeLessThan(85);
+  expect(refused.length).toBeGreaterThan(40);
+  expect(refused.length).toBeLessThan(95);
   for (const { error, ms } of refused) {
     expect(error).toMatchObject({ code: "overloaded", step: "generate", retryAfterMs: expect.any(Number) });
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(2000);
   }
 });

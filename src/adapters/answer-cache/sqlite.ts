@@ -10,9 +10,9 @@ const EXPIRED = "SELECT rowid FROM answers WHERE created_at <= ? ORDER BY create
 const IS_EXPIRED = `SELECT 1 FROM (${EXPIRED})`;
 const EXPIRE = `DELETE FROM answers WHERE rowid IN (${EXPIRED})`;
 const TRIM = `DELETE FROM answers WHERE created_at <= (SELECT created_at FROM answers ORDER BY created_at DESC LIMIT 1 OFFSET ?)`;
-const DELETE_ALL = "DELETE FROM answers WHERE tenant = ? AND collection = ?";
-/** Expired answers deleted at once. */
-const EXPIRED_MAX = 500;
+const DELETE_SOME = `DELETE FROM answers WHERE rowid IN
+  (SELECT rowid FROM answers WHERE tenant = ? AND collection = ? LIMIT ?)`;
+const DELETED_AT_ONCE = 500;
 /** Whether there are too many is looked for once in so many puts, the first of a process included. */
 const PUTS_PER_CLEANING = 100;
 
@@ -25,7 +25,7 @@ export function createSqliteAnswerCache(
   const stopPurging = purging(options.ttlMs, async () => {
     const before = Date.now() - options.ttlMs;
     if (!database.get(IS_EXPIRED, before, 1)) return false;
-    await database.write([{ sql: EXPIRE, values: [before, EXPIRED_MAX] }]);
+    await database.write([{ sql: EXPIRE, values: [before, DELETED_AT_ONCE] }]);
     return true;
   });
   return {
@@ -41,15 +41,19 @@ export function createSqliteAnswerCache(
       const cleaning =
         puts++ % PUTS_PER_CLEANING === 0
           ? [
-              { sql: EXPIRE, values: [now - options.ttlMs, EXPIRED_MAX] },
+              { sql: EXPIRE, values: [now - options.ttlMs, DELETED_AT_ONCE] },
               { sql: TRIM, values: [options.entriesMax] },
             ]
           : [];
       await database.write([{ sql: PUT, values }, ...cleaning]);
     },
 
-    async deleteAll({ tenant, collection }) {
-      await database.write([{ sql: DELETE_ALL, values: [tenant, collection] }]);
+    async deleteAll({ tenant, collection }, { signal }) {
+      for (let deleted = DELETED_AT_ONCE; deleted === DELETED_AT_ONCE; ) {
+        signal.throwIfAborted();
+        const changes = await database.write([{ sql: DELETE_SOME, values: [tenant, collection, DELETED_AT_ONCE] }]);
+        deleted = changes?.[0] ?? 0;
+      }
     },
 
     close: async () => stopPurging(),

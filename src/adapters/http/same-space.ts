@@ -3,6 +3,9 @@ import type { CallOptions } from "../../types.ts";
 /** Of two answers for one text, as cosine: what batching and another machine's arithmetic change is far less. */
 const ALIKE_MIN = 0.99;
 
+/** A gateway may name each call. */
+const NAMES_MAX = 1_000;
+
 /** What an answer names its model, and its first vector, at unit length. */
 export interface NamedVector {
   readonly model: unknown;
@@ -43,6 +46,7 @@ export class SameSpace {
     let cosine = 0;
     for (let i = 0; i < before.length; i++) cosine += (before[i] ?? 0) * (again.vector[i] ?? 0);
     if (cosine < ALIKE_MIN) return [name, model];
+    if (this.#names.size >= NAMES_MAX) this.#names.clear();
     this.#names.add(model);
     return null;
   }

@@ -191,17 +191,21 @@ function ofOwn(quotes: readonly ScoredQuote[], share: number): ScoredQuote[] {
  * below it holds all words that they do.
  */
 function ofSubject(quotes: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
-  const sources = [...new Set(quotes.map(({ source }) => source))];
-  const entitled = new Map(sources.map((source) => [source, sharesOf(terms, headingText(source))]));
-  const mentioned = new Map(sources.map((source) => [source, sharesOf(terms, passageText(source))]));
-  return quotes.filter(
-    (quote) =>
-      !quotes.some(
-        (other) =>
-          entitled.get(other.source)?.some((share, t) => share === 1 && mentioned.get(quote.source)?.[t] === 0) &&
-          quote.shares.every((share, t) => share === 0 || (other.shares[t] ?? 0) > 0),
-      ),
-  );
+  const bySource = Map.groupBy(quotes, ({ source }) => source);
+  const subjects = [...bySource].map(([source, own]) => ({
+    entitled: sharesOf(terms, headingText(source)),
+    mentioned: sharesOf(terms, passageText(source)),
+    said: new Map(own.map(({ shares }) => [shares.map((share) => (share > 0 ? 1 : 0)).join(""), shares])),
+  }));
+  const isOther = ({ mentioned }: (typeof subjects)[number], { entitled }: (typeof subjects)[number]) =>
+    entitled.some((share, t) => share === 1 && mentioned[t] === 0);
+  return [...bySource.values()].flatMap((own, at) => {
+    const subject = subjects[at] as (typeof subjects)[number];
+    const said = subjects.filter((other) => isOther(subject, other)).flatMap((other) => [...other.said.values()]);
+    return own.filter(
+      ({ shares }) => !said.some((others) => shares.every((share, t) => share === 0 || (others[t] ?? 0) > 0)),
+    );
+  });
 }
 
 /** How much of each term a text holds. */

@@ -56,7 +56,8 @@ type StatusResponse = Omit<IndexStatus, "embedder"> & { readonly embedder?: stri
 
 function documents(send: Send): Pick<PassageIndex, "replace" | "delete" | "has" | "groups" | "find" | "list"> {
   return {
-    async replace(scope, document, passages, { readableOnly = false, ...call }) {
+    async replace(scope, document, passages, call) {
+      const { readableOnly = false } = call;
       const message = { document: documentMessage(document), passages: passages.map(withBytes), readableOnly };
       await send("Replace", scope, message, call);
     },

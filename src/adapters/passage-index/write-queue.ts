@@ -48,9 +48,9 @@ export class WriteQueue<T> {
       const { reason } = signal;
       leave(reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left."));
     };
+    signal.addEventListener("abort", onAbort, { once: true });
     const leftMs = Math.min(deadline - performance.now(), WRITE_LIMIT_MS);
     const timer = setTimeout(() => leave(this.#tooLate()), leftMs);
-    signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     this.#waiting.push(write);
     this.#running ??= this.#run();

@@ -121,7 +121,7 @@ export class RedisConnection {
 
   /**
    * Deletes every hash whose key begins so, on each master, looking at all keys there. What is written meanwhile may stay, as may what a cluster
-   * moves to another master meanwhile. @returns how many there were. @throws RaglineError `dependency_failed`, also where some are gone
+   * moves to another master, or a failover lets be looked at from another point on. @returns how many there were. @throws RaglineError `dependency_failed`, also where some are gone
    */
   async unlinkHashes(prefix: string, signal: AbortSignal): Promise<number> {
     const { timeoutMs } = this.#options;

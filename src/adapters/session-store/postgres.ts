@@ -50,7 +50,7 @@ const VECTORS = `SELECT v.number, v.vector FROM sessions s JOIN turn_vectors v O
 const DELETE = `DELETE FROM sessions s WHERE ${HERE} RETURNING row`;
 /** A statement's worth, within its limit. */
 const DELETE_SOME = `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions WHERE tenant = $1 AND collection = $2
-  ORDER BY row LIMIT 50 FOR UPDATE) RETURNING row`;
+  ORDER BY id LIMIT 50 FOR UPDATE) RETURNING row`;
 
 /**
  * Conversations in PostgreSQL. Every call is one statement: one round trip, and atomic. What is acknowledged is as durable as that

@@ -194,8 +194,9 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
 
     async deleteAll({ tenant, collection }, { signal }) {
       const putBack = unrecorded.removeAll([tenant, collection]);
+      let all = 0;
       try {
-        for (let all = 0; ; ) {
+        for (;;) {
           signal.throwIfAborted();
           const values = [tenant, collection, DELETED_AT_ONCE];
           const [deleted = 0] = (await database.write([{ sql: sql.DELETE_SOME, values }])) ?? [];
@@ -203,7 +204,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
           if (deleted < DELETED_AT_ONCE) return all;
         }
       } catch (thrown) {
-        putBack();
+        if (all === 0) putBack();
         throw thrown;
       }
     },

@@ -15,8 +15,10 @@ import type { Reply, WriteBatch, WriteRequest, WriterData } from "./writer.ts";
 const port = parentPort;
 if (!port) throw new Error("writer-thread.ts runs as a worker");
 
-/** After so long without a write the log is emptied into the file: it holds what was deleted, too. */
+/** After so long without a write the log is emptied into the file: both hold what was deleted until then. */
 const IDLE_MS = 2000;
+/** However much is written. */
+const EMPTIED_EVERY_MS = 60_000;
 
 const { file, identity } = workerData as WriterData;
 /** SQL texts by number, and their statements. */
@@ -26,6 +28,8 @@ const own = new Map<string, StatementSync>();
 let opened: DatabaseSync | null = null;
 let waiting: WriteRequest[] = [];
 let idle: NodeJS.Timeout | null = null;
+/** The first write since the log was emptied. */
+let writtenAt: number | null = null;
 
 port.on("message", ({ added, requests }: WriteBatch) => {
   texts.push(...added);
@@ -48,7 +52,10 @@ function commit(): void {
     for (const { id } of requests) replies.push({ id, error: failure(error) });
   }
   port?.postMessage(replies);
-  idle = idle?.refresh() ?? setTimeout(emptyLog, IDLE_MS);
+  const now = performance.now();
+  writtenAt ??= now;
+  idle ??= setTimeout(emptyLog, IDLE_MS);
+  if (now - writtenAt < EMPTIED_EVERY_MS) idle.refresh();
 }
 
 /** While somebody reads what is in it, it is tried again. */
@@ -58,6 +65,7 @@ function emptyLog(): void {
     database().exec("PRAGMA busy_timeout = 0");
     const { busy } = statement("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
     if (busy === 1) idle?.refresh();
+    else writtenAt = null;
   } catch {
     // Whoever writes next is told what is wrong with the file.
   } finally {

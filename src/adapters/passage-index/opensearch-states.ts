@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, Scope } from "../../types.ts";
 import { type OpenSearchClient, refusalBehind } from "./opensearch-client.ts";
 import {
@@ -53,6 +54,9 @@ export interface Commit extends Announced {
 const LEASE_MS = 90_000;
 /** So long what is over stays, for searches that began before: longer than a search may take. */
 const GRACE_MS = 60_000;
+/** A new index's shards start within this. */
+const SEARCHABLE_WITHIN_MS = 10_000;
+const SEARCHABLE_POLL_MS = 25;
 const CONFLICTS_MAX = 100;
 /** Collections whose names are remembered: every call needs them, and they are hashes. */
 const NAMES_MAX = 10_000;
@@ -246,7 +250,7 @@ export async function orNull<T>(pending: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Makes the index; it may be there already. */
+/** Makes the index, or waits until the one that is there, which somebody else may just be making, can be searched. */
 export async function createdOnce(
   client: OpenSearchClient,
   index: string,
@@ -257,5 +261,18 @@ export async function createdOnce(
     await client.request({ method: "PUT", path: `/${index}`, body }, call);
   } catch (thrown) {
     if (refusalBehind(thrown)?.type !== "resource_already_exists_exception") throw thrown;
+    await searchable(client, index, call);
+  }
+}
+
+async function searchable(client: OpenSearchClient, index: string, call: CallOptions): Promise<void> {
+  for (const since = performance.now(); ; await sleep(SEARCHABLE_POLL_MS, undefined, { signal: call.signal })) {
+    try {
+      await client.request({ method: "POST", path: `/${index}/_search`, body: { size: 0 } }, call);
+      return;
+    } catch (thrown) {
+      const isTooEarly = refusalBehind(thrown)?.status === 503;
+      if (!isTooEarly || performance.now() - since > SEARCHABLE_WITHIN_MS) throw thrown;
+    }
   }
 }

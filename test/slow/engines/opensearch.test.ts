@@ -59,6 +59,20 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
     await index.close();
   });
 
+  test("two processes write a collection's first documents at once: neither meets an index whose shards have not started", async () => {
+    const prefix = `t${prefixes++}`;
+    const [one, other] = [open(prefix), open(prefix)];
+    for (let round = 0; round < 20; round++) {
+      const where = { ...SCOPE, collection: `c${round}` };
+      const writing = [one, other].map((index, i) =>
+        index.replace(where, document(`d${i}`), [passage(`휴가 ${i}`, i)], call()),
+      );
+      await Promise.all(writing);
+      expect(await one.status(where, call())).toMatchObject({ documents: 2 });
+    }
+    await Promise.all([one.close(), other.close()]);
+  });
+
   remotePassageIndexContract(
     "opensearch",
     async () => {

@@ -1,3 +1,4 @@
+import { dot } from "../../statistics.ts";
 import type { CallOptions } from "../../types.ts";
 
 /** Of two answers for one text, as cosine: what batching and another machine's arithmetic change is far less. */
@@ -43,9 +44,7 @@ export class SameSpace {
     const again = await this.#embed(known, call);
     // Somebody else answered this time: nothing is known of the new one.
     if (again.model !== model) return null;
-    let cosine = 0;
-    for (let i = 0; i < before.length; i++) cosine += (before[i] ?? 0) * (again.vector[i] ?? 0);
-    if (cosine < ALIKE_MIN) return [name, model];
+    if (dot(before, again.vector) < ALIKE_MIN) return [name, model];
     if (this.#names.size >= NAMES_MAX) this.#names.clear();
     this.#names.add(model);
     return null;

@@ -1,6 +1,6 @@
 import type { Embedder } from "../../ports/embedder.ts";
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
-import { sum } from "../../statistics.ts";
+import { dot, sum } from "../../statistics.ts";
 import { CONTRASTS } from "../../text/asks.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
@@ -253,7 +253,7 @@ async function cosines(
   const [asked] = await embedder.embed([query], "query", call);
   if (!asked?.some((value) => value !== 0)) return null;
   const vectors = await embedder.embed(texts, "passage", call);
-  return vectors.map((vector) => vector.reduce((dot, value, i) => dot + value * (asked[i] ?? 0), 0));
+  return vectors.map((vector) => dot(vector, asked));
 }
 
 /** Rare words say more: inverse frequency over the quotes, summing to 1. */

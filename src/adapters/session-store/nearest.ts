@@ -1,3 +1,5 @@
+import { dot } from "../../statistics.ts";
+
 /** The `limit` vectors nearest to `query` by dot product, best first. Vectors of another length are passed over. */
 export function nearest(
   query: Float32Array,
@@ -20,10 +22,4 @@ export function toBytes(vector: Float32Array): Uint8Array {
 function toVector(bytes: Uint8Array): Float32Array {
   if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   return new Float32Array(Uint8Array.from(bytes).buffer);
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
-  return sum;
 }

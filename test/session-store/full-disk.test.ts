@@ -24,6 +24,7 @@ async function onSmallDisk(context: TestContext) {
   await addPages(ragline);
   return {
     ...{ ragline, lines },
+    /** Before each write that is to fail: two idle seconds empty the database's log, which makes room. */
     fill() {
       try {
         for (;;) appendFileSync(`${mount}/fill`, Buffer.alloc(1024));
@@ -40,12 +41,12 @@ test("turns asked while the disk is full are stored once there is space, whole a
   const { ragline, fill, free, saves } = await onSmallDisk(context);
   const [first, second, third] = QUESTIONS;
   await ragline.answer({ question: first, sessionId: "old" });
-  fill();
   for (const [question, sessionId] of [
     [second, "old"],
     [third, "old"],
     [first, "new"],
   ] as const) {
+    fill();
     const { degraded } = await ragline.answer({ question, sessionId });
     expect(degraded).toEqual([
       { step: "save", reason: "overloaded", fallback: "the question was not recorded before its answer" },
@@ -74,11 +75,12 @@ test("a conversation that is deleted while its turns wait stays deleted, and the
   const { ragline, lines, fill, free, saves } = await onSmallDisk(context);
   const [first, second] = QUESTIONS;
   await ragline.answer({ question: first, sessionId: "old" });
-  fill();
   for (const sessionId of ["old", "new"]) {
+    fill();
     await ragline.answer({ question: second, sessionId }, { requestId: `in ${sessionId}` });
   }
   expect(await ragline.deleteSession("new")).toBe(false);
+  fill();
   await expect(ragline.deleteSession("old")).rejects.toMatchObject({ code: "overloaded" });
   free();
   expect(await ragline.deleteSession("old")).toBe(true);

@@ -51,9 +51,12 @@ function variantsOf(block: Schema): readonly Schema[] {
   return block.oneOf ?? block.anyOf ?? [block];
 }
 
-/** Blocks within a block have a section of their own, once. */
+/** Blocks within a block, and in a list, have a section of their own, once. */
 function blocksWithin({ properties = {} }: Schema): (readonly [string, Schema])[] {
-  return Object.entries(properties).filter(([, schema]) => schema.properties);
+  return Object.entries(properties).flatMap(([key, schema]) => {
+    const block = schema.properties ? schema : schema.items;
+    return block?.properties ? [[key, block] as const] : [];
+  });
 }
 
 function section(key: string, block: Schema): string {
@@ -71,6 +74,8 @@ function variant(schema: Schema): string {
 function table(rows: readonly (readonly [string, Schema])[]): string {
   const lines = rows.map(([key, schema]) => {
     if (schema.properties) return `| \`${key}\` | block | | ${schema.description ?? ""} See [${key}](#${key}). |`;
+    if (schema.items?.properties)
+      return `| \`${key}\` | list of blocks | | ${schema.description ?? ""} See [${key}](#${key}). |`;
     const value = schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``;
     return `| \`${key}\` | ${limits(schema)} | ${value} | ${schema.description ?? ""} |`;
   });

@@ -15,6 +15,8 @@ export interface CallerOptions {
    * groups only.
    */
   readonly groups?: readonly string[];
+  /** Who calls, for the log: 1 to 128 characters. */
+  readonly name?: string;
   /** Names the call in events, logs and the stored turn: 1 to 128 characters, which need not be its alone. Made up where absent. */
   readonly requestId?: string;
   /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */

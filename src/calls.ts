@@ -20,6 +20,7 @@ const callerOptions = z.looseObject(
     signal: z.custom<AbortSignal>(isSignal, "must be an AbortSignal").optional(),
     tenant: tenantName.optional(),
     groups: z.array(z.string().normalize("NFC")).optional(),
+    name: storedText(128).min(1).optional(),
     requestId: storedText(128).min(1).optional(),
     route: z.string().max(128).optional(),
   },

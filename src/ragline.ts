@@ -96,7 +96,7 @@ export class Ragline {
   ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
     const parsed = this.#parse(this.schemas.ask, request);
     const scope = this.#calls.scope(parsed.collection, caller);
-    const { requestId = randomUUID(), route } = caller;
+    const { requestId = randomUUID(), route, name } = caller;
     const question: Question = {
       requestId,
       turnKey: turnKey(requestId),
@@ -109,7 +109,7 @@ export class Ragline {
       top: parsed.top ?? null,
       useCache: parsed.cache ?? true,
     };
-    const answer = this.telemetry.answer(question, route);
+    const answer = this.telemetry.answer(question, route, name);
     const answering = this.#underWay.answering(caller);
     const run = this.#calls.ask({ requestId, signal: answering.signal }, parsed.timeoutMs, answer);
     const events = ask(this.#stages, question, run, (task) => this.#background.later(task));
@@ -240,7 +240,9 @@ export class Ragline {
   ): Promise<Readiness> {
     if (this.#closing) return { ready: false, missing: ["closing: no new questions"], degraded: [] };
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    return readiness(this.#stages, scope, this.#calls.run(caller), this.#warming > 0, onMissing);
+    const others = this.config.server.callers?.some(({ tenant, forOthers }) => forOthers || tenant !== undefined);
+    const state = { isWarming: this.#warming > 0, mayBeEmpty: others ?? false };
+    return readiness(this.#stages, scope, this.#calls.run(caller), state, onMissing);
   }
 
   /**

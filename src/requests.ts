@@ -7,13 +7,15 @@ import {
   FIELD_LIST_MAX,
   FIELD_NAME_LENGTH_MAX,
   FIELD_TEXT_LENGTH_MAX,
-  GROUP_LENGTH_MAX,
-  GROUPS_MAX,
   METADATA_FIELDS_MAX,
   RESERVED_FIELD_NAMES,
   TITLE_LENGTH_MAX,
   URL_LENGTH_MAX,
 } from "./ingest/metadata.ts";
+import { GROUP_LENGTH_MAX, GROUPS_MAX } from "./types.ts";
+
+export { groupNames } from "./config/callers.ts";
+export { tenantName } from "./config/fields.ts";
 
 const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
 const ISSUES_NAMED_MAX = 8;

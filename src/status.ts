@@ -69,12 +69,15 @@ interface Missing {
   readonly cause?: unknown;
 }
 
-/** What keeps questions of this scope from being answered, and what they are answered without. `onMissing`: see `Ragline.ready`. */
+/**
+ * What keeps questions of this scope from being answered, and what they are answered without. `mayBeEmpty`: other tenants may have documents.
+ * `onMissing`: see `Ragline.ready`.
+ */
 export async function readiness(
   stages: Stages,
   scope: Scope,
   run: Run,
-  isWarming: boolean,
+  { isWarming, mayBeEmpty }: { readonly isWarming: boolean; readonly mayBeEmpty: boolean },
   onMissing?: (line: string, cause: unknown) => void,
 ): Promise<Readiness> {
   const { embedder, reranker, sessions } = stages;
@@ -82,7 +85,7 @@ export async function readiness(
   const unsaved = sessions.problem?.();
   const missing: Missing[] = [
     ...(isWarming ? optional.map((line) => ({ line })) : []),
-    ...(await missingFor(stages, scope, run)),
+    ...(await missingFor(stages, scope, mayBeEmpty, run)),
   ];
   for (const { line, cause } of missing) onMissing?.(line, cause);
   return {
@@ -92,14 +95,21 @@ export async function readiness(
   };
 }
 
-async function missingFor({ index, sessions, embedder, model }: Stages, scope: Scope, run: Run): Promise<Missing[]> {
+async function missingFor(
+  { index, sessions, embedder, model }: Stages,
+  scope: Scope,
+  mayBeEmpty: boolean,
+  run: Run,
+): Promise<Missing[]> {
   const lacking = model.missing?.();
   const searching = async (): Promise<Missing[]> => {
     await run.must("search", (call) => index.search(scope, { text: "ready", limit: 1 }, call));
     const { documents, embedder: indexedWith } = await run.must("search", (call) => index.status(scope, call));
     const isKnown = embedder.dimensions > 0;
     return [
-      ...(documents === 0 ? [{ line: "search: no documents are indexed; run `ragline index <path>`" }] : []),
+      ...(documents === 0 && !mayBeEmpty
+        ? [{ line: "search: no documents are indexed; run `ragline index <path>`" }]
+        : []),
       ...(indexedWith !== null && isKnown && indexedWith !== embedder.model
         ? [{ line: `embed: the index was made with ${indexedWith}, configured is ${embedder.model}` }]
         : []),

@@ -19,6 +19,11 @@ export const STEPS = [
 ] as const;
 export type Step = (typeof STEPS)[number];
 
+/** UTF-16 units of a group's name. */
+export const GROUP_LENGTH_MAX = 128;
+/** Of a document, or of a caller who names them over HTTP. */
+export const GROUPS_MAX = 100;
+
 /** Whose data a call may touch. First argument of every port method that touches stored data. */
 export interface Scope {
   readonly tenant: string;

@@ -40,7 +40,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         for (const what of missing) console.log(`not ready: ${what}`);
         for (const what of degraded) console.log(`degraded: ${what}`);
         console.log(`listening on ${addressOf(server.server)}; Ctrl-C stops`);
-        if (!isLoopback(ragline.config.server.host)) {
+        if (!ragline.config.server.callers && !isLoopback(ragline.config.server.host)) {
           ragline.log.warn(
             { host: ragline.config.server.host },
             "other machines may reach this server: it asks nobody who they are",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { callers } from "./callers.ts";
 import { collectionName, count, hedgedEndpoints, milliseconds, ratio, retries, tenantName } from "./fields.ts";
 import { grpcClient, stage } from "./grpc.ts";
 import { milvusIndex } from "./milvus.ts";
@@ -212,6 +213,7 @@ const server = z.strictObject({
     .describe("Largest document sent as a file."),
   questionCharsMax: count(8000, 1_000_000, "Longest question, in characters."),
   filterDepthMax: count(8, 32, "Deepest nesting of `$and`, `$or` and `$not`."),
+  callers,
 });
 
 const ingest = z.strictObject({
@@ -283,4 +285,6 @@ export const configSchema = z
 export type Config = z.infer<typeof configSchema>;
 /** What a user may write: every key has a default. */
 export type ConfigInput = { readonly [K in keyof Config]?: Config[K] extends object ? Block<Config[K]> : Config[K] };
-type Block<T> = { [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : T[K] };
+type Block<T> = {
+  [K in keyof T]?: K extends "breaker" ? Partial<T[K]> : K extends "callers" ? z.input<typeof callers> : T[K];
+};

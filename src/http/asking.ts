@@ -15,7 +15,7 @@ export function askFor(
   if (request.raw.socket.destroyed) throw new RaglineError("cancelled", "The caller left.");
   const signal = clientSignal(request, reply);
   const route = request.routeOptions.url ?? "unknown";
-  const events = ragline.ask(asked, { signal, requestId: request.id, route });
+  const events = ragline.ask(asked, { signal, ...request.caller, requestId: request.id, route });
   request.isAnswer = true;
   return events;
 }

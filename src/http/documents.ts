@@ -23,19 +23,20 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
         response: { 200: documentPageSchema, ...errorResponses },
       },
     },
-    (request) => ragline.listDocuments(request.query),
+    (request) => ragline.listDocuments(request.query, request.caller ?? {}),
   );
 
   typed.post(
     "/v1/documents",
     {
+      config: { right: "write" },
       schema: {
         summary: "Add or replace a document.",
         body: document,
         response: { 200: addedSchema, ...errorResponses },
       },
     },
-    (request, reply) => ragline.addDocument(request.body, { signal: clientSignal(request, reply) }),
+    (request, reply) => ragline.addDocument(request.body, { signal: clientSignal(request, reply), ...request.caller }),
   );
 
   registerUpload(typed, ragline);
@@ -45,17 +46,23 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
     { schema: { summary: "Read a document's entry.", ...byId, response: { 200: documentSchema, ...errorResponses } } },
     async (request) => {
       const id = request.params["*"];
-      const found = await ragline.findDocument(id, request.query.collection);
+      const found = await ragline.findDocument(id, request.query.collection, request.caller ?? {});
       return found ?? missing(id);
     },
   );
 
   typed.delete(
     "/v1/documents/*",
-    { schema: { summary: "Delete a document.", ...byId, response: { 200: deletedSchema, ...errorResponses } } },
+    {
+      config: { right: "write" },
+      schema: { summary: "Delete a document.", ...byId, response: { 200: deletedSchema, ...errorResponses } },
+    },
     async (request) => {
       const id = request.params["*"];
-      return (await ragline.deleteDocument(id, request.query.collection)) ? { deleted: true as const } : missing(id);
+      const caller = request.caller ?? {};
+      return (await ragline.deleteDocument(id, request.query.collection, caller))
+        ? { deleted: true as const }
+        : missing(id);
     },
   );
 }
@@ -92,6 +99,7 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
       "/v1/documents/*",
       {
         bodyLimit,
+        config: { right: "write" },
         schema: {
           summary:
             "Add or replace a document that is a file: the body is a PDF, DOCX, HTML, Markdown or text, as `content-type` says.",
@@ -116,7 +124,7 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
           ...(group !== undefined && { groups: [group].flat() }),
           ...(metadata !== undefined && { metadata: parseMetadata(metadata) }),
         };
-        return ragline.addFile(request.body, fields, { signal: clientSignal(request, reply) });
+        return ragline.addFile(request.body, fields, { signal: clientSignal(request, reply), ...request.caller });
       },
     );
   });

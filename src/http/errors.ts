@@ -23,6 +23,8 @@ declare module "fastify" {
 export function withStatus(reply: FastifyReply, error: RaglineError): FastifyReply {
   const { status, retryable, retryAfterMs } = error;
   reply.request.failure = error;
+  // RFC 9110, 11.6.1.
+  if (error.code === "unauthorized") reply.header("www-authenticate", "Bearer");
   reply.header("x-should-retry", String(retryable));
   if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
   return reply.code(status);

@@ -12,20 +12,25 @@ export function registerHealth(routes: FastifyInstance, ragline: Ragline): void 
   typed.get(
     "/v1/status",
     {
+      config: { right: "observe" },
       schema: { summary: "What each stage runs on.", querystring, response: { 200: statusSchema, ...errorResponses } },
     },
-    (request) => ragline.status(request.query.collection),
+    (request) => ragline.status(request.query.collection, request.caller ?? {}),
   );
 
   typed.get(
     "/healthz",
-    { schema: { summary: "Whether the process lives.", response: { 200: z.object({ status: z.literal("ok") }) } } },
+    {
+      config: { right: "none" },
+      schema: { summary: "Whether the process lives.", response: { 200: z.object({ status: z.literal("ok") }) } },
+    },
     () => ({ status: "ok" as const }),
   );
 
   typed.get(
     "/readyz",
     {
+      config: { right: "none" },
       schema: {
         summary: "Whether questions can be answered, and what is missing.",
         response: { 200: readinessSchema, 503: readinessSchema },

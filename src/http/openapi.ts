@@ -4,15 +4,21 @@ import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { ERRORS } from "../errors.ts";
 
 /** Collects the routes registered after it into the OpenAPI document. */
-export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
+export async function registerOpenApi(app: FastifyInstance, version: string, hasCallers: boolean): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
       info: { title: "Ragline", version, description: "Retrieval-augmented answers." },
-      components: { schemas: { ErrorCode: { type: "string", enum: Object.keys(ERRORS) } } },
+      components: {
+        schemas: { ErrorCode: { type: "string", enum: Object.keys(ERRORS) } },
+        ...(hasCallers && { securitySchemes: { key: { type: "http", scheme: "bearer" } } }),
+      },
+      ...(hasCallers && { security: [{ key: [] }] }),
     },
     transform(input) {
-      const { schema, url } = jsonSchemaTransform(input);
+      const { schema: described, url } = jsonSchemaTransform(input);
+      const isOpen = hasCallers && input.route.config?.right === "none";
+      const schema = isOpen ? { ...described, security: [] } : described;
       if (!url.endsWith("/*")) return { schema, url };
       return { schema: { ...schema, params: namedId(schema.params) }, url: `${url.slice(0, -1)}:id` };
     },

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
 
@@ -6,6 +6,8 @@ declare module "fastify" {
   interface FastifyInstance {
     /** The probes alone, for a port of their own; it is closed with the app. */
     readonly probes: Server;
+    /** Whether a request came to that port. */
+    readonly isAtProbes: (request: IncomingMessage) => boolean;
   }
 }
 
@@ -16,9 +18,11 @@ export const PROBES: ReadonlySet<string> = new Set(["/metrics", "/healthz", "/re
  * all who connected before it. On a port of its own there are few.
  */
 export function registerProbes(app: FastifyInstance): void {
+  const there = new WeakSet<IncomingMessage>();
   const probes = createServer((request, response) => {
     const [path = ""] = (request.url ?? "").split("?");
     if (PROBES.has(path)) {
+      there.add(request);
       app.routing(request, response);
       return;
     }
@@ -27,6 +31,7 @@ export function registerProbes(app: FastifyInstance): void {
     response.end(JSON.stringify({ error: error.body() }));
   });
   app.decorate("probes", probes);
+  app.decorate("isAtProbes", (request: IncomingMessage) => there.has(request));
   app.addHook("onClose", async () => {
     probes.close();
     probes.closeAllConnections();

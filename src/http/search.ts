@@ -17,7 +17,8 @@ export function registerSearch(routes: FastifyInstance, ragline: Ragline): void 
       },
     },
     async (request, reply) => {
-      const { hits, timings, degraded } = await ragline.search(request.body, { signal: clientSignal(request, reply) });
+      const caller = { signal: clientSignal(request, reply), ...request.caller };
+      const { hits, timings, degraded } = await ragline.search(request.body, caller);
       return { hits, timings, degraded };
     },
   );

@@ -6,6 +6,7 @@ import { type Ragline, VERSION } from "../index.ts";
 import { parseRequest } from "../requests.ts";
 import { Admission } from "./admission.ts";
 import { registerAsk } from "./ask.ts";
+import { checkCallers } from "./callers.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
@@ -68,6 +69,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   registerTelemetry(app, ragline);
   registerProbes(app);
   refuseOtherThanOneHost(app);
+  checkCallers(app, ragline.config);
   endInOrder(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
@@ -85,7 +87,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return withStatus(reply, error).send({ error: error.body(request.id) });
   });
 
-  await registerOpenApi(app, VERSION);
+  await registerOpenApi(app, VERSION, ragline.config.server.callers !== undefined);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);
     registerSearch(routes, ragline);
@@ -93,7 +95,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     registerSessions(routes, ragline);
     registerHealth(routes, ragline);
     await routes.register(async (apart) => registerOpenAi(apart, ragline));
-    routes.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+    routes.get("/openapi.json", { config: { right: "none" }, schema: { hide: true } }, () => app.swagger());
   });
   return app;
 }

@@ -20,8 +20,8 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
   typed.get(
     "/v1/sessions/:id",
     { schema: { summary: "Read a conversation.", ...byId, response: { 200: sessionSchema, ...errorResponses } } },
-    async ({ params, query }) =>
-      (await ragline.readSession(params.id, query.collection)) ?? missing(params.id, query.collection),
+    async ({ params, query, caller }) =>
+      (await ragline.readSession(params.id, query.collection, caller ?? {})) ?? missing(params.id, query.collection),
   );
 
   typed.get(
@@ -35,14 +35,15 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
         response: { 200: turnPageSchema, ...errorResponses },
       },
     },
-    async ({ params, query }) => (await ragline.readTurns(params.id, query)) ?? missing(params.id, query.collection),
+    async ({ params, query, caller }) =>
+      (await ragline.readTurns(params.id, query, caller ?? {})) ?? missing(params.id, query.collection),
   );
 
   typed.delete(
     "/v1/sessions/:id",
     { schema: { summary: "Delete a conversation.", ...byId, response: { 200: deletedSchema, ...errorResponses } } },
-    async ({ params, query }) =>
-      (await ragline.deleteSession(params.id, query.collection))
+    async ({ params, query, caller }) =>
+      (await ragline.deleteSession(params.id, query.collection, caller ?? {}))
         ? { deleted: true as const }
         : missing(params.id, query.collection),
   );

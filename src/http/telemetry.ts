@@ -29,7 +29,8 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
     const status = statusOf(reply);
     telemetry.request({
       requestId: request.id,
-      tenant: config.tenant,
+      tenant: request.caller?.tenant ?? config.tenant,
+      caller: request.caller?.name,
       route,
       outcome: outcomeOfStatus(status),
       failure: request.failure,
@@ -57,7 +58,7 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
     processMetrics();
     done();
   });
-  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
+  app.get("/metrics", { config: { right: "observe" }, schema: { hide: true } }, async (_request, reply) => {
     const registry = processMetrics();
     const [own, process] = await Promise.all([telemetry.metrics.text(), registry.metrics()]);
     return reply.type(registry.contentType).send(`${own}\n${process}`);

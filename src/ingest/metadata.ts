@@ -1,5 +1,5 @@
 import { RaglineError } from "../errors.ts";
-import type { Metadata, MetadataValue } from "../types.ts";
+import { GROUP_LENGTH_MAX, GROUPS_MAX, type Metadata, type MetadataValue } from "../types.ts";
 
 /** Fields of one document. */
 export const METADATA_FIELDS_MAX = 64;
@@ -9,11 +9,9 @@ export const FIELD_NAME_LENGTH_MAX = 128;
 export const FIELD_TEXT_LENGTH_MAX = 4_000;
 /** Entries of a list. */
 export const FIELD_LIST_MAX = 100;
-/** UTF-16 units of a title, a URL and a group's name, wherever they come from. */
+/** UTF-16 units of a title and a URL, wherever they come from. */
 export const TITLE_LENGTH_MAX = 1_000;
 export const URL_LENGTH_MAX = 2_000;
-export const GROUP_LENGTH_MAX = 128;
-export const GROUPS_MAX = 100;
 /** Names that mean something else to JavaScript objects. */
 export const RESERVED_FIELD_NAMES: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 

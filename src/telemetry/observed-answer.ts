@@ -17,6 +17,8 @@ export interface AskedAnswer {
   readonly collection: string;
   readonly route: string;
   readonly question: string;
+  /** The name of who asks, where it has one. */
+  readonly caller?: string;
 }
 
 type Events = AsyncGenerator<AnswerEvent, void, undefined>;

@@ -48,11 +48,19 @@ export class Telemetry {
   }
 
   /** An answer that is about to begin. */
-  answer(asking: AskedQuestion, route = "library"): ObservedAnswer {
+  answer(asking: AskedQuestion, route = "library", caller?: string): ObservedAnswer {
     const { requestId, scope, question } = asking;
     const { tenant, collection } = scope;
     const sessionId = asking.history === null ? asking.sessionId : undefined;
-    const asked = { requestId, sessionId, tenant, collection, route, question };
+    const asked = {
+      requestId,
+      sessionId,
+      tenant,
+      collection,
+      route,
+      question,
+      ...(caller !== undefined && { caller }),
+    };
     const traced = this.traces?.answer({
       ...(sessionId !== undefined && { "gen_ai.conversation.id": sessionId }),
       "ragline.request_id": requestId,
@@ -74,6 +82,8 @@ export class Telemetry {
 
 export interface HttpRequest extends CountedRequest {
   readonly requestId: string;
+  /** Undefined: nobody is asked who he is, or a key was refused. */
+  readonly caller: string | undefined;
   readonly method: string;
   readonly status: number;
   readonly totalMs: number;

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { GROUP_LENGTH_MAX, GROUPS_MAX } from "../types.ts";
+import { storedText, tenantName, token } from "./fields.ts";
+
+/** What a caller over HTTP may do. */
+const RIGHTS = ["ask", "write", "observe"] as const;
+
+const KEY_LENGTH_MIN = 16;
+
+/** As documents name them: composed. */
+const groupName = storedText(GROUP_LENGTH_MAX, z.string().normalize("NFC")).min(1);
+export const groupNames = z.array(groupName).max(GROUPS_MAX);
+
+const caller = z.strictObject({
+  name: storedText(128).min(1).describe("Stands in the log beside what it asks."),
+  key: token
+    .min(KEY_LENGTH_MIN, `must have at least ${KEY_LENGTH_MIN} characters`)
+    .describe(
+      "Sent as a bearer token: 16 characters of ASCII or more, without spaces. Read it from the environment: `${NAME}`.",
+    ),
+  may: z
+    .array(z.enum(RIGHTS))
+    .min(1)
+    .default(["ask"])
+    .describe(
+      "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`.",
+    ),
+  tenant: tenantName.optional().describe("Whose documents and conversations it gets. Absent: the configured tenant's."),
+  groups: groupNames.default([]).describe("Groups whose documents it may read besides the open ones."),
+  forOthers: z
+    .boolean()
+    .default(false)
+    .describe(
+      "`true`, for a gateway that knows who calls: the headers `x-ragline-tenant` and `x-ragline-groups` say whose request it is.",
+    ),
+});
+
+/** Who may call over HTTP. */
+export const callers = z
+  .array(caller)
+  .min(1)
+  .max(10_000)
+  .superRefine((all, context) => {
+    const places = new Map<string, number>();
+    for (const [i, { key }] of all.entries()) {
+      const first = places.get(key);
+      if (first === undefined) places.set(key, i);
+      else context.addIssue({ code: "custom", path: [i, "key"], message: `is the key of callers.${first} too` });
+    }
+  })
+  .optional()
+  .describe("Who may call, each by a key of its own. Absent: everybody may do everything.");

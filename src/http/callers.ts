@@ -1,0 +1,101 @@
+import { hash } from "node:crypto";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { RaglineError } from "../errors.ts";
+import type { CallerOptions, Config } from "../index.ts";
+import { groupNames, parseRequest, tenantName } from "../requests.ts";
+
+type Caller = NonNullable<Config["server"]["callers"]>[number];
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who sent it, and for whom; null: nobody is asked who he is. */
+    caller: Pick<CallerOptions, "name" | "tenant" | "groups"> | null;
+  }
+  interface FastifyContextConfig {
+    /** What a route asks of its caller, `ask` where absent; `none`: not even a key. */
+    right?: Caller["may"][number] | "none";
+  }
+}
+
+const TENANT_HEADER = "x-ragline-tenant";
+const GROUPS_HEADER = "x-ragline-groups";
+const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
+
+/**
+ * Lets in who brings the key of one of `server.callers` and may do what the route is for. Keys are compared by their hashes: how long that
+ * takes tells nothing of them. A caller for others names them by headers, tenant and groups in percent-encoding, groups parted by
+ * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
+ */
+export function checkCallers(app: FastifyInstance, { server }: Config): void {
+  const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
+  app.decorateRequest("caller", null);
+  app.addHook("onRequest", (request, _reply, done) => {
+    const { right = "ask" } = request.routeOptions.config;
+    try {
+      if (known && right !== "none" && !request.server.isAtProbes(request.raw)) {
+        const caller = authenticated(known, request.headers.authorization);
+        if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
+        request.caller = speaker(caller, request);
+      } else if (!known && right !== "none") {
+        for (const name of [TENANT_HEADER, GROUPS_HEADER])
+          headerOf(request, name, "nobody is, without `server.callers`");
+      }
+      done();
+    } catch (thrown) {
+      done(thrown as Error);
+    }
+  });
+}
+
+function authenticated(known: ReadonlyMap<string, Caller>, authorization = ""): Caller {
+  const [, key] = CREDENTIALS.exec(authorization) ?? [];
+  const caller = key === undefined ? undefined : known.get(digest(key));
+  if (caller) return caller;
+  const problem = key === undefined ? "must be sent: Bearer, a space and a key" : "nobody has this key";
+  throw new RaglineError("unauthorized", `authorization: ${problem}`);
+}
+
+function speaker({ name, tenant, groups, forOthers }: Caller, request: FastifyRequest): FastifyRequest["caller"] {
+  const refusal = forOthers ? null : "this key is not (`forOthers`)";
+  const othersTenant = headerOf(request, TENANT_HEADER, refusal);
+  const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
+  const own = tenant === undefined ? {} : { tenant };
+  return {
+    name,
+    ...(othersTenant === undefined
+      ? own
+      : { tenant: parseRequest(tenantName, decoded(TENANT_HEADER, othersTenant), TENANT_HEADER) }),
+    groups: othersGroups === undefined ? groups : parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER),
+  };
+}
+
+/** Undefined: not sent. `refusal`: why it may not be. */
+function headerOf({ headers, raw }: FastifyRequest, name: string, refusal: string | null): string | undefined {
+  const value = headers[name];
+  if (value === undefined) return undefined;
+  if (refusal !== null) throw forbidden(`${name}: only a caller for others may send it; ${refusal}.`);
+  const times = raw.rawHeaders.filter((one, i) => i % 2 === 0 && one.toLowerCase() === name).length;
+  if (times > 1) throw new RaglineError("request_invalid", `${name}: must be sent once`);
+  return String(value);
+}
+
+function listed(value: string): string[] {
+  const names = value.split(",").map((name) => name.trim());
+  return names.length === 1 && names[0] === "" ? [] : names.map((name) => decoded(GROUPS_HEADER, name));
+}
+
+function decoded(header: string, value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    throw new RaglineError("request_invalid", `${header}: must be percent-encoded UTF-8`);
+  }
+}
+
+function digest(key: string): string {
+  return hash("sha256", key, "base64");
+}
+
+function forbidden(message: string): RaglineError {
+  return new RaglineError("forbidden", message);
+}

@@ -1,17 +1,26 @@
 import { styleText } from "node:util";
 import { errorOf } from "../errors.ts";
-import { type AnswerEvent, type AskRequest, type Ragline, RaglineError, type Source } from "../index.ts";
+import {
+  type AnswerEvent,
+  type AskRequest,
+  type CallerOptions,
+  type Ragline,
+  RaglineError,
+  type Source,
+} from "../index.ts";
 import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
 import { printable, printableLine } from "./printable.ts";
-import { withRagline } from "./session.ts";
+import { asTenant, withRagline } from "./session.ts";
 import { waterfall } from "./waterfall.ts";
 
 export interface AskCommandOptions {
   readonly session?: string;
   readonly top?: number;
   readonly filter: readonly string[];
+  readonly tenant?: string;
+  readonly group: readonly string[];
   readonly collection?: string;
   readonly timings?: true;
   readonly json?: true;
@@ -32,18 +41,20 @@ export async function askCommand(
     ...(filter && { filter: { ...filter } }),
     ...(collection !== undefined && { collection }),
   };
-  await withRagline(configFile, async (ragline, signal) => {
+  const ask = async (ragline: Ragline, signal: AbortSignal) => {
+    const caller = { signal, groups: options.group };
     const { documents, collection: asked } = await ragline.status(collection);
-    if (documents === 0) {
+    if (documents === 0 && options.group.length === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);
     }
     if (options.json) {
-      const answer = await wholeAnswer(ragline.ask(request, { signal }));
+      const answer = await wholeAnswer(ragline.ask(request, caller));
       console.log(JSON.stringify(answer));
       return;
     }
-    await printAnswer(ragline, request, signal, { timings: options.timings ?? false, onward: "go on with --session" });
-  });
+    await printAnswer(ragline, request, caller, { timings: options.timings ?? false, onward: "go on with --session" });
+  };
+  await withRagline(configFile, ask, { change: asTenant(options.tenant) });
 }
 
 interface PrintOptions {
@@ -56,12 +67,12 @@ interface PrintOptions {
 export async function printAnswer(
   ragline: Ragline,
   request: AskRequest,
-  signal: AbortSignal,
+  caller: CallerOptions,
   options: PrintOptions,
 ): Promise<void> {
   let sources: readonly Source[] = [];
   let sessionId: string | undefined;
-  for await (const event of ragline.ask(request, { signal })) {
+  for await (const event of ragline.ask(request, caller)) {
     if (event.type === "answer-start") sessionId = event.sessionId;
     else if (event.type === "source-list") sources = event.sources;
     else if (event.type === "text-delta") process.stdout.write(printable(event.text));

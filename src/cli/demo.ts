@@ -32,7 +32,7 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
           console.log(styleText("bold", "1. Index the employee handbook (Korean and English)"));
           await indexWithProgress(ragline, [HANDBOOK], signal);
           console.log(styleText("bold", `\n2. Ask: ${QUESTION}`));
-          await printAnswer(ragline, { question: QUESTION }, signal, { timings: true, onward: "sessionId" });
+          await printAnswer(ragline, { question: QUESTION }, { signal }, { timings: true, onward: "sessionId" });
           if (options.once) return;
           outliveReaders();
           console.log(nextSteps(addressOf(server.server)));

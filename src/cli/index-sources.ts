@@ -5,12 +5,13 @@ import { measureSources } from "../ingest/files.ts";
 import { printableLine } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { rebuildCommand } from "./rebuild.ts";
-import { withRagline } from "./session.ts";
+import { asTenant, withRagline } from "./session.ts";
 
 const ENDINGS_SHOWN = 5;
 
 export interface IndexCommandOptions {
   readonly prune?: true;
+  readonly tenant?: string;
   readonly collection?: string;
   readonly rebuild?: true;
 }
@@ -36,7 +37,7 @@ export async function indexCommand(
       if (report.failures.length > 0) process.exitCode = 1;
       await ragline.warm(options.collection, { signal, settle: true });
     },
-    { warm: false },
+    { warm: false, change: asTenant(options.tenant) },
   );
 }
 

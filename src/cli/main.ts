@@ -66,6 +66,8 @@ function stopped(): number {
   return 1;
 }
 
+const TENANT = "tenant (default: the configuration's)";
+
 function program(): Command {
   const root = new Command("ragline")
     .description("Serves retrieval-augmented answers: one process, no key, no download.")
@@ -89,6 +91,7 @@ function program(): Command {
 
   command("index [path...]", "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
+    .option("--tenant <name>", TENANT)
     .option("--collection <name>", "collection to index into")
     .option(
       "--rebuild",
@@ -106,6 +109,7 @@ function program(): Command {
     );
 
   command("reindex", "embed what is indexed with the configured embedder, while others go on searching, and swap")
+    .option("--tenant <name>", TENANT)
     .option("--collection <name>", "collection to move")
     .addHelpText("after", "\nA run that was stopped is taken up by the next.")
     .action(async (options) => (await loaded(import("./reindex.ts"))).reindexCommand(configFile(), options));
@@ -137,6 +141,8 @@ function program(): Command {
       collect,
       [],
     )
+    .option("--tenant <name>", TENANT)
+    .option("--group <name>", "ask as one who may read this group's documents too; repeat for more", collect, [])
     .option("--collection <name>", "collection to ask")
     .option("--timings", "show where the time went")
     .option("--json", "print the whole answer as one JSON object")
@@ -184,6 +190,7 @@ function program(): Command {
     );
 
   command("status", "show what is indexed and what each stage runs on")
+    .option("--tenant <name>", TENANT)
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
     .addHelpText(

@@ -1,11 +1,11 @@
 import type { ReindexProgress } from "../index.ts";
 import { createLine } from "./progress.ts";
-import { withRagline } from "./session.ts";
+import { asTenant, withRagline } from "./session.ts";
 
 /** `ragline reindex`: embeds a collection with the configured embedder, and swaps. */
 export async function reindexCommand(
   configFile: string | undefined,
-  options: { readonly collection?: string },
+  { tenant, ...options }: { readonly tenant?: string; readonly collection?: string },
 ): Promise<void> {
   await withRagline(
     configFile,
@@ -30,7 +30,7 @@ export async function reindexCommand(
         line.end();
       }
     },
-    { warm: false },
+    { warm: false, change: asTenant(tenant) },
   );
 }
 

@@ -1,5 +1,6 @@
 import { loadConfig } from "../config.ts";
 import { type Config, createRagline, type Ragline } from "../index.ts";
+import { parseRequest, tenantName } from "../requests.ts";
 import { terminalLog } from "./log.ts";
 
 const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -30,6 +31,13 @@ export async function withRagline<T>(
     await ragline.close();
     stop.release();
   }
+}
+
+/** The configuration for another tenant, where the command line names one. */
+export function asTenant(tenant: string | undefined): (config: Config) => Config {
+  if (tenant === undefined) return (config) => config;
+  const named = parseRequest(tenantName, tenant, "--tenant");
+  return (config) => ({ ...config, tenant: named });
 }
 
 /**

@@ -1,10 +1,10 @@
 import { emulationNote } from "../emulation.ts";
-import { withRagline } from "./session.ts";
+import { asTenant, withRagline } from "./session.ts";
 
 /** `ragline status`: what is indexed, and what each stage runs on. Exit code 1 where no question could be answered now, as of /readyz. */
 export async function statusCommand(
   configFile: string | undefined,
-  options: { readonly collection?: string; readonly json?: true },
+  options: { readonly tenant?: string; readonly collection?: string; readonly json?: true },
 ): Promise<void> {
   await withRagline(
     configFile,
@@ -35,6 +35,6 @@ export async function statusCommand(
       for (const what of missing) console.log(`not ready: ${what}`);
       for (const what of degraded) console.log(`degraded: ${what}`);
     },
-    { warm: false },
+    { warm: false, change: asTenant(options.tenant) },
   );
 }

@@ -39,6 +39,30 @@ describe("ragline index", () => {
     expect(JSON.parse(stdout)).toMatchObject({ documents: 1, passages: 1, indexedWith: "static-ko-en/256" });
   });
 
+  it("a tenant's documents are its own, and a group's are for who asks as one of it", async () => {
+    await writeFile(folder.file("docs/pay.md"), "---\ngroups: [인사팀]\n---\n# 급여\n\n급여 인상률은 7퍼센트입니다.\n");
+    const acme = ["--tenant", "에이스 주식회사"];
+    expect(await ragline(cwd, "index", "docs", ...acme)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("3 added"),
+    });
+    expect(await ragline(cwd, "status")).toMatchObject({ code: 1 });
+    const status = await ragline(cwd, "status", ...acme, "--json");
+    expect(JSON.parse(status.stdout)).toMatchObject({ tenant: "에이스 주식회사", documents: 2 });
+    const question = "급여 인상률은 몇 퍼센트인가요?";
+    expect(await ragline(cwd, "ask", question)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nothing is indexed"),
+    });
+    const asked = async (...as: string[]) => (await ragline(cwd, "ask", question, ...acme, "--json", ...as)).stdout;
+    expect(await asked()).not.toContain("7퍼센트");
+    expect(await asked("--group", "영업팀", "--group", "인사팀")).toContain("7퍼센트");
+    for (const command of [["index", "docs"], ["status"], ["ask", question], ["reindex"]]) {
+      const refused = await ragline(cwd, ...command, "--tenant", "");
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^ragline: --tenant: /) });
+    }
+  });
+
   it("status exits with 0 only where questions can be answered, and says what is missing", async () => {
     const nothing = await ragline(cwd, "status");
     expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining("not ready: search: no documents") });

@@ -3,7 +3,7 @@ import { GROUP_LENGTH_MAX, GROUPS_MAX } from "../types.ts";
 import { storedText, tenantName, token } from "./fields.ts";
 
 /** What a caller over HTTP may do. */
-const RIGHTS = ["ask", "write", "observe"] as const;
+const RIGHTS = ["ask", "write", "observe", "erase"] as const;
 
 const KEY_LENGTH_MIN = 16;
 
@@ -23,9 +23,17 @@ const caller = z.strictObject({
     .min(1)
     .default(["ask"])
     .describe(
-      "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`.",
+      "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`. `erase`: whole collections.",
     ),
   tenant: tenantName.optional().describe("Whose documents and conversations it gets. Absent: the configured tenant's."),
+  requestsMax: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      "Requests of it that one process takes at once, of each tenant that it speaks for; a further one is refused (429 `rate_limited`). Absent: any number.",
+    ),
   groups: groupNames.default([]).describe("Groups whose documents it may read besides the open ones."),
   forOthers: z
     .boolean()

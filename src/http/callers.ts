@@ -1,10 +1,12 @@
 import { hash } from "node:crypto";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError } from "../errors.ts";
 import type { CallerOptions, Config } from "../index.ts";
 import { groupNames, parseRequest, tenantName } from "../requests.ts";
+import { whenOver } from "./over.ts";
 
 type Caller = NonNullable<Config["server"]["callers"]>[number];
+type Right = Caller["may"][number];
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,7 +15,7 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     /** What a route asks of its caller, `ask` where absent; `none`: not even a key. */
-    right?: Caller["may"][number] | "none";
+    right?: Right | "none";
   }
 }
 
@@ -28,23 +30,51 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  */
 export function checkCallers(app: FastifyInstance, { server }: Config): void {
   const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
+  const bound = boundRequests();
   app.decorateRequest("caller", null);
-  app.addHook("onRequest", (request, _reply, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
     const { right = "ask" } = request.routeOptions.config;
     try {
-      if (known && right !== "none" && !request.server.isAtProbes(request.raw)) {
+      if (right === "none" || request.server.isAtProbes(request.raw)) return done();
+      if (known) {
         const caller = authenticated(known, request.headers.authorization);
         if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
         request.caller = speaker(caller, request);
-      } else if (!known && right !== "none") {
-        for (const name of [TENANT_HEADER, GROUPS_HEADER])
-          headerOf(request, name, "nobody is, without `server.callers`");
-      }
+        bound(caller, request, reply);
+      } else refuseSpeakers(request, right);
       done();
     } catch (thrown) {
       done(thrown as Error);
     }
   });
+}
+
+/** Where nobody is asked who he is, nobody speaks for others, nor erases what is theirs. */
+function refuseSpeakers(request: FastifyRequest, right: Right): void {
+  if (right === "erase") throw forbidden("Nobody may erase over HTTP without `server.callers`.");
+  for (const name of [TENANT_HEADER, GROUPS_HEADER]) headerOf(request, name, "nobody is, without `server.callers`");
+}
+
+const RETRY_AFTER_MS = 1_000;
+
+/** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for. */
+function boundRequests(): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {
+  const underWay = new Map<string, number>();
+  return ({ name, key, requestsMax }, request, reply) => {
+    if (requestsMax === undefined) return;
+    const whose = JSON.stringify([key, request.caller?.tenant]);
+    const count = underWay.get(whose) ?? 0;
+    if (count >= requestsMax) {
+      const message = `${name} has ${requestsMax} requests under way already.`;
+      throw new RaglineError("rate_limited", message, { retryAfterMs: RETRY_AFTER_MS });
+    }
+    underWay.set(whose, count + 1);
+    whenOver(request, reply, () => {
+      const left = (underWay.get(whose) ?? 1) - 1;
+      if (left > 0) underWay.set(whose, left);
+      else underWay.delete(whose);
+    });
+  };
 }
 
 function authenticated(known: ReadonlyMap<string, Caller>, authorization = ""): Caller {

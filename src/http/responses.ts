@@ -147,6 +147,7 @@ export const documentSchema = z.object({
 });
 export const documentPageSchema = z.object({ documents: z.array(documentSchema), next: z.string().optional() });
 export const addedSchema = z.object({ id: z.string(), changed: z.boolean(), passages: z.int() });
+export const erasedSchema = z.object({ documents: z.int(), sessions: z.int() });
 export const deletedSchema = z.object({ deleted: z.literal(true) });
 
 const turnSchema = z.object({

@@ -7,6 +7,7 @@ import { parseRequest } from "../requests.ts";
 import { Admission } from "./admission.ts";
 import { registerAsk } from "./ask.ts";
 import { checkCallers } from "./callers.ts";
+import { registerCollections } from "./collections.ts";
 import { registerDocuments } from "./documents.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
@@ -93,6 +94,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     registerSearch(routes, ragline);
     await routes.register(async (apart) => registerDocuments(apart, ragline));
     registerSessions(routes, ragline);
+    registerCollections(routes, ragline);
     registerHealth(routes, ragline);
     await routes.register(async (apart) => registerOpenAi(apart, ragline));
     routes.get("/openapi.json", { config: { right: "none" }, schema: { hide: true } }, () => app.swagger());

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/config.ts";
 import type { ConfigInput, WholeAnswer } from "../../src/index.ts";
 import { eventsOf, expectError, postJson, textOf } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 
 const KEYS = {
   reader: "reader-0123456789ab",
@@ -218,8 +219,87 @@ describe("what is whose", () => {
     const headers = { "x-ragline-tenant": "acme" };
     await expectError(await fetch(`${open.url}/v1/documents`, { headers }), "forbidden", /server\.callers/);
     expect((await fetch(`${open.url}/healthz`, { headers })).status).toBe(200);
+    const erase = await fetch(`${open.url}/v1/collections/default`, { method: "DELETE" });
+    await expectError(erase, "forbidden", /server\.callers/);
     expect((await fetch(`${open.url}/v1/documents`)).status).toBe(200);
   });
+});
+
+test("a caller that may erases its tenant's collection: every group's documents, conversations, answers, and no other tenant's", async () => {
+  const keys = { eraser: "eraser-0123456789ab", other: "other-0123456789abc" };
+  const may: ("ask" | "write" | "erase")[] = ["ask", "write", "erase"];
+  const erasing = await serveRagline({
+    server: {
+      callers: [
+        { name: "eraser", key: keys.eraser, tenant: "acme", may, groups: ["hr"] },
+        { name: "other", key: keys.other, tenant: "other", may: ["ask", "write"] },
+      ],
+    },
+  });
+  onTestFinished(() => erasing.close());
+  const at = (path: string) => `${erasing.url}${path}`;
+  for (const key of Object.values(keys)) {
+    await postJson(at("/v1/documents"), { id: "a.md", text: "# 연차\n\n연차 휴가는 15일입니다." }, by(key));
+    await postJson(at("/v1/ask"), { question: QUESTION, sessionId: "s" }, by(key));
+  }
+  await postJson(at("/v1/documents"), { id: "b.md", text: "# B\n\nText.", groups: ["hr"] }, by(keys.eraser));
+  const erase = (key: string, collection = "default") =>
+    fetch(at(`/v1/collections/${collection}`), { method: "DELETE", headers: by(key) });
+  await expectError(await erase(keys.other), "forbidden", /lacks the right erase/);
+  await expectError(await erase(keys.eraser, "no%20name"), "request_invalid", /^collection: /);
+  expect(await (await erase(keys.eraser)).json()).toEqual({ documents: 2, sessions: 1 });
+  expect(await (await erase(keys.eraser)).json()).toEqual({ documents: 0, sessions: 0 });
+  expect((await fetch(at("/v1/sessions/s"), { headers: by(keys.eraser) })).status).toBe(404);
+  expect((await fetch(at("/v1/sessions/s"), { headers: by(keys.other) })).status).toBe(200);
+  expect((await fetch(at("/v1/documents/a.md"), { headers: by(keys.other) })).status).toBe(200);
+});
+
+test("a caller has so many requests under way, and each tenant of one that speaks for others; then 429, until one is over or its client gone", async () => {
+  const model = await stubModel();
+  onTestFinished(() => model.close());
+  const callers = [
+    { name: "small", key: KEYS.reader, requestsMax: 2 },
+    { name: "gateway", key: KEYS.gateway, requestsMax: 1, forOthers: true },
+    { name: "free", key: KEYS.hr },
+  ];
+  const limited = await serveRagline({
+    server: { callers },
+    cache: { use: "none" },
+    generate: { use: "openai", baseUrl: model.url, model: "slow", retries: 0 },
+  });
+  onTestFinished(() => limited.close());
+  await addPages(limited.ragline);
+  let finish: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  model.answer(async (...of) => {
+    await released;
+    await streaming(wholeStream(["15일 [1]."]))(...of);
+  });
+  const ask = (headers: Record<string, string>, signal: AbortSignal | null = null) =>
+    fetch(`${limited.url}/v1/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ question: QUESTION }),
+      signal,
+    });
+  const leaving = new AbortController();
+  const left = ask(by(KEYS.reader), leaving.signal).catch(() => null);
+  const running = [ask(by(KEYS.reader)), ask(by(KEYS.gateway)), ask(by(KEYS.gateway, { "x-ragline-tenant": "b" }))];
+  await expect.poll(() => model.requests.length).toBe(4);
+  const refused = await ask(by(KEYS.reader));
+  expect(refused.headers.get("retry-after")).toBe("1");
+  await expectError(refused, "rate_limited", /^small has 2 requests under way/);
+  await expectError(await ask(by(KEYS.gateway)), "rate_limited");
+  leaving.abort();
+  await left;
+  await expect
+    .poll(async () => (await fetch(`${limited.url}/v1/documents`, { headers: by(KEYS.reader) })).status)
+    .toBe(200);
+  finish();
+  for (const answer of await Promise.all(running)) expect(answer.status).toBe(200);
+  expect((await ask(by(KEYS.gateway))).status).toBe(200);
 });
 
 test("the log says who asked, and no key", async () => {

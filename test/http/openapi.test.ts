@@ -48,6 +48,7 @@ test("every route is there, with a summary", () => {
       "GET /v1/sessions/{id}",
       "GET /v1/sessions/{id}/turns",
       "DELETE /v1/sessions/{id}",
+      "DELETE /v1/collections/{collection}",
       "GET /v1/status",
       "GET /healthz",
       "GET /readyz",

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { within } from "../deadlines.ts";
 import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
+import { keyNeeded } from "../load/client.ts";
 import { type Bottleneck, bottleneckOf, type Finding } from "../profile/bottleneck.ts";
 import { liveBottleneck } from "../profile/live.ts";
 import { PROFILED, type Profile } from "../profile/profile.ts";
@@ -83,6 +84,7 @@ async function fetchText(
   const limit = within(ANSWER_MS, signal);
   try {
     const response = await fetch(address, { headers: { ...headers }, signal: limit });
+    if (response.status === 401 || response.status === 403) throw keyNeeded(address.href, "observe");
     if (!response.ok) throw problem(`status ${response.status}; name the server with --url`);
     return await response.text();
   } catch (cause) {

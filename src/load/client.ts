@@ -1,6 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { createParser } from "eventsource-parser";
+import { RaglineError } from "../errors.ts";
 import type { Calls, Degradation, StepSpan, Timings } from "../types.ts";
 
 /** How an answer ended, as its reader saw it. Times by `performance.now()`. */
@@ -50,6 +51,14 @@ export interface LoadClient {
   close(): void;
 }
 
+/** Of a server with callers: what to name. */
+export function keyNeeded(url: string, rights: string): RaglineError {
+  return new RaglineError(
+    "unauthorized",
+    `${url} wants a key that may ${rights}: --header "authorization: Bearer <key>"`,
+  );
+}
+
 /** A reader's side of `/v1/ask`: kept-alive connections, as many at once as there are requests. */
 export function createClient(options: ClientOptions): LoadClient {
   const base = options.url.replace(/\/+$/, "");
@@ -71,6 +80,7 @@ export function createClient(options: ClientOptions): LoadClient {
     async get(path) {
       const headers = { ...options.headers };
       const response = await fetch(`${base}${path}`, { headers, signal: AbortSignal.timeout(options.timeoutMs) });
+      if (response.status === 401 || response.status === 403) throw keyNeeded(options.url, "ask and observe");
       if (!response.ok) throw new Error(`${path}: status ${response.status}`);
       return response.json();
     },

@@ -8,7 +8,7 @@ export interface Target {
   readonly documents: readonly { readonly id: string; readonly title: string }[];
 }
 
-/** @throws RaglineError `dependency_failed`: no Ragline answers there. */
+/** @throws RaglineError `dependency_failed`: no Ragline answers there; `unauthorized`: to none without a key. */
 export async function inspectTarget(client: LoadClient, url: string, collection: string | undefined): Promise<Target> {
   const chosen = collection === undefined ? "" : `collection=${encodeURIComponent(collection)}`;
   try {
@@ -20,6 +20,7 @@ export async function inspectTarget(client: LoadClient, url: string, collection:
     };
     return { emulated: emulatedOf(status.emulated), documents: listed.documents ?? [] };
   } catch (cause) {
+    if (cause instanceof RaglineError) throw cause;
     throw new RaglineError(
       "dependency_failed",
       `no Ragline answers at ${url} (${reasonOf(cause)}); start one: ragline serve`,

@@ -121,3 +121,41 @@ describe("measuring from the command line", () => {
     expect(code).toBe(exit);
   });
 });
+
+test("a server with callers: load and bottleneck say that they lack a key, and use one", {
+  timeout: 60_000,
+}, async () => {
+  const folder = temporaryFolder();
+  const key = "measuring-0123456789";
+  const may = "[ask, observe]";
+  const callers = `callers: [{ name: measuring, key: ${key}, may: ${may} }]`;
+  await writeFile(folder.file("ragline.yaml"), CONFIG.replace("{ port: 0 }", `{ port: 0, ${callers} }`));
+  await writeFile(folder.file("휴가.md"), "# 휴가 규정\n\n연차 휴가는 15일입니다.");
+  await ragline(folder.path, "index", "휴가.md");
+  const server = start(folder.path, ["serve"]);
+  const ended = finish(server);
+  try {
+    const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1] ?? "";
+    const load = ["load", "--url", url, "--rate", "5", "--seconds", "1", "--json"];
+    const bottleneck = ["bottleneck", "--url", url, "--seconds", "0"];
+    for (const [args, rights] of [
+      [load, "ask and observe"],
+      [bottleneck, "observe"],
+    ] as const) {
+      for (const wrong of [[], ["--header", "authorization: Bearer nobody-0123456789"]]) {
+        const refused = await ragline(folder.path, ...args, ...wrong);
+        expect(refused.code).toBe(1);
+        expect(refused.stderr).toContain(`wants a key that may ${rights}: --header "authorization: Bearer <key>"`);
+      }
+    }
+    const header = ["--header", `authorization: Bearer ${key}`];
+    const loaded = await ragline(folder.path, ...load, ...header);
+    expect(loaded.code).toBe(0);
+    expect(JSON.parse(loaded.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ errors: {} });
+    expect((await ragline(folder.path, ...bottleneck, ...header)).stdout).toContain("throughput is bound by:");
+  } finally {
+    server.kill("SIGTERM");
+    await ended;
+    folder.remove();
+  }
+});

@@ -77,6 +77,14 @@ describe.each(GATEWAYS)("$name", (kind) => {
       expect(median).toBeLessThan(ADDED_MS_MAX);
     });
 
+    test("what a client says of its tenant and groups is not passed on", async () => {
+      const said = { "x-ragline-tenant": "acme", "X-Ragline-Groups": "hr" };
+      for (const { served } of instances) {
+        expect((await fetch(`${served.url}/v1/documents`, { headers: said })).status).toBe(403);
+      }
+      expect((await fetch(`${gateway.url}/v1/documents`, { headers: said })).status).toBe(200);
+    });
+
     test("the server itself asks not to be buffered", async () => {
       answer(streaming(wholeStream(["15일입니다 [1]."])));
       const response = await postJson(`${instances[0]?.served.url}/v1/ask`, QUESTION);

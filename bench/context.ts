@@ -179,6 +179,7 @@ function questionOf(question: string, requestId: string): Question {
   return {
     requestId,
     turnKey: requestId,
+    mayBeRepeated: false,
     scope: SCOPE,
     sessionId: "facts",
     question,

@@ -19,6 +19,22 @@ export interface CallerOptions {
   readonly name?: string;
   /** Names the call in events, logs and the stored turn: 1 to 128 characters, which need not be its alone. Made up where absent. */
   readonly requestId?: string;
+  /**
+   * For `ask` and `answer`: makes calls of one conversation with the same key one turn, so that whoever got no whole answer (its own time was
+   * up, the stream was cut) may ask again. 1 to 128 printable ASCII characters, new for every question and random, a UUID say: where the
+   * request has no `sessionId`, the conversation's id is made from the key, and whoever has the one may read the other.
+   *
+   * - The turn is complete: its answer is sent again, `cached`, as it is stored: `sources` are those that it cites, without texts.
+   * - It is not (failed, interrupted, or nobody has finished it): it is answered anew, without the earlier try in sight. A complete answer takes
+   *   that one's place; else what is stored of it stays.
+   * - Another call with the key is being answered: so is this one, and the turn is the answer that is complete first.
+   * - The key's turn has another question: fails with `conflict`, not retryable.
+   * - The turn is none of the latest that are loaded (twice `session.turns`, and none that is summarised): answered anew; the turn, once complete, stays as it is.
+   *
+   * Another conversation, collection or tenant knows nothing of the key, nor does a conversation that was deleted or is forgotten. With `history`
+   * nothing is stored, and it has no effect. The turn's `requestId` is made from the key.
+   */
+  readonly idempotencyKey?: string;
   /** The way in, e.g. `/v1/ask`, for metrics and the log; `library` where absent. */
   readonly route?: string;
 }

@@ -6,7 +6,7 @@ import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 import type { Settings } from "./pipeline/stages.ts";
-import { parseRequest } from "./requests.ts";
+import { idempotencyKey, parseRequest } from "./requests.ts";
 import { Run, type RunOptions } from "./run.ts";
 import type { RunObserver } from "./run-observer.ts";
 import { loggable } from "./telemetry/loggable.ts";
@@ -22,6 +22,7 @@ const callerOptions = z.looseObject(
     groups: z.array(z.string().normalize("NFC")).optional(),
     name: storedText(128).min(1).optional(),
     requestId: storedText(128).min(1).optional(),
+    idempotencyKey: idempotencyKey.optional(),
     route: z.string().max(128).optional(),
   },
   "options: must be an object",

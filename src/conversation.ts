@@ -1,8 +1,13 @@
 export type TurnStatus = "complete" | "interrupted" | "failed";
 
+export type FinishReason = "stop" | "length" | "content_filter" | "no_answer";
+
 /** One question and its answer, as it ended. */
 export interface FinishedTurn {
-  /** As the caller named the call; for a session store, what no other turn of the conversation has. */
+  /**
+   * As the caller named the call, or made of its idempotency key: the same for every call with that. For a session store, what no other turn
+   * of the conversation has.
+   */
   readonly requestId: string;
   readonly question: string;
   /** The standalone query that was searched for. */
@@ -10,6 +15,8 @@ export interface FinishedTurn {
   /** As far as it was written: partial unless `status` is `complete`. */
   readonly answer: string;
   readonly status: TurnStatus;
+  /** Why a complete answer ended; absent: not complete, or not known. */
+  readonly finishReason?: FinishReason;
   /** Tokens of question and answer. */
   readonly tokens: number;
   /** ISO 8601, UTC. */

@@ -40,7 +40,7 @@ import {
 import { Sessions } from "./sessions.ts";
 import { readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
-import { turnKey } from "./turn-key.ts";
+import { keyedSession, keyedTurn, turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
 import { UnderWay } from "./under-way.ts";
 import { warm } from "./warm.ts";
@@ -97,11 +97,14 @@ export class Ragline {
     const parsed = this.#parse(this.schemas.ask, request);
     const scope = this.#calls.scope(parsed.collection, caller);
     const { requestId = randomUUID(), route, name } = caller;
+    const key = parsed.history ? undefined : caller.idempotencyKey;
+    const sessionId = parsed.sessionId ?? (key === undefined ? randomUUID() : keyedSession(key));
     const question: Question = {
       requestId,
-      turnKey: turnKey(requestId),
+      turnKey: key === undefined ? turnKey(requestId) : keyedTurn(scope, sessionId, key),
+      mayBeRepeated: key !== undefined,
       scope,
-      sessionId: parsed.sessionId ?? randomUUID(),
+      sessionId,
       isFirst: parsed.sessionId === undefined && parsed.history === undefined,
       question: parsed.question,
       history: parsed.history ?? null,

@@ -43,6 +43,8 @@ const sessionId = z
   .max(128)
   .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.:-]*$/, "must be letters, digits, `_`, `-`, `.` or `:`, and not begin with `.`");
 
+export const idempotencyKey = z.string().regex(/^[ -~]{1,128}$/, "must be 1 to 128 printable ASCII characters");
+
 const documentId = nonBlank(512).refine(
   (id) => !id.startsWith("/") && !id.split(/[/\\]/).some((part) => part === ".." || part === "."),
   "must be relative, without `.` or `..` in its path",

@@ -1,4 +1,5 @@
 /** The nouns every part of Ragline shares. */
+import type { FinishReason, TurnSource } from "./conversation.ts";
 import type { Metadata, PassagePlace } from "./passages.ts";
 
 export type * from "./conversation.ts";
@@ -92,6 +93,9 @@ export interface Source {
   readonly alsoIn?: readonly PassagePlace[];
 }
 
+/** A source as its reader is given it: whole, or, of an answer that was stored with its turn and is sent again, where it points alone. */
+export type ListedSource = TurnSource & Partial<Source>;
+
 /** What was served with less than the whole pipeline, and why. */
 export interface Degradation {
   readonly step: Step;
@@ -182,8 +186,6 @@ export interface LeftOut {
   readonly tokens: number;
 }
 
-export type FinishReason = "stop" | "length" | "content_filter" | "no_answer";
-
 export type AnswerEvent =
   | {
       readonly type: "answer-start";
@@ -191,7 +193,7 @@ export type AnswerEvent =
       /** Of the conversation that keeps the answer; absent where the request brought its `history`: nothing is kept. */
       readonly sessionId?: string;
     }
-  | { readonly type: "source-list"; readonly query: string; readonly sources: readonly Source[] }
+  | { readonly type: "source-list"; readonly query: string; readonly sources: readonly ListedSource[] }
   | { readonly type: "text-delta"; readonly text: string }
   | {
       readonly type: "answer-end";
@@ -206,6 +208,7 @@ export type AnswerEvent =
       readonly totalMs: number;
       readonly ledger: TokenLedger | null;
       readonly degraded: readonly Degradation[];
+      /** No model wrote it now: it comes from the cache, or is the turn's own, sent again for its idempotency key. */
       readonly cached: boolean;
     }
   | {

@@ -4,9 +4,9 @@ import {
   type AnswerEvent,
   type AskRequest,
   type CallerOptions,
+  type ListedSource,
   type Ragline,
   RaglineError,
-  type Source,
 } from "../index.ts";
 import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
@@ -70,7 +70,7 @@ export async function printAnswer(
   caller: CallerOptions,
   options: PrintOptions,
 ): Promise<void> {
-  let sources: readonly Source[] = [];
+  let sources: readonly ListedSource[] = [];
   let sessionId: string | undefined;
   for await (const event of ragline.ask(request, caller)) {
     if (event.type === "answer-start") sessionId = event.sessionId;
@@ -85,7 +85,7 @@ export async function printAnswer(
   }
 }
 
-function placeOf({ documentId, ...place }: Pick<Source, "documentId" | "page" | "pageEnd">): string {
+function placeOf({ documentId, ...place }: Pick<ListedSource, "documentId" | "page" | "pageEnd">): string {
   return [documentId, pageLabel(place)].filter(Boolean).join(", ");
 }
 
@@ -93,7 +93,7 @@ type End = Extract<AnswerEvent, { readonly type: "answer-end" }>;
 
 function printEnd(
   end: End,
-  sources: readonly Source[],
+  sources: readonly ListedSource[],
   sessionId: string | undefined,
   { timings, onward }: PrintOptions,
 ): void {
@@ -101,7 +101,7 @@ function printEnd(
   process.stdout.write("\n\n");
   if (end.finishReason !== "no_answer") {
     for (const { n, alsoIn = [], ...source } of sources) {
-      dim(printableLine(`[${n}] ${[source.title, ...source.headings].join(" > ")}  (${placeOf(source)})`));
+      dim(printableLine(`[${n}] ${[source.title, ...(source.headings ?? [])].join(" > ")}  (${placeOf(source)})`));
       for (const place of alsoIn) dim(printableLine(`    also in ${placeOf(place)}`));
     }
   }

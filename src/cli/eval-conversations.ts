@@ -48,7 +48,8 @@ export async function evaluateConversations(
   return { ...report(outcomes), degraded };
 }
 
-const ASKED: Pick<Question, "isFirst" | "filter" | "top" | "useCache"> = {
+const ASKED: Pick<Question, "mayBeRepeated" | "isFirst" | "filter" | "top" | "useCache"> = {
+  mayBeRepeated: false,
   isFirst: false,
   filter: null,
   top: null,

@@ -63,6 +63,7 @@ export async function record(
   const asked = {
     requestId: "extract",
     turnKey: "extract",
+    mayBeRepeated: false,
     scope,
     sessionId: "extract",
     question,

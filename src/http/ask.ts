@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Ragline } from "../index.ts";
 import type { AnswerEvent } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
-import { askFor } from "./asking.ts";
+import { askFor, askHeaders } from "./asking.ts";
 import { answerSchema, errorResponses, eventSchema } from "./responses.ts";
 import { sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
@@ -19,7 +19,12 @@ export function registerAsk(routes: FastifyInstance, ragline: Ragline): void {
       onRequest: routes.admission.enter,
       // The library checks what it is asked.
       validatorCompiler: () => (value) => ({ value }),
-      schema: { summary: "Ask a question.", body: ragline.schemas.ask, response: { 200: ok, ...errorResponses } },
+      schema: {
+        summary: "Ask a question.",
+        headers: askHeaders,
+        body: ragline.schemas.ask,
+        response: { 200: ok, ...errorResponses },
+      },
     },
     async (request, reply) => {
       const events = askFor(request, reply, ragline, request.body);

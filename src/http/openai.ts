@@ -5,7 +5,7 @@ import type { AskRequest, Ragline } from "../index.ts";
 import { defined } from "../requests.ts";
 import type { AnswerEvent, ErrorBody, FinishReason, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
-import { askFor } from "./asking.ts";
+import { askFor, askHeaders } from "./asking.ts";
 import { toHttpError, withStatus } from "./errors.ts";
 import { type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
@@ -91,7 +91,7 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
     return withStatus(reply, error).send({ error: openAiError(error.body(request.id)) });
   });
 
-  const schema = { summary, body: requestSchema(ragline) };
+  const schema = { summary, headers: askHeaders, body: requestSchema(ragline) };
   typed.post("/v1/chat/completions", { onRequest: routes.admission.enter, schema }, async (request, reply) => {
     const events = askFor(request, reply, ragline, toAsk(request.body));
     const head: Reply = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: model() };

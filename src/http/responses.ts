@@ -76,9 +76,17 @@ const start = z.object({
   requestId: z.string(),
   sessionId: z.string().optional().describe("Absent where the request brought its `history`: nothing is kept."),
 });
-const sourceList = z.object({ query: z.string(), sources: z.array(source) });
+const sourceList = z.object({
+  query: z.string(),
+  sources: z
+    .array(source.partial({ headings: true, text: true, score: true, metadata: true }))
+    .describe(
+      "Of an answer that is sent again for its `idempotency-key`: those that it cites, without headings, text, score and metadata, which are not stored.",
+    ),
+});
+const finishReason = z.enum(["stop", "length", "content_filter", "no_answer"]);
 const end = z.object({
-  finishReason: z.enum(["stop", "length", "content_filter", "no_answer"]),
+  finishReason,
   usage: z.object({ promptTokens: z.int(), completionTokens: z.int() }),
   timings,
   spans,
@@ -105,7 +113,11 @@ const end = z.object({
     })
     .nullable(),
   degraded,
-  cached: z.boolean(),
+  cached: z
+    .boolean()
+    .describe(
+      "No model wrote it now: it comes from the cache, or is the turn's own, sent again for its `idempotency-key`.",
+    ),
 });
 
 export const answerSchema = start.extend(sourceList.shape).extend({ text: z.string() }).extend(end.shape);
@@ -158,6 +170,7 @@ const turnSchema = z.object({
   query: z.string(),
   answer: z.string(),
   status: z.enum(["complete", "interrupted", "failed"]),
+  finishReason: finishReason.optional().describe("Absent: not complete, or not known."),
   tokens: z.int(),
   at: z.string(),
   sources: z

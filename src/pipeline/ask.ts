@@ -12,6 +12,7 @@ import { CheckedText, learnCounts } from "./generate.ts";
 import { searchRewritten } from "./own-topic.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
+import { sendAgain } from "./repeated.ts";
 import { rerank } from "./rerank.ts";
 import { isSettled, needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
 import { save } from "./save.ts";
@@ -19,10 +20,8 @@ import { keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /**
- * One question through the ten steps.
- *
- * Throws before `answer-start`, where the conversation cannot be loaded; afterwards every failure is an `answer-error` event
- * and the last one. `later` runs a task outside the answer, also when the reader has left.
+ * One question through the ten steps. Throws before `answer-start`, where the conversation cannot be loaded; afterwards every
+ * failure is an `answer-error` event and the last one. `later` runs a task outside the answer, also when the reader has left.
  */
 export async function* ask(
   stages: Stages,
@@ -34,6 +33,7 @@ export async function* ask(
   const asIs = new Finder(stages, { ...question, query: question.question }, run);
   if (isSettled(stages, question)) await asIs.embedAhead();
   const begun = await begin(stages, question, answer, run, later);
+  if (begun.complete) return yield* sendAgain(stages, question, begun.complete, run);
   const { session, recorded, isRecorded } = begun;
   const endLease = keepLease(stages, question);
   const find = (query: string) =>

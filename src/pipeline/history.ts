@@ -10,6 +10,8 @@ export interface Conversation extends Begun {
   readonly isRecorded: () => boolean;
   /** Of a history that the client keeps: the turns before those of `session`. A stored conversation's are in the store. */
   readonly older: readonly Turn[];
+  /** The question's own turn, where an earlier call has completed it. */
+  readonly complete: Turn | null;
 }
 
 export interface Past {

@@ -14,6 +14,7 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
     query: answer.query,
     answer: answer.text,
     status: answer.status,
+    ...(answer.status === "complete" && { finishReason: answer.finishReason }),
     tokens: answer.tokens,
     at: new Date().toISOString(),
     ...citedBy(answer),

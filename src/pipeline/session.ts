@@ -1,6 +1,7 @@
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
 import { factsOf, outlineOf } from "./extract.ts";
 import type { Conversation } from "./history.ts";
+import { unrepeated } from "./repeated.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Of a history that the client keeps: older turns are looked through for facts, the latest of them outlined. */
@@ -10,12 +11,13 @@ const OUTLINED_MAX = 6;
 /**
  * Step 1: records the question and loads the conversation before it, or takes the history that the client brought along, of
  * which nothing is stored. Questions that have no answer yet, or were left behind by a process that died, count as turns
- * without an answer: the reader has asked them.
+ * without an answer: the reader has asked them. An earlier call of the same question does not.
+ * @throws RaglineError `conflict`: its idempotency key has another question
  */
 export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Conversation> {
   if (question.history) {
     const conversation = fromHistory(stages, question.sessionId, question.history);
-    return { ...conversation, recorded: Promise.resolve(), isRecorded: () => true };
+    return { ...conversation, recorded: Promise.resolve(), isRecorded: () => true, complete: null };
   }
   const { turnKey: requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
@@ -28,8 +30,8 @@ export async function beginTurn(stages: Stages, question: Question, call: CallOp
     },
     () => undefined,
   );
-  const session = withUnanswered(begun.session, requestId, stages);
-  return { ...begun, session, isRecorded: () => isRecorded, older: [] };
+  const { session, complete } = await unrepeated(stages, question, begun.session, call);
+  return { ...begun, session: withUnanswered(session, stages), complete, isRecorded: () => isRecorded, older: [] };
 }
 
 /** What is being recorded is not taken back by whoever leaves: only so is it known whether there is a question to finish. */
@@ -42,10 +44,9 @@ function toItsEnd({ deadline }: CallOptions): CallOptions {
   };
 }
 
-function withUnanswered(session: Session, requestId: string, { counter }: Stages): Session {
-  const others = session.pending.filter((one) => one.requestId !== requestId);
-  if (others.length === 0) return session;
-  const turns = others.map(({ requestId, question, at }, i): Turn => {
+function withUnanswered(session: Session, { counter }: Stages): Session {
+  if (session.pending.length === 0) return session;
+  const turns = session.pending.map(({ requestId, question, at }, i): Turn => {
     const words = { question, query: "", answer: "" };
     const number = session.turnCount + 1 + i;
     return { requestId, number, short: false, ...words, status: "interrupted", tokens: counter.count(question), at };

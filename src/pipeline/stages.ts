@@ -60,9 +60,11 @@ export interface Question {
   readonly requestId: string;
   /** What the session store knows its turn by: no other turn has it. */
   readonly turnKey: string;
+  /** An earlier call may have had the same turn key: no model is called before that is known. */
+  readonly mayBeRepeated: boolean;
   readonly scope: Scope;
   readonly sessionId: string;
-  /** The session was made up for it: there is no conversation before it. */
+  /** The session was made up for it: there is no conversation before it, but for calls with the same turn key. */
   readonly isFirst: boolean;
   readonly question: string;
   /** History that the client sent; used instead of the stored one, and nothing is saved. */

@@ -143,6 +143,7 @@ export function questionOf(change: Partial<Question> = {}): Question {
   return {
     requestId,
     turnKey: requestId,
+    mayBeRepeated: false,
     scope: SCOPE,
     sessionId: "session",
     isFirst: false,

@@ -18,19 +18,20 @@ export const AGES = `SELECT row, turn_count AS turns, ${USED_MS} < ?3 AS forgott
 export const PURGE = `DELETE FROM sessions WHERE row IN (SELECT value FROM json_each(?1)) AND ${USED_MS} < ?2`;
 export const PENDING = `SELECT request_id AS requestId, question, at, expires_at AS expiresAt FROM pending_turns
   WHERE session = ?1 ORDER BY expires_at, rowid`;
-/** `sources`: an expression; files that may not be written can lack the column. */
-export function turnStatements(sources: "sources" | "NULL") {
-  const shown = `SELECT number, request_id AS requestId, query, status, at, ${sources} AS sources, short_tokens IS NOT NULL AS short,
+/** Files that may not be written can lack columns. */
+export function turnStatements(has: (column: string) => boolean) {
+  const [sources, finishReason] = ["sources", "finish_reason"].map((column) => (has(column) ? column : "NULL"));
+  const shown = `SELECT number, request_id AS requestId, query, status, at, ${sources} AS sources, ${finishReason} AS finishReason, short_tokens IS NOT NULL AS short,
   coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
   FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
   /** ?4 as in FIND, ?5 numbers, as JSON. */
   const originals = `SELECT number, request_id AS requestId, question, query, answer, status, tokens, at, ${sources} AS sources,
-  0 AS short FROM turns
+  ${finishReason} AS finishReason, 0 AS short FROM turns
   WHERE session = (SELECT row FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4) AND number IN (SELECT value FROM json_each(?5))
   ORDER BY number`;
   return { shown, originals };
 }
-export const HAS_SOURCES = "SELECT 1 FROM pragma_table_info('turns') WHERE name = 'sources'";
+export const HAS_COLUMN = "SELECT 1 FROM pragma_table_info('turns') WHERE name = ?1";
 /** ?4 as in FIND, ?5 model. */
 export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session
   WHERE ${HERE} AND ${USED_MS} >= ?4 AND recall_model = ?5`;
@@ -75,12 +76,12 @@ export const COUNT_FINISHED = `UPDATE sessions SET version = version + 1,
   replaced_version = iif(EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4), version + 1, replaced_version)
   WHERE ${HERE} AND NOT EXISTS
     (SELECT 1 FROM turns WHERE session = row AND request_id = ?4 AND (status = 'complete' OR ?6 <> 'complete'))`;
-/** ?4 request id, ?5 tokens, ?6 status, ?7 question, ?8 query, ?9 answer, ?10 at, ?11 sources, as JSON. */
-export const COMPLETE = `UPDATE turns SET tokens = ?5, status = ?6, question = ?7, query = ?8, answer = ?9, at = ?10, sources = ?11,
+/** ?4 request id, ?5 tokens, ?6 status, ?7 question, ?8 query, ?9 answer, ?10 at, ?11 sources, as JSON, ?12 finish reason. */
+export const COMPLETE = `UPDATE turns SET tokens = ?5, status = ?6, question = ?7, query = ?8, answer = ?9, at = ?10, sources = ?11, finish_reason = ?12,
   short_question = NULL, short_answer = NULL, short_tokens = NULL
   WHERE session = ${ROW} AND request_id = ?4 AND status <> 'complete' AND ?6 = 'complete'`;
-export const FINISH = `INSERT INTO turns (session, number, request_id, tokens, status, question, query, answer, at, sources)
-  SELECT row, turn_count, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM sessions
+export const FINISH = `INSERT INTO turns (session, number, request_id, tokens, status, question, query, answer, at, sources, finish_reason)
+  SELECT row, turn_count, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM sessions
   WHERE ${HERE} AND NOT EXISTS (SELECT 1 FROM turns WHERE session = row AND request_id = ?4)`;
 export const DROP_PENDING = `DELETE FROM pending_turns WHERE session = ${ROW} AND request_id = ?4`;
 

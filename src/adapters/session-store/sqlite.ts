@@ -1,5 +1,5 @@
 import type { SessionStore } from "../../ports/session-store.ts";
-import type { PendingTurn, Scope, Session, Turn } from "../../types.ts";
+import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
@@ -32,7 +32,11 @@ interface SessionRow {
   readonly recall_up_to: number | null;
 }
 
-type TurnRow = Omit<Turn, "short" | "sources"> & { readonly short: number; readonly sources: string | null };
+type TurnRow = Omit<Turn, "short" | "sources" | "finishReason"> & {
+  readonly short: number;
+  readonly sources: string | null;
+  readonly finishReason: FinishReason | null;
+};
 type PendingRow = Omit<PendingTurn, "status"> & { readonly expiresAt: number };
 
 /**
@@ -46,7 +50,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
-  const turnStatements = sql.turnStatements(database.get(sql.HAS_SOURCES) ? "sources" : "NULL");
+  const turnStatements = sql.turnStatements((column) => database.get(sql.HAS_COLUMN, column) !== undefined);
   /** By session, questions on their way to the writer. */
   const recording = new Map<string, Set<string>>();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
@@ -126,10 +130,10 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       ]);
     },
 
-    async finish(scope, id, { requestId, question, query, answer, status, tokens, at, sources }) {
+    async finish(scope, id, { requestId, question, query, answer, status, tokens, at, sources, finishReason }) {
       const key = keyOf(scope, id);
       const cited = sources ? JSON.stringify(sources) : null;
-      const turn = [...key, requestId, tokens, status, question, query, answer, at, cited];
+      const turn = [...key, requestId, tokens, status, question, query, answer, at, cited, finishReason ?? null];
       const unrecordedYet = unrecorded.find(key, requestId);
       const isKnown: Statement = { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true };
       const written = await database.write([
@@ -217,8 +221,13 @@ function keyOf({ tenant, collection }: Scope, id: string): Key {
   return [tenant, collection, id];
 }
 
-function toTurn({ sources, ...row }: TurnRow): Turn {
-  return { ...row, short: row.short === 1, ...(sources !== null && { sources: JSON.parse(sources) }) };
+function toTurn({ sources, finishReason, ...row }: TurnRow): Turn {
+  return {
+    ...row,
+    short: row.short === 1,
+    ...(finishReason !== null && { finishReason }),
+    ...(sources !== null && { sources: JSON.parse(sources) }),
+  };
 }
 
 function toPending({ expiresAt, ...turn }: PendingRow): PendingTurn {

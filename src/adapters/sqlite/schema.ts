@@ -92,6 +92,7 @@ CREATE TABLE turns (
   short_answer TEXT,
   short_tokens INTEGER,
   sources TEXT,
+  finish_reason TEXT,
   UNIQUE (session, number),
   UNIQUE (session, request_id)
 );
@@ -122,7 +123,10 @@ CREATE INDEX answers_by_age ON answers (created_at);
 `;
 
 /** Columns that files of this version may lack; whoever knows nothing of them reads and writes the table all the same. */
-export const LATER_COLUMNS = [{ table: "turns", column: "sources", type: "TEXT" }] as const;
+export const LATER_COLUMNS = [
+  { table: "turns", column: "sources", type: "TEXT" },
+  { table: "turns", column: "finish_reason", type: "TEXT" },
+] as const;
 
 /**
  * The number of a change: the microsecond, or one more than the last. Of a file that was restored from a backup it is never one that a

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { requestIdOf, turnKey } from "../src/turn-key.ts";
+import { keyedSession, keyedTurn, requestIdOf, turnKey } from "../src/turn-key.ts";
+import { SCOPE } from "./support/calls.ts";
 
 test("a turn is named as its call was, whatever the name is; two of one name have two keys", () => {
   for (const name of ["trace-1", "order#17", "a#b#", "#0123456789ab", "요청 1"]) {
@@ -7,4 +8,24 @@ test("a turn is named as its call was, whatever the name is; two of one name hav
     expect(turnKey(name)).not.toBe(turnKey(name));
   }
   expect(requestIdOf("order#17")).toBe("order#17");
+});
+
+test("with an idempotency key all calls of a conversation have one, which is no other call's and does not show it", () => {
+  const key = keyedTurn(SCOPE, "s", "k");
+  expect(keyedTurn({ ...SCOPE, groups: ["hr"] }, "s", "k")).toBe(key);
+  const others = [
+    keyedTurn({ ...SCOPE, tenant: "other" }, "s", "k"),
+    keyedTurn({ ...SCOPE, collection: "other" }, "s", "k"),
+    keyedTurn(SCOPE, "t", "k"),
+    keyedTurn(SCOPE, "s", "l"),
+    keyedTurn(SCOPE, "k", "s"),
+    // A caller may name a call as it likes.
+    turnKey(key),
+  ];
+  expect(new Set([key, ...others]).size).toBe(others.length + 1);
+  expect(requestIdOf(key)).toBe(key);
+  expect(requestIdOf(turnKey(key))).toBe(key);
+  expect(key).toMatch(/^idempotency:[0-9a-f]{64}$/);
+  expect(keyedSession("k")).toMatch(/^[0-9a-f]{64}$/);
+  expect(key).not.toContain(keyedSession("k"));
 });

@@ -42,6 +42,7 @@ export interface Begun {
  *    call with the same request id changes nothing, except that a complete turn replaces one that was not, under its number. When it
  *    resolves, the turn is durable. What the store cannot take is refused as retryable, and may be finished again. Rejects with `not_found`
  *    where the question was never begun, or is gone: deleted meanwhile, expired or evicted.
+ *    A request id may so be begun and finished by several calls, also at once: it is one turn, and its first complete answer stays.
  * 4. `load` and `begin` give at most `turnsMax` of the latest turns, in their short form where there is one; `turns` gives the
  *    originals of any numbers, in ascending order, unknown ones left out. None reads more than it gives.
  * 5. `replace` commits unless somebody else replaced something after `version` was read; else it resolves to false and changes nothing.

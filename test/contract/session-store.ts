@@ -297,7 +297,7 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect(await originals(id, [1, 2, 3])).toEqual([first, second, third]);
     });
 
-    test("4: a turn keeps what its answer cites, also in its short form, and when it is completed late", async () => {
+    test("4: a turn keeps what its answer cites and how it ended, also in its short form, and when it is completed late", async () => {
       const id = freshId();
       const place = { passageId: "휴가.md#3", documentId: "휴가.md", title: "휴가 규정 🏝️" };
       const sources = [
@@ -307,7 +307,7 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       const [cut, uncited] = [turn({ status: "interrupted" }), turn()];
       await append(store, id, cut);
       await append(store, id, uncited);
-      const cited = { ...cut, status: "complete", sources } as const;
+      const cited = { ...cut, status: "complete", finishReason: "length", sources } as const;
       await store.finish(SCOPE, id, cited, call());
       const { version, turns } = await load(id);
       expect(turns).toEqual(numbered([cited, uncited]));

@@ -198,7 +198,7 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
   );
 });
 
-test("a file that lacks a column of today gets it, by whichever process opens it; its turns stay, and new ones keep their sources", async () => {
+test("a file that lacks a column of today gets it, by whichever process opens it; its turns stay, and new ones keep their sources and how they ended", async () => {
   const file = folder.file("of-before.db");
   const before = Database.open(file);
   await append(createSqliteSessionStore(before, LIMITS), "s", turn());
@@ -206,9 +206,10 @@ test("a file that lacks a column of today gets it, by whichever process opens it
   dropLaterColumns(file);
   const both = [Database.open(file), Database.open(file)] as const;
   const sources = [{ n: 1, passageId: "a#0", documentId: "a", title: "A" }];
-  await append(createSqliteSessionStore(both[0], LIMITS), "s", turn({ sources }));
+  await append(createSqliteSessionStore(both[0], LIMITS), "s", turn({ sources, finishReason: "length" }));
   const { turns } = await createSqliteSessionStore(both[1], LIMITS).load(SCOPE, "s", 10, call());
   expect(turns.map((turn) => turn.sources)).toEqual([undefined, sources]);
+  expect(turns.map((turn) => turn.finishReason)).toEqual([undefined, "length"]);
   for (const database of both) await database.close();
 });
 

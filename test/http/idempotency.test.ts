@@ -1,276 +1,162 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { ConfigInput, WholeAnswer } from "../../src/index.ts";
-import type { Session } from "../../src/types.ts";
-import { sleep, until } from "../support/calls.ts";
-import { eventsOf, postJson, textOf } from "../support/http.ts";
-import { postgresMissing, startPostgres } from "../support/postgres.ts";
+import { request } from "node:http";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answerSchema, errorSchema } from "../../src/http/responses.ts";
+import { expectError, postJson } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
-import { redisMissing, startRedis } from "../support/redis.ts";
-import { serveProcess } from "../support/served-process.ts";
 import { chunk, streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 import type { StubServer } from "../support/stub-server.ts";
 
-const accept = "application/json";
 const question = "연차 휴가는 며칠인가요?";
-const cut = streaming([chunk.role, chunk.text("연차는")], { afterwards: "cut" });
-const hanging = streaming([chunk.role, chunk.text("연차는")], { afterwards: "hang" });
-const saying = (...texts: string[]) => streaming(wholeStream(texts));
-
-async function askAt(url: string, body: object, key?: string): Promise<WholeAnswer> {
-  const headers = { accept, ...(key !== undefined && { "idempotency-key": key }) };
-  const response = await postJson(`${url}/v1/ask`, body, headers);
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(`${response.status}`), answer);
-  return answer as WholeAnswer;
-}
-
-async function sessionAt(url: string, id: string): Promise<Session> {
-  return (await (await fetch(`${url}/v1/sessions/${id}`)).json()) as Session;
-}
-
-/** Reads a stream until some text has come, then hangs up. */
-async function leaveAtText(url: string, body: object, key: string): Promise<void> {
-  const leaving = new AbortController();
-  const response = await fetch(`${url}/v1/ask`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "idempotency-key": key },
-    body: JSON.stringify(body),
-    signal: leaving.signal,
+const messages = [{ role: "user", content: question }] as const;
+let upstream: StubServer;
+let served: ServedRagline;
+beforeAll(async () => {
+  upstream = await stubModel();
+  served = await serveRagline({
+    generate: { use: "openai", baseUrl: upstream.url, model: "m", retries: 0 },
+    cache: { use: "none" },
   });
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of response.body ?? []) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.includes("text-delta")) break;
-  }
-  leaving.abort();
-}
+  await addPages(served.ragline);
+});
+afterAll(async () => {
+  await served.close();
+  await upstream.close();
+});
 
-/** What the model was asked last, in one piece. */
-function lastPrompt(upstream: StubServer): string {
-  return JSON.stringify(upstream.requests.at(-1)?.body);
-}
-
-interface Place {
-  readonly session: object;
-  close(): Promise<void>;
-}
-
-const stores: readonly (readonly [string, string | null, () => Promise<Place>])[] = [
-  ["sqlite", null, async () => ({ session: {}, close: async () => undefined })],
-  [
-    "redis",
-    redisMissing,
-    async () => {
-      const server = await startRedis();
-      return { session: { use: "redis", url: server.url }, close: () => server.close() };
-    },
-  ],
-  [
-    "postgres",
-    postgresMissing,
-    async () => {
-      const server = await startPostgres();
-      return { session: { use: "postgres", url: server.url }, close: () => server.close() };
-    },
-  ],
-];
-
-describe.each(stores)("asking again with the same idempotency key: %s", (_name, missing, place) => {
-  let opened: Place;
-  let upstream: StubServer;
-  let served: ServedRagline;
-  const ask = (body: object, key?: string) => askAt(served.url, body, key);
-  const session = (id: string) => sessionAt(served.url, id);
-
-  beforeAll(async () => {
-    if (missing !== null) return;
-    opened = await place();
-    upstream = await stubModel();
-    served = await serveRagline({
-      session: { turns: 2, ...opened.session },
-      generate: { use: "openai", baseUrl: upstream.url, model: "m", retries: 0 },
-      cache: { use: "none" },
-      rewrite: { use: "rules" },
-    } as ConfigInput);
-    await addPages(served.ragline);
+/** With a header as it is, which `fetch` would refuse. */
+function statusOf(path: string, body: object, key: string): Promise<{ status: number; body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "idempotency-key": key };
+    const sent = request({ port: served.port, path, method: "POST", headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => {
+        text += piece;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }));
+    });
+    sent.on("error", reject).end(JSON.stringify(body));
   });
-  afterAll(async () => {
-    if (missing !== null) return;
-    await served.close();
-    await upstream.close();
-    await opened.close();
-  });
+}
 
-  test.skipIf(missing !== null)("a complete turn is sent again as it is stored, and no model is asked", async () => {
-    upstream.answer(streaming([chunk.role, chunk.text("15일입니다 [1]."), chunk.finish("length"), chunk.done]));
-    const key = randomUUID();
-    const first = await ask({ question }, key);
+describe.each([
+  ["/v1/ask", { question }],
+  ["/v1/chat/completions", { messages }],
+])("the header idempotency-key: %s", (path, body) => {
+  test.each([
+    ["empty", ""],
+    ["longer than 128 characters", "k".repeat(129)],
+    ["not ASCII", "cl\u00e9"],
+    ["with a tab in it", "a\tb"],
+  ])("%s: refused, naming header and limit", async (_what, key) => {
     const asked = upstream.requests.length;
-    const again = await ask({ question, cache: false }, key);
+    const refused = await statusOf(path, body, key);
+    expect(refused.status).toBe(400);
+    const { error } = errorSchema.loose().parse(refused.body);
+    expect(error).toMatchObject({ code: "request_invalid", retryable: false });
+    expect(error.message).toMatch(/^idempotency-key: .*1 to 128 printable ASCII characters/);
     expect(upstream.requests).toHaveLength(asked);
-    const { sessionId = "", text, query } = first;
-    expect(again).toMatchObject({ sessionId, text, query, finishReason: "length", cached: true, calls: {}, ledger: null });
-    expect(again.usage).toEqual({ promptTokens: 0, completionTokens: 0 });
-    expect(again.requestId).not.toBe(first.requestId);
-    const [cited] = first.sources;
-    const { n, passageId, documentId, title } = cited ?? {};
-    expect(again.sources).toEqual([{ n, passageId, documentId, title }]);
-    expect(await session(sessionId)).toMatchObject({ turnCount: 1, pending: [], turns: [{ answer: text }] });
-    const headers = { "idempotency-key": key };
-    const events = await eventsOf(await postJson(`${served.url}/v1/ask`, { question, sessionId }, headers));
-    expect(textOf(events)).toBe(text);
-    expect(events.at(-1)).toMatchObject({ type: "answer-end", cached: true });
-    expect(await session(sessionId)).toMatchObject({ turnCount: 1 });
-  });
-
-  test.skipIf(missing !== null)("a turn that failed is answered under its number, without itself in sight", async () => {
-    const key = randomUUID();
-    upstream.answer(cut);
-    await expect(ask({ question }, key)).rejects.toMatchObject({ error: { code: "dependency_failed" } });
-    upstream.answer(saying("14자 이상입니다."));
-    // The conversation of the first: its id is known from the retry.
-    upstream.answer(saying("15일입니다 [1]."));
-    const { sessionId = "", text, cached, query } = await ask({ question }, key);
-    expect({ text, cached, query }).toEqual({ text: "15일입니다 [1].", cached: false, query: question });
-    expect(lastPrompt(upstream).split(question)).toHaveLength(2);
-    expect(lastPrompt(upstream)).not.toContain("연차는");
-    expect(await session(sessionId)).toMatchObject({ turnCount: 1, turns: [{ number: 1, status: "complete" }] });
-  });
-
-  test.skipIf(missing !== null)("so it is with a question in between, which stays where it is", async () => {
-    const [key, sessionId] = [randomUUID(), randomUUID()];
-    upstream.answer(cut);
-    await expect(ask({ question, sessionId }, key)).rejects.toThrow();
-    upstream.answer(saying("14자입니다."));
-    await ask({ question: "비밀번호는 몇 자인가요?", sessionId }, randomUUID());
-    upstream.answer(saying("15일입니다 [1]."));
-    await ask({ question, sessionId }, key);
-    expect(lastPrompt(upstream)).toContain("비밀번호는 몇 자인가요?");
-    expect(lastPrompt(upstream)).not.toContain("연차는");
-    const { turns, turnCount } = await session(sessionId);
-    expect(turnCount).toBe(2);
-    expect(turns).toMatchObject([
-      { number: 1, question, answer: "15일입니다 [1].", status: "complete" },
-      { number: 2, answer: "14자입니다.", status: "complete" },
-    ]);
-  });
-
-  test.skipIf(missing !== null)("a client that hung up in the middle may ask again at once", async () => {
-    const [key, sessionId] = [randomUUID(), randomUUID()];
-    upstream.answer(hanging);
-    await leaveAtText(served.url, { question, sessionId }, key);
-    upstream.answer(saying("15일입니다 [1]."));
-    expect(await ask({ question, sessionId }, key)).toMatchObject({ text: "15일입니다 [1].", cached: false });
-    expect(lastPrompt(upstream).split(question)).toHaveLength(2);
-    await sleep(100);
-    expect(await session(sessionId)).toMatchObject({
-      turnCount: 1,
-      turns: [{ number: 1, status: "complete", answer: "15일입니다 [1]." }],
-      pending: [],
-    });
-  });
-
-  test.skipIf(missing !== null)("a retry that fails too leaves the turn as it is; a third completes it", async () => {
-    const [key, sessionId] = [randomUUID(), randomUUID()];
-    upstream.answer(cut);
-    for (let i = 0; i < 2; i++) await expect(ask({ question, sessionId }, key)).rejects.toThrow();
-    expect(await session(sessionId)).toMatchObject({ turnCount: 1, turns: [{ status: "failed", answer: "연차는" }] });
-    upstream.answer(saying("15일입니다."));
-    await ask({ question, sessionId }, key);
-    expect(await session(sessionId)).toMatchObject({ turnCount: 1, turns: [{ status: "complete" }], pending: [] });
-  });
-
-  test.skipIf(missing !== null)("another question with the key of a turn, complete or not, is a conflict that names it", async () => {
-    const conflict = { code: "conflict", retryable: false, message: expect.stringMatching(/idempotency-key/) };
-    for (const handler of [saying("15일입니다."), cut]) {
-      const [key, sessionId] = [randomUUID(), randomUUID()];
-      upstream.answer(handler);
-      await ask({ question, sessionId }, key).catch(() => undefined);
-      const before = await session(sessionId);
-      await expect(ask({ question: "병가는 며칠인가요?", sessionId }, key)).rejects.toMatchObject({ error: conflict });
-      await sleep(50);
-      expect(await session(sessionId)).toEqual(before);
-    }
-  });
-
-  test.skipIf(missing !== null)("two at once: both are answered, and there is one turn", async () => {
-    upstream.answer(streaming(wholeStream(["15일", "입니다."]), { gapMs: 40 }));
-    const key = randomUUID();
-    const [a, b] = await Promise.all([ask({ question }, key), ask({ question }, key)]);
-    expect([a.text, b.text]).toEqual(["15일입니다.", "15일입니다."]);
-    expect(a.sessionId).toBe(b.sessionId);
-    const { turns, turnCount, pending } = await session(a.sessionId ?? "");
-    expect({ turnCount, pending }).toEqual({ turnCount: 1, pending: [] });
-    expect(turns).toMatchObject([{ number: 1, status: "complete", answer: "15일입니다." }]);
-  });
-
-  test.skipIf(missing !== null)("after more turns than are loaded it is answered anew, and is no second turn", async () => {
-    const [key, sessionId] = [randomUUID(), randomUUID()];
-    upstream.answer(saying("처음 답입니다."));
-    await ask({ question, sessionId }, key);
-    upstream.answer(saying("다른 답입니다."));
-    for (let i = 0; i < 6; i++) await ask({ question: `휴가 규정 ${i}번은 무엇인가요?`, sessionId });
-    await until("the conversation is shortened", async () => (await session(sessionId)).summarizedTurns > 0);
-    expect(await ask({ question, sessionId }, key)).toMatchObject({ text: "다른 답입니다.", cached: false });
-    expect(await session(sessionId)).toMatchObject({ turnCount: 7, pending: [] });
-    const page = await fetch(`${served.url}/v1/sessions/${sessionId}/turns?limit=1`);
-    expect(await page.json()).toMatchObject({ turns: [{ number: 1, answer: "처음 답입니다." }] });
-  });
-
-  test.skipIf(missing !== null)("a process that was killed in the middle: another one answers, while the lease still runs", { timeout: 60_000 }, async () => {
-    upstream.answer(hanging);
-    const [a, b] = await Promise.all([1, 2].map(() => serveProcess(configOf(served, upstream, opened.session))));
-    if (!a || !b) throw new Error("no process");
-    onTestFinished(async () => {
-      await Promise.all([a.kill(), b.kill()]);
-    });
-    const [key, sessionId] = [randomUUID(), randomUUID()];
-    await leaveAtTextOf(a, sessionId, key);
-    expect(await sessionAt(b.url, sessionId)).toMatchObject({ turnCount: 0, pending: [{ status: "pending" }] });
-    upstream.answer(saying("15일입니다."));
-    expect(await askAt(b.url, { question, sessionId }, key)).toMatchObject({ text: "15일입니다.", cached: false });
-    expect(lastPrompt(upstream).split(question)).toHaveLength(2);
-    expect(await sessionAt(b.url, sessionId)).toMatchObject({
-      turnCount: 1,
-      turns: [{ number: 1, status: "complete" }],
-      pending: [],
-    });
-    // Two processes at once.
-    upstream.answer(streaming(wholeStream(["15일", "입니다."]), { gapMs: 40 }));
-    const both = randomUUID();
-    const [one, other] = await Promise.all([
-      askAt(b.url, { question }, both),
-      askAt(served.url, { question }, both),
-    ]);
-    expect([one.text, other.text]).toEqual(["15일입니다.", "15일입니다."]);
-    expect(one.sessionId).toBe(other.sessionId);
-    expect(await sessionAt(b.url, one.sessionId ?? "")).toMatchObject({ turnCount: 1, pending: [] });
   });
 });
 
-function configOf({ folder }: ServedRagline, { url }: StubServer, session: object): object {
-  const file = folder.file("ragline.db");
-  return {
-    search: { file },
-    session: { file, turns: 2, ...session },
-    embed: { use: "hashing" },
-    generate: { use: "openai", baseUrl: url, model: "m", retries: 0 },
-    cache: { use: "none" },
-    rewrite: { use: "rules" },
-  };
-}
+test("what is sent again is what the schema says, and another question is a conflict", async () => {
+  const headers = { accept: "application/json", "idempotency-key": randomUUID() };
+  const ask = (body: object) => postJson(`${served.url}/v1/ask`, body, headers);
+  const first = answerSchema.strict().parse(await (await ask({ question })).json());
+  const again = answerSchema.strict().parse(await (await ask({ question })).json());
+  expect(first.sources[0]).toMatchObject({ text: expect.any(String), score: expect.any(Number) });
+  expect(again).toMatchObject({ text: first.text, sessionId: first.sessionId, cached: true });
+  for (const source of again.sources) expect(source).not.toHaveProperty("text");
+  const refused = await ask({ question: "병가는 며칠인가요?" });
+  expect(refused.headers.get("x-should-retry")).toBe("false");
+  expect(refused.status).toBe(409);
+  const { error } = errorSchema.parse(await refused.json());
+  expect(error).toMatchObject({ code: "conflict", retryable: false, step: "session" });
+  expect(error.message).toMatch(/idempotency-key/);
+});
 
-/** Kills the process once text has come. */
-async function leaveAtTextOf(process: { readonly url: string; kill(): Promise<void> }, sessionId: string, key: string) {
-  const response = await fetch(`${process.url}/v1/ask`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "idempotency-key": key },
-    body: JSON.stringify({ question, sessionId }),
+test("without the header the same question is another turn", async () => {
+  const body = { question, sessionId: "plain" };
+  for (let i = 0; i < 2; i++) await postJson(`${served.url}/v1/ask`, body, { accept: "application/json" });
+  expect((await served.ragline.readSession("plain"))?.turnCount).toBe(2);
+});
+
+test("it has no effect on other routes", async () => {
+  const response = await postJson(`${served.url}/v1/search`, { query: "휴가" }, { "idempotency-key": "k".repeat(129) });
+  expect(response.status).toBe(200);
+  await expectError(
+    await postJson(`${served.url}/v1/search`, {}, { "idempotency-key": "k" }),
+    "request_invalid",
+    /query/,
+  );
+});
+
+describe("OpenAI's client", () => {
+  const create = (extra: object, key: string, stream = false) => {
+    const client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: "unused", maxRetries: 0 });
+    const body = { model: "m", messages: [...messages], stream, ...extra };
+    return client.chat.completions.create(body, { headers: { "idempotency-key": key } });
+  };
+
+  test("a stored conversation: one turn, sent again whole or as a stream", async () => {
+    const [key, ragline] = [randomUUID(), { sessionId: "openai" }];
+    const first = (await create({ ragline }, key)) as OpenAI.ChatCompletion;
+    const asked = upstream.requests.length;
+    const again = (await create({ ragline }, key)) as OpenAI.ChatCompletion;
+    expect(again.choices).toEqual(first.choices);
+    expect(again).toMatchObject({ usage: { total_tokens: 0 }, ragline: { cached: true, sessionId: "openai" } });
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
+    const stream = await create({ ragline }, key, true);
+    for await (const chunk of stream as AsyncIterable<OpenAI.ChatCompletionChunk>) chunks.push(chunk);
+    const content = chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+    expect(content).toBe(first.choices[0]?.message.content);
+    expect(upstream.requests).toHaveLength(asked);
+    expect((await served.ragline.readSession("openai"))?.turnCount).toBe(1);
+    await expect(create({ ragline, messages: [{ role: "user", content: "병가는?" }] }, key)).rejects.toMatchObject({
+      status: 409,
+      code: "conflict",
+    });
   });
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  for (let text = ""; !text.includes("text-delta"); ) text += (await reader?.read())?.value ?? "";
-  await process.kill();
-  await reader?.cancel().catch(() => undefined);
-}
+
+  test("its own retries are the same turn", async () => {
+    upstream.answer((request, response) => {
+      upstream.answer(streaming(wholeStream(["15일입니다 [1]."])));
+      return streaming([chunk.role, chunk.text("연차는")], { afterwards: "cut" })(request, response);
+    });
+    const client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: "unused", maxRetries: 1 });
+    const body = { model: "m", messages: [...messages], ragline: { sessionId: "retried" } };
+    const answer = await client.chat.completions.create(body, { headers: { "idempotency-key": randomUUID() } });
+    expect(answer.choices[0]?.message.content).toBe("15일입니다 [1].");
+    expect(await served.ragline.readSession("retried")).toMatchObject({
+      turnCount: 1,
+      turns: [{ status: "complete", answer: "15일입니다 [1]." }],
+    });
+  });
+
+  test("a conversation that the client keeps: nothing is stored, and it is answered each time", async () => {
+    const key = randomUUID();
+    const asked = upstream.requests.length;
+    for (const content of [question, "병가는 며칠인가요?"]) {
+      expect(await create({ messages: [{ role: "user", content }] }, key)).toMatchObject({
+        ragline: { cached: false },
+      });
+    }
+    expect(upstream.requests).toHaveLength(asked + 2);
+  });
+});
+
+test("the OpenAPI document has the header, with its limits", async () => {
+  const document = (await (await fetch(`${served.url}/openapi.json`)).json()) as {
+    paths: Record<
+      string,
+      { post: { parameters?: { in: string; name: string; required?: boolean; schema: object }[] } }
+    >;
+  };
+  for (const path of ["/v1/ask", "/v1/chat/completions"]) {
+    const parameters = document.paths[path]?.post.parameters?.filter((one) => one.in === "header");
+    expect(parameters).toMatchObject([{ name: "idempotency-key", schema: { type: "string" } }]);
+    expect(JSON.stringify(parameters)).toContain("{1,128}");
+    expect(parameters?.[0]?.required ?? false).toBe(false);
+  }
+});

@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { until } from "./support/calls.ts";
+import { addPages, type OpenedRagline, openRagline } from "./support/ragline.ts";
+import { redisMissing, startRedis } from "./support/redis.ts";
+import { sqliteTakesWrites } from "./support/sessions.ts";
+
+const question = "연차 휴가는 며칠인가요?";
+let opened: OpenedRagline;
+beforeAll(async () => {
+  opened = await openRagline({ cache: { use: "none" } });
+  await addPages(opened.ragline);
+});
+afterAll(() => opened.close());
+
+describe("idempotencyKey", () => {
+  test("makes the conversation's id, and one turn of many calls, whatever they are named", async () => {
+    const { ragline } = opened;
+    const idempotencyKey = randomUUID();
+    const answers = [];
+    for (const requestId of ["a", "b"]) answers.push(await ragline.answer({ question }, { idempotencyKey, requestId }));
+    const [first, again] = answers;
+    expect(first?.sessionId).not.toContain(idempotencyKey);
+    expect(again).toMatchObject({ sessionId: first?.sessionId, text: first?.text, cached: true, requestId: "b" });
+    const page = await ragline.readTurns(first?.sessionId ?? "");
+    expect(page?.turns).toMatchObject([{ number: 1, requestId: expect.stringMatching(/^idempotency:/) }]);
+  });
+
+  test("goes on in that conversation: further turns have keys of their own", async () => {
+    const { ragline } = opened;
+    const [first, next] = [randomUUID(), randomUUID()];
+    const { sessionId = "" } = await ragline.answer({ question }, { idempotencyKey: first });
+    for (let i = 0; i < 2; i++) {
+      await ragline.answer({ question: "병가는?", sessionId }, { idempotencyKey: next });
+      expect(await ragline.answer({ question }, { idempotencyKey: first })).toMatchObject({ sessionId, cached: true });
+    }
+    expect((await ragline.readSession(sessionId))?.turnCount).toBe(2);
+  });
+
+  test("of another tenant, collection or conversation it is another turn", async () => {
+    const { ragline } = opened;
+    const idempotencyKey = randomUUID();
+    const own = await ragline.answer({ question }, { idempotencyKey });
+    const other = { question: "병가는 며칠까지 쓸 수 있나요?" };
+    const others = [
+      await ragline.answer(other, { idempotencyKey, tenant: "other" }),
+      await ragline.answer({ ...other, collection: "other" }, { idempotencyKey }),
+      await ragline.answer({ ...other, sessionId: "another" }, { idempotencyKey }),
+    ];
+    for (const { cached, text } of others) expect(cached && text === own.text).toBe(false);
+    expect((await ragline.readSession(own.sessionId ?? ""))?.turnCount).toBe(1);
+    expect((await ragline.readSession("another"))?.turnCount).toBe(1);
+  });
+
+  test("of a conversation that was deleted it begins another", async () => {
+    const { ragline } = opened;
+    const idempotencyKey = randomUUID();
+    const { sessionId = "" } = await ragline.answer({ question }, { idempotencyKey });
+    await ragline.deleteSession(sessionId);
+    const anew = await ragline.answer({ question: "병가는?" }, { idempotencyKey });
+    expect(anew).toMatchObject({ sessionId, cached: false });
+    expect((await ragline.readSession(sessionId))?.turnCount).toBe(1);
+  });
+
+  test("beside a history that the caller keeps has no effect", async () => {
+    const { ragline } = opened;
+    const idempotencyKey = randomUUID();
+    for (const asked of [question, "병가는 며칠까지 쓸 수 있나요?"]) {
+      const answer = await ragline.answer({ question: asked, history: [] }, { idempotencyKey });
+      expect(answer).toMatchObject({ cached: false });
+      expect(answer).not.toHaveProperty("sessionId");
+    }
+  });
+
+  test("is 1 to 128 printable ASCII characters", () => {
+    const refused = {
+      code: "request_invalid",
+      message: expect.stringMatching(/^idempotencyKey: .*1 to 128 printable ASCII/),
+    };
+    for (const idempotencyKey of ["", "k".repeat(129), "키", "a\nb", "a\n"])
+      expect(() => opened.ragline.ask({ question }, { idempotencyKey })).toThrow(expect.objectContaining(refused));
+    expect(() => opened.ragline.ask({ question }, { idempotencyKey: " ~".repeat(64) })).not.toThrow();
+  });
+});
+
+test("a turn that could not be stored, asked again before and after it can: one turn, the first answer", async () => {
+  const { ragline, folder, close } = await openRagline({ cache: { use: "none" } });
+  onTestFinished(close);
+  await addPages(ragline);
+  const file = folder.file("ragline.db");
+  await ragline.answer({ question, sessionId: "full" });
+  const options = { idempotencyKey: randomUUID() };
+  const asked = { question: "병가는 며칠까지 쓸 수 있나요?", sessionId: "full" };
+  await sqliteTakesWrites(file, false);
+  for (let i = 0; i < 2; i++) {
+    const { degraded, cached } = await ragline.answer(asked, options);
+    expect({ cached, steps: degraded.map(({ step }) => step) }).toEqual({ cached: false, steps: ["save", "save"] });
+  }
+  await sqliteTakesWrites(file, true);
+  await until("both are stored", async () => (await ragline.status()).saves.waiting === 0);
+  expect(await ragline.answer(asked, options)).toMatchObject({ cached: true });
+  expect(await ragline.readSession("full")).toMatchObject({ turnCount: 2, pending: [] });
+});
+
+test.skipIf(redisMissing !== null)(
+  "a question that Redis did not answer, asked again once it is back: one turn",
+  async () => {
+    const server = await startRedis();
+    onTestFinished(() => server.close());
+    const { ragline, close } = await openRagline({
+      session: { use: "redis", url: server.url },
+      cache: { use: "none" },
+    });
+    onTestFinished(close);
+    await addPages(ragline);
+    const asked = { question, sessionId: "back" };
+    const options = { idempotencyKey: randomUUID() };
+    await ragline.answer({ question: "병가는?", sessionId: "back" });
+    await server.kill();
+    await expect(ragline.answer(asked, options)).rejects.toMatchObject({ step: "session" });
+    await server.restart();
+    await until("it is back", async () => (await ragline.ready()).ready);
+    const { text } = await ragline.answer(asked, options);
+    await until(
+      "nothing is left of the refused call",
+      async () => (await ragline.readSession("back"))?.pending.length === 0,
+    );
+    expect(await ragline.readSession("back")).toMatchObject({
+      turnCount: 2,
+      turns: [{}, { status: "complete", answer: text }],
+    });
+  },
+);

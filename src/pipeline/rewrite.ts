@@ -23,7 +23,7 @@ function isFollowUp({ settings }: Stages, { question }: Question, session: Sessi
   return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(corrected(question).asked);
 }
 
-/** Whether a question is searched for, as it is, whatever was said before it: known before the conversation is loaded. */
+/** Whether a question is searched for as it is, whatever was said before it, and for certain: known before the conversation is loaded. */
 export function isSettled({ settings }: Stages, { question, isFirst, mayBeRepeated }: Question): boolean {
   if (mayBeRepeated) return false;
   if (isFirst || !settings.rewriteFollowUps) return true;

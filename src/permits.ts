@@ -30,6 +30,11 @@ interface Waiting {
 const WAIT_SHARE_MAX = 0.75;
 const RETRY_AFTER_MS = { min: 1000, max: 60_000 };
 
+/** When to come back to a line that takes so long to be served: not at once, nor never, however little is known of it. */
+export function retryAfterLine(ms: number): number {
+  return Math.min(RETRY_AFTER_MS.max, Math.max(RETRY_AFTER_MS.min, ms));
+}
+
 /**
  * Permits for a bounded number of calls at once. Who waits has a bounded queue, and one that is no longer than its time allows by what
  * calls usually take; who leaves it takes none.
@@ -73,8 +78,7 @@ export class Permits {
     const now = performance.now();
     const turnMs = this.#usual.expect(now) / concurrencyMax;
     const refused = (reason: string) => {
-      const { min, max } = RETRY_AFTER_MS;
-      const retryAfterMs = Math.min(max, Math.max(min, this.waiting * turnMs));
+      const retryAfterMs = retryAfterLine(this.waiting * turnMs);
       return new RaglineError("overloaded", `${reason}; try again later.`, { retryAfterMs });
     };
     if (this.waiting >= queueMax) {

@@ -1,4 +1,6 @@
 import { RaglineError } from "../errors.ts";
+import { Usual } from "../latency.ts";
+import { retryAfterLine } from "../permits.ts";
 import type { CallOptions } from "../types.ts";
 
 export interface BatchQueueOptions<Item, Result> {
@@ -50,6 +52,8 @@ const URGENT_IN_A_ROW = 8;
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
   const queues: Record<Urgency, Waiting<Item, Result>[]> = { urgent: [], patient: [] };
   let running: { readonly calls: ReadonlySet<Call<Result>>; readonly controller: AbortController } | null = null;
+  /** An item's share of its batch. */
+  const usual = new Usual();
   let isScheduled = false;
   let urgentInARow = 0;
   options.watchQueue?.(() => queues.urgent.length + queues.patient.length);
@@ -74,10 +78,13 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     const calls = new Set(batch.map(({ call }) => call));
     const controller = new AbortController();
     running = { calls, controller };
-    for (const call of calls) call.begunAt ??= performance.now();
+    const startedAt = performance.now();
+    for (const call of calls) call.begunAt ??= startedAt;
     try {
       const items = batch.map(({ item }) => item);
       const results = await options.run(items, controller);
+      const now = performance.now();
+      usual.note((now - startedAt) / batch.length, now);
       if (results.length !== batch.length) throw new Error(`${results.length} results for ${batch.length} items`);
       for (const [i, { call, at }] of batch.entries()) {
         call.results[at] = results[i] as Result;
@@ -114,10 +121,9 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
       const waiting = queues[urgency];
       const max = options.waitingMax[urgency];
       if (waiting.length > 0 && waiting.length + items.length > max) {
-        throw new RaglineError(
-          "overloaded",
-          `${waiting.length} texts wait for the model, ${max} may; try again later.`,
-        );
+        const retryAfterMs = retryAfterLine(waiting.length * usual.expect(performance.now()));
+        const message = `${waiting.length} texts wait for the model, ${max} may; try again later.`;
+        throw new RaglineError("overloaded", message, { retryAfterMs });
       }
       const call: Call<Result> = {
         results: [],

@@ -37,17 +37,6 @@ describe("sqlite answer cache", () => {
     await close();
   });
 
-  test("what nobody is served any more is not kept either", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
-    const { database, close } = openDatabase();
-    const options = { ttlMs: 5000, entriesMax: 10 };
-    await createSqliteAnswerCache(database, options).put(SCOPE, "old", cachedAnswer("old"), call());
-    vi.setSystemTime(Date.now() + 5001);
-    await createSqliteAnswerCache(database, options).put(SCOPE, "new", cachedAnswer("new"), call());
-    expect(database.all("SELECT key FROM answers")).toEqual([{ key: expect.stringContaining("new") }]);
-    await close();
-  });
-
   test("expired entries leave the file though nobody puts another, more than one piece of them", async () => {
     const { database, close } = openDatabase();
     const cache = createSqliteAnswerCache(database, { ttlMs: 1000, entriesMax: 10_000 });

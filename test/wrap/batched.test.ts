@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { RaglineError } from "../../src/errors.ts";
 import type { Embedder, EmbedKind } from "../../src/ports/embedder.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
 import type { Served } from "../../src/types.ts";
@@ -118,6 +119,28 @@ describe("batched embedder", () => {
     }
     expect(await whole).toHaveLength(6);
     expect(await passages).toHaveLength(1);
+  });
+
+  test("who is refused is told when the line will have been served: 1 s at least, and where it is known, what its items take", async () => {
+    const { batches, embedder } = held();
+    const batched = batchedEmbedder(embedder, { batchTokensMax: 1, queueMax: 40 });
+    const line = batched.embed(Array(56).fill(TEXT), "query", call());
+    await sleep(1);
+    await expect(batched.embed([TEXT], "query", call())).rejects.toMatchObject({ retryAfterMs: 1000 });
+    for (let i = 0; i < 16; i++) {
+      await sleep(50);
+      batches[i]?.finish();
+    }
+    await sleep(1);
+    const refused = await batched.embed(Array(9).fill(TEXT), "query", call()).catch((error: RaglineError) => error);
+    // 39 wait, of some 50 ms each.
+    expect((refused as RaglineError).retryAfterMs).toBeGreaterThan(1900);
+    expect((refused as RaglineError).retryAfterMs).toBeLessThan(8000);
+    for (let i = 16; i < 56; i++) {
+      await sleep(1);
+      batches[i]?.finish();
+    }
+    expect(await line).toHaveLength(56);
   });
 
   test("callers who left are skipped; when all of a batch have left its signal aborts", async () => {

@@ -38,13 +38,7 @@ export function createSqliteAnswerCache(
     async put(scope, key, answer) {
       const now = Date.now();
       const values = [scope.tenant, scope.collection, scoped(scope, key), JSON.stringify(answer), now];
-      const cleaning =
-        puts++ % PUTS_PER_CLEANING === 0
-          ? [
-              { sql: EXPIRE, values: [now - options.ttlMs, DELETED_AT_ONCE] },
-              { sql: TRIM, values: [options.entriesMax] },
-            ]
-          : [];
+      const cleaning = puts++ % PUTS_PER_CLEANING === 0 ? [{ sql: TRIM, values: [options.entriesMax] }] : [];
       await database.write([{ sql: PUT, values }, ...cleaning]);
     },
 

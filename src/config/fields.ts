@@ -27,6 +27,11 @@ export const httpUrl = z.url({
   error: ({ input }) => (typeof input === "string" ? HTTP_URL : undefined),
 });
 
+/** As a browser writes it: `*` would open the server to whatever page somebody visits. */
+export const origin = httpUrl.refine((url) => URL.parse(url)?.origin === url, {
+  error: "must be scheme, host and port alone, in lower case, without a slash at its end",
+});
+
 /** Paths are put behind it. A user in it would be sent nowhere. */
 export const httpBase = httpUrl
   .refine((url) => !/[?#]/.test(url), "must end with its path, without `?` and `#`")

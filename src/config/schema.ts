@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { callers } from "./callers.ts";
-import { collectionName, count, hedgedEndpoints, milliseconds, ratio, retries, tenantName } from "./fields.ts";
+import { collectionName, count, hedgedEndpoints, milliseconds, origin, ratio, retries, tenantName } from "./fields.ts";
 import { grpcClient, stage } from "./grpc.ts";
 import { milvusIndex } from "./milvus.ts";
 import { embed, generate, rerank } from "./models.ts";
@@ -213,6 +213,14 @@ const server = z.strictObject({
     .describe("Largest document sent as a file."),
   questionCharsMax: count(8000, 1_000_000, "Longest question, in characters."),
   filterDepthMax: count(8, 32, "Deepest nesting of `$and`, `$or` and `$not`."),
+  origins: z
+    .array(origin)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      "Origins whose pages a browser lets read the answers (CORS), e.g. `http://localhost:5173`. Absent: the server's own alone.",
+    ),
   callers,
 });
 

@@ -16,6 +16,7 @@ import { readJsonBodies } from "./json-body.ts";
 import { loggedReadiness } from "./logged-readiness.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
+import { allowOrigins } from "./origins.ts";
 import { registerProbes } from "./probes.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { registerSearch } from "./search.ts";
@@ -70,6 +71,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   registerTelemetry(app, ragline);
   registerProbes(app);
   refuseOtherThanOneHost(app);
+  if (ragline.config.server.origins) await allowOrigins(app, ragline.config.server.origins);
   checkCallers(app, ragline.config);
   endInOrder(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);

@@ -14,6 +14,7 @@ import { registerHealth } from "./health.ts";
 import { refuseOtherThanOneHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { loggedReadiness } from "./logged-readiness.ts";
+import { keepOpenFiles } from "./open-files.ts";
 import { registerOpenAi } from "./openai.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { allowOrigins } from "./origins.ts";
@@ -74,6 +75,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   if (ragline.config.server.origins) await allowOrigins(app, ragline.config.server.origins);
   checkCallers(app, ragline.config);
   endInOrder(app);
+  keepOpenFiles(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = toHttpError(thrown, request);

@@ -123,8 +123,14 @@ export async function readText(body: AsyncIterable<Uint8Array>, charactersMax: n
   return text.slice(0, charactersMax);
 }
 
+/** What the system refuses to this process, whoever is called: open files, or ports to call from. */
+const OWN_LACK: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL"]);
+
 export function failed(what: string, cause: unknown, signal?: AbortSignal): RaglineError {
   if (cause instanceof RaglineError) return cause;
   if (signal?.aborted && signal.reason instanceof RaglineError) return signal.reason;
+  if (cause instanceof Error && "code" in cause && OWN_LACK.has(cause.code)) {
+    return new RaglineError("overloaded", "This process can open no more connections.", { cause });
+  }
   return new RaglineError("dependency_failed", `The upstream ${what}.`, { cause });
 }

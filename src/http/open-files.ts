@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { RaglineError } from "../errors.ts";
+import { PROBES } from "./probes.ts";
+
+/** What a process has open by itself: databases, threads, standard streams. */
+const OWN = 48;
+/** Of what is left: a connection that is served, and its answer's call of a model, have a file each; the rest is for saying no. */
+const SERVED_SHARE = 4 / 9;
+const REFUSED_SHARE = 1 / 9;
+const RETRY_AFTER_MS = 1_000;
+const TOLD_EVERY_MS = 60_000;
+
+/** The process's limit of open files (`ulimit -n`); null where it is not known or there is none. */
+function openFilesMax(): number | null {
+  try {
+    const limit = Number(/^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
+    return Number.isNaN(limit) ? null : limit;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Keeps clients from taking every file that the process may open: it could then call no model, nor answer a probe. Requests on
+ * connections beyond the share of those that are served are refused, `overloaded`; connections beyond what is kept for that are closed.
+ */
+export function keepOpenFiles(app: FastifyInstance): void {
+  const limit = openFilesMax();
+  if (limit === null) return;
+  const free = Math.max(0, limit - OWN);
+  const servedMax = Math.max(2, Math.floor(free * SERVED_SHARE));
+  app.server.maxConnections = servedMax + Math.max(1, Math.floor(free * REFUSED_SHARE));
+  const beyond = new WeakSet<Socket>();
+  let open = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const tell = () => {
+    const now = performance.now();
+    if (now - toldAt < TOLD_EVERY_MS) return;
+    toldAt = now;
+    app.log.warn(
+      { openFilesMax: limit, connectionsMax: servedMax },
+      "connections are refused: more would take the files that answers need; raise the limit of open files (ulimit -n)",
+    );
+  };
+  app.server.on("connection", (socket) => {
+    if (++open > servedMax) beyond.add(socket);
+    socket.once("close", () => open--);
+  });
+  app.server.on("drop", tell);
+  app.addHook("onRequest", (request, reply, done) => {
+    if (!beyond.has(request.raw.socket) || PROBES.has(request.routeOptions.url ?? "")) {
+      done();
+      return;
+    }
+    tell();
+    reply.header("connection", "close");
+    const message = "More clients are connected than this process may have files open.";
+    done(new RaglineError("overloaded", message, { retryAfterMs: RETRY_AFTER_MS }));
+  });
+}

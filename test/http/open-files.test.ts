@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { BIN, printed, ragline } from "../cli/run.ts";
+import { folderForTest } from "../support/folder.ts";
+import { eventsOf, postJson } from "../support/http.ts";
+import { streaming, stubModel, wholeStream } from "../support/stub-model.ts";
+
+const POST = resolve(import.meta.dirname, "../../src/adapters/http/post.ts");
+const OPEN_FILES_MAX = 128;
+const CLIENTS = 200;
+/** Of 80 that the process does not need itself: 4 of 9. */
+const SERVED = 35;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((done) => server.once("listening", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return address && typeof address === "object" ? address.port : 0;
+}
+
+/** What became of a question: `answer-end`, `answer-error` with its code, a refusal's code, or that it was cut. */
+async function outcomeOf(url: string): Promise<string> {
+  try {
+    const response = await postJson(`${url}/v1/ask`, { question: "연차휴가는 며칠인가요?", cache: false });
+    if (response.status !== 200) {
+      const { error } = (await response.json()) as { error: { code: string } };
+      return `${response.status} ${error.code}, again after ${response.headers.get("retry-after")} s`;
+    }
+    const last = (await eventsOf(response)).at(-1);
+    return last?.type === "answer-error" ? `answer-error ${last.error.code}` : String(last?.type);
+  } catch {
+    return "cut";
+  }
+}
+
+it("more clients than the process may have files open: some are answered, the others refused, probes and the model are reached", {
+  timeout: 60_000,
+}, async () => {
+  const upstream = await stubModel(
+    streaming(wholeStream(Array.from({ length: 40 }, (_, i) => ` 낱말${i}`)), { gapMs: 50 }),
+  );
+  onTestFinished(() => upstream.close());
+  const folder = folderForTest();
+  await writeFile(folder.file("휴가.md"), "# 휴가\n\n연차휴가는 1년에 15일입니다.\n");
+  await ragline(folder.path, "index", "휴가.md");
+  const probesPort = await freePort();
+  const generate = { use: "openai", baseUrl: upstream.url, model: "m", contextTokensMax: 8192 };
+  await writeFile(folder.file("ragline.yaml"), JSON.stringify({ generate, server: { port: 0, probesPort } }));
+  const limited = `ulimit -n ${OPEN_FILES_MAX}; exec "$0" "$@"`;
+  const server = spawn("bash", ["-c", limited, process.execPath, BIN, "serve"], { cwd: folder.path });
+  onTestFinished(() => void server.kill("SIGKILL"));
+  let log = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1] ?? "";
+
+  const asked = Promise.all(Array.from({ length: CLIENTS }, () => outcomeOf(url)));
+  await new Promise((done) => setTimeout(done, 1_000));
+  expect((await fetch(`http://127.0.0.1:${probesPort}/readyz`)).status).toBe(200);
+
+  const outcomes = Map.groupBy(await asked, (outcome) => outcome);
+  expect([...outcomes.keys()]).toEqual(expect.arrayContaining(["answer-end", "503 overloaded, again after 1 s"]));
+  expect([...outcomes.keys()].filter((outcome) => outcome.startsWith("answer-error"))).toEqual([]);
+  expect(outcomes.get("answer-end")?.length).toBeGreaterThanOrEqual(SERVED);
+  expect(log.match(/raise the limit of open files/g)).toHaveLength(1);
+  expect(log).toContain(`"openFilesMax":${OPEN_FILES_MAX},"connectionsMax":${SERVED}`);
+  expect(await outcomeOf(url)).toBe("answer-end");
+});
+
+const NONE_LEFT = `
+import { openSync } from "node:fs";
+import { Endpoint, post } from ${JSON.stringify(POST)};
+const signal = new AbortController().signal;
+const call = () => post(new Endpoint("http://127.0.0.1:9/"), {}, signal).catch(({ code }) => code);
+const answers = [await call()];
+try {
+  for (;;) openSync("/dev/null", "r");
+} catch {}
+answers.push(await call());
+console.log(answers.join(" "));
+`;
+
+it("a call for which the process has no file left is no failure of who is called", async () => {
+  const script = ["-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", NONE_LEFT];
+  expect(await printed(spawn("bash", script), /\n/)).toBe("dependency_failed overloaded\n");
+});

@@ -95,13 +95,14 @@ export function addressOf(server: Server): string {
   return `http://${host}:${address.port}`;
 }
 
-/** Resolves once the server has stopped: new requests are refused at once, running ones may finish within a bound. */
+/** Resolves once the server has stopped: new connections are refused at once, running requests may finish within a bound. */
 export async function serveUntil(server: FastifyInstance, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   const timers = [
     setTimeout(() => server.answers.stop(), DRAIN_MS),
     setTimeout(() => server.server.closeAllConnections(), DRAIN_MS + FAREWELL_MS),
   ];
+  await server.turnAway();
   await server.close();
   for (const timer of timers) clearTimeout(timer);
 }

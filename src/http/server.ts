@@ -9,6 +9,7 @@ import { registerAsk } from "./ask.ts";
 import { checkCallers } from "./callers.ts";
 import { registerCollections } from "./collections.ts";
 import { registerDocuments } from "./documents.ts";
+import { endInOrder } from "./ending.ts";
 import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
 import { refuseOtherThanOneHost } from "./host.ts";
@@ -104,22 +105,4 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     routes.get("/openapi.json", { config: { right: "none" }, schema: { hide: true } }, () => app.swagger());
   });
   return app;
-}
-
-/**
- * What comes while the server closes, on a connection that had begun to send it, is refused. A connection whose answer ends then would be
- * kept alive for the next request, and hold up the closing.
- */
-function endInOrder(app: FastifyInstance): void {
-  let isClosing = false;
-  app.addHook("preClose", async () => {
-    isClosing = true;
-  });
-  app.addHook("onRequest", (_request, _reply, done) => {
-    done(isClosing ? new RaglineError("overloaded", "The server is stopping; ask again.") : undefined);
-  });
-  app.addHook("onResponse", (_request, _reply, done) => {
-    if (isClosing) setImmediate(() => app.server.closeIdleConnections());
-    done();
-  });
 }

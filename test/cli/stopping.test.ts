@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { cp, mkdir, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
@@ -47,6 +48,42 @@ it("SIGTERM under a stream that never ends: it ends with answer-error within the
     type: "answer-error",
     error: { code: "cancelled", step: "generate", message: "The server is stopping; ask again." },
   });
+  expect((await finished).code).toBe(0);
+  await upstream.close();
+});
+
+/** Whether a connection to the port is refused. */
+async function isRefused(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const refused = await new Promise<boolean>((done) => {
+    socket.once("connect", () => done(false)).once("error", () => done(true));
+  });
+  socket.destroy();
+  return refused;
+}
+
+it("a connection that is kept open is answered once more after SIGTERM, and told to close; new ones are refused", async () => {
+  const upstream = await stubModel(streaming(wholeStream(["15일입니다."])));
+  const { server, finished, url } = await serving(upstream.url);
+  const port = Number(new URL(url ?? "").port);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = () =>
+    new Promise<{ head: IncomingMessage; text: string; isReused: boolean }>((done, fail) => {
+      const asked = request({ port, host: "127.0.0.1", path: "/v1/ask", method: "POST", agent }, async (head) => {
+        let text = "";
+        for await (const piece of head.setEncoding("utf8")) text += piece;
+        done({ head, text, isReused: asked.reusedSocket });
+      });
+      asked.setHeader("content-type", "application/json").on("error", fail);
+      asked.end(JSON.stringify({ question: "연차휴가는 며칠인가요?" }));
+    });
+  expect((await ask()).head.headers.connection).toBe("keep-alive");
+  server.kill("SIGTERM");
+  for (let i = 0; i < 200 && !(await isRefused(port)); i++) await sleep(1);
+  const { head, text, isReused } = await ask();
+  expect(isReused).toBe(true);
+  expect(head.headers.connection).toBe("close");
+  expect(text).toContain("event: answer-end");
   expect((await finished).code).toBe(0);
   await upstream.close();
 });

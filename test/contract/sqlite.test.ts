@@ -192,7 +192,11 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
       expect(JSON.parse(stdout)).toMatchObject({
         text: expect.stringContaining("15 days"),
         degraded: expect.arrayContaining([expect.objectContaining({ step: "save", fallback: "turn not stored" })]),
-        ready: { ready: true, missing: [], degraded: [expect.stringMatching(/^save: there\.db is read-only: make /)] },
+        ready: {
+          ready: true,
+          missing: [],
+          degraded: [expect.stringMatching(/^save: there\.db is read-only: make .*, then restart Ragline\./)],
+        },
       });
     },
   );

@@ -2,7 +2,7 @@ import { basename, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { RaglineError } from "../../errors.ts";
 import { Prepared } from "./connect.ts";
-import { READONLY, sqliteError, toSqliteFailure } from "./failure.ts";
+import { sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
 import { type Row, type SqlValue, type Statement, type Transaction, Writer } from "./writer.ts";
@@ -106,7 +106,8 @@ export class Database {
   }
 
   #readOnly(): RaglineError {
-    return sqliteError(this.file, "written", { message: "opened read-only", errcode: READONLY });
+    const message = `${basename(this.file)} is read-only: make the file and its folder writable for this user, then restart Ragline. Searches go on.`;
+    return new RaglineError("dependency_failed", message, { retryable: false });
   }
 
   #read<T>(run: (statement: Prepared) => T, sql: string): T {

@@ -9,7 +9,7 @@ export interface SqliteFailure {
 
 /** SQLite's primary result codes, https://sqlite.org/rescode.html. */
 const BUSY = 5;
-export const READONLY = 8;
+const READONLY = 8;
 const CORRUPT = 11;
 const FULL = 13;
 const CANTOPEN = 14;

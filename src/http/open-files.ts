@@ -6,8 +6,8 @@ import { PROBES } from "./probes.ts";
 
 /** What a process has open by itself: databases, threads, standard streams. */
 const OWN = 48;
-/** Of what is left: a connection that is served, and its answer's call of a model, have a file each; the rest is for saying no. */
-const SERVED_SHARE = 4 / 9;
+/** Of what is left. The rest, five ninths, is for calls of models: one of each answer, and connections that are kept for the next. */
+const SERVED_SHARE = 1 / 3;
 const REFUSED_SHARE = 1 / 9;
 const RETRY_AFTER_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;

@@ -4,7 +4,7 @@ import type { Background } from "./background.ts";
 import { createBreather } from "./breather.ts";
 import type { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
-import { RaglineError } from "./errors.ts";
+import { leftBy, RaglineError } from "./errors.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
 import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
@@ -105,17 +105,26 @@ export class Documents {
 
   async add(input: DocumentInput, caller: CallerOptions): Promise<AddedDocument> {
     const { collection, text, format, ...fields } = defined(parseRequest(this.#schemas.document, input));
-    return this.#add({ fields, fallbackTitle: fields.id, format, content: { text } }, collection, caller);
+    return this.#addFor(caller, { fields, fallbackTitle: fields.id, format, content: { text } }, collection);
   }
 
   async addFile(bytes: Uint8Array, input: FileInput, caller: CallerOptions): Promise<AddedDocument> {
     const { collection, format, ...fields } = defined(parseRequest(this.#schemas.file, input));
-    return this.#add({ fields, fallbackTitle: fields.id, format, content: { bytes } }, collection, caller);
+    return this.#addFor(caller, { fields, fallbackTitle: fields.id, format, content: { bytes } }, collection);
   }
 
-  async #add(request: ReadRequest, collection: string | undefined, caller: CallerOptions): Promise<AddedDocument> {
+  /** What breaks because the caller has left is no failure of Ragline's. */
+  async #addFor(caller: CallerOptions, request: ReadRequest, collection: string | undefined): Promise<AddedDocument> {
     const scope = this.#calls.scope(collection, caller);
     const { signal = new AbortController().signal } = caller;
+    try {
+      return await this.#add(request, scope, signal);
+    } catch (thrown) {
+      throw signal.aborted && !(thrown instanceof RaglineError) ? leftBy(signal) : thrown;
+    }
+  }
+
+  async #add(request: ReadRequest, scope: Scope, signal: AbortSignal): Promise<AddedDocument> {
     const options = { scope, chunk: this.#chunkOptions(), signal, embedTimeoutMs: this.#config.server.timeoutMs };
     const source = await this.#reader.read(request, signal).catch((thrown: unknown) => {
       signal.throwIfAborted();

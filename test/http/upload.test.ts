@@ -1,10 +1,11 @@
 import { connect } from "node:net";
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow } from "docx";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { addedSchema, answerSchema, searchSchema } from "../../src/http/responses.ts";
 import { expectError, postJson } from "../support/http.ts";
 import { lines, makePdf } from "../support/pdf.ts";
-import { type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { type ServedRagline, serveRagline, warnings } from "../support/ragline.ts";
+import { sampleOf, scrape } from "../support/scrape.ts";
 import { until } from "../support/until.ts";
 
 let served: ServedRagline;
@@ -186,4 +187,21 @@ test("where others are read all the time, a document is refused as overloaded af
   await expectError(await send("c", "plain words ".repeat(2_000)), "overloaded", /waited 0\.5 s/);
   for (const one of endless) await expectError(await one, "request_invalid", /took more than 2\.5 s/);
   await busy.close();
+});
+
+test("clients who leave while their documents are read are counted as such, and are no fault in the log", async () => {
+  const { log, lines: logged } = warnings();
+  const other = await serveRagline({}, log);
+  onTestFinished(() => other.close());
+  const document = `---\n${"가: 나\n".repeat(300)}---\n${"낱말 ".repeat(50_000)}`;
+  const length = Buffer.byteLength(document);
+  const head = `PUT /v1/documents/a HTTP/1.1\r\nhost: x\r\ncontent-type: text/markdown\r\ncontent-length: ${length}\r\n\r\n`;
+  const CLIENTS = 30;
+  for (let i = 0; i < CLIENTS; i++) {
+    const socket = connect(other.port, "127.0.0.1").on("error", () => undefined);
+    socket.write(head + document, () => setTimeout(() => socket.resetAndDestroy(), 2 * i));
+  }
+  const labels = { route: "/v1/documents/*", outcome: "cancelled" };
+  await until(async () => sampleOf(await scrape(other.url), "ragline_requests_total", labels) === CLIENTS);
+  expect(logged).toEqual([]);
 });

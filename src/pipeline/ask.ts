@@ -15,7 +15,7 @@ import { recall } from "./recall.ts";
 import { sendAgain } from "./repeated.ts";
 import { rerank } from "./rerank.ts";
 import { isSettled, needsModel, rewrite, rewriteByRules } from "./rewrite.ts";
-import { save } from "./save.ts";
+import { save, saveLater } from "./save.ts";
 import { keepLease } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -105,7 +105,7 @@ export async function* ask(
     endLease();
     run.leave();
     // A reader who leaves ends this generator here, in the middle of a `yield`.
-    if (answer.status === "interrupted") later((call) => save(stages, question, answer, call));
+    if (answer.status === "interrupted") later((call) => saveLater(stages, question, answer, call));
   }
   if (answer.status !== "interrupted") {
     await run.afterwards("save", (call) => save(stages, question, answer, call), FALLBACKS.save);

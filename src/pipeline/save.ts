@@ -1,3 +1,4 @@
+import { RaglineError } from "../errors.ts";
 import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions, TurnSource } from "../types.ts";
 import type { Answer } from "./answer.ts";
@@ -20,6 +21,15 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
     ...citedBy(answer),
   };
   await stages.sessions.finish(question.scope, question.sessionId, turn, call);
+}
+
+/** For nobody who waits. What becomes of a turn that could not be stored, the store itself tells the log. */
+export async function saveLater(stages: Stages, question: Question, answer: Answer, call: CallOptions): Promise<void> {
+  try {
+    await save(stages, question, answer, call);
+  } catch (thrown) {
+    if (!(thrown instanceof RaglineError)) throw thrown;
+  }
 }
 
 /** Without texts: they may be long, and who reads the turn again may not read the documents any more. */
@@ -54,6 +64,6 @@ export function saveRecorded(
       () => false,
     );
   return async (call) => {
-    if (await recording) await save(stages, question, answer, call);
+    if (await recording) await saveLater(stages, question, answer, call);
   };
 }

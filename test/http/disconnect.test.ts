@@ -1,8 +1,8 @@
 import { request } from "node:http";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { ConfigInput } from "../../src/index.ts";
 import { sleep, until } from "../support/calls.ts";
-import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
+import { addPages, type ServedRagline, serveRagline, warnings } from "../support/ragline.ts";
 import { beginStream, chunk, streaming, stubModel } from "../support/stub-model.ts";
 import type { StubServer } from "../support/stub-server.ts";
 
@@ -95,6 +95,32 @@ describe("a client that hangs up", () => {
     expect(turn?.status).toBe("interrupted");
     expect(turn?.answer).toContain("낱말20");
     expect(turn?.answer).not.toContain("낱말300");
+  });
+
+  test("whose conversation was deleted meanwhile: its turn is lost, of which the log has one line, and no fault", async () => {
+    const { log, lines } = warnings();
+    const other = await serveRagline(
+      { generate: { use: "openai", baseUrl: upstream.url, model: "m", contextTokensMax: 8192 } },
+      log,
+    );
+    onTestFinished(() => other.close());
+    await addPages(other.ragline);
+    upstream.answer(hanging);
+    const abort = new AbortController();
+    const answer = fetch(`${other.url}/v1/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ question, sessionId: "deleted" }),
+      signal: abort.signal,
+    });
+    await (await answer).body?.getReader().read();
+    expect((await fetch(`${other.url}/v1/sessions/deleted`, { method: "DELETE" })).status).toBe(200);
+    abort.abort();
+    await until("the turn is lost", () => lines.length > 0);
+    await sleep(100);
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 40, code: "not_found", msg: expect.stringContaining("a turn is lost") }),
+    ]);
   });
 
   test("before the first token", async () => {

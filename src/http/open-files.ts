@@ -24,7 +24,8 @@ function openFilesMax(): number | null {
 
 /**
  * Keeps clients from taking every file that the process may open: it could then call no model, nor answer a probe. Requests on
- * connections beyond the share of those that are served are refused, `overloaded`; connections beyond what is kept for that are closed.
+ * connections beyond the share of those that are served are refused, `overloaded`, unless idle ones could be closed for them; connections
+ * beyond what is kept for that are closed.
  */
 export function keepOpenFiles(app: FastifyInstance): void {
   const limit = openFilesMax();
@@ -45,12 +46,19 @@ export function keepOpenFiles(app: FastifyInstance): void {
     );
   };
   app.server.on("connection", (socket) => {
-    if (++open > servedMax) beyond.add(socket);
     socket.once("close", () => open--);
+    if (++open <= servedMax) return;
+    beyond.add(socket);
+    app.server.closeIdleConnections();
   });
-  app.server.on("drop", tell);
+  app.server.on("drop", () => {
+    tell();
+    app.server.closeIdleConnections();
+  });
   app.addHook("onRequest", (request, reply, done) => {
-    if (!beyond.has(request.raw.socket) || PROBES.has(request.routeOptions.url ?? "")) {
+    const { socket } = request.raw;
+    if (open <= servedMax) beyond.delete(socket);
+    if (!beyond.has(socket) || PROBES.has(request.routeOptions.url ?? "")) {
       done();
       return;
     }

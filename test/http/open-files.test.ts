@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { Agent, get } from "node:http";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -37,9 +38,8 @@ async function outcomeOf(url: string): Promise<string> {
   }
 }
 
-it("more clients than the process may have files open: some are answered, the others refused, probes and the model are reached", {
-  timeout: 60_000,
-}, async () => {
+/** A server of one document that may have `OPEN_FILES_MAX` files open. */
+async function limitedServer() {
   const upstream = await stubModel(
     streaming(wholeStream(Array.from({ length: 40 }, (_, i) => ` 낱말${i}`)), { gapMs: 50 }),
   );
@@ -51,14 +51,20 @@ it("more clients than the process may have files open: some are answered, the ot
   const generate = { use: "openai", baseUrl: upstream.url, model: "m", contextTokensMax: 8192 };
   await writeFile(folder.file("ragline.yaml"), JSON.stringify({ generate, server: { port: 0, probesPort } }));
   const limited = `ulimit -n ${OPEN_FILES_MAX}; exec "$0" "$@"`;
-  const server = spawn("bash", ["-c", limited, process.execPath, BIN, "serve"], { cwd: folder.path });
-  onTestFinished(() => void server.kill("SIGKILL"));
+  const child = spawn("bash", ["-c", limited, process.execPath, BIN, "serve"], { cwd: folder.path });
+  onTestFinished(() => void child.kill("SIGKILL"));
   let log = "";
-  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const url = /listening on (\S+);/.exec(await printed(server, /listening on (\S+);/))?.[1] ?? "";
+  const url = /listening on (\S+);/.exec(await printed(child, /listening on (\S+);/))?.[1] ?? "";
+  return { url, probesPort, log: () => log };
+}
 
+it("more clients than the process may have files open: some are answered, the others refused, probes and the model are reached", {
+  timeout: 60_000,
+}, async () => {
+  const { url, probesPort, log } = await limitedServer();
   const asked = Promise.all(Array.from({ length: CLIENTS }, () => outcomeOf(url)));
   await new Promise((done) => setTimeout(done, 1_000));
   expect((await fetch(`http://127.0.0.1:${probesPort}/readyz`)).status).toBe(200);
@@ -67,9 +73,28 @@ it("more clients than the process may have files open: some are answered, the ot
   expect([...outcomes.keys()]).toEqual(expect.arrayContaining(["answer-end", "503 overloaded, again after 1 s"]));
   expect([...outcomes.keys()].filter((outcome) => outcome.startsWith("answer-error"))).toEqual([]);
   expect(outcomes.get("answer-end")?.length).toBeGreaterThanOrEqual(SERVED);
-  expect(log.match(/raise the limit of open files/g)).toHaveLength(1);
-  expect(log).toContain(`"openFilesMax":${OPEN_FILES_MAX},"connectionsMax":${SERVED}`);
+  expect(log().match(/raise the limit of open files/g)).toHaveLength(1);
+  expect(log()).toContain(`"openFilesMax":${OPEN_FILES_MAX},"connectionsMax":${SERVED}`);
   expect(await outcomeOf(url)).toBe("answer-end");
+});
+
+/** The status of a request, whose connection is kept open. */
+function statusKept(url: string, agent: Agent): Promise<number | undefined> {
+  return new Promise((done, fail) => {
+    get(`${url}/v1/status`, { agent }, (response) => {
+      response.resume().once("end", () => done(response.statusCode));
+    }).once("error", fail);
+  });
+}
+
+it("connections that are kept open and idle make room for others", { timeout: 60_000 }, async () => {
+  const { url, log } = await limitedServer();
+  for (let i = 0; i < 2 * SERVED; i++) {
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    expect(await statusKept(url, agent)).toBe(200);
+  }
+  expect(log()).not.toContain("connections are refused");
 });
 
 const NONE_LEFT = `

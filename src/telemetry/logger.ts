@@ -5,7 +5,7 @@ import { standardError } from "./standard-error.ts";
 export function createLogger(
   level: string,
   redact: (text: string) => string,
-  out: { write(line: string): void } = standardError(),
+  out: { write(line: string): void } = standardError,
 ): Logger {
   return pino({ level }, { write: (line) => void out.write(redact(line)) });
 }

@@ -97,10 +97,5 @@ class StandardError {
   }
 }
 
-let shared: StandardError | undefined;
-
-/** The process's own. */
-export function standardError(): { write(line: string): void } {
-  shared ??= new StandardError();
-  return shared;
-}
+/** The process's own: there is one standard error, however many write to it. */
+export const standardError: { write(line: string): void } = new StandardError();

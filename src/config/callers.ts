@@ -23,7 +23,7 @@ const caller = z.strictObject({
     .min(1)
     .default(["ask"])
     .describe(
-      "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`. `erase`: whole collections.",
+      "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`, which tell of the whole process, tenants' names included. `erase`: whole collections.",
     ),
   tenant: tenantName.optional().describe("Whose documents and conversations it gets. Absent: the configured tenant's."),
   requestsMax: z

@@ -4,6 +4,7 @@ import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
 import { idempotencyKey, parseRequest } from "../requests.ts";
 import type { AnswerEvent } from "../types.ts";
+import { sentOnce } from "./sent-once.ts";
 import { clientSignal } from "./sse.ts";
 
 /** What is read of a question's headers; there are others. */
@@ -24,7 +25,8 @@ export function askFor(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   // Counted as a request whose client has left.
   if (request.raw.socket.destroyed) throw new RaglineError("cancelled", "The caller left.");
-  const { "idempotency-key": key } = parseRequest(askHeaders, request.headers);
+  const name = "idempotency-key";
+  const { [name]: key } = parseRequest(askHeaders, { [name]: sentOnce(request, name) });
   const signal = clientSignal(request, reply);
   const route = request.routeOptions.url ?? "unknown";
   const events = ragline.ask(asked, {

@@ -4,6 +4,7 @@ import { RaglineError } from "../errors.ts";
 import type { CallerOptions, Config } from "../index.ts";
 import { groupNames, parseRequest, tenantName } from "../requests.ts";
 import { whenOver } from "./over.ts";
+import { sentOnce } from "./sent-once.ts";
 
 type Caller = NonNullable<Config["server"]["callers"]>[number];
 type Right = Caller["may"][number];
@@ -28,16 +29,16 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  * takes tells nothing of them. A caller for others names them by headers, tenant and groups in percent-encoding, groups parted by
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
  */
-export function checkCallers(app: FastifyInstance, { server }: Config): void {
+export function checkCallers(app: FastifyInstance, { server, tenant }: Config): void {
   const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
-  const bound = boundRequests();
+  const bound = boundRequests(tenant);
   app.decorateRequest("caller", null);
   app.addHook("onRequest", (request, reply, done) => {
     const { right = "ask" } = request.routeOptions.config;
     try {
       if (right === "none" || request.server.isAtProbes(request.raw)) return done();
       if (known) {
-        const caller = authenticated(known, request.headers.authorization);
+        const caller = authenticated(known, sentOnce(request, "authorization"));
         if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
         request.caller = speaker(caller, request);
         bound(caller, request, reply);
@@ -57,12 +58,12 @@ function refuseSpeakers(request: FastifyRequest, right: Right): void {
 
 const RETRY_AFTER_MS = 1_000;
 
-/** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for. */
-function boundRequests(): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {
+/** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for: `tenant` where it names none. */
+function boundRequests(tenant: string): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {
   const underWay = new Map<string, number>();
   return ({ name, key, requestsMax }, request, reply) => {
     if (requestsMax === undefined) return;
-    const whose = JSON.stringify([key, request.caller?.tenant]);
+    const whose = JSON.stringify([key, request.caller?.tenant ?? tenant]);
     const count = underWay.get(whose) ?? 0;
     if (count >= requestsMax) {
       const message = `${name} has ${requestsMax} requests under way already.`;
@@ -92,21 +93,23 @@ function speaker({ name, tenant, groups, forOthers }: Caller, request: FastifyRe
   const own = tenant === undefined ? {} : { tenant };
   return {
     name,
-    ...(othersTenant === undefined
-      ? own
-      : { tenant: parseRequest(tenantName, decoded(TENANT_HEADER, othersTenant), TENANT_HEADER) }),
+    ...(othersTenant === undefined ? own : { tenant: named(othersTenant) }),
     groups: othersGroups === undefined ? groups : parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER),
   };
 }
 
 /** Undefined: not sent. `refusal`: why it may not be. */
-function headerOf({ headers, raw }: FastifyRequest, name: string, refusal: string | null): string | undefined {
-  const value = headers[name];
-  if (value === undefined) return undefined;
-  if (refusal !== null) throw forbidden(`${name}: only a caller for others may send it; ${refusal}.`);
-  const times = raw.rawHeaders.filter((one, i) => i % 2 === 0 && one.toLowerCase() === name).length;
-  if (times > 1) throw new RaglineError("request_invalid", `${name}: must be sent once`);
-  return String(value);
+function headerOf(request: FastifyRequest, name: string, refusal: string | null): string | undefined {
+  if (refusal !== null && request.headers[name] !== undefined) {
+    throw forbidden(`${name}: only a caller for others may send it; ${refusal}.`);
+  }
+  return sentOnce(request, name);
+}
+
+/** A raw comma is none of the name's: two headers that a proxy made one would be a third tenant. */
+function named(value: string): string {
+  if (value.includes(",")) throw invalid(`${TENANT_HEADER}: must be one name, a comma in it as %2C`);
+  return parseRequest(tenantName, decoded(TENANT_HEADER, value), TENANT_HEADER);
 }
 
 function listed(value: string): string[] {
@@ -114,12 +117,12 @@ function listed(value: string): string[] {
   return names.length === 1 && names[0] === "" ? [] : names.map((name) => decoded(GROUPS_HEADER, name));
 }
 
+/** Node reads bytes as Latin-1: beyond ASCII the name would be another one. */
 function decoded(header: string, value: string): string {
   try {
-    return decodeURIComponent(value);
-  } catch {
-    throw new RaglineError("request_invalid", `${header}: must be percent-encoded UTF-8`);
-  }
+    if (/^[ -~]*$/.test(value)) return decodeURIComponent(value);
+  } catch {}
+  throw invalid(`${header}: must be percent-encoded UTF-8`);
 }
 
 function digest(key: string): string {
@@ -128,4 +131,8 @@ function digest(key: string): string {
 
 function forbidden(message: string): RaglineError {
   return new RaglineError("forbidden", message);
+}
+
+function invalid(message: string): RaglineError {
+  return new RaglineError("request_invalid", message);
 }

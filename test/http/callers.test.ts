@@ -198,6 +198,9 @@ describe("what is whose", () => {
       ["x-ragline-tenant", "", /^x-ragline-tenant: /],
       ["x-ragline-tenant", "%E0%A4", /^x-ragline-tenant: must be percent-encoded/],
       ["x-ragline-tenant", "a".repeat(129), /^x-ragline-tenant: /],
+      ["x-ragline-tenant", "acme, rival", /^x-ragline-tenant: must be one name/],
+      ["x-ragline-tenant", latin1("경쟁사"), /^x-ragline-tenant: must be percent-encoded/],
+      ["x-ragline-groups", latin1("hr,인사팀"), /^x-ragline-groups: must be percent-encoded/],
       ["x-ragline-tenant", "%00", /^x-ragline-tenant: must not hold NUL/],
       ["x-ragline-groups", "a,,b", /^x-ragline-groups\.1: /],
       ["x-ragline-groups", "a".repeat(129), /^x-ragline-groups\.0: /],
@@ -206,7 +209,7 @@ describe("what is whose", () => {
     for (const [header, value, names] of wrong) {
       await expectError(await get("/v1/documents", by(KEYS.gateway, { [header]: value })), "request_invalid", names);
     }
-    for (const header of ["x-ragline-tenant", "x-ragline-groups"]) {
+    for (const header of ["x-ragline-tenant", "x-ragline-groups", "authorization"]) {
       const twice = await fetchRaw(`${header}: hr\r\n${header.toUpperCase()}: sales\r\n`);
       expect(twice).toMatch(/^HTTP\/1\.1 400 /);
       expect(twice).toContain(`${header}: must be sent once`);
@@ -291,7 +294,9 @@ test("a caller has so many requests under way, and each tenant of one that speak
   const refused = await ask(by(KEYS.reader));
   expect(refused.headers.get("retry-after")).toBe("1");
   await expectError(refused, "rate_limited", /^small has 2 requests under way/);
-  await expectError(await ask(by(KEYS.gateway)), "rate_limited");
+  for (const own of [{}, { "x-ragline-tenant": "default" }]) {
+    await expectError(await ask(by(KEYS.gateway, own)), "rate_limited");
+  }
   leaving.abort();
   await left;
   await expect
@@ -366,6 +371,11 @@ test("a configuration that is wrong is refused, each problem by its place, and n
     parseConfig({ server: { callers: callers.slice(0, 1).concat({ name: "z", key: KEYS.reader }) } }, {}),
   ).toThrow("server.callers.1.key: is the key of callers.0 too");
 });
+
+/** Bytes of UTF-8 as `fetch` sends them in a header. */
+function latin1(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
 
 /** `fetch` joins what is sent twice. */
 async function fetchRaw(headers: string): Promise<string> {

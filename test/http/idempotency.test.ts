@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 /** With a header as it is, which `fetch` would refuse. */
-function statusOf(path: string, body: object, key: string): Promise<{ status: number; body: unknown }> {
+function statusOf(path: string, body: object, key: string | string[]): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "idempotency-key": key };
     const sent = request({ port: served.port, path, method: "POST", headers }, (response) => {
@@ -58,6 +58,11 @@ describe.each([
     expect(error.message).toMatch(/^idempotency-key: .*1 to 128 printable ASCII characters/);
     expect(upstream.requests).toHaveLength(asked);
   });
+});
+
+test("sent twice it is refused, rather than read as one key", async () => {
+  const refused = await statusOf("/v1/ask", { question }, ["a", "b"]);
+  expect(refused).toMatchObject({ status: 400, body: { error: { message: "idempotency-key: must be sent once" } } });
 });
 
 test("what is sent again is what the schema says, and another question is a conflict", async () => {

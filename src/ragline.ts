@@ -98,7 +98,7 @@ export class Ragline {
     const scope = this.#calls.scope(parsed.collection, caller);
     const { requestId = randomUUID(), route, name } = caller;
     const key = parsed.history ? undefined : caller.idempotencyKey;
-    const sessionId = parsed.sessionId ?? (key === undefined ? randomUUID() : keyedSession(key));
+    const sessionId = parsed.sessionId ?? (key === undefined ? randomUUID() : keyedSession(scope, key));
     const question: Question = {
       requestId,
       turnKey: key === undefined ? turnKey(requestId) : keyedTurn(scope, sessionId, key),

@@ -11,9 +11,12 @@ export function keyedTurn({ tenant, collection }: Scope, sessionId: string, key:
   return `idempotency:${digest("turn", tenant, collection, sessionId, key)}`;
 }
 
-/** The conversation of calls with this idempotency key that name none: as hard to guess as the key. */
-export function keyedSession(key: string): string {
-  return digest("session", key);
+/**
+ * The conversation of calls with this idempotency key that name none: as hard to guess as the key. Callers of other groups have another,
+ * in whatever order they name theirs: keys that two clients happen to share show neither what only the other may read.
+ */
+export function keyedSession({ groups }: Pick<Scope, "groups">, key: string): string {
+  return digest("session", ...new Set(groups.toSorted()), key);
 }
 
 /** The name of the call that made the turn. */

@@ -4,6 +4,7 @@ import { until } from "./support/calls.ts";
 import { addPages, type OpenedRagline, openRagline } from "./support/ragline.ts";
 import { redisMissing, startRedis } from "./support/redis.ts";
 import { sqliteTakesWrites } from "./support/sessions.ts";
+import { streaming, stubModel, wholeStream } from "./support/stub-model.ts";
 
 const question = "연차 휴가는 며칠인가요?";
 let opened: OpenedRagline;
@@ -52,6 +53,20 @@ describe("idempotencyKey", () => {
     expect((await ragline.readSession("another"))?.turnCount).toBe(1);
   });
 
+  test("of other groups it makes another conversation; in one conversation it is the same turn, whoever of the tenant asks", async () => {
+    const { ragline } = opened;
+    const idempotencyKey = randomUUID();
+    const [some, none] = [{ idempotencyKey, groups: ["hr", "it"] }, { idempotencyKey }];
+    const { sessionId = "", text } = await ragline.answer({ question }, some);
+    expect(await ragline.answer({ question }, { idempotencyKey, groups: ["it", "hr", "it"] })).toMatchObject({
+      sessionId,
+    });
+    const other = await ragline.answer({ question }, none);
+    expect(other.cached).toBe(false);
+    expect(other.sessionId).not.toBe(sessionId);
+    expect(await ragline.answer({ question, sessionId }, none)).toMatchObject({ text, cached: true });
+  });
+
   test("of a conversation that was deleted it begins another", async () => {
     const { ragline } = opened;
     const idempotencyKey = randomUUID();
@@ -60,6 +75,33 @@ describe("idempotencyKey", () => {
     const anew = await ragline.answer({ question: "병가는?" }, { idempotencyKey });
     expect(anew).toMatchObject({ sessionId, cached: false });
     expect((await ragline.readSession(sessionId))?.turnCount).toBe(1);
+  });
+
+  test("an answer that saw what was deleted since is no turn of the conversation that asking again has begun", async () => {
+    const model = await stubModel();
+    onTestFinished(() => model.close());
+    const generate = { use: "openai", baseUrl: model.url, model: "m", retries: 0 } as const;
+    const { ragline, close } = await openRagline({ cache: { use: "none" }, rewrite: { use: "rules" }, generate });
+    onTestFinished(close);
+    await addPages(ragline);
+    const [asked, caller] = [{ question, sessionId: "deleted" }, { idempotencyKey: randomUUID() }];
+    await ragline.answer({ ...asked, question: "병가는 며칠까지 쓸 수 있나요?" });
+    const ends: (() => void)[] = [];
+    model.answer(async (...of) => {
+      const number = ends.length + 1;
+      await new Promise<void>((resolve) => ends.push(resolve));
+      await streaming(wholeStream([`답 ${number} [1].`]))(...of);
+    });
+    const first = ragline.answer(asked, caller);
+    await until("the model is asked", () => ends.length === 1);
+    expect(await ragline.deleteSession("deleted")).toBe(true);
+    const again = ragline.answer(asked, caller);
+    await until("the model is asked", () => ends.length === 2);
+    ends[0]?.();
+    expect((await first).degraded).toMatchObject([{ step: "save", reason: "not_found" }]);
+    ends[1]?.();
+    expect((await again).degraded).toEqual([]);
+    expect((await ragline.readTurns("deleted"))?.turns).toMatchObject([{ answer: "답 2 [1].", status: "complete" }]);
   });
 
   test("beside a history that the caller keeps has no effect", async () => {

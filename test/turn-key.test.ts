@@ -26,6 +26,13 @@ test("with an idempotency key all calls of a conversation have one, which is no 
   expect(requestIdOf(key)).toBe(key);
   expect(requestIdOf(turnKey(key))).toBe(key);
   expect(key).toMatch(/^idempotency:[0-9a-f]{64}$/);
-  expect(keyedSession("k")).toMatch(/^[0-9a-f]{64}$/);
-  expect(key).not.toContain(keyedSession("k"));
+});
+
+test("without a session id the key makes one, for the same groups alone", () => {
+  const ofGroups = (...groups: string[]) => keyedSession({ groups }, "k");
+  expect(ofGroups()).toMatch(/^[0-9a-f]{64}$/);
+  expect(ofGroups("b", "a", "a")).toBe(ofGroups("a", "b"));
+  const others = [ofGroups(), ofGroups("a"), ofGroups("a", "b"), keyedSession({ groups: [] }, "l")];
+  expect(new Set(others).size).toBe(others.length);
+  expect(keyedTurn(SCOPE, ofGroups(), "k")).not.toContain(ofGroups());
 });

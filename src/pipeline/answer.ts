@@ -15,6 +15,8 @@ export interface Answer {
   usage: Usage | null;
   ledger: TokenLedger | null;
   cached: boolean;
+  /** Of its conversation, as its question found it; 0: there was none. */
+  foundVersion: number;
 }
 
 /** An answer that has not begun: whoever leaves now leaves it interrupted. */
@@ -29,6 +31,7 @@ export function unfinished(question: Question): Answer {
     usage: null,
     ledger: null,
     cached: false,
+    foundVersion: 0,
   };
 }
 

@@ -17,11 +17,13 @@ export async function begin(
 ): Promise<Conversation> {
   let beginning: Promise<Conversation> | undefined;
   try {
-    return await run.must("session", (call) => {
+    const begun = await run.must("session", (call) => {
       beginning = beginTurn(stages, question, call);
       expectPrompt(stages, question);
       return beginning;
     });
+    answer.foundVersion = begun.session.version;
+    return begun;
   } catch (thrown) {
     const error = failed(answer, run, thrown);
     if (beginning) later(saveRecorded(stages, question, answer, beginning));

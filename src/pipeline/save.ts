@@ -5,9 +5,13 @@ import type { Answer } from "./answer.ts";
 import { citedIn } from "./citations.ts";
 import type { Question, Stages } from "./stages.ts";
 
+/** While a question is answered its conversation is written to less often; a version that is so much later began after a deletion. */
+const WRITES_MAX = 1000;
+
 /** Step 9: the turn as the reader saw it, partial answers included. History that the client keeps is not stored. */
 export async function save(stages: Stages, question: Question, answer: Answer, call: CallOptions): Promise<void> {
   if (question.history) return;
+  if (question.mayBeRepeated) await expectSameConversation(stages, question, answer, call);
   answer.tokens = stages.counter.count(question.question) + stages.counter.count(answer.text);
   const turn = {
     requestId: question.turnKey,
@@ -30,6 +34,23 @@ export async function saveLater(stages: Stages, question: Question, answer: Answ
   } catch (thrown) {
     if (!(thrown instanceof RaglineError)) throw thrown;
   }
+}
+
+/**
+ * Another call of the same turn may have begun its conversation anew after a deletion; an answer that may quote what was deleted does
+ * not get into that.
+ */
+async function expectSameConversation(
+  { sessions }: Stages,
+  { scope, sessionId }: Question,
+  { foundVersion }: Answer,
+  call: CallOptions,
+): Promise<void> {
+  if (foundVersion === 0) return;
+  // Of a store that cannot be asked, `finish` says so, and the turn may wait for it.
+  const found = await sessions.load(scope, sessionId, 1, call).catch(() => ({ version: foundVersion }));
+  if (found.version >= foundVersion && found.version <= foundVersion + WRITES_MAX) return;
+  throw new RaglineError("not_found", "The conversation was deleted while the question was answered.");
 }
 
 /** Without texts: they may be long, and who reads the turn again may not read the documents any more. */

@@ -39,7 +39,7 @@ const caller = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "`true`, for a gateway that knows who calls: the headers `x-ragline-tenant` and `x-ragline-groups` say whose request it is.",
+      "`true`, for a gateway that knows who calls: the headers `x-ragline-tenant` and `x-ragline-groups` say whose request it is: of any groups, and of its entry's `tenant` alone, or of any where that is absent.",
     ),
 });
 

@@ -29,9 +29,9 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  * takes tells nothing of them. A caller for others names them by headers, tenant and groups in percent-encoding, groups parted by
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
  */
-export function checkCallers(app: FastifyInstance, { server, tenant }: Config): void {
+export function checkCallers(app: FastifyInstance, { server }: Config): void {
   const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
-  const bound = boundRequests(tenant);
+  const bound = boundRequests();
   app.decorateRequest("caller", null);
   app.addHook("onRequest", (request, reply, done) => {
     const { right = "ask" } = request.routeOptions.config;
@@ -58,12 +58,12 @@ function refuseSpeakers(request: FastifyRequest, right: Right): void {
 
 const RETRY_AFTER_MS = 1_000;
 
-/** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for: `tenant` where it names none. */
-function boundRequests(tenant: string): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {
+/** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for. */
+function boundRequests(): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {
   const underWay = new Map<string, number>();
   return ({ name, key, requestsMax }, request, reply) => {
     if (requestsMax === undefined) return;
-    const whose = JSON.stringify([key, request.caller?.tenant ?? tenant]);
+    const whose = JSON.stringify([key, request.caller?.tenant]);
     const count = underWay.get(whose) ?? 0;
     if (count >= requestsMax) {
       const message = `${name} has ${requestsMax} requests under way already.`;
@@ -86,16 +86,28 @@ function authenticated(known: ReadonlyMap<string, Caller>, authorization = ""): 
   throw new RaglineError("unauthorized", `authorization: ${problem}`);
 }
 
-function speaker({ name, tenant, groups, forOthers }: Caller, request: FastifyRequest): FastifyRequest["caller"] {
-  const refusal = forOthers ? null : "this key is not (`forOthers`)";
+function speaker(caller: Caller, request: FastifyRequest): FastifyRequest["caller"] {
+  const refusal = caller.forOthers ? null : "this key is not (`forOthers`)";
   const othersTenant = headerOf(request, TENANT_HEADER, refusal);
   const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
-  const own = tenant === undefined ? {} : { tenant };
+  const tenant = caller.forOthers ? tenantOf(caller, othersTenant) : caller.tenant;
   return {
-    name,
-    ...(othersTenant === undefined ? own : { tenant: named(othersTenant) }),
-    groups: othersGroups === undefined ? groups : parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER),
+    name: caller.name,
+    ...(tenant !== undefined && { tenant }),
+    groups: othersGroups === undefined ? caller.groups : parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER),
   };
+}
+
+/** Whoever speaks for others speaks for those of its own tenant, or names one: a header that was lost on the way leads to nobody's. */
+function tenantOf({ tenant }: Caller, header: string | undefined): string {
+  if (header === undefined) {
+    if (tenant !== undefined) return tenant;
+    throw invalid(`${TENANT_HEADER}: must be sent, as the entry of this key names no tenant`);
+  }
+  const named = nameOf(header);
+  if (tenant !== undefined && named !== tenant)
+    throw forbidden(`${TENANT_HEADER}: this key is for one tenant, not for this.`);
+  return named;
 }
 
 /** Undefined: not sent. `refusal`: why it may not be. */
@@ -107,7 +119,7 @@ function headerOf(request: FastifyRequest, name: string, refusal: string | null)
 }
 
 /** A raw comma is none of the name's: two headers that a proxy made one would be a third tenant. */
-function named(value: string): string {
+function nameOf(value: string): string {
   if (value.includes(",")) throw invalid(`${TENANT_HEADER}: must be one name, a comma in it as %2C`);
   return parseRequest(tenantName, decoded(TENANT_HEADER, value), TENANT_HEADER);
 }

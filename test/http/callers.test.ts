@@ -14,6 +14,7 @@ const KEYS = {
   hr: "hr-0123456789abcdef",
   rival: "rival-0123456789abc",
   gateway: "gateway-0123456789a",
+  portal: "portal-0123456789ab",
   operator: "operator-0123456789",
 } as const;
 const CALLERS: NonNullable<ConfigInput["server"]> = {
@@ -23,6 +24,7 @@ const CALLERS: NonNullable<ConfigInput["server"]> = {
     { name: "intranet", key: KEYS.hr, groups: ["인사팀"] },
     { name: "rival", key: KEYS.rival, tenant: "경쟁사", may: ["ask", "write"] },
     { name: "gateway", key: KEYS.gateway, may: ["ask", "write"], forOthers: true },
+    { name: "portal", key: KEYS.portal, tenant: "default", forOthers: true },
     { name: "operator", key: KEYS.operator, may: ["observe"] },
   ],
 };
@@ -172,20 +174,32 @@ describe("what is whose", () => {
   });
 
   test("a gateway says for whom it asks", async () => {
-    const group = { "x-ragline-groups": `sales, ${encodeURIComponent("인사팀")}` };
-    expect((await answerTo(by(KEYS.gateway, group), SALARY)).text).toContain("7퍼센트");
-    expect(await idsFor(by(KEYS.gateway, group))).toContain("hr/급여.md");
-    for (const none of [{}, { "x-ragline-groups": "" }, { "x-ragline-groups": "sales" }]) {
-      expect(await idsFor(by(KEYS.gateway, none))).not.toContain("hr/급여.md");
-    }
-    const decomposed = { "x-ragline-groups": encodeURIComponent("인사팀".normalize("NFD")) };
-    expect(await idsFor(by(KEYS.gateway, decomposed))).toContain("hr/급여.md");
+    const here = (groups?: string) =>
+      by(KEYS.gateway, { "x-ragline-tenant": "default", ...(groups !== undefined && { "x-ragline-groups": groups }) });
+    const both = `sales, ${encodeURIComponent("인사팀")}`;
+    expect((await answerTo(here(both), SALARY)).text).toContain("7퍼센트");
+    expect(await idsFor(here(both))).toContain("hr/급여.md");
+    for (const none of [undefined, "", "sales"]) expect(await idsFor(here(none))).not.toContain("hr/급여.md");
+    expect(await idsFor(here(encodeURIComponent("인사팀".normalize("NFD"))))).toContain("hr/급여.md");
     const tenant = { "x-ragline-tenant": encodeURIComponent("새 회사, 주식회사") };
     expect(await idsFor(by(KEYS.gateway, tenant))).toEqual([]);
     await post("/v1/documents", { id: "new.md", text: "# 새 문서\n\n내용." }, by(KEYS.gateway, tenant));
     expect(await idsFor(by(KEYS.gateway, tenant))).toEqual(["new.md"]);
     expect(await idsFor(by(KEYS.reader))).not.toContain("new.md");
     expect(await (await get("/metrics", by(KEYS.operator))).text()).toContain('tenant="새 회사, 주식회사"');
+  });
+
+  test("one of a tenant speaks for that alone, one of none names one each time: what was lost on the way is nobody's", async () => {
+    const tenant = (name: string) => ({ "x-ragline-tenant": encodeURIComponent(name) });
+    const group = { "x-ragline-groups": encodeURIComponent("인사팀") };
+    for (const same of [{}, tenant("default")]) {
+      expect(await idsFor(by(KEYS.portal, { ...same, ...group }))).toContain("hr/급여.md");
+    }
+    for (const other of ["경쟁사", "Default", "default "]) {
+      await expectError(await get("/v1/documents", by(KEYS.portal, tenant(other))), "forbidden", /^x-ragline-tenant: /);
+    }
+    const lost = await get("/v1/documents", by(KEYS.gateway, group));
+    await expectError(lost, "request_invalid", /^x-ragline-tenant: must be sent/);
   });
 
   test("whose request it is, said by anybody else, wrongly or twice, is refused", async () => {
@@ -207,7 +221,8 @@ describe("what is whose", () => {
       ["x-ragline-groups", Array.from({ length: 101 }, (_, i) => `g${i}`).join(), /^x-ragline-groups: /],
     ];
     for (const [header, value, names] of wrong) {
-      await expectError(await get("/v1/documents", by(KEYS.gateway, { [header]: value })), "request_invalid", names);
+      const headers = by(KEYS.gateway, { "x-ragline-tenant": "default", [header]: value });
+      await expectError(await get("/v1/documents", headers), "request_invalid", names);
     }
     for (const header of ["x-ragline-tenant", "x-ragline-groups", "authorization"]) {
       const twice = await fetchRaw(`${header}: hr\r\n${header.toUpperCase()}: sales\r\n`);
@@ -287,16 +302,15 @@ test("a caller has so many requests under way, and each tenant of one that speak
       body: JSON.stringify({ question: QUESTION }),
       signal,
     });
+  const forTenant = (name: string) => by(KEYS.gateway, { "x-ragline-tenant": name });
   const leaving = new AbortController();
   const left = ask(by(KEYS.reader), leaving.signal).catch(() => null);
-  const running = [ask(by(KEYS.reader)), ask(by(KEYS.gateway)), ask(by(KEYS.gateway, { "x-ragline-tenant": "b" }))];
+  const running = [ask(by(KEYS.reader)), ask(forTenant("a")), ask(forTenant("b"))];
   await expect.poll(() => model.requests.length).toBe(4);
   const refused = await ask(by(KEYS.reader));
   expect(refused.headers.get("retry-after")).toBe("1");
   await expectError(refused, "rate_limited", /^small has 2 requests under way/);
-  for (const own of [{}, { "x-ragline-tenant": "default" }]) {
-    await expectError(await ask(by(KEYS.gateway, own)), "rate_limited");
-  }
+  for (const name of ["a", "%61"]) await expectError(await ask(forTenant(name)), "rate_limited");
   leaving.abort();
   await left;
   await expect
@@ -304,7 +318,7 @@ test("a caller has so many requests under way, and each tenant of one that speak
     .toBe(200);
   finish();
   for (const answer of await Promise.all(running)) expect(answer.status).toBe(200);
-  expect((await ask(by(KEYS.gateway))).status).toBe(200);
+  expect((await ask(forTenant("a"))).status).toBe(200);
 });
 
 test("the log says who asked, and no key", async () => {

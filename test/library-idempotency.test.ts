@@ -77,33 +77,6 @@ describe("idempotencyKey", () => {
     expect((await ragline.readSession(sessionId))?.turnCount).toBe(1);
   });
 
-  test("an answer that saw what was deleted since is no turn of the conversation that asking again has begun", async () => {
-    const model = await stubModel();
-    onTestFinished(() => model.close());
-    const generate = { use: "openai", baseUrl: model.url, model: "m", retries: 0 } as const;
-    const { ragline, close } = await openRagline({ cache: { use: "none" }, rewrite: { use: "rules" }, generate });
-    onTestFinished(close);
-    await addPages(ragline);
-    const [asked, caller] = [{ question, sessionId: "deleted" }, { idempotencyKey: randomUUID() }];
-    await ragline.answer({ ...asked, question: "병가는 며칠까지 쓸 수 있나요?" });
-    const ends: (() => void)[] = [];
-    model.answer(async (...of) => {
-      const number = ends.length + 1;
-      await new Promise<void>((resolve) => ends.push(resolve));
-      await streaming(wholeStream([`답 ${number} [1].`]))(...of);
-    });
-    const first = ragline.answer(asked, caller);
-    await until("the model is asked", () => ends.length === 1);
-    expect(await ragline.deleteSession("deleted")).toBe(true);
-    const again = ragline.answer(asked, caller);
-    await until("the model is asked", () => ends.length === 2);
-    ends[0]?.();
-    expect((await first).degraded).toMatchObject([{ step: "save", reason: "not_found" }]);
-    ends[1]?.();
-    expect((await again).degraded).toEqual([]);
-    expect((await ragline.readTurns("deleted"))?.turns).toMatchObject([{ answer: "답 2 [1].", status: "complete" }]);
-  });
-
   test("beside a history that the caller keeps has no effect", async () => {
     const { ragline } = opened;
     const idempotencyKey = randomUUID();
@@ -171,5 +144,44 @@ test.skipIf(redisMissing !== null)(
       turnCount: 2,
       turns: [{}, { status: "complete", answer: text }],
     });
+  },
+);
+
+test.each(["sqlite", "redis"] as const)(
+  "%s: an answer that saw what was deleted since is no turn of the conversation that asking again has begun",
+  async (use) => {
+    if (use === "redis" && redisMissing !== null) return;
+    const model = await stubModel();
+    onTestFinished(() => model.close());
+    const generate = { use: "openai", baseUrl: model.url, model: "m", retries: 0 } as const;
+    const redis = use === "redis" ? await startRedis() : null;
+    onTestFinished(() => redis?.close());
+    const session = redis ? { use: "redis" as const, url: redis.url } : {};
+    const { ragline, close } = await openRagline({
+      session,
+      cache: { use: "none" },
+      rewrite: { use: "rules" },
+      generate,
+    });
+    onTestFinished(close);
+    await addPages(ragline);
+    const [asked, caller] = [{ question, sessionId: "deleted" }, { idempotencyKey: randomUUID() }];
+    await ragline.answer({ ...asked, question: "병가는 며칠까지 쓸 수 있나요?" });
+    const ends: (() => void)[] = [];
+    model.answer(async (...of) => {
+      const number = ends.length + 1;
+      await new Promise<void>((resolve) => ends.push(resolve));
+      await streaming(wholeStream([`답 ${number} [1].`]))(...of);
+    });
+    const first = ragline.answer(asked, caller);
+    await until("the model is asked", () => ends.length === 1);
+    expect(await ragline.deleteSession("deleted")).toBe(true);
+    const again = ragline.answer(asked, caller);
+    await until("the model is asked", () => ends.length === 2);
+    ends[0]?.();
+    expect((await first).degraded).toMatchObject([{ step: "save", reason: "not_found" }]);
+    ends[1]?.();
+    expect((await again).degraded).toEqual([]);
+    expect((await ragline.readTurns("deleted"))?.turns).toMatchObject([{ answer: "답 2 [1].", status: "complete" }]);
   },
 );

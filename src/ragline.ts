@@ -38,7 +38,7 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
-import { readiness, statusOf } from "./status.ts";
+import { readersOf, readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import { keyedSession, keyedTurn, turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
@@ -234,7 +234,7 @@ export class Ragline {
 
   /**
    * Whether questions can be answered now, and if not, what is missing. What answers can do without is only `degraded`, but while it is
-   * loaded for the first time. `onMissing`: is told each line of what is missing with the cause, which is for a log alone.
+   * loaded for the first time. Documents count that one of `server.callers` may read, or the `groups` given. `onMissing`: is told each line of what is missing with the cause, which is for a log alone.
    */
   async ready(
     caller: CallerOptions = {},
@@ -242,9 +242,10 @@ export class Ragline {
     onMissing?: (line: string, cause: unknown) => void,
   ): Promise<Readiness> {
     if (this.#closing) return { ready: false, missing: ["closing: no new questions"], degraded: [] };
-    const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    const others = this.config.server.callers?.some(({ tenant, forOthers }) => forOthers || tenant !== undefined);
-    const state = { isWarming: this.#warming > 0, mayBeEmpty: others ?? false };
+    const { groups, mayBeEmpty } = readersOf(this.config);
+    const asked = this.#parse(this.schemas.collection, collection, "collection");
+    const scope = this.#calls.scope(asked, { groups, ...caller });
+    const state = { isWarming: this.#warming > 0, mayBeEmpty };
     return readiness(this.#stages, scope, this.#calls.run(caller), state, onMissing);
   }
 

@@ -69,6 +69,15 @@ interface Missing {
   readonly cause?: unknown;
 }
 
+/** Whose documents may be asked about over HTTP: of these groups, and `mayBeEmpty`: of other tenants than the configured one. */
+export function readersOf({ server }: Config): { readonly groups: string[]; readonly mayBeEmpty: boolean } {
+  const callers = server.callers ?? [];
+  return {
+    groups: [...new Set(callers.flatMap(({ groups }) => groups))],
+    mayBeEmpty: callers.some(({ tenant, forOthers }) => forOthers || tenant !== undefined),
+  };
+}
+
 /**
  * What keeps questions of this scope from being answered, and what they are answered without. `mayBeEmpty`: other tenants may have documents.
  * `onMissing`: see `Ragline.ready`.

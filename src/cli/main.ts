@@ -191,12 +191,14 @@ function program(): Command {
 
   command("status", "show what is indexed and what each stage runs on")
     .option("--tenant <name>", TENANT)
+    .option("--group <name>", "count this group's documents too; repeat for more", collect, [])
     .option("--collection <name>", "collection to look at")
     .option("--json", "print it as one JSON object")
     .addHelpText(
       "after",
-      "\nExit code 1 where questions cannot be answered now: nothing is indexed, or the index, the sessions or the model are" +
-        "\naway (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
+      "\nDocuments for groups are counted where --group names one of theirs." +
+        "\nExit code 1 where questions cannot be answered now: nothing is indexed (where no caller has a tenant of its own), or the" +
+        "\nindex, the sessions or the model are away (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
     )
     .action(async (options) => (await loaded(import("./status.ts"))).statusCommand(configFile(), options));
 

@@ -4,13 +4,19 @@ import { asTenant, withRagline } from "./session.ts";
 /** `ragline status`: what is indexed, and what each stage runs on. Exit code 1 where no question could be answered now, as of /readyz. */
 export async function statusCommand(
   configFile: string | undefined,
-  options: { readonly tenant?: string; readonly collection?: string; readonly json?: true },
+  options: {
+    readonly tenant?: string;
+    readonly group: readonly string[];
+    readonly collection?: string;
+    readonly json?: true;
+  },
 ): Promise<void> {
   await withRagline(
     configFile,
     async (ragline) => {
-      const status = await ragline.status(options.collection);
-      const { missing, degraded } = await ragline.ready({}, options.collection);
+      const caller = options.group.length > 0 ? { groups: options.group } : {};
+      const status = await ragline.status(options.collection, caller);
+      const { missing, degraded } = await ragline.ready(caller, options.collection);
       if (missing.length > 0) process.exitCode = 1;
       if (options.json) {
         console.log(JSON.stringify({ ...status, missing }));

@@ -25,7 +25,11 @@ const caller = z.strictObject({
     .describe(
       "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`, which tell of the whole process, tenants' names included. `erase`: whole collections.",
     ),
-  tenant: tenantName.optional().describe("Whose documents and conversations it gets. Absent: the configured tenant's."),
+  tenant: tenantName
+    .optional()
+    .describe(
+      "Whose documents and conversations it gets. Absent: the configured tenant's; with `forOthers` each request must say.",
+    ),
   requestsMax: z
     .int()
     .min(1)

@@ -13,6 +13,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who sent it, and for whom; null: nobody is asked who he is. */
     caller: Pick<CallerOptions, "name" | "tenant" | "groups"> | null;
+    /** Of a key that nobody has: the first 8 hexadecimal digits of its SHA-256. */
+    unknownKey: string | undefined;
   }
   interface FastifyContextConfig {
     /** What a route asks of its caller, `ask` where absent; `none`: not even a key. */
@@ -28,19 +30,22 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  * Lets in who brings the key of one of `server.callers` and may do what the route is for. Keys are compared by their hashes: how long that
  * takes tells nothing of them. A caller for others names them by headers, tenant and groups in percent-encoding, groups parted by
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
+ * One whose entry names no tenant must send it: where a proxy between takes the headers out, one customer would get what is another's.
  */
 export function checkCallers(app: FastifyInstance, { server }: Config): void {
   const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
   const bound = boundRequests();
   app.decorateRequest("caller", null);
+  app.decorateRequest("unknownKey", undefined);
   app.addHook("onRequest", (request, reply, done) => {
     const { right = "ask" } = request.routeOptions.config;
     try {
       if (right === "none" || request.server.isAtProbes(request.raw)) return done();
       if (known) {
-        const caller = authenticated(known, sentOnce(request, "authorization"));
+        const caller = authenticated(known, request);
+        request.caller = ownEntry(caller);
         if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
-        request.caller = speaker(caller, request);
+        request.caller = speaker(caller, request, right);
         bound(caller, request, reply);
       } else refuseSpeakers(request, right);
       done();
@@ -78,30 +83,38 @@ function boundRequests(): (caller: Caller, request: FastifyRequest, reply: Fasti
   };
 }
 
-function authenticated(known: ReadonlyMap<string, Caller>, authorization = ""): Caller {
-  const [, key] = CREDENTIALS.exec(authorization) ?? [];
+function authenticated(known: ReadonlyMap<string, Caller>, request: FastifyRequest): Caller {
+  const [, key] = CREDENTIALS.exec(sentOnce(request, "authorization") ?? "") ?? [];
   const caller = key === undefined ? undefined : known.get(digest(key));
   if (caller) return caller;
+  if (key !== undefined) request.unknownKey = digest(key).slice(0, 8);
   const problem = key === undefined ? "must be sent: Bearer, a space and a key" : "nobody has this key";
   throw new RaglineError("unauthorized", `authorization: ${problem}`);
 }
 
-function speaker(caller: Caller, request: FastifyRequest): FastifyRequest["caller"] {
+function ownEntry({ name, tenant, groups }: Caller): NonNullable<FastifyRequest["caller"]> {
+  return { name, groups, ...(tenant !== undefined && { tenant }) };
+}
+
+function speaker(caller: Caller, request: FastifyRequest, right: Right): FastifyRequest["caller"] {
   const refusal = caller.forOthers ? null : "this key is not (`forOthers`)";
   const othersTenant = headerOf(request, TENANT_HEADER, refusal);
   const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
-  const tenant = caller.forOthers ? tenantOf(caller, othersTenant) : caller.tenant;
+  const tenant = caller.forOthers ? tenantOf(caller, othersTenant, right) : caller.tenant;
   return {
-    name: caller.name,
+    ...ownEntry(caller),
     ...(tenant !== undefined && { tenant }),
-    groups: othersGroups === undefined ? caller.groups : parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER),
+    ...(othersGroups !== undefined && { groups: parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER) }),
   };
 }
 
-/** Whoever speaks for others speaks for those of its own tenant, or names one: a header that was lost on the way leads to nobody's. */
-function tenantOf({ tenant }: Caller, header: string | undefined): string {
+/**
+ * Whoever speaks for others speaks for those of its own tenant, or names one: a header that was lost on the way leads to nobody's. What
+ * is told of the whole process is nobody's in particular.
+ */
+function tenantOf({ tenant }: Caller, header: string | undefined, right: Right): string | undefined {
   if (header === undefined) {
-    if (tenant !== undefined) return tenant;
+    if (tenant !== undefined || right === "observe") return tenant;
     throw invalid(`${TENANT_HEADER}: must be sent, as the entry of this key names no tenant`);
   }
   const named = nameOf(header);
@@ -138,7 +151,7 @@ function decoded(header: string, value: string): string {
 }
 
 function digest(key: string): string {
-  return hash("sha256", key, "base64");
+  return hash("sha256", key, "hex");
 }
 
 function forbidden(message: string): RaglineError {

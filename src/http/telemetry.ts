@@ -31,6 +31,7 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
       requestId: request.id,
       tenant: request.caller?.tenant ?? config.tenant,
       caller: request.caller?.name,
+      unknownKey: request.unknownKey,
       route,
       outcome: outcomeOfStatus(status),
       failure: request.failure,

@@ -84,6 +84,8 @@ export interface HttpRequest extends CountedRequest {
   readonly requestId: string;
   /** Undefined: nobody is asked who he is, or a key was refused. */
   readonly caller: string | undefined;
+  /** Of a key that nobody has: the first 8 hexadecimal digits of its SHA-256. */
+  readonly unknownKey: string | undefined;
   readonly method: string;
   readonly status: number;
   readonly totalMs: number;

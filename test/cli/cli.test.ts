@@ -49,6 +49,8 @@ describe("ragline index", () => {
     expect(await ragline(cwd, "status")).toMatchObject({ code: 1 });
     const status = await ragline(cwd, "status", ...acme, "--json");
     expect(JSON.parse(status.stdout)).toMatchObject({ tenant: "에이스 주식회사", documents: 2 });
+    const all = await ragline(cwd, "status", ...acme, "--group", "인사팀", "--json");
+    expect(JSON.parse(all.stdout)).toMatchObject({ documents: 3, missing: [] });
     const question = "급여 인상률은 몇 퍼센트인가요?";
     expect(await ragline(cwd, "ask", question)).toMatchObject({
       code: 1,

@@ -97,6 +97,8 @@ describe("deploy/", () => {
     expect(lines.map((line) => line.trim())).toEqual([
       "server ask-1:8787 max_fails=1 fail_timeout=5s;",
       "server ask-2:8787 max_fails=1 fail_timeout=5s;",
+      "server ask-1:8787 backup max_fails=0;",
+      "server ask-2:8787 backup max_fails=0;",
       "listen 8080;",
     ]);
   });

@@ -16,6 +16,7 @@ const KEYS = {
   gateway: "gateway-0123456789a",
   portal: "portal-0123456789ab",
   operator: "operator-0123456789",
+  platform: "platform-0123456789",
 } as const;
 const CALLERS: NonNullable<ConfigInput["server"]> = {
   callers: [
@@ -25,6 +26,7 @@ const CALLERS: NonNullable<ConfigInput["server"]> = {
     { name: "rival", key: KEYS.rival, tenant: "경쟁사", may: ["ask", "write"] },
     { name: "gateway", key: KEYS.gateway, may: ["ask", "write"], forOthers: true },
     { name: "portal", key: KEYS.portal, tenant: "default", forOthers: true },
+    { name: "platform", key: KEYS.platform, may: ["ask", "write", "observe", "erase"], forOthers: true },
     { name: "operator", key: KEYS.operator, may: ["observe"] },
   ],
 };
@@ -231,6 +233,18 @@ describe("what is whose", () => {
     }
   });
 
+  test("a gateway whose entry names no tenant says one each time: a proxy that takes the header out mixes no customers", async () => {
+    const silent = by(KEYS.platform, { "x-ragline-groups": "hr" });
+    const problem = /^x-ragline-tenant: must be sent/;
+    await expectError(await post("/v1/ask", { question: QUESTION }, silent), "request_invalid", problem);
+    await expectError(await post("/v1/documents", { id: "x.md", text: "Text." }, silent), "request_invalid", problem);
+    const erase = await fetch(`${served.url}/v1/collections/default`, { method: "DELETE", headers: silent });
+    await expectError(erase, "request_invalid", problem);
+    expect(await idsFor(by(KEYS.reader))).toContain("hr/휴가.md");
+    expect(await idsFor(by(KEYS.platform, { "x-ragline-tenant": "default" }))).toContain("hr/휴가.md");
+    for (const path of ["/metrics", "/v1/status"]) expect((await get(path, by(KEYS.platform))).status).toBe(200);
+  });
+
   test("where nobody is asked for a key, nobody speaks for others either", async () => {
     const open = await serveRagline();
     onTestFinished(() => open.close());
@@ -325,13 +339,17 @@ test("the log says who asked, and no key", async () => {
   await answerTo(by(KEYS.hr), "병가는 며칠인가요?");
   await get("/v1/documents", by(KEYS.gateway, { "x-ragline-tenant": "acme" }));
   await get("/v1/documents", { authorization: "Bearer wrong-0123456789abc" });
+  await get("/v1/status", by(KEYS.rival));
+  await get("/v1/documents", by(KEYS.platform, { "x-ragline-tenant": "%" }));
   await expect
     .poll(() => lines)
     .toEqual(
       expect.arrayContaining([
         expect.objectContaining({ msg: "answer", caller: "intranet", tenant: "default" }),
         expect.objectContaining({ msg: "request", caller: "gateway", tenant: "acme", route: "/v1/documents" }),
-        expect.objectContaining({ msg: "request", code: "unauthorized", status: 401 }),
+        expect.objectContaining({ msg: "request", code: "unauthorized", status: 401, unknownKey: "efa2dcea" }),
+        expect.objectContaining({ msg: "request", code: "forbidden", caller: "rival", tenant: "경쟁사" }),
+        expect.objectContaining({ msg: "request", code: "request_invalid", caller: "platform" }),
       ]),
     );
   for (const key of [...Object.values(KEYS), "wrong-0123456789abc"]) expect(JSON.stringify(lines)).not.toContain(key);
@@ -359,6 +377,18 @@ test("a server of several tenants is ready though its own has no documents", asy
     onTestFinished(() => empty.close());
     expect((await fetch(`${empty.url}/readyz`)).status).toBe(ready ? 200 : 503);
   }
+});
+
+test("a server whose documents are all for groups of its callers is ready", async () => {
+  const callers = [{ name: "hr", key: KEYS.hr, may: ["ask" as const, "write" as const], groups: ["인사팀"] }];
+  const restricted = await serveRagline({ server: { callers } });
+  onTestFinished(() => restricted.close());
+  const ready = async () => (await fetch(`${restricted.url}/readyz`)).status;
+  const page = (id: string, group: string) => ({ id, text: `# 급여\n\n${SECRET}`, groups: [group] });
+  await postJson(`${restricted.url}/v1/documents`, page("sales.md", "영업팀"), by(KEYS.hr));
+  expect(await ready()).toBe(503);
+  await postJson(`${restricted.url}/v1/documents`, page("hr.md", "인사팀"), by(KEYS.hr));
+  expect(await ready()).toBe(200);
 });
 
 test("a configuration that is wrong is refused, each problem by its place, and no key is said", () => {

@@ -81,8 +81,11 @@ export function createClient(options: ClientOptions): LoadClient {
       const headers = { ...options.headers };
       const response = await fetch(`${base}${path}`, { headers, signal: AbortSignal.timeout(options.timeoutMs) });
       if (response.status === 401 || response.status === 403) throw keyNeeded(options.url, "ask and observe");
-      if (!response.ok) throw new Error(`${path}: status ${response.status}`);
-      return response.json();
+      if (response.ok) return response.json();
+      const said = errorOf(await response.text())?.message;
+      // A header is missing that goes with the key, say.
+      if (response.status === 400 && said) throw new RaglineError("request_invalid", `${options.url}: ${said}`);
+      throw new Error(`${path}: status ${response.status}`);
     },
     close: () => agent.destroy(),
   };
@@ -183,11 +186,17 @@ class AnswerReader {
 }
 
 /** Of an error's body, or of `answer-error`. */
-function codeOf(text: string): string | null {
+function errorOf(text: string): { readonly code?: unknown; readonly message?: string } | null {
   try {
-    const { error } = JSON.parse(text) as { readonly error?: { readonly code?: unknown } };
-    return typeof error?.code === "string" ? error.code : null;
+    return (
+      (JSON.parse(text) as { readonly error?: { readonly code?: unknown; readonly message?: string } }).error ?? null
+    );
   } catch {
     return null;
   }
+}
+
+function codeOf(text: string): string | null {
+  const code = errorOf(text)?.code;
+  return typeof code === "string" ? code : null;
 }

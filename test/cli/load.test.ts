@@ -128,7 +128,8 @@ test("a server with callers: load and bottleneck say that they lack a key, and u
   const folder = temporaryFolder();
   const key = "measuring-0123456789";
   const may = "[ask, observe]";
-  const callers = `callers: [{ name: measuring, key: ${key}, may: ${may} }]`;
+  const gateway = "gateway-0123456789ab";
+  const callers = `callers: [{ name: measuring, key: ${key}, may: ${may} }, { name: gateway, key: ${gateway}, may: ${may}, forOthers: true }]`;
   await writeFile(folder.file("ragline.yaml"), CONFIG.replace("{ port: 0 }", `{ port: 0, ${callers} }`));
   await writeFile(folder.file("휴가.md"), "# 휴가 규정\n\n연차 휴가는 15일입니다.");
   await ragline(folder.path, "index", "휴가.md");
@@ -148,6 +149,8 @@ test("a server with callers: load and bottleneck say that they lack a key, and u
         expect(refused.stderr).toContain(`wants a key that may ${rights}: --header "authorization: Bearer <key>"`);
       }
     }
+    const forNobody = await ragline(folder.path, ...load, "--header", `authorization: Bearer ${gateway}`);
+    expect(forNobody.stderr).toContain(`${url}: x-ragline-tenant: must be sent`);
     const header = ["--header", `authorization: Bearer ${key}`];
     const loaded = await ragline(folder.path, ...load, ...header);
     expect(loaded.code).toBe(0);

@@ -156,6 +156,21 @@ describe.each(GATEWAYS)("$name", (kind) => {
         20_000,
       );
     });
+
+    test("of two instances that are restarted one right after the other, no request fails", async () => {
+      answer(streaming(wholeStream(["15일입니다 [1]."])));
+      const restart = async (i: number) => {
+        const { served, model, port } = instances[i] as Instance;
+        await served.kill();
+        // The gateway learns that it is gone.
+        for (let n = 0; n < 4; n++) expect((await eventNames(gateway.url)).names.at(-1)).toBe("answer-end");
+        await model.close();
+        instances[i] = await startInstance(folder.file("ragline.db"), port);
+        answer(streaming(wholeStream(["15일입니다 [1]."])));
+      };
+      await restart(0);
+      await restart(1);
+    });
   });
 });
 

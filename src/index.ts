@@ -49,9 +49,9 @@ export async function createRagline(input: ConfigInput | Config = {}, options: C
   const config = parseConfig(input);
   const log = options.log ?? createLogger(config.log.level, createRedaction(config));
   const tracing = await openTracing(config.telemetry, VERSION, log);
-  const composition = compose(config, tracing?.tracer, ({ requestId }, { code, message, cause }) => {
+  const composition = compose(config, tracing?.tracer, ({ requestId }, { code, message, cause }, of) => {
     const err = loggable(cause, config.log.content);
-    log.warn({ requestId: requestIdOf(requestId), step: "save", code, err }, `a turn is lost: ${message}`);
+    log.warn({ requestId: requestIdOf(requestId), ...of, step: "save", code, err }, `a turn is lost: ${message}`);
   });
   const { stages, ...composed } = await composition.catch(async (thrown: unknown) => {
     await tracing?.close().catch(() => undefined);

@@ -98,6 +98,7 @@ export function addressOf(server: Server): string {
 /** Resolves once the server has stopped: new connections are refused at once, running requests may finish within a bound. */
 export async function serveUntil(server: FastifyInstance, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  server.log.info(`${signal.reason.message}: no new requests; running answers may end`);
   const timers = [
     setTimeout(() => server.answers.stop(), DRAIN_MS),
     setTimeout(() => server.server.closeAllConnections(), DRAIN_MS + FAREWELL_MS),

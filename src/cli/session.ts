@@ -48,7 +48,7 @@ export function stopSignal(): { readonly signal: AbortSignal; release(): void } 
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (name === "SIGINT" && controller.signal.aborted) process.exit(130);
-    controller.abort();
+    controller.abort(new DOMException(`stopped by ${name}`, "AbortError"));
   };
   for (const name of STOPPING) process.on(name, stop);
   return {

@@ -10,8 +10,12 @@ export interface RetriedSavesOptions {
   readonly charsMax: number;
   /** How long a turn is tried again. */
   readonly retryMs: number;
-  /** Told of a turn that is given up, and why it could not be saved. */
-  readonly onLost?: (turn: FinishedTurn, error: RaglineError) => void;
+  /** Told of a turn that is given up, why it could not be saved, and whose it is. */
+  readonly onLost?: (turn: FinishedTurn, error: RaglineError, of: Conversation) => void;
+}
+
+export interface Conversation extends Pick<Scope, "tenant" | "collection"> {
+  readonly sessionId: string;
 }
 
 /** Counted since the start of the process. */
@@ -28,7 +32,7 @@ export interface SaveCounts {
 }
 
 interface Waiting {
-  readonly key: string;
+  readonly of: Conversation;
   readonly characters: number;
   readonly save: () => Promise<void>;
   readonly turn: FinishedTurn;
@@ -58,15 +62,15 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   let running: Promise<void> | null = null;
   const closing = new AbortController();
 
-  const lose = (turn: FinishedTurn, error: RaglineError) => {
+  const lose = ({ turn, error, of }: Pick<Waiting, "turn" | "error" | "of">) => {
     counts.lost++;
-    options.onLost?.(turn, error);
+    options.onLost?.(turn, error, of);
   };
   const settle = (one: Waiting, as: "recovered" | "lost") => {
     if (!waiting.delete(one)) return;
     characters -= one.characters;
     counts.waiting--;
-    if (as === "lost" && !one.error.stored) lose(one.turn, one.error);
+    if (as === "lost" && !one.error.stored) lose(one);
     else counts.recovered++;
   };
   /** @returns whether it waits no more */
@@ -92,12 +96,10 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       for (const one of waiting) if (!(await attempt(one))) break;
     }
   };
-  const keep = (key: string, turn: FinishedTurn, error: RaglineError, save: () => Promise<void>) => {
+  const keep = (failed: Pick<Waiting, "turn" | "error" | "of" | "save">) => {
+    const { turn } = failed;
     const one: Waiting = {
-      key,
-      turn,
-      error,
-      save,
+      ...failed,
       characters: turn.question.length + turn.query.length + turn.answer.length,
       deadline: performance.now() + options.retryMs,
     };
@@ -111,9 +113,11 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       });
   };
   /** @returns why a turn of the conversation has to wait still; null: none has */
-  const flush = async (key: string): Promise<RaglineError | null> => {
+  const flush = async (of: Conversation): Promise<RaglineError | null> => {
     if (waiting.size === 0) return null;
-    for (const one of waiting) if (one.key === key && !one.error.stored && !(await attempt(one))) return one.error;
+    for (const one of waiting) {
+      if (isSame(one.of, of) && !one.error.stored && !(await attempt(one))) return one.error;
+    }
     return null;
   };
 
@@ -129,19 +133,19 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     },
 
     async begin(scope, id, asked, turnsMax, call) {
-      await flush(keyOf(scope, id));
+      await flush(conversation(scope, id));
       return store.begin(scope, id, asked, turnsMax, call);
     },
 
     async load(scope, id, turnsMax, call) {
-      await flush(keyOf(scope, id));
+      await flush(conversation(scope, id));
       return store.load(scope, id, turnsMax, call);
     },
 
     async finish(scope, id, turn, call) {
-      const key = keyOf(scope, id);
+      const of = conversation(scope, id);
       try {
-        const earlier = await flush(key);
+        const earlier = await flush(of);
         if (earlier) throw earlier;
         await store.finish(scope, id, turn, call);
         counts.saved++;
@@ -149,8 +153,8 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
         counts.failed++;
         const error = toRaglineError(thrown);
         const unhurried = { signal: new AbortController().signal };
-        if (error.retryable) keep(key, turn, error, () => store.finish(scope, id, turn, unhurried));
-        else lose(turn, error);
+        if (error.retryable) keep({ of, turn, error, save: () => store.finish(scope, id, turn, unhurried) });
+        else lose({ of, turn, error });
         throw thrown;
       }
     },
@@ -166,6 +170,10 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   };
 }
 
-function keyOf({ tenant, collection }: Scope, id: string): string {
-  return JSON.stringify([tenant, collection, id]);
+function conversation({ tenant, collection }: Scope, sessionId: string): Conversation {
+  return { tenant, collection, sessionId };
+}
+
+function isSame(one: Conversation, other: Conversation): boolean {
+  return one.sessionId === other.sessionId && one.tenant === other.tenant && one.collection === other.collection;
 }

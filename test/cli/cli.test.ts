@@ -183,7 +183,9 @@ describe("ragline serve and demo", () => {
     });
     expect(await response.text()).toContain("15일");
     server.kill("SIGTERM");
-    expect(await finished).toSatisfy(endedWell);
+    const ended = await finished;
+    expect(ended).toSatisfy(endedWell);
+    expect(ended.stderr).toContain("stopped by SIGTERM");
   });
 
   it("says in one line that the port is taken", async () => {

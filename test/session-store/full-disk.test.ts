@@ -88,7 +88,14 @@ test("a conversation that is deleted while its turns wait stays deleted, and the
   expect([await ragline.readSession("old"), await ragline.readSession("new")]).toEqual([null, null]);
   const lost = lines.filter(({ msg }) => `${msg}`.startsWith("a turn is lost"));
   expect(lost).toContainEqual(
-    expect.objectContaining({ level: 40, requestId: "in new", step: "save", code: "not_found" }),
+    expect.objectContaining({
+      level: 40,
+      requestId: "in new",
+      tenant: "default",
+      sessionId: "new",
+      step: "save",
+      code: "not_found",
+    }),
   );
   expect(JSON.stringify(lines)).not.toContain(second);
 });

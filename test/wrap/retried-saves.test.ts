@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
 import type { FinishedTurn } from "../../src/types.ts";
-import { retriedSaves } from "../../src/wrap/retried-saves.ts";
+import { type RetriedSavesOptions, retriedSaves } from "../../src/wrap/retried-saves.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
 import { turn } from "../support/sessions.ts";
 import { fakeStages } from "../support/stages.ts";
@@ -99,13 +99,19 @@ test("what no retry mends is lost at once", async () => {
   expect(lost).toEqual(["a", "b"]);
 });
 
-test("whoever is told of a lost turn is told why", async () => {
+test("whoever is told of a lost turn is told why, and whose it is", async () => {
   const errors: RaglineError[] = [];
+  const conversations: unknown[] = [];
   const store = { ...fakeStages().sessions, finish: () => Promise.reject(away()) };
   const limits = { turnsMax: 0, charsMax: 0, retryMs: 1 };
-  const saves = retriedSaves(store, { ...limits, onLost: (_, error) => errors.push(error) });
+  const onLost: RetriedSavesOptions["onLost"] = (_, error, of) => {
+    errors.push(error);
+    conversations.push(of);
+  };
+  const saves = retriedSaves(store, { ...limits, onLost });
   await expect(saves.finish(SCOPE, "s", turn(), call())).rejects.toThrow("away");
   expect(errors).toMatchObject([{ code: "dependency_failed", message: "away" }]);
+  expect(conversations).toEqual([{ tenant: SCOPE.tenant, collection: SCOPE.collection, sessionId: "s" }]);
 });
 
 test("a turn waits behind those of its conversation that wait already; one of another conversation does not", async () => {

@@ -2,9 +2,18 @@ import swagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { ERRORS } from "../errors.ts";
+import type { Config } from "../index.ts";
+
+/** What a caller for others sends with each request. */
+const SPEAKER_HEADERS = {
+  "x-ragline-tenant": { type: "string", description: "Whose request it is, in percent-encoding." },
+  "x-ragline-groups": { type: "string", description: "Its groups, in percent-encoding, parted by commas." },
+};
 
 /** Collects the routes registered after it into the OpenAPI document. */
-export async function registerOpenApi(app: FastifyInstance, version: string, hasCallers: boolean): Promise<void> {
+export async function registerOpenApi(app: FastifyInstance, version: string, { server }: Config): Promise<void> {
+  const hasCallers = server.callers !== undefined;
+  const hasSpeakers = server.callers?.some(({ forOthers }) => forOthers);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -17,12 +26,21 @@ export async function registerOpenApi(app: FastifyInstance, version: string, has
     },
     transform(input) {
       const { schema: described, url } = jsonSchemaTransform(input);
-      const isOpen = hasCallers && input.route.config?.right === "none";
-      const schema = isOpen ? { ...described, security: [] } : described;
+      const isOpen = input.route.config?.right === "none";
+      const schema = {
+        ...described,
+        ...(hasCallers && isOpen && { security: [] }),
+        ...(hasSpeakers && !isOpen && { headers: spoken(described.headers) }),
+      };
       if (!url.endsWith("/*")) return { schema, url };
       return { schema: { ...schema, params: namedId(schema.params) }, url: `${url.slice(0, -1)}:id` };
     },
   });
+}
+
+function spoken(headers: unknown): object {
+  const { properties, ...others } = (headers ?? { type: "object" }) as { readonly properties?: object };
+  return { ...others, properties: { ...properties, ...SPEAKER_HEADERS } };
 }
 
 /** OpenAPI knows no wildcards: the rest of the path is the parameter `id`. */

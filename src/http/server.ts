@@ -93,7 +93,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return withStatus(reply, error).send({ error: error.body(request.id) });
   });
 
-  await registerOpenApi(app, VERSION, ragline.config.server.callers !== undefined);
+  await registerOpenApi(app, VERSION, ragline.config);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);
     registerSearch(routes, ragline);

@@ -355,16 +355,21 @@ test("the log says who asked, and no key", async () => {
   for (const key of [...Object.values(KEYS), "wrong-0123456789abc"]) expect(JSON.stringify(lines)).not.toContain(key);
 });
 
-test("the schema says that a key is needed, and where it is not", async () => {
+test("the schema says that a key is needed, and where it is not, and what a caller for others sends", async () => {
   const document = (await (await get("/openapi.json")).json()) as {
     readonly security: unknown;
     readonly components: { readonly securitySchemes: unknown };
-    readonly paths: Record<string, Record<string, { readonly security?: unknown }>>;
+    readonly paths: Record<string, Record<string, { security?: unknown; parameters?: { name: string }[] }>>;
   };
   expect(document).toMatchObject({ security: [{ key: [] }] });
   expect(document.components.securitySchemes).toEqual({ key: { type: "http", scheme: "bearer" } });
   expect(document.paths["/readyz"]?.get?.security).toEqual([]);
   expect(document.paths["/v1/ask"]?.post).not.toHaveProperty("security");
+  const named = (path: string, method: string) => document.paths[path]?.[method]?.parameters?.map(({ name }) => name);
+  const speaking = ["x-ragline-tenant", "x-ragline-groups"];
+  expect(named("/v1/search", "post")).toEqual(speaking);
+  expect(named("/v1/ask", "post")).toEqual(["idempotency-key", ...speaking]);
+  expect(named("/readyz", "get")).toBeUndefined();
 });
 
 test("a server of several tenants is ready though its own has no documents", async () => {

@@ -155,6 +155,7 @@ function program(): Command {
     .option("--host <address>", "address to listen on (default: server.host, 127.0.0.1)")
     .option("-w, --watch <path>", "index a folder or file and keep up with its changes; repeat for more", collect)
     .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
+    .option("--tenant <name>", TENANT)
     .action(async (options) => (await loaded(import("./serve.ts"))).serveCommand(configFile(), options));
 
   command("stage <name>", "serve one stage over gRPC until stopped: embed, rerank, generate or search")

@@ -8,13 +8,14 @@ import { isLoopback, notListening } from "../listening.ts";
 import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts";
 import { printReport } from "./index-sources.ts";
 import { outliveReaders } from "./outlive-readers.ts";
-import { withRagline } from "./session.ts";
+import { asTenant, withRagline } from "./session.ts";
 
 export interface ServeOptions {
   readonly port?: number;
   readonly host?: string;
   readonly watch?: readonly string[];
   readonly prune?: true;
+  readonly tenant?: string;
 }
 
 /** Running answers get so long to finish once the process is told to stop. */
@@ -51,7 +52,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         await server.close();
       }
     },
-    { change: (config) => withAddress(config, options), logsJson: true },
+    { change: (config) => asTenant(options.tenant)(withAddress(config, options)), logsJson: true },
   );
 }
 

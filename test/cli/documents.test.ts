@@ -28,11 +28,11 @@ it("a folder with bad PDFs: each is named with its reason, the rest is indexed, 
   expect((await ragline(folder.path, "ask", "숙박비 한도는?")).stdout).toMatch(/8만 원.*\[1\][\s\S]*규정\.pdf, p\. 1/);
 });
 
-it("serve --watch: an edit is found over HTTP, a deleted file is not, and Ctrl-C ends it", {
+it("serve --watch: an edit is found over HTTP, a deleted file is not, all of the tenant named, and Ctrl-C ends it", {
   timeout: 60_000,
 }, async () => {
   await writeFile(folder.file("docs/a.md"), "포도는 보랏빛이다.");
-  const server = start(folder.path, ["serve", "--port", "0", "--watch", "docs"]);
+  const server = start(folder.path, ["serve", "--port", "0", "--watch", "docs", "--tenant", "새길법무"]);
   const finished = finish(server);
   const output = await printed(server, /listening on (\S+);[\s\S]*1 added/);
   const url = /listening on (\S+);/.exec(output)?.[1];
@@ -52,6 +52,9 @@ it("serve --watch: an edit is found over HTTP, a deleted file is not, and Ctrl-C
   expect(Math.max(editedMs, pdfMs)).toBeLessThan(6_000);
   server.kill("SIGINT");
   expect(await finished).toSatisfy(endedWell);
+  const documentsOf = async (...tenant: string[]) =>
+    JSON.parse((await ragline(folder.path, "status", "--json", ...tenant)).stdout).documents;
+  expect([await documentsOf("--tenant", "새길법무"), await documentsOf()]).toEqual([1, 0]);
 });
 
 it("serve --watch outlives whoever read its output: a change is taken up, and then another", {

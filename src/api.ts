@@ -121,6 +121,8 @@ export interface ReindexOptions extends CallerOptions {
 
 export interface WatchRequest extends Omit<CallerOptions, "signal"> {
   readonly signal: AbortSignal;
+  /** As of `IndexOptions`. */
+  readonly documentGroups?: readonly string[];
   readonly collection?: string;
   /** At the start, deletes every document of the collection that is not in what is watched, whichever groups may read it; where `groups` are named, of those that these may read. */
   readonly prune?: boolean;
@@ -130,6 +132,8 @@ export interface WatchRequest extends Omit<CallerOptions, "signal"> {
 
 export interface IndexOptions extends CallerOptions {
   readonly collection?: string;
+  /** Who may read documents that name no groups themselves, as a PDF cannot: up to 100 names of up to 128 characters. Absent or empty: everyone of the tenant. */
+  readonly documentGroups?: readonly string[];
   /** Deletes every document of the collection that the sources do not have any more, whichever groups may read it; where `groups` are named, of those that these may read. */
   readonly prune?: boolean;
   onProgress?(progress: IngestProgress): void;

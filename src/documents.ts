@@ -21,6 +21,7 @@ import {
   type DocumentListRequest,
   defined,
   type FileInput,
+  groupNames,
   parseRequest,
   type RequestSchemas,
 } from "./requests.ts";
@@ -63,9 +64,11 @@ export class Documents {
   async index(sources: readonly string[], options: IndexOptions): Promise<IngestReport> {
     const scope = this.#scope(options?.collection, options);
     const { prune = false, onProgress, signal = new AbortController().signal } = options;
+    const documentGroups = groupsOf(options);
     const report = await ingest(sources, await this.#ingestStages(), {
       scope,
       prune,
+      documentGroups,
       chunk: this.#chunkOptions(),
       signal,
       ...(onProgress && { onProgress }),
@@ -85,10 +88,12 @@ export class Documents {
   async watch(paths: readonly string[], options: WatchRequest): Promise<void> {
     const scope = this.#scope(options?.collection, options);
     const { prune = false, signal, onReport } = options;
+    const documentGroups = groupsOf(options);
     let openPassages = 0;
     await watch(paths, await this.#ingestStages(), {
       scope,
       prune,
+      documentGroups,
       chunk: this.#chunkOptions(),
       signal,
       onOpenChange(passages) {
@@ -195,6 +200,10 @@ export class Documents {
   #chunkOptions() {
     return { targetTokens: this.#config.ingest.chunkTokens, overlapTokens: this.#config.ingest.overlapTokens };
   }
+}
+
+function groupsOf({ documentGroups = [] }: Pick<IndexOptions, "documentGroups">): readonly string[] {
+  return parseRequest(groupNames, documentGroups, "documentGroups");
 }
 
 /** Documents by id, at most `limit` and as many as fit on a page. */

@@ -12,6 +12,7 @@ const ENDINGS_SHOWN = 5;
 export interface IndexCommandOptions {
   readonly prune?: true;
   readonly tenant?: string;
+  readonly group: readonly string[];
   readonly collection?: string;
   readonly rebuild?: true;
 }
@@ -46,12 +47,17 @@ export async function indexWithProgress(
   ragline: Ragline,
   paths: readonly string[],
   signal: AbortSignal,
-  options: IndexCommandOptions = {},
+  { group, ...options }: IndexCommandOptions = { group: [] },
 ): Promise<IngestReport> {
   const { bytes, unsupported } = await measureSources(paths, { signal });
   const progress = createProgress({ stream: process.stderr, bytesTotal: bytes });
   try {
-    const report = await ragline.index(paths, { ...options, signal, onProgress: (now) => progress.update(now) });
+    const report = await ragline.index(paths, {
+      ...options,
+      documentGroups: group,
+      signal,
+      onProgress: (now) => progress.update(now),
+    });
     progress.end();
     printReport(report);
     warnOfUnsupported(unsupported);

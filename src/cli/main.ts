@@ -67,6 +67,7 @@ function stopped(): number {
 }
 
 const TENANT = "tenant (default: the configuration's)";
+const GROUP = "group that may read the documents which name none themselves; repeat for more (default: everyone)";
 
 function program(): Command {
   const root = new Command("ragline")
@@ -92,6 +93,7 @@ function program(): Command {
   command("index [path...]", "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, JSONL")
     .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--tenant <name>", TENANT)
+    .option("--group <name>", GROUP, collect, [])
     .option("--collection <name>", "collection to index into")
     .option(
       "--rebuild",
@@ -156,6 +158,7 @@ function program(): Command {
     .option("-w, --watch <path>", "index a folder or file and keep up with its changes; repeat for more", collect)
     .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
     .option("--tenant <name>", TENANT)
+    .option("--group <name>", `with --watch: ${GROUP}`, collect, [])
     .action(async (options) => (await loaded(import("./serve.ts"))).serveCommand(configFile(), options));
 
   command("stage <name>", "serve one stage over gRPC until stopped: embed, rerank, generate or search")

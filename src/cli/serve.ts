@@ -16,6 +16,7 @@ export interface ServeOptions {
   readonly watch?: readonly string[];
   readonly prune?: true;
   readonly tenant?: string;
+  readonly group: readonly string[];
 }
 
 /** Running answers get so long to finish once the process is told to stop. */
@@ -56,11 +57,16 @@ export async function serveCommand(configFile: string | undefined, options: Serv
   );
 }
 
-async function watchSources(ragline: Ragline, { watch = [], prune }: ServeOptions, signal: AbortSignal): Promise<void> {
-  if (watch.length > 0) await ragline.watch(watch, { signal, ...(prune && { prune }), onReport: printReport });
+async function watchSources(
+  ragline: Ragline,
+  { watch = [], prune, group }: ServeOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (watch.length === 0) return;
+  await ragline.watch(watch, { signal, documentGroups: group, ...(prune && { prune }), onReport: printReport });
 }
 
-export function withAddress(config: Config, { port, host }: ServeOptions): Config {
+export function withAddress(config: Config, { port, host }: Pick<ServeOptions, "port" | "host">): Config {
   const { server } = config;
   return { ...config, server: { ...server, port: port ?? server.port, host: host ?? server.host } };
 }

@@ -108,11 +108,22 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
     title,
     ...(url !== undefined && { url }),
     metadata,
-    groups: [...new Set(input.groups ?? own.groups)].sort((a, b) => (a < b ? -1 : 1)),
+    groups: inOrder(input.groups ?? own.groups),
     blocks,
   };
   checkHead(content);
   return { ...content, hash: hashOf(content), ...(parsed.notice && { notice: parsed.notice }) };
+}
+
+/** The same document for these groups, where it names none itself. */
+export function forGroups({ hash, notice, ...content }: SourceDocument, groups: readonly string[]): SourceDocument {
+  if (content.groups.length > 0 || groups.length === 0) return { ...content, hash, ...(notice && { notice }) };
+  const limited = { ...content, groups: inOrder(groups) };
+  return { ...limited, hash: hashOf(limited), ...(notice && { notice }) };
+}
+
+function inOrder(groups: readonly string[]): string[] {
+  return [...new Set(groups)].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** A heading that is too long to be a title stays a heading. */

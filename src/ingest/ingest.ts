@@ -9,7 +9,7 @@ import { passageText } from "../text/passage-text.ts";
 import type { PassageInput, Scope } from "../types.ts";
 import { createEmbedBatcher, type EmbedBatcher } from "./batch.ts";
 import type { Chunk, ChunkOptions } from "./chunk.ts";
-import type { SourceDocument } from "./document.ts";
+import { forGroups, type SourceDocument } from "./document.ts";
 import type { LoadFailure } from "./files.ts";
 import { type LoadResult, loadDocuments } from "./load.ts";
 import { openChange } from "./open-change.ts";
@@ -31,6 +31,8 @@ export interface IngestOptions {
   readonly scope: Scope;
   /** Deletes the collection's documents that the sources do not have any more, whichever groups may read them. */
   readonly prune: boolean;
+  /** Who may read documents that name no groups themselves; absent or empty: everyone of the tenant. */
+  readonly documentGroups?: readonly string[];
   readonly chunk: ChunkOptions;
   readonly signal: AbortSignal;
   /** Limit for one call of the embedder; default 60,000. */
@@ -108,7 +110,8 @@ export async function ingestLoaded(
   const breathe = createBreather();
   let bytes = 0;
 
-  async function add(document: SourceDocument, path: string): Promise<void> {
+  async function add(read: SourceDocument, path: string): Promise<void> {
+    const document = forGroups(read, options.documentGroups ?? []);
     const first = seen.get(document.id);
     if (first !== undefined) {
       const reason = `has the document id "${document.id}", which ${first} has too: only the first is indexed`;

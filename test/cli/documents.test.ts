@@ -57,6 +57,34 @@ it("serve --watch: an edit is found over HTTP, a deleted file is not, all of the
   expect([await documentsOf("--tenant", "새길법무"), await documentsOf()]).toEqual([1, 0]);
 });
 
+it("a folder is for a group: by index, again, and while it is watched; who names groups keeps them; without it again it is everyone's", {
+  timeout: 60_000,
+}, async () => {
+  await writeFile(folder.file("docs/pay.pdf"), pdf("급여는 25일에 나온다."));
+  await writeFile(folder.file("docs/plan.md"), "---\ngroups: [경영진]\n---\n# 계획\n\n내년에 매장을 연다.");
+  const group = ["--group", "인사팀"];
+  const counted = async (...groups: string[]) => {
+    const as = groups.flatMap((name) => ["--group", name]);
+    return JSON.parse((await ragline(folder.path, "status", "--json", ...as)).stdout).documents;
+  };
+  const seen = async () => [await counted(), await counted("인사팀"), await counted("경영진"), await counted("영업팀")];
+  expect((await ragline(folder.path, "index", "docs", ...group)).stdout).toContain("2 added");
+  expect(await seen()).toEqual([0, 1, 1, 0]);
+  expect((await ragline(folder.path, "index", "docs", ...group)).stdout).toContain("2 unchanged");
+  const server = start(folder.path, ["serve", "--port", "0", "--watch", "docs", ...group]);
+  const finished = finish(server);
+  await printed(server, /listening on \S+;[\s\S]*2 unchanged/);
+  await writeFile(folder.file("docs/bonus.txt"), "상여금은 연말에 나온다.");
+  await until(async () => (await counted("인사팀")) === 2);
+  expect(await counted()).toBe(0);
+  server.kill("SIGINT");
+  expect(await finished).toSatisfy(endedWell);
+  expect((await ragline(folder.path, "index", "docs")).stdout).toContain("2 changed, 1 unchanged");
+  expect(await seen()).toEqual([2, 2, 3, 2]);
+  const long = await ragline(folder.path, "index", "docs", "--group", "a".repeat(129));
+  expect(long).toMatchObject({ code: 2, stderr: expect.stringContaining("documentGroups.0: ") });
+});
+
 it("serve --watch outlives whoever read its output: a change is taken up, and then another", {
   timeout: 60_000,
 }, async () => {

@@ -9,6 +9,9 @@ const OWN = 48;
 /** Of what is left. The rest, five ninths, is for calls of models: one of each answer, and connections that are kept for the next. */
 const SERVED_SHARE = 1 / 3;
 const REFUSED_SHARE = 1 / 9;
+/** More than so many calls and refusals at once need no files. */
+const CALLS_MAX = 4096;
+const REFUSED_MAX = 512;
 const RETRY_AFTER_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;
 
@@ -22,6 +25,12 @@ function openFilesMax(): number | null {
   }
 }
 
+/** `free`: files that may be open beside the process's own. */
+export function connectionsOf(free: number): { readonly servedMax: number; readonly refusedMax: number } {
+  const refusedMax = Math.min(REFUSED_MAX, Math.max(1, Math.floor(free * REFUSED_SHARE)));
+  return { servedMax: Math.max(2, Math.floor(free * SERVED_SHARE), free - CALLS_MAX - refusedMax), refusedMax };
+}
+
 /**
  * Keeps clients from taking every file that the process may open: it could then call no model, nor answer a probe. Requests on
  * connections beyond the share of those that are served are refused, `overloaded`, unless idle ones could be closed for them; connections
@@ -30,9 +39,8 @@ function openFilesMax(): number | null {
 export function keepOpenFiles(app: FastifyInstance): void {
   const limit = openFilesMax();
   if (limit === null) return;
-  const free = Math.max(0, limit - OWN);
-  const servedMax = Math.max(2, Math.floor(free * SERVED_SHARE));
-  app.server.maxConnections = servedMax + Math.max(1, Math.floor(free * REFUSED_SHARE));
+  const { servedMax, refusedMax } = connectionsOf(Math.max(0, limit - OWN));
+  app.server.maxConnections = servedMax + refusedMax;
   const beyond = new WeakSet<Socket>();
   let open = 0;
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -4,6 +4,7 @@ import { Agent, get } from "node:http";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { connectionsOf } from "../../src/http/open-files.ts";
 import { BIN, printed, ragline } from "../cli/run.ts";
 import { folderForTest } from "../support/folder.ts";
 import { eventsOf, postJson } from "../support/http.ts";
@@ -14,6 +15,20 @@ const OPEN_FILES_MAX = 128;
 const CLIENTS = 200;
 /** A third of the 80 that the process does not need itself. */
 const SERVED = 26;
+
+it.each([
+  [0, 2, 1],
+  [80, 26, 8],
+  [208, 69, 23],
+  [4048, 1349, 449],
+  [19_952, 15_344, 512],
+  [1_048_528, 1_043_920, 512],
+])(
+  "of %d free files %d are for connections that are served, %d for those that are refused",
+  (free, servedMax, refusedMax) => {
+    expect(connectionsOf(free)).toEqual({ servedMax, refusedMax });
+  },
+);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

@@ -70,11 +70,12 @@ interface Missing {
 }
 
 /** Whose documents may be asked about over HTTP: of these groups, and `mayBeEmpty`: of other tenants than the configured one. */
-export function readersOf({ server }: Config): { readonly groups: string[]; readonly mayBeEmpty: boolean } {
+export function readersOf(config: Config): { readonly groups: string[]; readonly mayBeEmpty: boolean } {
+  const { tenant: own, server } = config;
   const callers = server.callers ?? [];
   return {
     groups: [...new Set(callers.flatMap(({ groups }) => groups))],
-    mayBeEmpty: callers.some(({ tenant, forOthers }) => forOthers || tenant !== undefined),
+    mayBeEmpty: callers.some(({ tenant = own, forOthers }) => forOthers || tenant !== own),
   };
 }
 

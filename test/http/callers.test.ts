@@ -373,9 +373,10 @@ test("the schema says that a key is needed, and where it is not, and what a call
 });
 
 test("a server of several tenants is ready though its own has no documents", async () => {
-  const server = { callers: [{ name: "a", key: KEYS.rival, tenant: "a" }] };
+  const server = (tenant: string) => ({ callers: [{ name: "a", key: KEYS.rival, tenant }] });
   for (const [config, ready] of [
-    [{ server }, true],
+    [{ server: server("a") }, true],
+    [{ server: server("default") }, false],
     [{}, false],
   ] as const) {
     const empty = await serveRagline(config);

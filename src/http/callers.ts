@@ -37,21 +37,28 @@ export function checkCallers(app: FastifyInstance, { server }: Config): void {
   const bound = boundRequests();
   app.decorateRequest("caller", null);
   app.decorateRequest("unknownKey", undefined);
-  app.addHook("onRequest", (request, reply, done) => {
+  const check = (request: FastifyRequest, reply: FastifyReply) => {
     const { right = "ask" } = request.routeOptions.config;
-    try {
-      if (right === "none" || request.server.isAtProbes(request.raw)) return done();
-      if (known) {
-        const caller = authenticated(known, request);
-        request.caller = ownEntry(caller);
-        if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
-        request.caller = speaker(caller, request, right);
-        bound(caller, request, reply);
-      } else refuseSpeakers(request, right);
-      done();
-    } catch (thrown) {
-      done(thrown as Error);
+    if (right === "none" || app.isAtProbes(request.raw)) return;
+    if (!known) {
+      refuseSpeakers(request, right);
+      return;
     }
+    const caller = authenticated(known, request);
+    // For the log of what is refused below.
+    request.caller = ownEntry(caller);
+    if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
+    request.caller = speaker(caller, request, right);
+    bound(caller, request, reply);
+  };
+  app.addHook("onRequest", (request, reply, done) => {
+    let refusal: Error | undefined;
+    try {
+      check(request, reply);
+    } catch (thrown) {
+      refusal = thrown as Error;
+    }
+    done(refusal);
   });
 }
 

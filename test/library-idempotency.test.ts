@@ -147,10 +147,10 @@ test.skipIf(redisMissing !== null)(
   },
 );
 
-test.each(["sqlite", "redis"] as const)(
+test.for(["sqlite", "redis"] as const)(
   "%s: an answer that saw what was deleted since is no turn of the conversation that asking again has begun",
-  async (use) => {
-    if (use === "redis" && redisMissing !== null) return;
+  async (use, { skip }) => {
+    if (use === "redis" && redisMissing !== null) skip(redisMissing);
     const model = await stubModel();
     onTestFinished(() => model.close());
     const generate = { use: "openai", baseUrl: model.url, model: "m", retries: 0 } as const;

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { Agent, get } from "node:http";
-import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { connectionsOf } from "../../src/http/open-files.ts";
 import { BIN, printed, ragline } from "../cli/run.ts";
 import { folderForTest } from "../support/folder.ts";
 import { eventsOf, postJson } from "../support/http.ts";
+import { freePort } from "../support/redis.ts";
 import { streaming, stubModel, wholeStream } from "../support/stub-model.ts";
 
 const POST = resolve(import.meta.dirname, "../../src/adapters/http/post.ts");
@@ -29,14 +29,6 @@ it.each([
     expect(connectionsOf(free)).toEqual({ servedMax, refusedMax });
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return address && typeof address === "object" ? address.port : 0;
-}
 
 /** What became of a question: `answer-end`, `answer-error` with its code, a refusal's code, or that it was cut. */
 async function outcomeOf(url: string): Promise<string> {

@@ -73,9 +73,8 @@ function variant(schema: Schema): string {
 
 function table(rows: readonly (readonly [string, Schema])[]): string {
   const lines = rows.map(([key, schema]) => {
-    if (schema.properties) return `| \`${key}\` | block | | ${schema.description ?? ""} See [${key}](#${key}). |`;
-    if (schema.items?.properties)
-      return `| \`${key}\` | list of blocks | | ${schema.description ?? ""} See [${key}](#${key}). |`;
+    const kind = schema.properties ? "block" : schema.items?.properties && "list of blocks";
+    if (kind) return `| \`${key}\` | ${kind} | | ${schema.description ?? ""} See [${key}](#${key.toLowerCase()}). |`;
     const value = schema.default === undefined ? "" : `\`${JSON.stringify(schema.default)}\``;
     return `| \`${key}\` | ${limits(schema)} | ${value} | ${schema.description ?? ""} |`;
   });

@@ -61,4 +61,4 @@ export const callers = z
     }
   })
   .optional()
-  .describe("Who may call, each by a key of its own. Absent: everybody may do everything.");
+  .describe("Who may call, each by a key of its own. Absent: everybody may do everything but erase collections.");

@@ -123,8 +123,11 @@ export async function readText(body: AsyncIterable<Uint8Array>, charactersMax: n
   return text.slice(0, charactersMax);
 }
 
-/** What the system refuses to this process, whoever is called: open files, or ports to call from. */
-const OWN_LACK: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL"]);
+/**
+ * Open files, which the system refuses to this process whoever is called. Not `EADDRNOTAVAIL`: `localhost` answers so where IPv6 is off,
+ * also of a server that is down.
+ */
+const OWN_LACK: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"]);
 
 export function failed(what: string, cause: unknown, signal?: AbortSignal): RaglineError {
   if (cause instanceof RaglineError) return cause;

@@ -201,8 +201,9 @@ function program(): Command {
     .addHelpText(
       "after",
       "\nDocuments for groups are counted where --group names one of theirs." +
-        "\nExit code 1 where questions cannot be answered now: nothing is indexed (where no caller has a tenant of its own), or the" +
-        "\nindex, the sessions or the model are away (`not ready`, in JSON `missing`; a running server says the same at /readyz).",
+        "\nExit code 1 where questions cannot be answered now: nothing is indexed (unless a caller has a tenant of its own or" +
+        "\nspeaks for others), or the index, the sessions or the model are away (`not ready`, in JSON `missing`; a running" +
+        "\nserver says the same at /readyz).",
     )
     .action(async (options) => (await loaded(import("./status.ts"))).statusCommand(configFile(), options));
 

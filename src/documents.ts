@@ -4,7 +4,7 @@ import type { Background } from "./background.ts";
 import { createBreather } from "./breather.ts";
 import type { Calls } from "./calls.ts";
 import type { Config } from "./config.ts";
-import { leftBy, RaglineError } from "./errors.ts";
+import { RaglineError, unlessLeft } from "./errors.ts";
 import { createFusionLearner, type FusionLearner } from "./fusion/keep.ts";
 import { reasonOf } from "./ingest/document.ts";
 import { type IngestReport, ingest, ingestDocument } from "./ingest/ingest.ts";
@@ -118,14 +118,13 @@ export class Documents {
     return this.#addFor(caller, { fields, fallbackTitle: fields.id, format, content: { bytes } }, collection);
   }
 
-  /** What breaks because the caller has left is no failure of Ragline's. */
   async #addFor(caller: CallerOptions, request: ReadRequest, collection: string | undefined): Promise<AddedDocument> {
     const scope = this.#calls.scope(collection, caller);
     const { signal = new AbortController().signal } = caller;
     try {
       return await this.#add(request, scope, signal);
     } catch (thrown) {
-      throw signal.aborted && !(thrown instanceof RaglineError) ? leftBy(signal) : thrown;
+      throw unlessLeft(thrown, signal);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { EraseReport } from "./api.ts";
+import { unlessLeft } from "./errors.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { PassageIndex } from "./ports/passage-index.ts";
@@ -16,11 +17,15 @@ export async function erase(
   scope: Scope,
   call: CallOptions,
 ): Promise<EraseReport> {
-  const documents = await eraseDocuments(index, scope, call);
-  const erased = await sessions.deleteAll(scope, call);
-  // Last: what is answered meanwhile may still be kept.
-  await cache?.deleteAll(scope, call);
-  return { documents, sessions: erased };
+  try {
+    const documents = await eraseDocuments(index, scope, call);
+    const erased = await sessions.deleteAll(scope, call);
+    // Last: what is answered meanwhile may still be kept.
+    await cache?.deleteAll(scope, call);
+    return { documents, sessions: erased };
+  } catch (thrown) {
+    throw unlessLeft(thrown, call.signal);
+  }
 }
 
 /** Until there are none to delete, as documents of further groups may have come meanwhile. */

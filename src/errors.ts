@@ -91,6 +91,11 @@ export function leftBy({ reason }: AbortSignal): RaglineError {
   return reason instanceof RaglineError ? reason : new RaglineError("cancelled", "The caller left.", { cause: reason });
 }
 
+/** Why something broke: what breaks because the caller has left is no failure of Ragline's. */
+export function unlessLeft(thrown: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && !(thrown instanceof RaglineError) ? leftBy(signal) : thrown;
+}
+
 /** Any thrown value as a RaglineError, with the step in which it happened. */
 export function toRaglineError(thrown: unknown, step?: Step): RaglineError {
   if (thrown instanceof RaglineError) {

@@ -58,6 +58,12 @@ test("a tenant's collection goes with documents of every group, conversations an
   expect(await ragline.erase({ collection: "default" }, LEAVING)).toEqual({ documents: 0, sessions: 1 });
 });
 
+test("a caller who leaves stops it, which is no fault of Ragline's; the next call goes on", async () => {
+  const left = ragline.erase({ collection: "default" }, { ...LEAVING, signal: AbortSignal.abort() });
+  await expect(left).rejects.toMatchObject({ name: "RaglineError", code: "cancelled" });
+  expect(await ragline.erase({ collection: "default" }, LEAVING)).toEqual({ documents: 40, sessions: 2 });
+});
+
 test("a collection must be named", async () => {
   await expect(ragline.erase({} as { collection: string })).rejects.toMatchObject({ code: "request_invalid" });
 });

@@ -48,7 +48,8 @@ export interface Begun {
  * 5. `replace` commits unless somebody else replaced something after `version` was read; else it resolves to false and changes nothing.
  *    Turns finished meanwhile are kept and do no harm. It creates no session.
  * 6. `recall` gives the turns nearest to a vector (cosine, best first), of vectors of the same model only.
- * 7. `delete` removes everything; turns still pending then cannot be finished any more.
+ * 7. `delete` removes everything; turns still pending then cannot be finished any more. A session that is begun under the id afterwards has a
+ *    version that begins with its microsecond, which the deleted one could not get to: it counts one a write.
  * 8. Sessions belong to a tenant and collection: the same id elsewhere is another session.
  * 9. A question that could not be recorded leaves nothing behind. Either `begin` itself rejects, and its turn cannot be finished (Redis and
  *    PostgreSQL, where the question and what is read are one round trip). Or only `recorded` does (SQLite, where reading goes on without

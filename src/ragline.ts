@@ -38,7 +38,7 @@ import {
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
-import { readersOf, readiness, statusOf } from "./status.ts";
+import { type Readers, readersOf, readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
 import { keyedSession, keyedTurn, turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
@@ -67,6 +67,7 @@ export class Ragline {
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #underWay = new UnderWay();
+  readonly #readers: Readers;
   #closing: Promise<void> | null = null;
   #warming = 0;
 
@@ -76,6 +77,7 @@ export class Ragline {
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
+    this.#readers = readersOf(config);
     this.telemetry = new Telemetry(composed, log, config, traces);
     this.#calls = new Calls(config, stages.settings, log, this.telemetry.runs);
     this.#sessions = new Sessions(this.schemas, stages.sessions, this.#calls);
@@ -242,7 +244,7 @@ export class Ragline {
     onMissing?: (line: string, cause: unknown) => void,
   ): Promise<Readiness> {
     if (this.#closing) return { ready: false, missing: ["closing: no new questions"], degraded: [] };
-    const { groups, mayBeEmpty } = readersOf(this.config);
+    const { groups, mayBeEmpty } = this.#readers;
     const asked = this.#parse(this.schemas.collection, collection, "collection");
     const scope = this.#calls.scope(asked, { groups, ...caller });
     const state = { isWarming: this.#warming > 0, mayBeEmpty };

@@ -4,7 +4,7 @@ import { RaglineError, toRaglineError } from "./errors.ts";
 import { fusionStatus } from "./fusion/describe.ts";
 import type { Stages } from "./pipeline/stages.ts";
 import type { Run } from "./run.ts";
-import type { DocumentEntry, Scope, Step } from "./types.ts";
+import { type DocumentEntry, GROUPS_MAX, type Scope, type Step } from "./types.ts";
 import { VERSION } from "./version.ts";
 
 /** What a collection holds, and what every step is done with. */
@@ -69,13 +69,20 @@ interface Missing {
   readonly cause?: unknown;
 }
 
-/** Whose documents may be asked about over HTTP: of these groups, and `mayBeEmpty`: of other tenants than the configured one. */
-export function readersOf(config: Config): { readonly groups: string[]; readonly mayBeEmpty: boolean } {
-  const { tenant: own, server } = config;
+export interface Readers {
+  readonly groups: readonly string[];
+  /** Others may have documents: other tenants than the configured one, or more groups than are looked for at once. */
+  readonly mayBeEmpty: boolean;
+}
+
+/** Whose documents may be asked about over HTTP. */
+export function readersOf({ tenant: own, server }: Config): Readers {
   const callers = server.callers ?? [];
+  const groups = new Set(callers.flatMap((caller) => caller.groups));
+  const isMany = groups.size > GROUPS_MAX;
   return {
-    groups: [...new Set(callers.flatMap(({ groups }) => groups))],
-    mayBeEmpty: callers.some(({ tenant = own, forOthers }) => forOthers || tenant !== own),
+    groups: isMany ? [] : [...groups],
+    mayBeEmpty: isMany || callers.some(({ tenant = own, forOthers }) => forOthers || tenant !== own),
   };
 }
 

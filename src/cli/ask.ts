@@ -43,8 +43,8 @@ export async function askCommand(
   };
   const ask = async (ragline: Ragline, signal: AbortSignal) => {
     const caller = { signal, groups: options.group };
-    const { documents, collection: asked } = await ragline.status(collection);
-    if (documents === 0 && options.group.length === 0) {
+    const { documents, collection: asked } = await ragline.status(collection, caller);
+    if (documents === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);
     }
     if (options.json) {

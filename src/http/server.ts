@@ -74,8 +74,8 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   registerProbes(app);
   refuseOtherThanOneHost(app);
   if (ragline.config.server.origins) await allowOrigins(app, ragline.config.server.origins);
-  checkCallers(app, ragline.config);
   endInOrder(app);
+  checkCallers(app, ragline.config);
   keepOpenFiles(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

@@ -27,7 +27,7 @@ export async function save(stages: Stages, question: Question, answer: Answer, c
   await stages.sessions.finish(question.scope, question.sessionId, turn, call);
 }
 
-/** For nobody who waits. What becomes of a turn that could not be stored, the store itself tells the log. */
+/** For nobody who waits. What becomes of a turn that could not be stored, the store itself tells the log; of a deleted conversation nothing is. */
 export async function saveLater(stages: Stages, question: Question, answer: Answer, call: CallOptions): Promise<void> {
   try {
     await save(stages, question, answer, call);

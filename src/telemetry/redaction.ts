@@ -4,8 +4,22 @@ const SECRET_KEY = /^(?:apiKey|authorization|headers|key|secret|token|.*password
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/(?!\[user\[:password\]@\])([^\s:@/?#]*)(?::([^\s@/?#]*))?@/gi;
 /** A parameter of a URL's query whose name says that it is secret. */
 const SECRET_PARAMETER = /([?&][^\s?&#=]*(?:auth|credential|key|pass|pwd|secret|sig|token)[^\s?&#=]*=)([^\s&#,"']+)/gi;
+/** What a key may be that stands by itself. */
+const WORD = String.raw`[\w.~+/%-]{6,}=*`;
+const WORDS = new RegExp(WORD, "g");
+const IS_WORD = new RegExp(`^${WORD}$`);
 /** A shorter one is no secret, and may be part of any word. */
 const BYTES_MIN = 6;
+
+interface HasCallers {
+  readonly server?: { readonly callers?: readonly { readonly key: string }[] };
+}
+
+/** Of `server.callers`, of which there may be thousands: a text is looked through once for all of them. */
+function callerKeys(config: unknown): string[] {
+  const { callers = [] } = (config as HasCallers | undefined)?.server ?? {};
+  return callers.flatMap(({ key }) => [key, encodeURIComponent(key)]).filter((key) => IS_WORD.test(key));
+}
 
 /** Takes what the configuration holds as secrets out of a text: keys, passwords, those in URLs too, as they are and as JSON or URLs write them. */
 export function createRedaction(config: unknown): (text: string) => string {
@@ -14,9 +28,13 @@ export function createRedaction(config: unknown): (text: string) => string {
     if (Buffer.byteLength(secret) < BYTES_MIN) continue;
     for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) secrets.add(form);
   }
+  const keys = new Set(callerKeys(config));
+  for (const key of keys) secrets.delete(key);
   // The longest first: one may begin as another does.
   const all = [...secrets].sort((a, b) => b.length - a.length);
-  return (text) => all.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
+  const others = (text: string) => all.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
+  if (keys.size === 0) return others;
+  return (text) => others(text.replace(WORDS, (word) => (keys.has(word) ? "[redacted]" : word)));
 }
 
 /** A text, with URLs in it that somebody typed, without what they hold as secrets. */

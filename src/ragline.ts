@@ -244,9 +244,9 @@ export class Ragline {
     onMissing?: (line: string, cause: unknown) => void,
   ): Promise<Readiness> {
     if (this.#closing) return { ready: false, missing: ["closing: no new questions"], degraded: [] };
+    const asked = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
     const { groups, mayBeEmpty } = this.#readers;
-    const asked = this.#parse(this.schemas.collection, collection, "collection");
-    const scope = this.#calls.scope(asked, { groups, ...caller });
+    const scope = caller.groups ? asked : { ...asked, groups };
     const state = { isWarming: this.#warming > 0, mayBeEmpty };
     return readiness(this.#stages, scope, this.#calls.run(caller), state, onMissing);
   }

@@ -13,6 +13,9 @@ const upstream = createServer((incoming: IncomingMessage, response: ServerRespon
   });
 });
 
+/** Who is refused since too many come at once asks again, as `retry-after` says. */
+const AGAIN_AFTER_MS = 1_000;
+
 const streams: IncomingMessage[] = [];
 
 const commands = {
@@ -41,6 +44,11 @@ function open(url: string, number: number): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", accept: "text/event-stream" };
     const outgoing = request(`${url}/v1/ask`, { method: "POST", headers, agent: false }, (incoming) => {
+      if (incoming.statusCode === 503) {
+        incoming.resume();
+        setTimeout(() => open(url, number).then(resolve, reject), AGAIN_AFTER_MS);
+        return;
+      }
       if (incoming.statusCode !== 200) reject(new Error(`status ${incoming.statusCode}`));
       let text = "";
       incoming.setEncoding("utf8");

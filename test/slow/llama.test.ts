@@ -61,7 +61,7 @@ async function slotFreeAfter(model: LlamaLanguageModel): Promise<number> {
 describe.skipIf(!file)("a GGUF file", () => {
   languageModelContract("llama", async () => {
     const model = await open();
-    return { model, close: () => model.close() };
+    return { model, isRepeatable: false, close: () => model.close() };
   });
 
   describe("token counter", () => {

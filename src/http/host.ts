@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
+import { timesSent } from "./sent-once.ts";
 
 /**
  * Refuses a request with two `Host` headers, since a proxy before this server may have gone by the other one, and one of HTTP/1.1
@@ -7,13 +8,8 @@ import { RaglineError } from "../errors.ts";
  */
 export function refuseOtherThanOneHost(app: FastifyInstance): void {
   app.addHook("onRequest", (request, _reply, done) => {
-    const { rawHeaders, httpVersion } = request.raw;
-    let hosts = 0;
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i];
-      if (name?.length === 4 && name.toLowerCase() === "host") hosts++;
-    }
-    if (hosts > 1 || (hosts === 0 && httpVersion === "1.1"))
+    const hosts = timesSent(request.raw, "host");
+    if (hosts > 1 || (hosts === 0 && request.raw.httpVersion === "1.1"))
       done(new RaglineError("request_invalid", "host: must be sent once"));
     else done();
   });

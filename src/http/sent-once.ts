@@ -1,5 +1,16 @@
+import type { IncomingMessage } from "node:http";
 import type { FastifyRequest } from "fastify";
 import { RaglineError } from "../errors.ts";
+
+/** How often a header came, which Node joins or drops; `name` in lower case. */
+export function timesSent({ rawHeaders }: IncomingMessage, name: string): number {
+  let times = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const one = rawHeaders[i];
+    if (one?.length === name.length && one.toLowerCase() === name) times++;
+  }
+  return times;
+}
 
 /**
  * A header, `name` in lower case; undefined: not sent.
@@ -8,7 +19,6 @@ import { RaglineError } from "../errors.ts";
 export function sentOnce({ headers, raw }: FastifyRequest, name: string): string | undefined {
   const value = headers[name];
   if (value === undefined) return undefined;
-  const times = raw.rawHeaders.filter((one, i) => i % 2 === 0 && one.toLowerCase() === name).length;
-  if (times > 1) throw new RaglineError("request_invalid", `${name}: must be sent once`);
+  if (timesSent(raw, name) > 1) throw new RaglineError("request_invalid", `${name}: must be sent once`);
   return String(value);
 }

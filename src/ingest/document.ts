@@ -116,10 +116,10 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
 }
 
 /** The same document for these groups, where it names none itself. */
-export function forGroups({ hash, notice, ...content }: SourceDocument, groups: readonly string[]): SourceDocument {
-  if (content.groups.length > 0 || groups.length === 0) return { ...content, hash, ...(notice && { notice }) };
-  const limited = { ...content, groups: inOrder(groups) };
-  return { ...limited, hash: hashOf(limited), ...(notice && { notice }) };
+export function forGroups(document: SourceDocument, groups: readonly string[]): SourceDocument {
+  if (document.groups.length > 0 || groups.length === 0) return document;
+  const limited = { ...document, groups: inOrder(groups) };
+  return { ...limited, hash: hashOf(limited) };
 }
 
 function inOrder(groups: readonly string[]): string[] {

@@ -11,10 +11,15 @@ export interface CallerOptions {
   /** Instead of the configured tenant: any text of 1 to 128 characters. Never take it from an unauthenticated client. */
   readonly tenant?: string;
   /**
-   * Groups whose documents the caller may read besides the open ones. Sessions know no groups: use one id for callers of the same
-   * groups only.
+   * Groups whose documents the caller may read besides the open ones. A conversation keeps the groups of everybody who has asked in it: who lacks
+   * one of them gets `forbidden`.
    */
   readonly groups?: readonly string[];
+  /**
+   * Whose conversations are meant: 1 to 128 characters. Each user of a tenant has his own, under ids that others may use too; without it they are
+   * nobody's in particular, for whoever of the tenant knows the id. Documents know no users.
+   */
+  readonly user?: string;
   /** Who calls, for the log: 1 to 128 characters. */
   readonly name?: string;
   /** Names the call in events, logs and the stored turn: 1 to 128 characters, which need not be its alone. Made up where absent. */
@@ -31,7 +36,7 @@ export interface CallerOptions {
    * - The key's turn has another question: fails with `conflict`, not retryable.
    * - The turn is none of the latest that are loaded (twice `session.turns`, and none that is summarised): answered anew; the turn, once complete, stays as it is.
    *
-   * Another conversation, collection or tenant knows nothing of the key, nor does a conversation that was deleted or is forgotten. With `history`
+   * Another conversation, collection, user or tenant knows nothing of the key, nor does a conversation that was deleted or is forgotten. With `history`
    * nothing is stored, and it has no effect. The turn's `requestId` is made from the key.
    */
   readonly idempotencyKey?: string;
@@ -98,6 +103,22 @@ export interface TurnPage {
   readonly turns: readonly Turn[];
   /** Pass as `after` for the next page; absent on the last. */
   readonly next?: number;
+}
+
+export interface SessionPage {
+  /** The one that was last asked in first. */
+  readonly sessions: readonly ListedSession[];
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: string;
+}
+
+export interface ListedSession {
+  readonly id: string;
+  /** Its first question: 200 characters at most. */
+  readonly question: string;
+  readonly turnCount: number;
+  /** When it was last asked in: ISO 8601, UTC. */
+  readonly usedAt: string;
 }
 
 export interface Readiness {

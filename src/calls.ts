@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { CallerOptions } from "./api.ts";
-import { storedText, tenantName } from "./config/fields.ts";
+import { storedText, tenantName, userName } from "./config/fields.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
 import { Pace } from "./pace.ts";
@@ -19,6 +19,7 @@ const callerOptions = z.looseObject(
   {
     signal: z.custom<AbortSignal>(isSignal, "must be an AbortSignal").optional(),
     tenant: tenantName.optional(),
+    user: userName.optional(),
     groups: z.array(z.string().normalize("NFC")).optional(),
     name: storedText(128).min(1).optional(),
     requestId: storedText(128).min(1).optional(),
@@ -47,8 +48,8 @@ export class Calls {
   /** @throws RaglineError `request_invalid`: an option is not what it must be; `overloaded`: all is closed */
   scope(collection: string | undefined, caller: CallerOptions): Scope {
     if (this.#closed !== undefined) throw new RaglineError("overloaded", this.#closed);
-    const { tenant = this.#config.tenant, groups = [] } = parseRequest(callerOptions, caller);
-    return { tenant, collection: collection ?? this.#config.collection, groups };
+    const { tenant = this.#config.tenant, groups = [], user } = parseRequest(callerOptions, caller);
+    return { tenant, collection: collection ?? this.#config.collection, groups, ...(user !== undefined && { user }) };
   }
 
   /** No scope is given out any more, for this reason. */

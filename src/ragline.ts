@@ -9,6 +9,7 @@ import type {
   Readiness,
   ReindexOptions,
   SearchResponse,
+  SessionPage,
   Status,
   TurnPage,
   WatchRequest,
@@ -35,6 +36,7 @@ import {
   parseRequest,
   requestSchemas,
   type SearchRequest,
+  type SessionsRequest,
   type TurnsRequest,
 } from "./requests.ts";
 import { Sessions } from "./sessions.ts";
@@ -198,6 +200,19 @@ export class Ragline {
   /** Resolves to false where there was nothing to delete. */
   deleteSession(id: string, collection?: string, caller: CallerOptions = {}): Promise<boolean> {
     return this.#sessions.delete(id, collection, caller);
+  }
+
+  /** Conversations of the caller's `user`, who must be named, the one that was last asked in first. */
+  listSessions(page: SessionsRequest = {}, caller: CallerOptions = {}): Promise<SessionPage> {
+    return this.#sessions.list(page, caller);
+  }
+
+  /**
+   * Deletes all conversations of the caller's `user`, who must be named, in a collection, whatever groups they were held with. It takes as long as it
+   * takes; what is asked meanwhile may stay. Resolves to how many there were.
+   */
+  deleteSessions(collection?: string, caller: CallerOptions = {}): Promise<number> {
+    return this.#sessions.deleteAll(collection, caller);
   }
 
   /**

@@ -15,7 +15,7 @@ import {
 import { GROUP_LENGTH_MAX, GROUPS_MAX } from "./types.ts";
 
 export { groupNames } from "./config/callers.ts";
-export { tenantName } from "./config/fields.ts";
+export { tenantName, userName } from "./config/fields.ts";
 
 const LOGICAL: ReadonlySet<string> = new Set(["$and", "$or", "$not"]);
 const ISSUES_NAMED_MAX = 8;
@@ -145,8 +145,18 @@ export function requestSchemas(config: Config) {
     limit: z.coerce.number().int().min(1).max(500).default(100),
     collection,
   });
+  const sessions = z.strictObject({
+    after: z
+      .string()
+      .max(160)
+      .regex(/^\d{1,15}:.+$/, "must be `next` of a page")
+      .optional()
+      .describe("`next` of the page before."),
+    limit: z.coerce.number().int().min(1).max(500).default(100),
+    collection,
+  });
   const erase = z.strictObject({ collection: collection.unwrap() });
-  return { ask, search, document, file, list, turns, erase, sessionId, documentId, collection, history };
+  return { ask, search, document, file, list, turns, sessions, erase, sessionId, documentId, collection, history };
 }
 
 /** Fields are counted before any is read: the issues of 100,000 wrong ones take seconds. */
@@ -207,6 +217,14 @@ function composed(value: unknown, depth = 0): unknown {
   if (typeof value !== "object" || value === null || depth > 64) return value;
   if (Array.isArray(value)) return value.map((item) => composed(item, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [composed(key), composed(item, depth + 1)]));
+}
+
+export interface SessionsRequest {
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+  /** 1 to 500; 100 where absent. */
+  readonly limit?: number;
+  readonly collection?: string | undefined;
 }
 
 export interface TurnsRequest {

@@ -1,13 +1,16 @@
-import type { CallerOptions, TurnPage } from "./api.ts";
+import type { CallerOptions, ListedSession, SessionPage, TurnPage } from "./api.ts";
 import type { Calls } from "./calls.ts";
+import { RaglineError, unlessLeft } from "./errors.ts";
 import { boundedPage, latestThatFit } from "./pages.ts";
-import type { SessionStore } from "./ports/session-store.ts";
-import { parseRequest, type RequestSchemas, type TurnsRequest } from "./requests.ts";
+import type { SessionEntry, SessionPlace, SessionStore } from "./ports/session-store.ts";
+import { parseRequest, type RequestSchemas, type SessionsRequest, type TurnsRequest } from "./requests.ts";
 import { requestIdOf } from "./turn-key.ts";
 import type { Scope, Session, Turn } from "./types.ts";
 
 /** The latest turns that a prompt is made of at most. */
 const TURNS_MAX = 100;
+/** Of a listed session's first question, in characters. */
+const TITLE_CHARS_MAX = 200;
 
 /** Conversations, as a caller may read and delete them. */
 export class Sessions {
@@ -50,7 +53,42 @@ export class Sessions {
   async delete(id: string, collection: string | undefined, caller: CallerOptions): Promise<boolean> {
     const scope = this.#scope(collection, caller);
     const sessionId = parseRequest(this.#schemas.sessionId, id, "sessionId");
-    return this.#calls.store("session", caller, (call) => this.#store.delete(scope, sessionId, call));
+    const isDeleted = await this.#calls.store("session", caller, (call) => this.#store.delete(scope, sessionId, call));
+    // Else it may be one that this caller may not read, and is told so.
+    if (!isDeleted) await this.read(id, collection, caller);
+    return isDeleted;
+  }
+
+  async list(page: SessionsRequest, caller: CallerOptions): Promise<SessionPage> {
+    const { collection, limit, after } = parseRequest(this.#schemas.sessions, page);
+    const scope = this.#ofUser(collection, caller);
+    const place = after === undefined ? undefined : toPlace(after);
+    const { sessions, next } = await this.#calls.store("session", caller, (call) =>
+      this.#store.list(scope, { limit, after: place }, call),
+    );
+    const listed = sessions.map(toListed);
+    return next === undefined ? { sessions: listed } : { sessions: listed, next: `${next.usedAtMs}:${next.id}` };
+  }
+
+  /** Of a user, however long it takes. @returns how many there were */
+  async deleteAll(collection: string | undefined, caller: CallerOptions): Promise<number> {
+    const scope = this.#ofUser(parseRequest(this.#schemas.collection, collection, "collection"), caller);
+    const { signal = new AbortController().signal } = caller;
+    try {
+      return await this.#store.deleteAll(scope, { signal });
+    } catch (thrown) {
+      throw unlessLeft(thrown, signal);
+    }
+  }
+
+  /** @throws RaglineError `request_invalid`: it names no user */
+  #ofUser(collection: string | undefined, caller: CallerOptions) {
+    const { user, ...scope } = this.#calls.scope(collection, caller);
+    if (user !== undefined) return { ...scope, user };
+    throw new RaglineError(
+      "request_invalid",
+      "user: must be named (over HTTP by x-ragline-user): conversations are listed, and deleted together, by user",
+    );
   }
 
   #scope(collection: string | undefined, caller: CallerOptions): Scope {
@@ -61,6 +99,16 @@ export class Sessions {
 /** As their callers named them. */
 function named<T extends { readonly requestId: string }>(turns: readonly T[]): T[] {
   return turns.map((turn) => ({ ...turn, requestId: requestIdOf(turn.requestId) }));
+}
+
+function toPlace(cursor: string): SessionPlace {
+  const [usedAtMs, id] = cursor.split(/:(.*)/);
+  return { usedAtMs: Number(usedAtMs), id: id ?? "" };
+}
+
+function toListed({ id, question, turnCount, usedAtMs }: SessionEntry): ListedSession {
+  const title = [...question.slice(0, 2 * TITLE_CHARS_MAX)].slice(0, TITLE_CHARS_MAX).join("");
+  return { id, question: title, turnCount, usedAt: new Date(usedAtMs).toISOString() };
 }
 
 function numberOf({ number }: Turn): number {

@@ -7,8 +7,9 @@ export function turnKey(requestId: string): string {
 }
 
 /** The same for all calls of a conversation with this idempotency key, which are one turn; never one that `turnKey` makes. */
-export function keyedTurn({ tenant, collection }: Scope, sessionId: string, key: string): string {
-  return `idempotency:${digest("turn", tenant, collection, sessionId, key)}`;
+export function keyedTurn({ tenant, collection, user }: Scope, sessionId: string, key: string): string {
+  const whose = user === undefined ? [] : [user];
+  return `idempotency:${digest("turn", tenant, collection, sessionId, key, ...whose)}`;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Scope {
   readonly collection: string;
   /** Groups the caller belongs to. A document without groups is open to the whole tenant. */
   readonly groups: readonly string[];
+  /** Whose conversations these are; documents know none. Absent: those of no user in particular. */
+  readonly user?: string | undefined;
 }
 
 /** Last argument of every port method. */

@@ -21,6 +21,7 @@ export interface AskCommandOptions {
   readonly filter: readonly string[];
   readonly tenant?: string;
   readonly group: readonly string[];
+  readonly user?: string;
   readonly collection?: string;
   readonly timings?: true;
   readonly json?: true;
@@ -42,7 +43,7 @@ export async function askCommand(
     ...(collection !== undefined && { collection }),
   };
   const ask = async (ragline: Ragline, signal: AbortSignal) => {
-    const caller = { signal, groups: options.group };
+    const caller = { signal, groups: options.group, ...(options.user !== undefined && { user: options.user }) };
     const { documents, collection: asked } = await ragline.status(collection, caller);
     if (documents === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);

@@ -145,6 +145,7 @@ function program(): Command {
     )
     .option("--tenant <name>", TENANT)
     .option("--group <name>", "ask as one who may read this group's documents too; repeat for more", collect, [])
+    .option("--user <name>", "whose conversation it is (default: nobody's in particular)")
     .option("--collection <name>", "collection to ask")
     .option("--timings", "show where the time went")
     .option("--json", "print the whole answer as one JSON object")

@@ -18,6 +18,8 @@ export const storedText = (charsMax: number, string = z.string()) =>
     .refine((value) => !value.includes("\0"), "must not hold NUL characters");
 /** Any name that a customer may have: it stands in no address and names no index. */
 export const tenantName = storedText(128).min(1);
+/** Composed: whoever writes it in either way is the same. */
+export const userName = storedText(128, z.string().normalize("NFC")).min(1);
 /** What a collection may be called, in the configuration and in requests. */
 export const collectionName = (string = z.string()) =>
   string.max(128).regex(/^[\p{L}\p{N}_-][\p{L}\p{N}_.-]*$/u, "must be letters, digits, `_`, `-` or `.`");

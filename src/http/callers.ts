@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError } from "../errors.ts";
 import type { CallerOptions, Config } from "../index.ts";
-import { groupNames, parseRequest, tenantName } from "../requests.ts";
+import { groupNames, parseRequest, tenantName, userName } from "../requests.ts";
 import { whenOver } from "./over.ts";
 import { sentOnce } from "./sent-once.ts";
 
@@ -12,7 +12,7 @@ type Right = Caller["may"][number];
 declare module "fastify" {
   interface FastifyRequest {
     /** Who sent it, and for whom; null: nobody is asked who he is. */
-    caller: Pick<CallerOptions, "name" | "tenant" | "groups"> | null;
+    caller: Pick<CallerOptions, "name" | "tenant" | "groups" | "user"> | null;
     /** Of a key that nobody has: the first 8 hexadecimal digits of its SHA-256. */
     unknownKey: string | undefined;
   }
@@ -24,11 +24,12 @@ declare module "fastify" {
 
 const TENANT_HEADER = "x-ragline-tenant";
 const GROUPS_HEADER = "x-ragline-groups";
+const USER_HEADER = "x-ragline-user";
 const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
 
 /**
  * Lets in who brings the key of one of `server.callers` and may do what the route is for. Keys are compared by their hashes: how long that
- * takes tells nothing of them. A caller for others names them by headers, tenant and groups in percent-encoding, groups parted by
+ * takes tells nothing of them. A caller for others names them by headers, tenant, groups and user in percent-encoding, groups parted by
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
  * One whose entry names no tenant must send it: where a proxy between takes the headers out, one customer would get what is another's.
  */
@@ -65,7 +66,8 @@ export function checkCallers(app: FastifyInstance, { server }: Config): void {
 /** Where nobody is asked who he is, nobody speaks for others, nor erases what is theirs. */
 function refuseSpeakers(request: FastifyRequest, right: Right): void {
   if (right === "erase") throw forbidden("Nobody may erase over HTTP without `server.callers`.");
-  for (const name of [TENANT_HEADER, GROUPS_HEADER]) headerOf(request, name, "nobody is, without `server.callers`");
+  for (const name of [TENANT_HEADER, GROUPS_HEADER, USER_HEADER])
+    headerOf(request, name, "nobody is, without `server.callers`");
 }
 
 const RETRY_AFTER_MS = 1_000;
@@ -99,19 +101,21 @@ function authenticated(known: ReadonlyMap<string, Caller>, request: FastifyReque
   throw new RaglineError("unauthorized", `authorization: ${problem}`);
 }
 
-function ownEntry({ name, tenant, groups }: Caller): NonNullable<FastifyRequest["caller"]> {
-  return { name, groups, ...(tenant !== undefined && { tenant }) };
+function ownEntry({ name, tenant, groups, user }: Caller): NonNullable<FastifyRequest["caller"]> {
+  return { name, groups, ...(tenant !== undefined && { tenant }), ...(user !== undefined && { user }) };
 }
 
 function speaker(caller: Caller, request: FastifyRequest, right: Right): FastifyRequest["caller"] {
   const refusal = caller.forOthers ? null : "this key is not (`forOthers`)";
   const othersTenant = headerOf(request, TENANT_HEADER, refusal);
   const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
+  const othersUser = headerOf(request, USER_HEADER, refusal);
   const tenant = caller.forOthers ? tenantOf(caller, othersTenant, right) : caller.tenant;
   return {
     ...ownEntry(caller),
     ...(tenant !== undefined && { tenant }),
     ...(othersGroups !== undefined && { groups: parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER) }),
+    ...(othersUser !== undefined && { user: nameOf(USER_HEADER, userName, othersUser) }),
   };
 }
 
@@ -124,7 +128,7 @@ function tenantOf({ tenant }: Caller, header: string | undefined, right: Right):
     if (tenant !== undefined || right === "observe") return tenant;
     throw invalid(`${TENANT_HEADER}: must be sent, as the entry of this key names no tenant`);
   }
-  const named = nameOf(header);
+  const named = nameOf(TENANT_HEADER, tenantName, header);
   if (tenant !== undefined && named !== tenant)
     throw forbidden(`${TENANT_HEADER}: this key is for one tenant, not for this.`);
   return named;
@@ -139,9 +143,9 @@ function headerOf(request: FastifyRequest, name: string, refusal: string | null)
 }
 
 /** A raw comma is none of the name's: two headers that a proxy made one would be a third tenant. */
-function nameOf(value: string): string {
-  if (value.includes(",")) throw invalid(`${TENANT_HEADER}: must be one name, a comma in it as %2C`);
-  return parseRequest(tenantName, decoded(TENANT_HEADER, value), TENANT_HEADER);
+function nameOf(header: string, schema: typeof tenantName, value: string): string {
+  if (value.includes(",")) throw invalid(`${header}: must be one name, a comma in it as %2C`);
+  return parseRequest(schema, decoded(header, value), header);
 }
 
 function listed(value: string): string[] {

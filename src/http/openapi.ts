@@ -8,6 +8,7 @@ import type { Config } from "../index.ts";
 const SPEAKER_HEADERS = {
   "x-ragline-tenant": { type: "string", description: "Whose request it is, in percent-encoding." },
   "x-ragline-groups": { type: "string", description: "Its groups, in percent-encoding, parted by commas." },
+  "x-ragline-user": { type: "string", description: "Whose conversations are meant, in percent-encoding." },
 };
 
 /** Collects the routes registered after it into the OpenAPI document. */

@@ -189,6 +189,18 @@ const turnSchema = z.object({
     .describe("Those that the answer cites; absent: none, or not known."),
 });
 export const turnPageSchema = z.object({ turns: z.array(turnSchema), next: z.int().optional() });
+export const sessionPageSchema = z.object({
+  sessions: z.array(
+    z.object({
+      id: z.string(),
+      question: z.string().describe("The first: 200 characters at most."),
+      turnCount: z.int(),
+      usedAt: z.string().describe("When it was last asked in."),
+    }),
+  ),
+  next: z.string().optional(),
+});
+export const deletedSessionsSchema = z.object({ deleted: z.int() });
 const pendingSchema = z.object({
   requestId: z.string(),
   question: z.string(),

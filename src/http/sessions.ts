@@ -2,10 +2,18 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { Ragline } from "../index.ts";
-import { deletedSchema, errorResponses, sessionSchema, turnPageSchema } from "./responses.ts";
+import {
+  deletedSchema,
+  deletedSessionsSchema,
+  errorResponses,
+  sessionPageSchema,
+  sessionSchema,
+  turnPageSchema,
+} from "./responses.ts";
+import { clientSignal } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
-/** `/v1/sessions/:id`: read or delete a conversation, page through its turns. */
+/** `/v1/sessions`: list a user's conversations, delete them; `/v1/sessions/:id`: read or delete one, page through its turns. */
 export function registerSessions(routes: FastifyInstance, ragline: Ragline): void {
   const { sessionId, collection } = ragline.schemas;
   const missing = (id: string, collection = ragline.config.collection): never => {
@@ -16,6 +24,33 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
   };
   const typed = routes.withTypeProvider<ZodRequests>();
   const byId = { params: z.object({ id: sessionId }), querystring: z.strictObject({ collection }) };
+
+  typed.get(
+    "/v1/sessions",
+    {
+      schema: {
+        summary: "List a user's conversations, the one that was last asked in first.",
+        querystring: ragline.schemas.sessions,
+        response: { 200: sessionPageSchema, ...errorResponses },
+      },
+    },
+    ({ query, caller }) => ragline.listSessions(query, caller ?? {}),
+  );
+
+  typed.delete(
+    "/v1/sessions",
+    {
+      schema: {
+        summary: "Delete all conversations of a user in a collection.",
+        querystring: z.strictObject({ collection }),
+        response: { 200: deletedSessionsSchema, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const caller = { signal: clientSignal(request, reply), ...request.caller };
+      return { deleted: await ragline.deleteSessions(request.query.collection, caller) };
+    },
+  );
 
   typed.get(
     "/v1/sessions/:id",

@@ -48,16 +48,21 @@ export interface Begun {
  * 5. `replace` commits unless somebody else replaced something after `version` was read; else it resolves to false and changes nothing.
  *    Turns finished meanwhile are kept and do no harm. It creates no session.
  * 6. `recall` gives the turns nearest to a vector (cosine, best first), of vectors of the same model only.
- * 7. `delete` removes everything; turns still pending then cannot be finished any more. A session that is begun under the id afterwards has a
+ * 7. `delete` removes everything, `list`'s entry too; turns still pending then cannot be finished any more. A session that is begun under the id afterwards has a
  *    version that begins with its microsecond, which the deleted one could not get to: it counts one a write.
- * 8. Sessions belong to a tenant and collection: the same id elsewhere is another session.
+ * 8. Sessions belong to a tenant, a collection and a user, or to no user: the same id elsewhere is another session.
  * 9. A question that could not be recorded leaves nothing behind. Either `begin` itself rejects, and its turn cannot be finished (Redis and
  *    PostgreSQL, where the question and what is read are one round trip). Or only `recorded` does (SQLite, where reading goes on without
  *    writing): then `finish` is refused for the store's own reason while that lasts, and afterwards stores the whole turn, once, beginning the
  *    session where there was none. Not so where the session was deleted meanwhile: that is `not_found`. Where too many are pending already,
  *    `begin` rejects with `rate_limited`; with SQLite, of those that several processes let in at the same moment, only `recorded` does.
  * 10. `deleteAll` does what `delete` does to every session of a tenant's collection, forgotten ones included, a few at a time: where it rejects
- *    some may be gone, and one that is begun meanwhile may stay.
+ *    some may be gone, and one that is begun meanwhile may stay. Of a scope with a user, to that user's alone; without, to those of all.
+ * 11. A session keeps the scope's groups of everybody who has begun a question in it, as what is said there may quote what they may read. To who lacks one of
+ *    them `begin` and `load` reject with `forbidden`, and nothing changes; for `turns`, `recall`, `list` and `delete` it is not there. `finish`, `renew` and
+ *    `replace` go on with what was begun, and `deleteAll` asks nobody.
+ * 12. `list` gives the sessions of the scope's user that are not forgotten, the one that was last asked in first, a page at a time. Of many
+ *    thousands a store may give the latest alone, and one whose question could not be recorded may be missing.
  *
  * A store may be unable to tell that a question was never recorded from its having been recorded and deleted since. It then takes it
  * for deleted: a lost turn is logged, a deleted conversation that came back would not be noticed. So it is with what Redis has acknowledged and
@@ -82,6 +87,12 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
+  /** `limit` at most, after the one that `after` is; absent: from the first. */
+  list(
+    scope: Scope & { readonly user: string },
+    page: { readonly limit: number; readonly after?: SessionPlace | undefined },
+    options: CallOptions,
+  ): Promise<SessionPage>;
   /** Takes as long as it takes. Resolves to how many it has deleted. */
   deleteAll(scope: Scope, options: CallOptions): Promise<number>;
   /**
@@ -91,6 +102,25 @@ export interface SessionStore {
   /** What keeps it from storing turns, and how to mend it, where that is known without trying; null: nothing. */
   problem?(): string | null;
   close?(): Promise<void>;
+}
+
+/** Where a session stands in its user's list, which changes with each question. */
+export interface SessionPlace {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly usedAtMs: number;
+}
+
+export interface SessionPage {
+  readonly sessions: readonly SessionEntry[];
+  /** Of the last one; absent: there are no more. */
+  readonly next?: SessionPlace;
+}
+
+export interface SessionEntry extends SessionPlace {
+  /** The first of it, in its original form. */
+  readonly question: string;
+  readonly turnCount: number;
 }
 
 /** A question on its way in. */

@@ -43,17 +43,17 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
     }
     refused.delete(requestId);
   };
-  /** Of one session, or of all of the scope's collection; what is just being ended is waited for. */
+  /** Of one session, or of all of the scope's user, or collection; what is just being ended is waited for. */
   const forget = async (scope: Scope, id?: string) => {
     for (const [requestId, question] of refused) {
-      if (isOf(question, scope) && (id ?? question.sessionId) === question.sessionId) refused.delete(requestId);
+      if (isOf(question, scope, id)) refused.delete(requestId);
     }
     await Promise.allSettled(ending);
   };
   /** A turn's number is given when it ends: what was refused in a session comes before what is asked there afterwards. */
   const endEarlier = async (scope: Scope, id: string, requestId: string, call: CallOptions) => {
     for (const [other, question] of refused) {
-      if (isOf(question, scope) && question.sessionId === id && other !== requestId) await end(other, question, call);
+      if (isOf(question, scope, id) && other !== requestId) await end(other, question, call);
     }
   };
   const endAll = async () => {
@@ -124,6 +124,9 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
   };
 }
 
-function isOf(question: Refused, { tenant, collection }: Scope): boolean {
-  return question.scope.tenant === tenant && question.scope.collection === collection;
+function isOf({ scope, sessionId }: Refused, { tenant, collection, user }: Scope, id?: string): boolean {
+  if (scope.tenant !== tenant || scope.collection !== collection) return false;
+  // All of a user's sessions, or of a collection.
+  if (id === undefined) return user === undefined || scope.user === user;
+  return scope.user === user && sessionId === id;
 }

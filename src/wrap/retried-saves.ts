@@ -14,7 +14,7 @@ export interface RetriedSavesOptions {
   readonly onLost?: (turn: FinishedTurn, error: RaglineError, of: Conversation) => void;
 }
 
-export interface Conversation extends Pick<Scope, "tenant" | "collection"> {
+export interface Conversation extends Pick<Scope, "tenant" | "collection" | "user"> {
   readonly sessionId: string;
 }
 
@@ -170,10 +170,10 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   };
 }
 
-function conversation({ tenant, collection }: Scope, sessionId: string): Conversation {
-  return { tenant, collection, sessionId };
+function conversation({ tenant, collection, user }: Scope, sessionId: string): Conversation {
+  return { tenant, collection, user, sessionId };
 }
 
 function isSame(one: Conversation, other: Conversation): boolean {
-  return one.sessionId === other.sessionId && one.tenant === other.tenant && one.collection === other.collection;
+  return (["sessionId", "user", "tenant", "collection"] as const).every((part) => one[part] === other[part]);
 }

@@ -8,11 +8,17 @@ import { temporaryFolder } from "../support/folder.ts";
 import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
 import { redisMissing, redisOptions, redisTakesWrites, startRedis } from "../support/redis.ts";
 import { sqliteTakesWrites } from "../support/sessions.ts";
-import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "./session-store.ts";
+import { sessionReadersContract } from "./session-readers.ts";
+import { LEASE_MS, type OpenedSessionStore, PENDING_MAX, sessionStoreContract } from "./session-store.ts";
+
+function contracts(name: string, open: () => Promise<OpenedSessionStore>): void {
+  sessionStoreContract(name, open);
+  sessionReadersContract(name, open);
+}
 
 const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
 
-sessionStoreContract("sqlite", async () => {
+contracts("sqlite", async () => {
   const folder = temporaryFolder();
   const file = folder.file("sessions.db");
   const database = Database.open(file);
@@ -34,7 +40,7 @@ sessionStoreContract("sqlite", async () => {
 
 if (redisMissing) test.skip(`session store: redis (${redisMissing})`, () => undefined);
 else {
-  sessionStoreContract("redis", async () => {
+  contracts("redis", async () => {
     const server = await startRedis();
     const store = await openRedisSessionStore({ ...redisOptions(server.url), ...limits });
     return {
@@ -51,7 +57,7 @@ else {
 
 if (postgresMissing) test.skip(`session store: postgres (${postgresMissing})`, () => undefined);
 else {
-  sessionStoreContract("postgres", async () => {
+  contracts("postgres", async () => {
     const server = await startPostgres();
     const store = await openPostgresSessionStore({ ...sessionOptions(server.url), ...limits });
     // Makes the tables.

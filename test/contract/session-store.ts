@@ -429,6 +429,7 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
     test.each([
       ["tenant", scope({ tenant: "other{x}" })],
       ["collection", scope({ collection: "other" })],
+      ["user's hands", scope({ user: "kim" })],
       ["tenant and collection, the same joined", scope({ tenant: "acme:hand", collection: "book" })],
     ])("8: the same id in another %s is another session", async (_, elsewhere) => {
       const { id, version } = await grown(1);

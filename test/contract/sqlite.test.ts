@@ -9,7 +9,7 @@ import { Database } from "../../src/adapters/sqlite/database.ts";
 import { LATER_COLUMNS } from "../../src/adapters/sqlite/schema.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { createRagline } from "../../src/index.ts";
-import { call, SCOPE, until } from "../support/calls.ts";
+import { call, SCOPE, scope, until } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { append, turn } from "../support/sessions.ts";
 
@@ -185,12 +185,14 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
       import { createRagline } from ${JSON.stringify(source("index.ts"))};
       const ragline = await createRagline(${JSON.stringify(config)});
       const { text, degraded } = await ragline.answer({ question: "How many days of annual leave?" });
-      console.log(JSON.stringify({ text, degraded, ready: await ragline.ready() }));
+      const listed = await ragline.listSessions({}, { user: "kim" });
+      console.log(JSON.stringify({ text, degraded, listed, ready: await ragline.ready() }));
       process.exit(0);`);
       chmodSync(closed, 0o755);
       expect(stderr).toBe("");
       expect(JSON.parse(stdout)).toMatchObject({
         text: expect.stringContaining("15 days"),
+        listed: { sessions: [] },
         degraded: expect.arrayContaining([expect.objectContaining({ step: "save", fallback: "turn not stored" })]),
         ready: {
           ready: true,
@@ -202,7 +204,7 @@ describe("a file that cannot be used is refused as config_invalid, in one line t
   );
 });
 
-test("a file that lacks a column of today gets it, by whichever process opens it; its turns stay, and new ones keep their sources and how they ended", async () => {
+test("a file that lacks a column of today gets it, by whichever process opens it; its turns stay, and new ones keep their sources, how they ended and for whom they are", async () => {
   const file = folder.file("of-before.db");
   const before = Database.open(file);
   await append(createSqliteSessionStore(before, LIMITS), "s", turn());
@@ -214,6 +216,11 @@ test("a file that lacks a column of today gets it, by whichever process opens it
   const { turns } = await createSqliteSessionStore(both[1], LIMITS).load(SCOPE, "s", 10, call());
   expect(turns.map((turn) => turn.sources)).toEqual([undefined, sources]);
   expect(turns.map((turn) => turn.finishReason)).toEqual([undefined, "length"]);
+  const hr = scope({ groups: ["hr"] });
+  await append(createSqliteSessionStore(both[0], LIMITS), "s", turn(), hr);
+  const other = createSqliteSessionStore(both[1], LIMITS);
+  await expect(other.load(SCOPE, "s", 10, call())).rejects.toMatchObject({ code: "forbidden" });
+  expect((await other.load(hr, "s", 10, call())).turnCount).toBe(3);
   for (const database of both) await database.close();
 });
 

@@ -366,7 +366,7 @@ test("the schema says that a key is needed, and where it is not, and what a call
   expect(document.paths["/readyz"]?.get?.security).toEqual([]);
   expect(document.paths["/v1/ask"]?.post).not.toHaveProperty("security");
   const named = (path: string, method: string) => document.paths[path]?.[method]?.parameters?.map(({ name }) => name);
-  const speaking = ["x-ragline-tenant", "x-ragline-groups"];
+  const speaking = ["x-ragline-tenant", "x-ragline-groups", "x-ragline-user"];
   expect(named("/v1/search", "post")).toEqual(speaking);
   expect(named("/v1/ask", "post")).toEqual(["idempotency-key", ...speaking]);
   expect(named("/readyz", "get")).toBeUndefined();
@@ -406,6 +406,7 @@ test("a configuration that is wrong is refused, each problem by its place, and n
     { name: "e", key: KEYS.hr, may: [] },
     { name: "f", key: KEYS.rival, groups: [""] },
     { key: KEYS.writer },
+    { name: "h", key: KEYS.gateway, user: "kim", forOthers: true },
   ];
   let message = "";
   try {
@@ -413,7 +414,7 @@ test("a configuration that is wrong is refused, each problem by its place, and n
   } catch (thrown) {
     message = (thrown as Error).message;
   }
-  for (const place of ["1.may.0", "2.key", "3.key", "4.may", "5.groups.0", "6.name"]) {
+  for (const place of ["1.may.0", "2.key", "3.key", "4.may", "5.groups.0", "6.name", "7.user"]) {
     expect(message).toContain(`server.callers.${place}: `);
   }
   expect(message).not.toMatch(/0123456789/);

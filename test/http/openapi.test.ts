@@ -39,6 +39,8 @@ test("every route is there, with a summary", () => {
   expect(found.toSorted()).toEqual(
     [
       "POST /v1/ask",
+      "GET /v1/sessions",
+      "DELETE /v1/sessions",
       "POST /v1/search",
       "GET /v1/documents",
       "POST /v1/documents",

@@ -98,6 +98,7 @@ export function fakeStages(
       load: async (_scope, id) => loaded(id),
       turns: async () => turns,
       recall: async () => [],
+      list: async () => ({ sessions: [] }),
       replace: async () => true,
       delete: async () => true,
       deleteAll: async () => turns.splice(0).length,

@@ -121,9 +121,9 @@ export class RedisConnection {
 
   /**
    * Deletes every hash whose key begins so, on each master, looking at all keys there. What is written meanwhile may stay, as may what a cluster
-   * moves to another master, or a failover lets be looked at from another point on. @returns how many there were. @throws RaglineError `dependency_failed`, also where some are gone
+   * moves to another master, or a failover lets be looked at from another point on. @returns how many there were of those that count. @throws RaglineError `dependency_failed`, also where some are gone
    */
-  async unlinkHashes(prefix: string, signal: AbortSignal): Promise<number> {
+  async unlinkHashes(prefix: string, counts: (key: string) => boolean, signal: AbortSignal): Promise<number> {
     const { timeoutMs } = this.#options;
     const masters = await this.#within(
       timeoutMs,
@@ -139,10 +139,10 @@ export class RedisConnection {
       do {
         signal.throwIfAborted();
         const found = await this.#within(timeoutMs, () => master.scan(cursor, options));
-        const counts = await this.#within(timeoutMs, (client) =>
+        const unlinked = await this.#within(timeoutMs, (client) =>
           Promise.all(found.keys.map((key) => client.unlink(key))),
         );
-        for (const count of counts) deleted += count;
+        for (const [i, key] of found.keys.entries()) if (counts(key)) deleted += unlinked[i] ?? 0;
         cursor = found.cursor;
       } while (cursor !== "0");
     }

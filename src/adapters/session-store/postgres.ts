@@ -1,11 +1,20 @@
-import type { SessionStore } from "../../ports/session-store.ts";
+import type { SessionEntry, SessionStore } from "../../ports/session-store.ts";
 import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { purgeSessions } from "./postgres-purge.ts";
-import { ensureSessionSchema } from "./postgres-schema.ts";
-import { emptySession, neverAnswered, neverBegun, tooManyPending } from "./shared.ts";
+import { ensureSessionSchema, USER } from "./postgres-schema.ts";
+import {
+  emptySession,
+  lacksGroups,
+  neverAnswered,
+  neverBegun,
+  pageOf,
+  storedGroups,
+  storedId,
+  tooManyPending,
+} from "./shared.ts";
 
 export interface PostgresSessionOptions extends PostgresOptions {
   /** A conversation that nobody goes on with for so long is forgotten. */
@@ -28,10 +37,15 @@ interface View {
   readonly pending: readonly (readonly [turn: string, isOver: boolean])[];
 }
 
+/** Who asks lacks one of the session's groups. */
+interface Closed {
+  readonly closed: true;
+}
+
 const HERE = "s.tenant = $1 AND s.collection = $2 AND s.id = $3";
 const NOT_FORGOTTEN = "s.used_at > clock_timestamp() - $4::float8 * interval '1 millisecond'";
-const LOAD = "SELECT session_load($1, $2, $3, $4, $5) AS view";
-const BEGIN = "SELECT session_begin($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS begun";
+const LOAD = "SELECT session_load($1, $2, $3, $4, $5, $6) AS view";
+const BEGIN = "SELECT session_begin($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS begun";
 const FINISH = "SELECT session_finish($1, $2, $3, $4, $5, $6, $7) AS done";
 const REPLACE =
   "SELECT session_replace($1, $2, $3, $4, $5, $6, $7, $8, $9::int[], $10::text[], $11::int[], $12::bytea[]) AS done";
@@ -44,13 +58,21 @@ const PROBE = `WITH used AS (UPDATE sessions SET used_at = used_at WHERE false),
   renewed AS (UPDATE pending_turns SET expires_at = expires_at WHERE false)
 SELECT pg_logical_emit_message(true, 'ragline', 'probe')`;
 const TURNS = `SELECT t.number, t.turn FROM sessions s JOIN turns t ON t.session = s.row
-  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND t.number = ANY ($5::int[]) ORDER BY t.number`;
+  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND t.number = ANY ($5::int[]) AND s.groups <@ $6::text[] ORDER BY t.number`;
 const VECTORS = `SELECT v.number, v.vector FROM sessions s JOIN turn_vectors v ON v.session = s.row
-  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND s.recall_model = $5`;
-const DELETE = `DELETE FROM sessions s WHERE ${HERE} RETURNING row`;
+  WHERE ${HERE} AND ${NOT_FORGOTTEN} AND s.recall_model = $5 AND s.groups <@ $6::text[]`;
+const DELETE = `DELETE FROM sessions s WHERE ${HERE} AND s.groups <@ $4::text[] RETURNING row`;
+const USED_AT_MS = "floor(extract(epoch FROM used_at) * 1000)::float8";
+/** Texts are in order by their bytes, as everywhere else. */
+const LIST = `SELECT split_part(s.id, '/', 2) AS id, turn_count AS "turnCount", ${USED_AT_MS} AS "usedAtMs", coalesce(
+    (SELECT turn FROM turns WHERE session = s.row AND number = 1),
+    (SELECT turn FROM pending_turns WHERE session = s.row ORDER BY place LIMIT 1)) AS first
+  FROM sessions s WHERE s.tenant = $1 AND s.collection = $2 AND s.id LIKE '%/%' AND ${USER} = $3 AND ${NOT_FORGOTTEN} AND s.groups <@ $5::text[]
+    AND ($6::float8 IS NULL OR ${USED_AT_MS} < $6 OR ${USED_AT_MS} = $6 AND s.id COLLATE "C" > $7)
+  ORDER BY "usedAtMs" DESC, s.id COLLATE "C" LIMIT $8`;
 /** A statement's worth, within its limit. */
 const DELETE_SOME = `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions WHERE tenant = $1 AND collection = $2
-  ORDER BY id LIMIT 50 FOR UPDATE) RETURNING row`;
+  AND ($3::text IS NULL OR id LIKE '%/%' AND ${USER} = $3) ORDER BY id LIMIT 50 FOR UPDATE) RETURNING row`;
 
 /**
  * Conversations in PostgreSQL. Every call is one statement: one round trip, and atomic. What is acknowledged is as durable as that
@@ -67,11 +89,13 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
   return {
     async begin(scope, id, asked, turnsMax, call) {
       const turn = JSON.stringify(neverAnswered(asked));
-      const [reply] = await database.query<{ begun: { before: View | null } | null }>(call, BEGIN, [
+      const [reply] = await database.query<{ begun: { before: View | null } | Closed | null }>(call, BEGIN, [
         ...keyOf(scope, id),
+        storedGroups(scope),
         ...[asked.requestId, asked.tokens, turn, turnsMax, leaseMs, ttlMs, pendingMax],
       ]);
       if (!reply?.begun) throw tooManyPending(pendingMax);
+      if ("closed" in reply.begun) throw lacksGroups();
       return { session: toSession(id, reply.begun.before), recorded: Promise.resolve() };
     },
 
@@ -90,13 +114,15 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async load(scope, id, turnsMax, call) {
-      const values = [...keyOf(scope, id), turnsMax, ttlMs];
-      const [reply] = await database.query<{ view: View | null }>(call, LOAD, values);
-      return toSession(id, reply?.view ?? null);
+      const values = [...keyOf(scope, id), storedGroups(scope), turnsMax, ttlMs];
+      const [reply] = await database.query<{ view: View | Closed | null }>(call, LOAD, values);
+      const view = reply?.view ?? null;
+      if (view && "closed" in view) throw lacksGroups();
+      return toSession(id, view);
     },
 
     async turns(scope, id, numbers, call) {
-      const values = [...keyOf(scope, id), ttlMs, [...numbers]];
+      const values = [...keyOf(scope, id), ttlMs, [...numbers], storedGroups(scope)];
       const rows = await database.query<{ number: number; turn: string }>(call, TURNS, values);
       return rows.map(({ number, turn }) => toTurn(number, turn, null));
     },
@@ -113,7 +139,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async recall(scope, id, { model, vector, limit }, call) {
-      const values = [...keyOf(scope, id), ttlMs, model];
+      const values = [...keyOf(scope, id), ttlMs, model, storedGroups(scope)];
       return nearest(
         vector,
         await database.query<{ number: number; vector: Uint8Array }>(call, VECTORS, values),
@@ -121,13 +147,23 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
       );
     },
 
-    async delete(scope, id, call) {
-      return (await database.query(call, DELETE, keyOf(scope, id))).length > 0;
+    async list(scope, { limit, after }, call) {
+      const place = [scope.tenant, scope.collection, encodeURIComponent(scope.user)];
+      const from = after ? [after.usedAtMs, storedId(scope, after.id)] : [null, null];
+      const values = [...place, ttlMs, storedGroups(scope), ...from, limit + 1];
+      const rows = await database.query<Omit<SessionEntry, "question"> & { first: string | null }>(call, LIST, values);
+      const entries = rows.map(({ first, ...entry }) => ({ ...entry, question: questionOf(first) }));
+      return pageOf(entries, limit);
     },
 
-    async deleteAll({ tenant, collection }, call) {
+    async delete(scope, id, call) {
+      return (await database.query(call, DELETE, [...keyOf(scope, id), storedGroups(scope)])).length > 0;
+    },
+
+    async deleteAll({ tenant, collection, user }, call) {
+      const whose = user === undefined ? null : encodeURIComponent(user);
       for (let all = 0; ; ) {
-        const { length } = await database.query(call, DELETE_SOME, [tenant, collection]);
+        const { length } = await database.query(call, DELETE_SOME, [tenant, collection, whose]);
         if (length === 0) return all;
         all += length;
       }
@@ -140,8 +176,13 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
   };
 }
 
-function keyOf({ tenant, collection }: Scope, id: string): [tenant: string, collection: string, id: string] {
-  return [tenant, collection, id];
+function keyOf(scope: Scope, id: string): [tenant: string, collection: string, id: string] {
+  return [scope.tenant, scope.collection, storedId(scope, id)];
+}
+
+/** Null: the session has none, as its first could not be kept. */
+function questionOf(turn: string | null): string {
+  return turn === null ? "" : (JSON.parse(turn) as FinishedTurn).question;
 }
 
 function toSession(id: string, view: View | null): Session {

@@ -1,12 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Script } from "../redis/connection.ts";
 
+/** Of one user, who has a tenth less once there are more: a list is read whole. */
+const LISTED_MAX = 10_000;
+
 /**
  * A session is one hash, so that it lives on one slot, expires and is evicted as a whole. Its fields: `version`, `replacedVersion`,
- * `summary`, `summarizedTurns`, `entities`, `turnCount`, `totalTokens`, `recallModel`, `recallUpTo`; `t:<number>` a turn and `s:<number>` its
+ * `summary`, `summarizedTurns`, `entities`, `turnCount`, `totalTokens`, `recallModel`, `recallUpTo`, `groups` (a list, as JSON); `t:<number>` a turn and `s:<number>` its
  * short form; `v:<number>` its vector; `n:<request id>` a turn's number; `pending` the ids of pending questions, each of which has a
  * `p:<request id>`. Request ids are URI-encoded. Turns are `<status>|<tokens>|<JSON>`, pending ones `<expires at>|<tokens>|<JSON of the turn as
- * interrupted>`: what is JSON is never read here.
+ * interrupted>`: of what is JSON, groups and a list's questions alone are read here. A user's sessions have a hash as well, which may lack some: by id, when
+ * each was last asked in.
  */
 const COMMON = `
 local key = KEYS[1]
@@ -34,6 +38,17 @@ local function dropPending(id)
   redis.call('HDEL', key, 'p:' .. id)
 end
 
+local function isOpenTo(groups)
+  local asked = get('groups')
+  if not asked or asked == groups then return true end
+  local has = {}
+  for _, group in ipairs(cjson.decode(groups)) do has[group] = true end
+  for _, group in ipairs(cjson.decode(asked)) do
+    if not has[group] then return false end
+  end
+  return true
+end
+
 local function view(turnsMax)
   local fields = redis.call('HMGET', key, 'version', 'summary', 'summarizedTurns', 'entities', 'turnCount', 'totalTokens',
     'recallModel', 'recallUpTo')
@@ -49,9 +64,10 @@ local function view(turnsMax)
 end
 `;
 
-/** request id, pending turn, turns at most, lease, TTL, most pending → the session as it was; 0: too many are pending. */
+/** request id, pending turn, turns at most, lease, TTL, most pending, groups → the session as it was; 0: too many are pending; -1: groups are lacking. */
 export const BEGIN = script(`
-local id, asked, turnsMax, leaseMs, ttlMs, pendingMax = unpack(ARGV)
+local id, asked, turnsMax, leaseMs, ttlMs, pendingMax, groups = unpack(ARGV)
+if not isOpenTo(groups) then return -1 end
 local before = view(tonumber(turnsMax))
 if not before[2][1] then
   local first = string.format('%.0f', time[1] * 1000000 + time[2])
@@ -69,6 +85,7 @@ for _, other in ipairs(pendingIds()) do
   end
 end
 redis.call('PEXPIRE', key, ttlMs)
+if groups ~= '[]' then set('groups', groups) end
 if get('n:' .. id) or get('p:' .. id) then return before end
 local ids = pendingIds()
 if #ids >= tonumber(pendingMax) then return 0 end
@@ -115,17 +132,19 @@ redis.call('PEXPIRE', key, ttlMs)
 return 1
 `);
 
-/** turns at most, TTL → the session. */
+/** turns at most, TTL, groups → the session; -1: groups are lacking. */
 export const LOAD = script(`
+if not isOpenTo(ARGV[3]) then return -1 end
 redis.call('PEXPIRE', key, ARGV[2])
 return view(tonumber(ARGV[1]))
 `);
 
-/** TTL, numbers … → number, turn, … */
+/** TTL, groups, numbers … → number, turn, … */
 export const TURNS = script(`
-redis.call('PEXPIRE', key, ARGV[1])
 local found = {}
-for i = 2, #ARGV do
+if not isOpenTo(ARGV[2]) then return found end
+redis.call('PEXPIRE', key, ARGV[1])
+for i = 3, #ARGV do
   local turn = get('t:' .. ARGV[i])
   if turn then found[#found + 1] = {ARGV[i], turn} end
 end
@@ -158,10 +177,11 @@ redis.call('PEXPIRE', key, ttlMs)
 return 1
 `);
 
-/** model, TTL → number, vector, … */
+/** model, TTL, groups → number, vector, … */
 export const VECTORS = script(`
-redis.call('PEXPIRE', key, ARGV[2])
 local found = {}
+if not isOpenTo(ARGV[3]) then return found end
+redis.call('PEXPIRE', key, ARGV[2])
 if get('recallModel') ~= ARGV[1] then return found end
 for n = 1, number('recallUpTo') do
   local vector = get('v:' .. n)
@@ -173,7 +193,44 @@ end
 return found
 `);
 
-export const DELETE = script("return redis.call('UNLINK', key)");
+/** groups → how many are gone. */
+export const DELETE = script("return isOpenTo(ARGV[1]) and redis.call('UNLINK', key) or 0");
+
+/** groups → the first question and the number of turns; nothing: it is not there. */
+export const ENTRY = script(`
+if redis.call('EXISTS', key) == 0 then return {} end
+if not isOpenTo(ARGV[1]) then return {'', '-1'} end
+local id = pendingIds()[1]
+local first = get('t:1') or (id and get('p:' .. id))
+local question = ''
+if first then
+  local _, _, json = parts(first)
+  question = cjson.decode(json).question
+end
+return {question, tostring(number('turnCount'))}
+`);
+
+/** Of a user's list. TTL, id: it was just asked in. */
+export const LIST = script(`
+set(ARGV[2], string.format('%.0f', now))
+redis.call('PEXPIRE', key, ARGV[1])
+if redis.call('HLEN', key) <= ${LISTED_MAX} then return end
+local all, times = redis.call('HGETALL', key), {}
+for i = 2, #all, 2 do times[#times + 1] = tonumber(all[i]) end
+table.sort(times)
+local first = times[${LISTED_MAX / 10}]
+for i = 1, #all, 2 do
+  if tonumber(all[i + 1]) <= first then redis.call('HDEL', key, all[i]) end
+end
+`);
+/** Of a user's list. TTL: one of them was read. */
+export const KEEP_LIST = script("redis.call('PEXPIRE', key, ARGV[1])");
+/** Of a user's list → id, time, … */
+export const LISTED = script("return redis.call('HGETALL', key)");
+/** Of a user's list. ids … which are not there any more. */
+export const UNLIST = script(`
+for _, id in ipairs(ARGV) do redis.call('HDEL', key, id) end
+`);
 
 function script(body: string): Script {
   const source = COMMON + body;

@@ -3,9 +3,18 @@ import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from 
 import type { RedisOptions } from "../redis/client.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
+import { RedisLists } from "./redis-lists.ts";
 import { openReplicatedTurns, type ReplicaOptions } from "./redis-replicas.ts";
 import * as scripts from "./redis-scripts.ts";
-import { emptySession, neverAnswered, neverBegun, tooManyPending } from "./shared.ts";
+import {
+  emptySession,
+  lacksGroups,
+  neverAnswered,
+  neverBegun,
+  storedGroups,
+  storedId,
+  tooManyPending,
+} from "./shared.ts";
 
 export interface RedisSessionOptions extends RedisOptions, ReplicaOptions {
   readonly keyPrefix: string;
@@ -34,13 +43,16 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
   const { ttlMs, leaseMs, pendingMax } = options;
   const prefixOf = ({ tenant, collection }: Scope) =>
     `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:`;
-  const keyOf = (scope: Scope, id: string) => prefixOf(scope) + id;
+  const keyOf = (scope: Scope, id: string) => prefixOf(scope) + storedId(scope, id);
+  const groupsOf = (scope: Scope) => JSON.stringify(storedGroups(scope));
+  const lists = new RedisLists(redis, { ttlMs, keyOf, groupsOf });
 
   return {
     async begin(scope, id, asked, turnsMax) {
       const turn = `${asked.tokens}|${JSON.stringify(neverAnswered(asked))}`;
-      const values = [encodeURIComponent(asked.requestId), turn, turnsMax, leaseMs, ttlMs, pendingMax];
-      const reply = await redis.run(scripts.BEGIN, keyOf(scope, id), values);
+      const values = [encodeURIComponent(asked.requestId), turn, turnsMax, leaseMs, ttlMs, pendingMax, groupsOf(scope)];
+      const [reply] = await Promise.all([redis.run(scripts.BEGIN, keyOf(scope, id), values), lists.add(scope, id)]);
+      if (reply === -1) throw lacksGroups();
       if (reply === 0) throw tooManyPending(pendingMax);
       return { session: toSession(id, reply as View), recorded: Promise.resolve() };
     },
@@ -57,12 +69,15 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     },
 
     async load(scope, id, turnsMax) {
-      return toSession(id, (await redis.run(scripts.LOAD, keyOf(scope, id), [turnsMax, ttlMs])) as View);
+      const values = [turnsMax, ttlMs, groupsOf(scope)];
+      const [reply] = await Promise.all([redis.run(scripts.LOAD, keyOf(scope, id), values), lists.keep(scope)]);
+      if (reply === -1) throw lacksGroups();
+      return toSession(id, reply as View);
     },
 
     async turns(scope, id, numbers) {
       const ascending = [...new Set(numbers)].sort((a, b) => a - b);
-      const reply = await redis.run(scripts.TURNS, keyOf(scope, id), [ttlMs, ...ascending]);
+      const reply = await redis.run(scripts.TURNS, keyOf(scope, id), [ttlMs, groupsOf(scope), ...ascending]);
       return (reply as [string, string][]).map(([number, turn]) => toTurn(number, turn, null));
     },
 
@@ -77,21 +92,35 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     },
 
     async recall(scope, id, { model, vector, limit }) {
-      const reply = (await redis.run(scripts.VECTORS, keyOf(scope, id), [model, ttlMs], true)) as Buffer[];
+      const reply = (await redis.run(
+        scripts.VECTORS,
+        keyOf(scope, id),
+        [model, ttlMs, groupsOf(scope)],
+        true,
+      )) as Buffer[];
       return nearest(vector, pairs(reply), limit);
     },
 
+    list: (scope, page) => lists.page(scope, page),
+
     async delete(scope, id) {
-      return (await redis.run(scripts.DELETE, keyOf(scope, id), [])) === 1;
+      const isGone = (await redis.run(scripts.DELETE, keyOf(scope, id), [groupsOf(scope)])) === 1;
+      if (isGone) await lists.remove(scope, [id]);
+      return isGone;
     },
 
-    deleteAll: (scope, { signal }) => redis.unlinkHashes(prefixOf(scope), signal),
+    deleteAll: (scope, { signal }) => redis.unlinkHashes(keyOf(scope, ""), isSession, signal),
 
     async close() {
       await replicated?.close();
       await redis.close();
     },
   };
+}
+
+/** Not a list. */
+function isSession(key: string): boolean {
+  return !key.endsWith("/");
 }
 
 function toSession(id: string, [now, fields, turns, pending]: View): Session {

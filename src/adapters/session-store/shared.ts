@@ -1,6 +1,6 @@
 import { RaglineError } from "../../errors.ts";
-import type { Asked } from "../../ports/session-store.ts";
-import type { FinishedTurn, Session } from "../../types.ts";
+import type { Asked, SessionEntry, SessionPage } from "../../ports/session-store.ts";
+import type { FinishedTurn, Scope, Session } from "../../types.ts";
 
 export function emptySession(id: string): Session {
   const counts = { version: 0, summarizedTurns: 0, turnCount: 0, totalTokens: 0 };
@@ -11,6 +11,41 @@ export function emptySession(id: string): Session {
 export function neverAnswered({ requestId, question, tokens }: Asked): FinishedTurn {
   const at = new Date().toISOString();
   return { requestId, question, query: question, answer: "", status: "interrupted", tokens, at };
+}
+
+/** How the stored id of a user's session begins. A session's own id has no slash. */
+export function ofUser(user: string): string {
+  return `${encodeURIComponent(user)}/`;
+}
+
+export function storedId({ user }: Pick<Scope, "user">, id: string): string {
+  return user === undefined ? id : ofUser(user) + id;
+}
+
+/** As they are stored: each once, in one order. */
+export function storedGroups({ groups }: Pick<Scope, "groups">): string[] {
+  return [...new Set(groups)].sort();
+}
+
+/** Of one more than a page holds, where there are so many. */
+export function pageOf(sessions: readonly SessionEntry[], limit: number): SessionPage {
+  const page = sessions.slice(0, limit);
+  const last = page.at(-1);
+  return last !== undefined && sessions.length > limit
+    ? { sessions: page, next: { id: last.id, usedAtMs: last.usedAtMs } }
+    : { sessions: page };
+}
+
+/** @param asked groups of all who have asked in it */
+export function mayRead({ groups }: Pick<Scope, "groups">, asked: readonly string[]): boolean {
+  return asked.every((group) => groups.includes(group));
+}
+
+export function lacksGroups(): RaglineError {
+  return new RaglineError(
+    "forbidden",
+    "sessionId: who asked in this conversation had groups that this caller does not have",
+  );
 }
 
 export function neverBegun(): RaglineError {

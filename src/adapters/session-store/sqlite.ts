@@ -1,9 +1,19 @@
-import type { SessionStore } from "../../ports/session-store.ts";
+import type { Asked, SessionEntry, SessionStore } from "../../ports/session-store.ts";
 import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
-import { emptySession, neverBegun, tooManyPending } from "./shared.ts";
+import {
+  emptySession,
+  lacksGroups,
+  mayRead,
+  neverBegun,
+  ofUser,
+  pageOf,
+  storedGroups,
+  storedId,
+  tooManyPending,
+} from "./shared.ts";
 import { purgeSessions } from "./sqlite-purge.ts";
 import * as sql from "./sqlite-statements.ts";
 import { type UnrecordedQuestion, UnrecordedQuestions } from "./unrecorded.ts";
@@ -29,6 +39,8 @@ interface SessionRow {
   readonly turn_count: number;
   readonly total_tokens: number;
   readonly recall_model: string | null;
+  /** As JSON; undefined in files that may not be written and lack it. */
+  readonly groups?: string | null;
   readonly recall_up_to: number | null;
 }
 
@@ -50,12 +62,13 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const { ttlMs = Number.POSITIVE_INFINITY } = options;
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
-  const turnStatements = sql.turnStatements((column) => database.get(sql.HAS_COLUMN, column) !== undefined);
+  const reading = sql.reading((table, column) => database.get(sql.HAS_COLUMN, table, column) !== undefined);
   /** By session, questions on their way to the writer. */
   const recording = new Map<string, Set<string>>();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
     const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), now - ttlMs);
     if (!row) return emptySession(id);
+    if (!mayRead(scope, groupsOf(row))) throw lacksGroups();
     const from = Math.max(row.summarized_turns, row.turn_count - turnsMax);
     return {
       id,
@@ -63,13 +76,18 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       summary: row.summary,
       summarizedTurns: row.summarized_turns,
       entities: JSON.parse(row.entities),
-      turns: database.all<TurnRow>(turnStatements.shown, row.row, from, row.turn_count).map(toTurn),
+      turns: database.all<TurnRow>(reading.shown, row.row, from, row.turn_count).map(toTurn),
       pending: database.all<PendingRow>(sql.PENDING, row.row).map(toPending),
       turnCount: row.turn_count,
       totalTokens: row.total_tokens,
       recall:
         row.recall_model && row.recall_up_to !== null ? { model: row.recall_model, upTo: row.recall_up_to } : null,
     };
+  };
+
+  const isClosedTo = (scope: Scope, id: string) => {
+    const row = database.get<Pick<SessionRow, "groups">>(reading.groupsOf, ...keyOf(scope, id));
+    return row !== undefined && !mayRead(scope, groupsOf(row));
   };
 
   /** The writer counts as well, for questions that other processes record meanwhile; but what it refuses is answered all the same. */
@@ -88,7 +106,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       if (ids.size === 0) recording.delete(session);
     });
   };
-  const record = async (key: Key, { requestId, question, tokens }: Parameters<SessionStore["begin"]>[2]) => {
+  const record = async (key: Key, groups: Statement[], { requestId, question, tokens }: Asked) => {
     const now = Date.now();
     const written = await database.write([
       { sql: sql.FORGET, values: [...key, now - ttlMs] },
@@ -102,6 +120,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
         sql: sql.RECORD,
         values: [...key, requestId, question, tokens, new Date(now).toISOString(), now + options.leaseMs],
       },
+      ...groups,
       { sql: sql.TOUCH, values: key },
     ]);
     if (!written && !database.get(sql.IS_KNOWN, ...key, requestId)) throw tooManyPending(options.pendingMax);
@@ -121,7 +140,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const session = load(scope, id, turnsMax, askedAtMs);
       expectRoom(key, asked.requestId, session.pending);
       unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
-      return { session, recorded: whileRecording(key, asked.requestId, record(key, asked)) };
+      return { session, recorded: whileRecording(key, asked.requestId, record(key, joining(key, scope), asked)) };
     },
 
     async renew(scope, id, requestId) {
@@ -137,7 +156,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const unrecordedYet = unrecorded.find(key, requestId);
       const isKnown: Statement = { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true };
       const written = await database.write([
-        ...(unrecordedYet ? admit(key, unrecordedYet) : [isKnown]),
+        ...(unrecordedYet ? [...admit(key, unrecordedYet), ...joining(key, scope)] : [isKnown]),
         { sql: sql.COUNT_FINISHED, values: turn.slice(0, 6) },
         { sql: sql.COMPLETE, values: turn },
         { sql: sql.FINISH, values: turn },
@@ -150,8 +169,9 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     load: async (scope, id, turnsMax) => load(scope, id, turnsMax),
 
     async turns(scope, id, numbers) {
+      if (isClosedTo(scope, id)) return [];
       const values = [...keyOf(scope, id), Date.now() - ttlMs, JSON.stringify(numbers)];
-      return database.all<TurnRow>(turnStatements.originals, ...values).map(toTurn);
+      return database.all<TurnRow>(reading.originals, ...values).map(toTurn);
     },
 
     async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }) {
@@ -176,6 +196,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     },
 
     async recall(scope, id, { model, vector, limit }) {
+      if (isClosedTo(scope, id)) return [];
       const values = [...keyOf(scope, id), Date.now() - ttlMs, model];
       const stored = database.all<{ number: number; vector: Uint8Array }>(sql.VECTORS, ...values);
       return nearest(vector, stored, limit);
@@ -184,9 +205,23 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     problem: () => database.problem,
     close: async () => stopPurging(),
 
+    async list(scope, { limit, after }) {
+      const place = [scope.tenant, scope.collection, ...idsOf(scope.user)];
+      const values = [
+        ...place,
+        Date.now() - ttlMs,
+        JSON.stringify(scope.groups),
+        after?.usedAtMs ?? null,
+        after?.id ?? null,
+      ];
+      const sessions = database.all<SessionEntry>(reading.list, ...values, limit + 1);
+      return pageOf(sessions, limit);
+    },
+
     async delete(scope, id) {
+      if (isClosedTo(scope, id)) return false;
       const key = keyOf(scope, id);
-      const putBack = unrecorded.removeAll(key);
+      const putBack = unrecorded.removeOf(key);
       try {
         const changes = await database.write([{ sql: sql.DELETE, values: key }]);
         return changes?.[0] === 1;
@@ -196,13 +231,14 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       }
     },
 
-    async deleteAll({ tenant, collection }, { signal }) {
-      const putBack = unrecorded.removeAll([tenant, collection]);
+    async deleteAll({ tenant, collection, user }, { signal }) {
+      const ids = user === undefined ? [null, null] : idsOf(user);
+      const putBack = unrecorded.removeAll([tenant, collection], ids[0] ?? "");
       let all = 0;
       try {
         for (;;) {
           signal.throwIfAborted();
-          const values = [tenant, collection, DELETED_AT_ONCE];
+          const values = [tenant, collection, DELETED_AT_ONCE, ...ids];
           const [deleted = 0] = (await database.write([{ sql: sql.DELETE_SOME, values }])) ?? [];
           all += deleted;
           if (deleted < DELETED_AT_ONCE) return all;
@@ -217,8 +253,22 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
 
 type Key = readonly [tenant: string, collection: string, id: string];
 
-function keyOf({ tenant, collection }: Scope, id: string): Key {
-  return [tenant, collection, id];
+function keyOf(scope: Scope, id: string): Key {
+  return [scope.tenant, scope.collection, storedId(scope, id)];
+}
+
+/** How the ids of a user's sessions begin, and the first text after all of them. */
+function idsOf(user: string): [from: string, to: string] {
+  const from = ofUser(user);
+  return [from, `${from.slice(0, -1)}0`];
+}
+
+function groupsOf({ groups }: Pick<SessionRow, "groups">): string[] {
+  return groups == null ? [] : JSON.parse(groups);
+}
+
+function joining(key: Key, scope: Scope): Statement[] {
+  return scope.groups.length === 0 ? [] : [{ sql: sql.JOIN, values: [...key, JSON.stringify(storedGroups(scope))] }];
 }
 
 function toTurn({ sources, finishReason, ...row }: TurnRow): Turn {

@@ -28,15 +28,20 @@ export class UnrecordedQuestions {
     this.#questions.delete(keyOf(session, requestId));
   }
 
-  /** Of one session, or of all of a tenant's collection. @returns what puts them back */
-  removeAll(
-    place: readonly [tenant: string, collection: string] | readonly [tenant: string, collection: string, id: string],
-  ): () => void {
-    const key = keyOf(place);
-    const within = `${key.slice(0, -1)},`;
-    const removed = [...this.#questions].filter(
-      ([, { session }]) => session === key || (place.length === 2 && session.startsWith(within)),
-    );
+  /** Of one session. @returns what puts them back */
+  removeOf(session: readonly [tenant: string, collection: string, id: string]): () => void {
+    const key = keyOf(session);
+    return this.#removeWhere((one) => one === key);
+  }
+
+  /** Of all sessions of a tenant's collection whose ids begin so. @returns what puts them back */
+  removeAll(place: readonly [tenant: string, collection: string], ids: string): () => void {
+    const within = keyOf([...place, ids]).slice(0, -2);
+    return this.#removeWhere((one) => one.startsWith(within));
+  }
+
+  #removeWhere(isGone: (session: string) => boolean): () => void {
+    const removed = [...this.#questions].filter(([, { session }]) => isGone(session));
     for (const [one] of removed) this.#questions.delete(one);
     return () => {
       for (const [one, question] of removed) this.#questions.set(one, question);

@@ -39,7 +39,8 @@ const LATER_RECORDS = ["pending_turns", "turn_vectors"] as const;
 const IS_WHOLE = `(SELECT count(*) FROM passages p WHERE p.document = d.row) = d.passages
   AND coalesce((SELECT max(p.ordinal) FROM passages p WHERE p.document = d.row), -1) = d.passages - 1
   AND EXISTS (SELECT 1 FROM collections c WHERE c.row = d.collection) AND json_valid(d.metadata) AND json_valid(d.groups)`;
-const IS_WHOLE_SESSION = "(SELECT count(*) FROM turns t WHERE t.session = s.row) = s.turn_count";
+const IS_WHOLE_SESSION = `(SELECT count(*) FROM turns t WHERE t.session = s.row) = s.turn_count
+  AND json_valid(coalesce(s.groups, '[]'))`;
 const DROP_INCOMPLETE = `
 DELETE FROM documents AS d WHERE NOT (${IS_WHOLE});
 DELETE FROM passages WHERE document NOT IN (SELECT row FROM documents);

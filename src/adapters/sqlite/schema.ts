@@ -76,6 +76,7 @@ CREATE TABLE sessions (
   turn_count INTEGER NOT NULL DEFAULT 0,
   total_tokens INTEGER NOT NULL DEFAULT 0,
   recall_model TEXT,
+  groups TEXT,
   UNIQUE (tenant, collection, id)
 );
 CREATE TABLE turns (
@@ -126,6 +127,7 @@ CREATE INDEX answers_by_age ON answers (created_at);
 export const LATER_COLUMNS = [
   { table: "turns", column: "sources", type: "TEXT" },
   { table: "turns", column: "finish_reason", type: "TEXT" },
+  { table: "sessions", column: "groups", type: "TEXT" },
 ] as const;
 
 /**

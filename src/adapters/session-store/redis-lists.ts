@@ -1,0 +1,89 @@
+import type { SessionEntry, SessionPage, SessionPlace } from "../../ports/session-store.ts";
+import type { Scope } from "../../types.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import * as scripts from "./redis-scripts.ts";
+import { pageOf } from "./shared.ts";
+
+interface RedisListsOptions {
+  readonly ttlMs: number;
+  /** Key of a session; without an id, of its user's list. */
+  keyOf(scope: Scope, id: string): string;
+  /** As JSON. */
+  groupsOf(scope: Scope): string;
+}
+
+type OfUser = Scope & { readonly user: string };
+
+/**
+ * Which sessions a user has: one hash a user, on another slot than the sessions, so that it may lack one, or have one that is gone. A session goes
+ * on where its list cannot be written.
+ */
+export class RedisLists {
+  readonly #redis: RedisConnection;
+  readonly #options: RedisListsOptions;
+
+  constructor(redis: RedisConnection, options: RedisListsOptions) {
+    this.#redis = redis;
+    this.#options = options;
+  }
+
+  /** A session that is being asked in. */
+  add(scope: Scope, id: string): Promise<void> {
+    return this.#may(scope, (key) => this.#redis.run(scripts.LIST, key, [this.#options.ttlMs, id]));
+  }
+
+  /** A session was read, and so lives on: its list does as well. */
+  keep(scope: Scope): Promise<void> {
+    return this.#may(scope, (key) => this.#redis.run(scripts.KEEP_LIST, key, [this.#options.ttlMs]));
+  }
+
+  remove(scope: Scope, ids: readonly string[]): Promise<void> {
+    return this.#may(scope, (key) => this.#redis.run(scripts.UNLIST, key, ids));
+  }
+
+  async page(
+    scope: OfUser,
+    { limit, after }: { limit: number; after?: SessionPlace | undefined },
+  ): Promise<SessionPage> {
+    const places = (await this.#places(scope)).filter((place) => !after || inOrder(after, place) < 0);
+    const sessions: SessionEntry[] = [];
+    const gone: string[] = [];
+    for (let from = 0; from < places.length && sessions.length <= limit; from += limit) {
+      const some = places.slice(from, from + limit);
+      const entries = await Promise.all(some.map((place) => this.#entry(scope, place)));
+      for (const [i, entry] of entries.entries()) {
+        if (entry === "gone") gone.push(some[i]?.id ?? "");
+        else if (entry) sessions.push(entry);
+      }
+    }
+    if (gone.length > 0) await this.remove(scope, gone);
+    return pageOf(sessions, limit);
+  }
+
+  async #places(scope: OfUser): Promise<SessionPlace[]> {
+    const listed = (await this.#redis.run(scripts.LISTED, this.#options.keyOf(scope, ""), [])) as string[];
+    const places: SessionPlace[] = [];
+    for (let i = 0; i + 1 < listed.length; i += 2) {
+      places.push({ id: listed[i] ?? "", usedAtMs: Number(listed[i + 1]) });
+    }
+    return places.sort(inOrder);
+  }
+
+  /** Null: it is not for who asks. */
+  async #entry(scope: OfUser, place: SessionPlace): Promise<SessionEntry | "gone" | null> {
+    const { keyOf, groupsOf } = this.#options;
+    const found = (await this.#redis.run(scripts.ENTRY, keyOf(scope, place.id), [groupsOf(scope)])) as string[];
+    const [question, turnCount] = found;
+    if (question === undefined) return "gone";
+    return Number(turnCount) < 0 ? null : { ...place, question, turnCount: Number(turnCount) };
+  }
+
+  async #may(scope: Scope, call: (key: string) => Promise<unknown>): Promise<void> {
+    if (scope.user === undefined) return;
+    await call(this.#options.keyOf(scope, "")).catch(() => undefined);
+  }
+}
+
+function inOrder(one: SessionPlace, other: SessionPlace): number {
+  return other.usedAtMs - one.usedAtMs || (one.id < other.id ? -1 : 1);
+}

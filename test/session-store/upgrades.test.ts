@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
+import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
+import { call, SCOPE, scope } from "../support/calls.ts";
+import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
+import { type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
+import { append, turn } from "../support/sessions.ts";
+
+const KIM = { ...SCOPE, user: "kim" };
+const HR = scope({ groups: ["hr"] });
+const LIMITS = { leaseMs: 60_000, pendingMax: 64 };
+
+describe.skipIf(postgresMissing)("tables of version 1 in PostgreSQL", () => {
+  test("are taken over by several processes at once, with what is in them", async () => {
+    const server = await startPostgres();
+    const first = await openPostgresSessionStore(sessionOptions(server.url));
+    await append(first, "old", turn());
+    await first.close?.();
+    // As an older one made them.
+    await server.query(`SET search_path TO ragline;
+      DROP FUNCTION session_load(text, text, text, text[], int, float8);
+      DROP FUNCTION session_begin(text, text, text, text[], text, int, text, int, float8, float8, int);
+      DROP INDEX sessions_by_user; ALTER TABLE sessions DROP COLUMN groups; UPDATE sessions_schema SET version = 1`);
+    const stores = await Promise.all([1, 2, 3].map(() => openPostgresSessionStore(sessionOptions(server.url))));
+    const loaded = await Promise.all(stores.map((store) => store.load(SCOPE, "old", 10, call())));
+    for (const session of loaded) expect(session.turnCount).toBe(1);
+    const [store] = stores;
+    if (!store) throw new Error("no store");
+    await append(store, "old", turn(), HR);
+    await expect(store.load(SCOPE, "old", 10, call())).rejects.toMatchObject({ code: "forbidden" });
+    await append(store, "new", turn(), KIM);
+    expect((await store.list(KIM, { limit: 5 }, call())).sessions).toMatchObject([{ id: "new", turnCount: 1 }]);
+    // Older processes still find what they know.
+    expect(await server.query("SELECT version FROM ragline.sessions_schema")).toEqual([{ version: 1 }]);
+    for (const one of stores) await one.close?.();
+    await server.close();
+  });
+
+  test("those of a version that is not known are refused", async () => {
+    const server = await startPostgres();
+    const first = await openPostgresSessionStore(sessionOptions(server.url));
+    await first.load(SCOPE, "s", 1, call());
+    await first.close?.();
+    await server.query("UPDATE ragline.sessions_schema SET version = 9");
+    const store = await openPostgresSessionStore(sessionOptions(server.url));
+    await expect(store.load(SCOPE, "s", 1, call())).rejects.toThrow(/of version 9, these need 2: use another schema/);
+    await store.close?.();
+    await server.close();
+  });
+});
+
+describe.skipIf(redisMissing)("a user's list in Redis", () => {
+  test("keeps the latest 9,000 of more than 10,000 sessions, which live on unlisted", async () => {
+    const server = await startRedis();
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS });
+    await append(store, "first", turn(), KIM);
+    const [key = ""] = listsOf(server);
+    const fields = Array.from({ length: 10_000 }, (_, i) => [`s-${i}`, `${1000 + i}`]);
+    server.cli("HSET", key, ...fields.flat());
+    await append(store, "last", turn(), KIM);
+    expect(Number(server.cli("HLEN", key))).toBe(9_002);
+    expect((await store.list(KIM, { limit: 5 }, call())).sessions.map(({ id }) => id)).toEqual(["last", "first"]);
+    // Those that are gone have left the list, which was looked through for a page.
+    expect(Number(server.cli("HLEN", key))).toBe(2);
+    await store.close?.();
+    await server.close();
+  });
+
+  test("goes on where it cannot be kept: the conversation does not need it", async () => {
+    const server = await startRedis();
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS });
+    await append(store, "one", turn(), KIM);
+    const [key = ""] = listsOf(server);
+    server.cli("SET", key, "no list");
+    await append(store, "one", turn(), KIM);
+    expect((await store.load(KIM, "one", 5, call())).turnCount).toBe(2);
+    await store.close?.();
+    await server.close();
+  });
+});
+
+function listsOf(server: RedisServer): string[] {
+  return server
+    .cli("KEYS", "*")
+    .split("\n")
+    .filter((name) => name.endsWith("/"));
+}

@@ -14,7 +14,7 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
   describe(`session store: ${name}: readers`, () => {
     let opened: OpenedSessionStore;
     let store: SessionStore;
-    const freshId = () => `session-${++made}`;
+    const freshId = () => `readers-${++made}`;
     /** In a collection of its own. */
     const freshUser = (user = "kim") => ({ ...scope({ collection: `of-${++made}` }), user });
     const load = (of: Scope, id: string) => store.load(of, id, 100, call());

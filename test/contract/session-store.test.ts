@@ -8,17 +8,11 @@ import { temporaryFolder } from "../support/folder.ts";
 import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
 import { redisMissing, redisOptions, redisTakesWrites, startRedis } from "../support/redis.ts";
 import { sqliteTakesWrites } from "../support/sessions.ts";
-import { sessionReadersContract } from "./session-readers.ts";
-import { LEASE_MS, type OpenedSessionStore, PENDING_MAX, sessionStoreContract } from "./session-store.ts";
-
-function contracts(name: string, open: () => Promise<OpenedSessionStore>): void {
-  sessionStoreContract(name, open);
-  sessionReadersContract(name, open);
-}
+import { LEASE_MS, PENDING_MAX, sessionStoreContract } from "./session-store.ts";
 
 const limits = { leaseMs: LEASE_MS, pendingMax: PENDING_MAX };
 
-contracts("sqlite", async () => {
+sessionStoreContract("sqlite", async () => {
   const folder = temporaryFolder();
   const file = folder.file("sessions.db");
   const database = Database.open(file);
@@ -40,7 +34,7 @@ contracts("sqlite", async () => {
 
 if (redisMissing) test.skip(`session store: redis (${redisMissing})`, () => undefined);
 else {
-  contracts("redis", async () => {
+  sessionStoreContract("redis", async () => {
     const server = await startRedis();
     const store = await openRedisSessionStore({ ...redisOptions(server.url), ...limits });
     return {
@@ -57,7 +51,7 @@ else {
 
 if (postgresMissing) test.skip(`session store: postgres (${postgresMissing})`, () => undefined);
 else {
-  contracts("postgres", async () => {
+  sessionStoreContract("postgres", async () => {
     const server = await startPostgres();
     const store = await openPostgresSessionStore({ ...sessionOptions(server.url), ...limits });
     // Makes the tables.

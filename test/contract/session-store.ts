@@ -3,6 +3,7 @@ import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { FinishedTurn, Turn } from "../../src/types.ts";
 import { call, SCOPE, scope, sleep, until } from "../support/calls.ts";
 import { append, begin, turn, vectorOf } from "../support/sessions.ts";
+import { sessionReadersContract } from "./session-readers.ts";
 
 export interface OpenedSessionStore {
   /** With a lease of `LEASE_MS` and room for `PENDING_MAX` pending questions. */
@@ -557,6 +558,7 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       expect((await store.load(leaving, "unrecorded", 10, call())).version).toBe(0);
     });
   });
+  sessionReadersContract(name, open);
 }
 
 function dot(a: Float32Array, b: Float32Array): number {

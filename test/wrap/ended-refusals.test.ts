@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
 import type { SessionStore } from "../../src/ports/session-store.ts";
-import type { FinishedTurn } from "../../src/types.ts";
+import type { FinishedTurn, Scope } from "../../src/types.ts";
 import { endedRefusals } from "../../src/wrap/ended-refusals.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
 import { fakeStages } from "../support/stages.ts";
@@ -31,8 +31,8 @@ function refusing(refusal = away, { arrives = true, leaseMs = 60_000, isConfirme
     { leaseMs },
   );
   onTestFinished(() => store.close?.());
-  const ask = (requestId: string, session = "s") =>
-    store.begin(SCOPE, session, { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
+  const ask = (requestId: string, session = "s", scope: Scope = SCOPE) =>
+    store.begin(scope, session, { requestId, question: `${requestId}은 며칠?`, tokens: 5 }, 5, call());
   return { state, ask, store };
 }
 
@@ -71,8 +71,28 @@ test("what is asked in another session does not wait for it", async () => {
   await expect(ask("a")).rejects.toThrow("away");
   state.isAway = false;
   await ask("b", "another");
+  await ask("c", "s", { ...SCOPE, user: "kim" });
   expect(state.ended).toEqual([]);
   await until("it is ended", () => state.ended.length === 1);
+});
+
+test("of one user's sessions that are deleted together none is begun again, and others' are ended", async () => {
+  const { state, ask, store } = refusing();
+  const [kim, lee] = [
+    { ...SCOPE, user: "kim" },
+    { ...SCOPE, user: "lee" },
+  ];
+  for (const [id, scope] of [
+    ["of kim", kim],
+    ["of lee", lee],
+    ["of nobody", SCOPE],
+  ] as const) {
+    await expect(ask(id, "s", scope)).rejects.toThrow("away");
+  }
+  state.isAway = false;
+  await store.deleteAll(kim, call());
+  await until("the others are ended", () => state.ended.length === 2);
+  expect(state.ended.map(({ requestId }) => requestId)).toEqual(["of lee", "of nobody"]);
 });
 
 test("what is asked next in the session comes after it, and until then is recorded behind it", async () => {

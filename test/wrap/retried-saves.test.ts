@@ -158,6 +158,7 @@ test("going on with the conversation stores its waiting turns first; another's d
   state.fails = null;
   await saves.load(SCOPE, "other", 5, call());
   await saves.load({ ...SCOPE, tenant: "other" }, "s", 5, call());
+  await saves.load({ ...SCOPE, user: "kim" }, "s", 5, call());
   expect(state.stored).toEqual([]);
   await saves.load(SCOPE, "s", 5, call());
   expect(state.stored.map(({ requestId }) => requestId)).toEqual(["a"]);

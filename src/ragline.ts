@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { z } from "zod";
 import type {
@@ -23,8 +22,9 @@ import type { IngestReport } from "./ingest/ingest.ts";
 import type { ReindexReport } from "./ingest/reindex.ts";
 import { ask } from "./pipeline/ask.ts";
 import { find } from "./pipeline/find.ts";
-import type { Question, Stages } from "./pipeline/stages.ts";
+import type { Stages } from "./pipeline/stages.ts";
 import type { DocumentPage } from "./ports/passage-index.ts";
+import { questionOf } from "./question.ts";
 import {
   type AskRequest,
   type Defined,
@@ -42,7 +42,6 @@ import {
 import { Sessions } from "./sessions.ts";
 import { type Readers, readersOf, readiness, statusOf } from "./status.ts";
 import { type MetricSources, Telemetry, type Traces } from "./telemetry/telemetry.ts";
-import { keyedSession, keyedTurn, turnKey } from "./turn-key.ts";
 import type { AnswerEvent, DocumentEntry, Filter, Session } from "./types.ts";
 import { UnderWay } from "./under-way.ts";
 import { warm } from "./warm.ts";
@@ -100,25 +99,10 @@ export class Ragline {
   ask(request: AskRequest, caller: CallerOptions = {}): AsyncGenerator<AnswerEvent, void, undefined> {
     const parsed = this.#parse(this.schemas.ask, request);
     const scope = this.#calls.scope(parsed.collection, caller);
-    const { requestId = randomUUID(), route, name } = caller;
-    const key = parsed.history ? undefined : caller.idempotencyKey;
-    const sessionId = parsed.sessionId ?? (key === undefined ? randomUUID() : keyedSession(scope, key));
-    const question: Question = {
-      requestId,
-      turnKey: key === undefined ? turnKey(requestId) : keyedTurn(scope, sessionId, key),
-      mayBeRepeated: key !== undefined,
-      scope,
-      sessionId,
-      isFirst: parsed.sessionId === undefined && parsed.history === undefined,
-      question: parsed.question,
-      history: parsed.history ?? null,
-      filter: (parsed.filter as Filter | undefined) ?? null,
-      top: parsed.top ?? null,
-      useCache: parsed.cache ?? true,
-    };
-    const answer = this.telemetry.answer(question, route, name);
+    const question = questionOf(parsed, scope, caller);
+    const answer = this.telemetry.answer(question, caller.route, caller.name);
     const answering = this.#underWay.answering(caller);
-    const run = this.#calls.ask({ requestId, signal: answering.signal }, parsed.timeoutMs, answer);
+    const run = this.#calls.ask({ requestId: question.requestId, signal: answering.signal }, parsed.timeoutMs, answer);
     const events = ask(this.#stages, question, run, (task) => this.#background.later(task));
     return answer.watch(events, run, answering);
   }

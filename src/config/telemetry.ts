@@ -5,8 +5,9 @@ export const telemetry = z.strictObject({
   metrics: z
     .boolean()
     .default(true)
-    .describe("Serves `GET /metrics`, Prometheus' text. It names tenants: keep it from the public."),
+    .describe("Serves `GET /metrics`, Prometheus' text. It names tenants and callers: keep it from the public."),
   tenantsMax: count(100, 10_000, "Tenants that metrics name; the requests of further ones count as `other`."),
+  callersMax: count(100, 10_000, "Callers that metrics name; the requests of further ones count as `other`."),
   traces: z
     .enum(["none", "otlp", "global"])
     .default("none")

@@ -11,7 +11,7 @@ type Right = Caller["may"][number];
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who sent it, and for whom; null: nobody is asked who he is. */
+    /** Who sent it, and for whom, where that is known; null: nobody is asked who he is, or it is not known yet. */
     caller: Pick<CallerOptions, "name" | "tenant" | "groups" | "user"> | null;
     /** Of a key that nobody has: the first 8 hexadecimal digits of its SHA-256. */
     unknownKey: string | undefined;
@@ -33,7 +33,7 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
  * One whose entry names no tenant must send it: where a proxy between takes the headers out, one customer would get what is another's.
  */
-export function checkCallers(app: FastifyInstance, { server }: Config): void {
+export function checkCallers(app: FastifyInstance, { server, tenant }: Config): void {
   const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
   const bound = boundRequests();
   app.decorateRequest("caller", null);
@@ -47,9 +47,9 @@ export function checkCallers(app: FastifyInstance, { server }: Config): void {
     }
     const caller = authenticated(known, request);
     // For the log of what is refused below.
-    request.caller = ownEntry(caller);
+    request.caller = ownEntry(caller, tenant);
     if (!caller.may.includes(right)) throw forbidden(`This key may not do that: it lacks the right ${right}.`);
-    request.caller = speaker(caller, request, right);
+    request.caller = speaker(caller, tenant, request, right);
     bound(caller, request, reply);
   };
   app.addHook("onRequest", (request, reply, done) => {
@@ -101,18 +101,23 @@ function authenticated(known: ReadonlyMap<string, Caller>, request: FastifyReque
   throw new RaglineError("unauthorized", `authorization: ${problem}`);
 }
 
-function ownEntry({ name, tenant, groups, user }: Caller): NonNullable<FastifyRequest["caller"]> {
-  return { name, groups, ...(tenant !== undefined && { tenant }), ...(user !== undefined && { user }) };
+/** Without a tenant: it speaks for others, and has not said for whom. */
+function ownEntry(
+  { name, tenant, groups, user, forOthers }: Caller,
+  configured: string,
+): NonNullable<FastifyRequest["caller"]> {
+  const own = tenant ?? (forOthers ? undefined : configured);
+  return { name, groups, ...(own !== undefined && { tenant: own }), ...(user !== undefined && { user }) };
 }
 
-function speaker(caller: Caller, request: FastifyRequest, right: Right): FastifyRequest["caller"] {
+function speaker(caller: Caller, configured: string, request: FastifyRequest, right: Right): FastifyRequest["caller"] {
   const refusal = caller.forOthers ? null : "this key is not (`forOthers`)";
   const othersTenant = headerOf(request, TENANT_HEADER, refusal);
   const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
   const othersUser = headerOf(request, USER_HEADER, refusal);
-  const tenant = caller.forOthers ? tenantOf(caller, othersTenant, right) : caller.tenant;
+  const tenant = caller.forOthers ? tenantOf(caller, othersTenant, right) : undefined;
   return {
-    ...ownEntry(caller),
+    ...ownEntry(caller, configured),
     ...(tenant !== undefined && { tenant }),
     ...(othersGroups !== undefined && { groups: parseRequest(groupNames, listed(othersGroups), GROUPS_HEADER) }),
     ...(othersUser !== undefined && { user: nameOf(USER_HEADER, userName, othersUser) }),

@@ -23,14 +23,18 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
   const { config, telemetry } = ragline;
   const traced = telemetry.traces && requestTracing(app, telemetry.traces, (route) => PROBES.has(route));
   app.decorateRequest("isAnswer", false);
+  const whose = ({ caller, failure }: FastifyRequest) => {
+    if (caller) return { tenant: caller.tenant, caller: caller.name };
+    const tenant = config.server.callers ? undefined : config.tenant;
+    return { tenant, caller: failure?.code === "unauthorized" ? "" : undefined };
+  };
   const count = (request: FastifyRequest, reply: FastifyReply) => {
     if (request.isAnswer) return;
     const route = routeOf(request);
     const status = statusOf(reply);
     telemetry.request({
       requestId: request.id,
-      tenant: request.caller?.tenant ?? config.tenant,
-      caller: request.caller?.name,
+      ...whose(request),
       unknownKey: request.unknownKey,
       route,
       outcome: outcomeOfStatus(status),

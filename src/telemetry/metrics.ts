@@ -1,11 +1,11 @@
 import { criticalPath } from "../critical-path.ts";
 import type { StepTotal } from "../timeline.ts";
 import type { AnswerEvent, Degradation, ModelCall, Step, StepSpan } from "../types.ts";
+import { BoundedLabels } from "./bounded-labels.ts";
 import type { Outcome } from "./outcome.ts";
 import { Counter, Histogram, Registry } from "./prometheus.ts";
 import { collectSources } from "./scraped.ts";
 import type { MetricSources } from "./sources.ts";
-import { TenantLabels } from "./tenants.ts";
 
 /** Seconds. A step may take a tenth of a millisecond, and a model half a minute. */
 const STEP_SECONDS = [
@@ -16,7 +16,10 @@ const TOKENS_PER_SECOND = [1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 500,
 
 /** A request as it is counted: once, at its end. */
 export interface CountedRequest {
-  readonly tenant: string;
+  /** Undefined: nobody knows whose it is. */
+  readonly tenant: string | undefined;
+  /** A name; empty: who was asked for a key and had none, or one that nobody has; undefined: nobody is asked. */
+  readonly caller?: string | undefined;
   readonly route: string;
   readonly outcome: Outcome;
 }
@@ -24,7 +27,8 @@ export interface CountedRequest {
 /** What Ragline counts. Observed some twenty times a request, never once a token; an observation takes about 0.3 µs. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #tenants: TenantLabels;
+  readonly #tenants: BoundedLabels;
+  readonly #callers: BoundedLabels;
   readonly #stepSeconds = this.#histogram(
     "step_duration_seconds",
     "How long a step of an answer took.",
@@ -89,6 +93,11 @@ export class Metrics {
     "route",
     "outcome",
   ]);
+  readonly #callerRequests = this.#counter(
+    "caller_requests_total",
+    "Requests of callers, by the code of the error that they ended with, `none` without one; no caller: no valid key.",
+    ["caller", "route", "code"],
+  );
   /** Of what `scraped.ts` reads. */
   readonly #live = {
     activeStreams: 0,
@@ -97,8 +106,12 @@ export class Metrics {
     answerLookups: { hit: 0, miss: 0, failed: 0 },
   };
 
-  constructor(sources: MetricSources, tenantsMax: number) {
-    this.#tenants = new TenantLabels(tenantsMax);
+  constructor(
+    sources: MetricSources,
+    { tenantsMax, callersMax }: { readonly tenantsMax: number; readonly callersMax: number },
+  ) {
+    this.#tenants = new BoundedLabels(tenantsMax);
+    this.#callers = new BoundedLabels(callersMax);
     collectSources(this.#registry, sources, this.#live);
   }
 
@@ -144,8 +157,12 @@ export class Metrics {
     this.#degradations.inc({ step, reason });
   }
 
-  request({ tenant, route, outcome }: CountedRequest): void {
+  /** `code`: of the error that it ended with. */
+  request({ tenant = "", caller, route, outcome }: CountedRequest, code: string | undefined): void {
     this.#requests.inc({ tenant: this.#tenants.of(tenant), route, outcome });
+    if (caller === undefined) return;
+    const ended = outcome === "cancelled" ? "cancelled" : (code ?? "none");
+    this.#callerRequests.inc({ caller: this.#callers.of(caller), route, code: ended });
   }
 
   /** Of an answer that had text, however it ended. */
@@ -160,7 +177,7 @@ export class Metrics {
     request: CountedRequest & { readonly ms: number; readonly hasText: boolean },
   ): void {
     this.#live.activeStreams--;
-    this.request(request);
+    this.request(request, last?.type === "answer-error" ? last.error.code : undefined);
     this.#requestSeconds.observe({ outcome: request.outcome }, request.ms / 1000);
     if (request.outcome === "cancelled" && !request.hasText) this.#leftSeconds.observe(request.ms / 1000);
     if (last?.type === "answer-error" && request.outcome !== "cancelled") this.error(last.error);

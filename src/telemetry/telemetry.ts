@@ -12,7 +12,7 @@ export type { MetricSources, Traces };
 
 /** The configuration's own words. */
 export interface TelemetryOptions {
-  readonly telemetry: { readonly tenantsMax: number };
+  readonly telemetry: { readonly tenantsMax: number; readonly callersMax: number };
   readonly log: { readonly content: boolean };
 }
 
@@ -36,7 +36,7 @@ export class Telemetry {
   readonly runs: RunObserver;
 
   constructor(sources: MetricSources, log: Logger, options: TelemetryOptions, traces: Traces | null) {
-    const metrics = new Metrics(sources, options.telemetry.tenantsMax);
+    const metrics = new Metrics(sources, options.telemetry);
     this.metrics = metrics;
     this.traces = traces;
     this.#log = log;
@@ -72,18 +72,17 @@ export class Telemetry {
 
   /** A request that is over and was no answer; probes are logged for who debugs. */
   request({ isProbe, failure, ...request }: HttpRequest): void {
-    this.metrics.request(request);
+    this.metrics.request(request, failure?.code);
     const error = request.outcome === "cancelled" ? undefined : failure;
     // Its step is none of an answer.
     if (error) this.metrics.error({ code: error.code });
-    this.#log[isProbe ? "debug" : "info"]({ ...request, code: error?.code, step: error?.step }, "request");
+    const line = { ...request, caller: request.caller || undefined, code: error?.code, step: error?.step };
+    this.#log[isProbe ? "debug" : "info"](line, "request");
   }
 }
 
 export interface HttpRequest extends CountedRequest {
   readonly requestId: string;
-  /** Undefined: nobody is asked who he is, or a key was refused. */
-  readonly caller: string | undefined;
   /** Of a key that nobody has: the first 8 hexadecimal digits of its SHA-256. */
   readonly unknownKey: string | undefined;
   readonly method: string;

@@ -49,6 +49,7 @@ beforeAll(async () => {
   await Promise.all(["연차 휴가는 며칠인가요?", "병가는 며칠인가요?", "How many days of severance pay?"].map(ask));
   model.answer((_request, response) => void response.writeHead(500).end());
   await ask("비밀번호는 몇 글자인가요?");
+  await served.ragline.answer({ question: "비밀번호는 몇 글자인가요?" }, { name: "web" }).catch(() => undefined);
   await until("everything has been counted", async () => {
     const text = await (await fetch(`${served.url}/metrics`)).text();
     for (const [, name = "", help = ""] of text.matchAll(/^# HELP (\S+) (.*)$/gm)) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BoundedLabels } from "../../src/telemetry/bounded-labels.ts";
 import { createProcessMetrics } from "../../src/telemetry/process.ts";
-import { TenantLabels } from "../../src/telemetry/tenants.ts";
 import { until } from "../support/calls.ts";
 import { postJson } from "../support/http.ts";
 import { addPages, type ServedRagline, serveRagline } from "../support/ragline.ts";
@@ -187,7 +187,7 @@ describe("what depends on others", () => {
 });
 
 it("tenants beyond the bound share one label, known ones keep theirs", () => {
-  const labels = new TenantLabels(1);
+  const labels = new BoundedLabels(1);
   expect(["a", "b", "a", "c"].map((tenant) => labels.of(tenant))).toEqual(["a", "other", "a", "other"]);
 });
 

@@ -148,10 +148,17 @@ function numbersFromText(filled: Record<string, unknown>, issues: readonly z.cor
   return found;
 }
 
-/** Replaces `${NAME}` and `${NAME:-fallback}` in every string; a name that is not set is a problem. */
+const VARIABLE = /\$\{(?:file:(?!-)(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^}]*))?)\}/g;
+
+/**
+ * Replaces `${NAME}` and `${NAME:-fallback}` in every string, and `${file:PATH}` by a file's text without the line end at its end. A name
+ * that is not set, or a file that cannot be read, is a problem.
+ */
 function substitute(value: unknown, environment: Environment, path: string, problems: string[]): unknown {
   if (typeof value === "string") {
-    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name: string, fallback?: string) => {
+    return value.replace(VARIABLE, (...match) => {
+      const { file, name = "", fallback } = match.at(-1) as Partial<Record<"file" | "name" | "fallback", string>>;
+      if (file !== undefined) return textOf(file, path, problems);
       const found = environment[name] ?? fallback;
       if (found === undefined) problems.push(`${path}: the environment variable ${name} is not set`);
       return found ?? "";
@@ -170,6 +177,15 @@ function substitute(value: unknown, environment: Environment, path: string, prob
     );
   }
   return value;
+}
+
+function textOf(file: string, path: string, problems: string[]): string {
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (thrown) {
+    problems.push(`${path}: the file ${file} cannot be read (${(thrown as NodeJS.ErrnoException).code})`);
+    return "";
+  }
 }
 
 function invalid(problems: readonly string[]): RaglineError {

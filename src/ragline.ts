@@ -57,7 +57,6 @@ type Composed = MetricSources & { endpoints(): Status["endpoints"]; close(): Pro
 
 /** Questions in, answers out; made by `createRagline`. Every method fails with a `RaglineError`. */
 export class Ragline {
-  readonly config: Config;
   readonly schemas: ReturnType<typeof requestSchemas>;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -68,13 +67,14 @@ export class Ragline {
   readonly #composed: Composed;
   readonly #background: Background;
   readonly #underWay = new UnderWay();
-  readonly #readers: Readers;
+  #config: Config;
+  #readers: Readers;
   #closing: Promise<void> | null = null;
   #warming = 0;
 
   /** Use `createRagline` of `index.ts`. */
   constructor(config: Config, stages: Stages, composed: Composed, log: Logger, traces: Traces | null = null) {
-    this.config = config;
+    this.#config = config;
     this.schemas = requestSchemas(config);
     this.log = log;
     this.#stages = stages;
@@ -88,6 +88,16 @@ export class Ragline {
       onFailure: (error) => log.error({ err: error }, "work after an answer failed"),
     });
     this.#documents = new Documents(config, this.schemas, stages, this.#calls, this.#background, log);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Whoever serves this over HTTP lets in these callers from now on, and readiness counts their groups; requests under way go on. */
+  takeCallers(callers: NonNullable<Config["server"]["callers"]>): void {
+    this.#config = { ...this.#config, server: { ...this.#config.server, callers } };
+    this.#readers = readersOf(this.#config);
   }
 
   /**
@@ -214,7 +224,7 @@ export class Ragline {
 
   async status(collection?: string, caller: CallerOptions = {}): Promise<Status> {
     const scope = this.#calls.scope(this.#parse(this.schemas.collection, collection, "collection"), caller);
-    const status = await statusOf(this.config, this.#stages, scope, this.#calls.run(caller));
+    const status = await statusOf(this.#config, this.#stages, scope, this.#calls.run(caller));
     return { ...status, saves: this.#composed.saveCounts(), endpoints: this.#composed.endpoints() };
   }
 

@@ -1,13 +1,17 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { FastifyInstance } from "fastify";
+import { loadConfig, parseConfig } from "../config.ts";
 import { emulationNote } from "../emulation.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
 import { isLoopback, notListening } from "../listening.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { createRedaction } from "../telemetry/redaction.ts";
 import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts";
 import { printReport } from "./index-sources.ts";
 import { outliveReaders } from "./outlive-readers.ts";
+import { reloadCallers } from "./reload-callers.ts";
 import { asTenant, withRagline } from "./session.ts";
 
 export interface ServeOptions {
@@ -24,9 +28,11 @@ const DRAIN_MS = 10_000;
 /** After it those that go on are told that the server stops, and have so long to hear it. */
 const FAREWELL_MS = 1_000;
 
-/** `ragline serve`: answers over HTTP until it is told to stop. */
+/** `ragline serve`: answers over HTTP until it is told to stop; at SIGHUP it reads its callers again. */
 export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
   holdYoungGeneration();
+  const change = (config: Config) => asTenant(options.tenant)(withAddress(config, options));
+  const redaction = createRedaction({});
   await withRagline(
     configFile,
     async (ragline, signal) => {
@@ -53,7 +59,19 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         await server.close();
       }
     },
-    { change: (config) => asTenant(options.tenant)(withAddress(config, options)), logsJson: true },
+    {
+      change,
+      log(config) {
+        redaction.add(config);
+        return createLogger(config.log.level, redaction);
+      },
+      onHangUp: (ragline) =>
+        reloadCallers(ragline, () => {
+          const config = parseConfig(change(loadConfig(configFile)));
+          redaction.add(config);
+          return config;
+        }),
+    },
   );
 }
 

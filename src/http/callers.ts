@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError } from "../errors.ts";
-import type { CallerOptions, Config } from "../index.ts";
+import type { CallerOptions, Config, Ragline } from "../index.ts";
 import { groupNames, parseRequest, tenantName, userName } from "../requests.ts";
 import { whenOver } from "./over.ts";
 import { sentOnce } from "./sent-once.ts";
@@ -33,14 +33,16 @@ const CREDENTIALS = /^Bearer +([!-~]+) *$/i;
  * commas; of anybody else they are refused, and where one comes twice too: a gateway may have added its own to what the client sent.
  * One whose entry names no tenant must send it: where a proxy between takes the headers out, one customer would get what is another's.
  */
-export function checkCallers(app: FastifyInstance, { server, tenant }: Config): void {
-  const known = server.callers && new Map(server.callers.map((caller) => [digest(caller.key), caller]));
+export function checkCallers(app: FastifyInstance, ragline: Ragline): void {
+  const { tenant } = ragline.config;
+  const knownNow = callersByDigest(ragline);
   const bound = boundRequests();
   app.decorateRequest("caller", null);
   app.decorateRequest("unknownKey", undefined);
   const check = (request: FastifyRequest, reply: FastifyReply) => {
     const { right = "ask" } = request.routeOptions.config;
     if (right === "none" || app.isAtProbes(request.raw)) return;
+    const known = knownNow();
     if (!known) {
       refuseSpeakers(request, right);
       return;
@@ -61,6 +63,18 @@ export function checkCallers(app: FastifyInstance, { server, tenant }: Config): 
     }
     done(refusal);
   });
+}
+
+/** Those who may call just now; undefined: everybody. */
+function callersByDigest(ragline: Ragline): () => ReadonlyMap<string, Caller> | undefined {
+  let callers: readonly Caller[] | undefined;
+  let known: ReadonlyMap<string, Caller> | undefined;
+  return () => {
+    const now = ragline.config.server.callers;
+    if (now !== callers) known = now && new Map(now.map((caller) => [digest(caller.key), caller]));
+    callers = now;
+    return known;
+  };
 }
 
 /** Where nobody is asked who he is, nobody speaks for others, nor erases what is theirs. */

@@ -17,7 +17,7 @@ import { readJsonBodies } from "./json-body.ts";
 import { loggedReadiness } from "./logged-readiness.ts";
 import { keepOpenFiles } from "./open-files.ts";
 import { registerOpenAi } from "./openai.ts";
-import { registerOpenApi } from "./openapi.ts";
+import { describeCallers, registerOpenApi } from "./openapi.ts";
 import { allowOrigins } from "./origins.ts";
 import { registerProbes } from "./probes.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -75,7 +75,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   refuseOtherThanOneHost(app);
   if (ragline.config.server.origins) await allowOrigins(app, ragline.config.server.origins);
   endInOrder(app);
-  checkCallers(app, ragline.config);
+  checkCallers(app, ragline);
   keepOpenFiles(app);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
@@ -93,7 +93,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     return withStatus(reply, error).send({ error: error.body(request.id) });
   });
 
-  await registerOpenApi(app, VERSION, ragline.config);
+  await registerOpenApi(app, VERSION);
   await app.register(async (routes) => {
     registerAsk(routes, ragline);
     registerSearch(routes, ragline);
@@ -102,7 +102,9 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
     registerCollections(routes, ragline);
     registerHealth(routes, ragline);
     await routes.register(async (apart) => registerOpenAi(apart, ragline));
-    routes.get("/openapi.json", { config: { right: "none" }, schema: { hide: true } }, () => app.swagger());
+    routes.get("/openapi.json", { config: { right: "none" }, schema: { hide: true } }, () =>
+      describeCallers(app.swagger(), ragline.config.server.callers),
+    );
   });
   return app;
 }

@@ -25,7 +25,7 @@ export function registerTelemetry(app: FastifyInstance, ragline: Ragline): void 
   app.decorateRequest("isAnswer", false);
   const whose = ({ caller, failure }: FastifyRequest) => {
     if (caller) return { tenant: caller.tenant, caller: caller.name };
-    const tenant = config.server.callers ? undefined : config.tenant;
+    const tenant = ragline.config.server.callers ? undefined : config.tenant;
     return { tenant, caller: failure?.code === "unauthorized" ? "" : undefined };
   };
   const count = (request: FastifyRequest, reply: FastifyReply) => {

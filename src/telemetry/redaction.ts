@@ -21,20 +21,33 @@ function callerKeys(config: unknown): string[] {
   return callers.flatMap(({ key }) => [key, encodeURIComponent(key)]).filter((key) => IS_WORD.test(key));
 }
 
+export interface Redaction {
+  (text: string): string;
+  /** Also takes out what this configuration holds. */
+  add(config: unknown): void;
+}
+
 /** Takes what the configuration holds as secrets out of a text: keys, passwords, those in URLs too, as they are and as JSON or URLs write them. */
-export function createRedaction(config: unknown): (text: string) => string {
+export function createRedaction(config: unknown): Redaction {
   const secrets = new Set<string>();
-  for (const secret of secretsIn(config, false)) {
-    if (Buffer.byteLength(secret) < BYTES_MIN) continue;
-    for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) secrets.add(form);
-  }
-  const keys = new Set(callerKeys(config));
-  for (const key of keys) secrets.delete(key);
-  // The longest first: one may begin as another does.
-  const all = [...secrets].sort((a, b) => b.length - a.length);
-  const others = (text: string) => all.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
-  if (keys.size === 0) return others;
-  return (text) => others(text.replace(WORDS, (word) => (keys.has(word) ? "[redacted]" : word)));
+  const keys = new Set<string>();
+  let all: readonly string[] = [];
+  const add = (config: unknown) => {
+    for (const secret of secretsIn(config, false)) {
+      if (Buffer.byteLength(secret) < BYTES_MIN) continue;
+      for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) secrets.add(form);
+    }
+    for (const key of callerKeys(config)) keys.add(key);
+    for (const key of keys) secrets.delete(key);
+    // The longest first: one may begin as another does.
+    all = [...secrets].sort((a, b) => b.length - a.length);
+  };
+  add(config);
+  const withoutKeys = (text: string) =>
+    keys.size === 0 ? text : text.replace(WORDS, (word) => (keys.has(word) ? "[redacted]" : word));
+  const redact = (text: string) =>
+    all.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), withoutKeys(text));
+  return Object.assign(redact, { add });
 }
 
 /** A text, with URLs in it that somebody typed, without what they hold as secrets. */

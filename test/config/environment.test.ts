@@ -1,5 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 const KEY = { OPENAI_API_KEY: "sk-of-the-environment", OPENAI_MODEL: "m" };
 const generateOf = (generate: object, environment: Record<string, string>) =>
@@ -34,5 +36,36 @@ describe("a key of the environment", () => {
   ])("does not go to %s", (_, generate, environment) => {
     expect(generateOf(generate, environment)).toMatchObject({ use: "openai", model: "x" });
     expect(generateOf(generate, environment)).not.toHaveProperty("apiKey");
+  });
+});
+
+describe("a file in a value", () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+  const keyOf = (key: string) =>
+    parseConfig({ server: { callers: [{ name: "web", key }] } }, { NAME: "web" }).server.callers?.[0]?.key;
+  test.each([
+    ["web-0123456789abcdef\n", "web-0123456789abcdef"],
+    ["web-0123456789abcdef\r\n", "web-0123456789abcdef"],
+    ["web-0123456789abcdef", "web-0123456789abcdef"],
+  ])("is its text without the line end at its end: %j", (text, key) => {
+    writeFileSync(folder.file("key"), text);
+    expect(keyOf(`\${file:${folder.file("key")}}`)).toBe(key);
+    expect(keyOf(`\${NAME}-\${file:${folder.file("key")}}`)).toBe(`web-${key}`);
+  });
+
+  test("that is not there, or is a folder, is a problem of its place", () => {
+    for (const [file, code] of [
+      [folder.file("none"), "ENOENT"],
+      [folder.path, "EISDIR"],
+    ] as const) {
+      expect(() => keyOf(`\${file:${file}}`)).toThrow(
+        `server.callers.0.key: the file ${file} cannot be read (${code})`,
+      );
+    }
+  });
+
+  test("is no variable of that name with a fallback", () => {
+    expect(keyOf("${file:-file-0123456789abcdef}")).toBe("file-0123456789abcdef");
   });
 });

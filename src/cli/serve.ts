@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { loadConfig, parseConfig } from "../config.ts";
 import { emulationNote } from "../emulation.ts";
+import { listenOn } from "../http/listen.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
 import { isLoopback, notListening } from "../listening.ts";
@@ -94,7 +95,7 @@ export async function listen(ragline: Ragline): Promise<FastifyInstance> {
   const { host, port, probesPort } = ragline.config.server;
   const server = await createServer(ragline);
   try {
-    await listening("server.port", `${host}:${port}`, server.listen({ host, port }));
+    await listening("server.port", `${host}:${port}`, listenOn(server, host, port));
     if (probesPort !== undefined) {
       server.probes.listen({ host, port: probesPort });
       await listening("server.probesPort", `${host}:${probesPort}`, once(server.probes, "listening"));

@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError } from "../errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { RETRY_AFTER_MS } from "./retry-after.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -18,7 +19,6 @@ const PER_TURN = 4;
 const ACCEPTING_TURNS_MAX = 16;
 /** Of the longest wait, where the line stands: those that are served are served soon, and the others are told at once. */
 const STANDING_SHARE = 0.1;
-const RETRY_AFTER_MS = 1_000;
 
 interface Waiting {
   readonly request: FastifyRequest;

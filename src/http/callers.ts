@@ -4,6 +4,7 @@ import { RaglineError } from "../errors.ts";
 import type { CallerOptions, Config, Ragline } from "../index.ts";
 import { groupNames, parseRequest, tenantName, userName } from "../requests.ts";
 import { whenOver } from "./over.ts";
+import { RETRY_AFTER_MS } from "./retry-after.ts";
 import { sentOnce } from "./sent-once.ts";
 
 type Caller = NonNullable<Config["server"]["callers"]>[number];
@@ -83,8 +84,6 @@ function refuseSpeakers(request: FastifyRequest, right: Right): void {
   for (const name of [TENANT_HEADER, GROUPS_HEADER, USER_HEADER])
     headerOf(request, name, "nobody is, without `server.callers`");
 }
-
-const RETRY_AFTER_MS = 1_000;
 
 /** Refuses a request beyond `requestsMax` of its caller's, or of the tenant's that it speaks for. */
 function boundRequests(): (caller: Caller, request: FastifyRequest, reply: FastifyReply) => void {

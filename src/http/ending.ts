@@ -1,5 +1,6 @@
 import { Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
 
@@ -27,7 +28,7 @@ export function endInOrder(app: FastifyInstance): void {
   app.decorate("turnAway", async () => {
     isLast = true;
     // Node's HTTP server would cut idle connections too.
-    Server.prototype.close.call(app.server);
+    for (const listener of app.listeners) Server.prototype.close.call(listener);
     const deadline = performance.now() + TURNED_AWAY_WITHIN_MS;
     while (performance.now() < deadline && (await connections(app)) > 0) await sleep(LOOKED_EVERY_MS);
   });
@@ -44,6 +45,8 @@ export function endInOrder(app: FastifyInstance): void {
   });
 }
 
-function connections({ server }: FastifyInstance): Promise<number> {
-  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+async function connections({ listeners }: FastifyInstance): Promise<number> {
+  const count = promisify(Server.prototype.getConnections);
+  const counts = await Promise.all(listeners.map((one) => count.call(one)));
+  return counts.reduce((sum, one) => sum + one, 0);
 }

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
 import { PROBES } from "./probes.ts";
+import { RETRY_AFTER_MS } from "./retry-after.ts";
 
 /** What a process has open by itself: databases, threads, standard streams. */
 const OWN = 48;
@@ -12,7 +13,6 @@ const REFUSED_SHARE = 1 / 9;
 /** More than so many calls and refusals at once need no files. */
 const CALLS_MAX = 4096;
 const REFUSED_MAX = 512;
-const RETRY_AFTER_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;
 
 /** The process's limit of open files (`ulimit -n`); null where it is not known or there is none. */
@@ -40,7 +40,6 @@ export function keepOpenFiles(app: FastifyInstance): void {
   const limit = openFilesMax();
   if (limit === null) return;
   const { servedMax, refusedMax } = connectionsOf(Math.max(0, limit - OWN));
-  app.server.maxConnections = servedMax + refusedMax;
   const beyond = new WeakSet<Socket>();
   let open = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -57,10 +56,10 @@ export function keepOpenFiles(app: FastifyInstance): void {
     socket.once("close", () => open--);
     if (++open <= servedMax) return;
     beyond.add(socket);
-    app.server.closeIdleConnections();
-  });
-  app.server.on("drop", () => {
-    tell();
+    if (open > servedMax + refusedMax) {
+      tell();
+      socket.destroy();
+    }
     app.server.closeIdleConnections();
   });
   app.addHook("onRequest", (request, reply, done) => {

@@ -12,7 +12,7 @@ import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
 import { printable, printableLine } from "./printable.ts";
-import { asTenant, withRagline } from "./session.ts";
+import { asTenant, groupsNamed, withRagline } from "./session.ts";
 import { waterfall } from "./waterfall.ts";
 
 export interface AskCommandOptions {
@@ -35,6 +35,7 @@ export async function askCommand(
 ): Promise<void> {
   const { session, top, collection } = options;
   const filter = parseFilters(options.filter);
+  const groups = groupsNamed(options.group);
   const request: AskRequest = {
     question,
     ...(session !== undefined && { sessionId: session }),
@@ -43,7 +44,7 @@ export async function askCommand(
     ...(collection !== undefined && { collection }),
   };
   const ask = async (ragline: Ragline, signal: AbortSignal) => {
-    const caller = { signal, groups: options.group, ...(options.user !== undefined && { user: options.user }) };
+    const caller = { signal, groups, ...(options.user !== undefined && { user: options.user }) };
     const { documents, collection: asked } = await ragline.status(collection, caller);
     if (documents === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);

@@ -5,7 +5,7 @@ import { measureSources } from "../ingest/files.ts";
 import { printableLine } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { rebuildCommand } from "./rebuild.ts";
-import { asTenant, withRagline } from "./session.ts";
+import { asTenant, groupsNamed, withRagline } from "./session.ts";
 
 const ENDINGS_SHOWN = 5;
 
@@ -23,6 +23,7 @@ export async function indexCommand(
   paths: readonly string[],
   options: IndexCommandOptions,
 ): Promise<void> {
+  const group = groupsNamed(options.group);
   if (options.rebuild) rebuildCommand(configFile);
   else if (paths.length === 0) {
     throw new RaglineError(
@@ -34,7 +35,7 @@ export async function indexCommand(
   await withRagline(
     configFile,
     async (ragline, signal) => {
-      const report = await indexWithProgress(ragline, paths, signal, options);
+      const report = await indexWithProgress(ragline, paths, signal, { ...options, group });
       if (report.failures.length > 0) process.exitCode = 1;
       await ragline.warm(options.collection, { signal, settle: true });
     },

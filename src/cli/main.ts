@@ -160,6 +160,7 @@ function program(): Command {
     .option("--prune", "with --watch: at the start, delete every document of the collection that is not there")
     .option("--tenant <name>", TENANT)
     .option("--group <name>", `with --watch: ${GROUP}`, collect, [])
+    .addHelpText("after", "\nOn SIGHUP it reads server.callers of its configuration again: docs/http.md, Callers.")
     .action(async (options) => (await loaded(import("./serve.ts"))).serveCommand(configFile(), options));
 
   command("stage <name>", "serve one stage over gRPC until stopped: embed, rerank, generate or search")

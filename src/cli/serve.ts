@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { loadConfig, parseConfig } from "../config.ts";
 import { emulationNote } from "../emulation.ts";
+import { RaglineError } from "../errors.ts";
 import { listenOn } from "../http/listen.ts";
 import { createServer } from "../http/server.ts";
 import type { Config, Ragline } from "../index.ts";
@@ -13,7 +14,7 @@ import { collectForServing, holdYoungGeneration } from "./garbage-collection.ts"
 import { printReport } from "./index-sources.ts";
 import { outliveReaders } from "./outlive-readers.ts";
 import { reloadCallers } from "./reload-callers.ts";
-import { asTenant, withRagline } from "./session.ts";
+import { asTenant, groupsNamed, withRagline } from "./session.ts";
 
 export interface ServeOptions {
   readonly port?: number;
@@ -32,6 +33,7 @@ const FAREWELL_MS = 1_000;
 /** `ragline serve`: answers over HTTP until it is told to stop; at SIGHUP it reads its callers again. */
 export async function serveCommand(configFile: string | undefined, options: ServeOptions): Promise<void> {
   holdYoungGeneration();
+  refuseWithoutWatch(options);
   const change = (config: Config) => asTenant(options.tenant)(withAddress(config, options));
   const redaction = createRedaction({});
   await withRagline(
@@ -74,6 +76,12 @@ export async function serveCommand(configFile: string | undefined, options: Serv
         }),
     },
   );
+}
+
+function refuseWithoutWatch({ watch, group, prune }: ServeOptions): void {
+  const option = groupsNamed(group).length > 0 ? "--group" : prune ? "--prune" : null;
+  if (option === null || watch) return;
+  throw new RaglineError("request_invalid", `${option}: says something of what --watch indexes; name that too`);
 }
 
 async function watchSources(

@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import type { Logger } from "pino";
 import { loadConfig } from "../config.ts";
 import { type Config, createRagline, type Ragline } from "../index.ts";
-import { parseRequest, tenantName } from "../requests.ts";
+import { groupNames, parseRequest, tenantName } from "../requests.ts";
 import { terminalLog } from "./log.ts";
 
 const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -42,6 +42,11 @@ export function asTenant(tenant: string | undefined): (config: Config) => Config
   if (tenant === undefined) return (config) => config;
   const named = parseRequest(tenantName, tenant, "--tenant");
   return (config) => ({ ...config, tenant: named });
+}
+
+/** @throws RaglineError `request_invalid` */
+export function groupsNamed(group: readonly string[]): readonly string[] {
+  return parseRequest(groupNames, group, "--group");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { emulationNote } from "../emulation.ts";
-import { asTenant, withRagline } from "./session.ts";
+import { asTenant, groupsNamed, withRagline } from "./session.ts";
 
 /** `ragline status`: what is indexed, and what each stage runs on. Exit code 1 where no question could be answered now, as of /readyz. */
 export async function statusCommand(
@@ -11,10 +11,11 @@ export async function statusCommand(
     readonly json?: true;
   },
 ): Promise<void> {
+  const groups = groupsNamed(options.group);
   await withRagline(
     configFile,
     async (ragline) => {
-      const caller = options.group.length > 0 ? { groups: options.group } : {};
+      const caller = groups.length > 0 ? { groups } : {};
       const status = await ragline.status(options.collection, caller);
       const { missing, degraded } = await ragline.ready(caller, options.collection);
       if (missing.length > 0) process.exitCode = 1;

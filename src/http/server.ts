@@ -64,7 +64,10 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   app.decorate("readiness", loggedReadiness(ragline));
   app.removeContentTypeParser("text/plain");
   readJsonBodies(app);
-  app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => ({ value: parseRequest(schema, data) }));
+  // Headers are read where they are used; their schemas describe.
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data) => ({
+    value: httpPart === "headers" ? data : parseRequest(schema, data),
+  }));
   // Response schemas describe; checking every response against them is what tests do.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.addHook("onRequest", (request, reply, done) => {

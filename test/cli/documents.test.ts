@@ -81,8 +81,20 @@ it("a folder is for a group: by index, again, and while it is watched; who names
   expect(await finished).toSatisfy(endedWell);
   expect((await ragline(folder.path, "index", "docs")).stdout).toContain("2 changed, 1 unchanged");
   expect(await seen()).toEqual([2, 2, 3, 2]);
-  const long = await ragline(folder.path, "index", "docs", "--group", "a".repeat(129));
-  expect(long).toMatchObject({ code: 2, stderr: expect.stringContaining("documentGroups.0: ") });
+});
+
+it.each(["index docs", "ask 휴가는?", "status", "serve --watch docs"])(
+  "%s: a group's name that is too long is refused",
+  async (command) => {
+    const long = await ragline(folder.path, ...command.split(" "), "--group", "hr", "--group", "a".repeat(129));
+    expect(long).toMatchObject({ code: 2, stderr: expect.stringMatching(/^ragline: --group\.1: .*128/) });
+  },
+);
+
+it.each(["--group=hr", "--prune"])("serve %s without --watch is refused: nothing would come of it", async (option) => {
+  const name = option.split("=")[0];
+  const refused = await ragline(folder.path, "serve", "--port", "0", option);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(`^ragline: ${name}: .*--watch`) });
 });
 
 it("serve --watch outlives whoever read its output: a change is taken up, and then another", {

@@ -60,8 +60,11 @@ describe.each([
   });
 });
 
-test("sent twice it is refused, rather than read as one key", async () => {
-  const refused = await statusOf("/v1/ask", { question }, ["a", "b"]);
+test.each([
+  ["/v1/ask", { question }],
+  ["/v1/chat/completions", { messages }],
+])("sent twice it is refused, rather than read as one key: %s", async (path, body) => {
+  const refused = await statusOf(path, body, ["a".repeat(100), "b".repeat(100)]);
   expect(refused).toMatchObject({ status: 400, body: { error: { message: "idempotency-key: must be sent once" } } });
 });
 

@@ -16,6 +16,7 @@ import type { Serving } from "./handlers.ts";
 import { unary } from "./handlers.ts";
 import { Health } from "./health.ts";
 import { embedHandlers, generateHandlers, type Handlers, rerankHandlers } from "./models.ts";
+import { keepOpenFiles } from "./open-files.ts";
 import { addReflection } from "./reflection.ts";
 import { type IndexFor, searchHandlers } from "./search.ts";
 
@@ -87,6 +88,7 @@ export async function serveStage(
   health.addTo(server);
   addReflection(server, [service, STAGE, HEALTH, REFLECTION]);
   const port = await listen(server, options);
+  const letGo = keepOpenFiles(log);
   let probe: NodeJS.Timeout | undefined;
   return {
     address: `${options.host}:${port}`,
@@ -103,6 +105,7 @@ export async function serveStage(
       await gate.close(options.drainMs);
       health.close();
       await shutDown(server);
+      letGo();
     },
   };
 }

@@ -1,12 +1,13 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
-import { describe, expect, it } from "vitest";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createGrpcRerankers } from "../../src/adapters/reranker/grpc.ts";
 import { call } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
 import { clientOptions, only } from "../support/stages-apart.ts";
-import { printed, ragline, start } from "./run.ts";
+import { BIN, printed, ragline, start } from "./run.ts";
 
 describe("ragline stage", () => {
   it("serves what the configuration says, and ends cleanly on SIGTERM", async () => {
@@ -22,6 +23,37 @@ describe("ragline stage", () => {
     const [code] = await once(child, "close");
     expect(code).toBe(0);
     await reranker.close?.();
+  });
+
+  it("closes connections that would take the files that its work needs, and serves those that it has", {
+    timeout: 30_000,
+  }, async () => {
+    const folder = folderForTest();
+    writeFileSync(folder.file("ragline.yaml"), "rerank: { use: lexical }\nstage: { port: 0 }\n");
+    const script = ["-c", 'ulimit -n 128; exec "$0" "$@"', process.execPath, BIN, "stage", "rerank"];
+    const child = spawn("bash", script, { cwd: folder.path });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let log = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+    const address = /listening on (\S+);/.exec(await printed(child, /^serving$/m))?.[1] ?? "";
+    const reranker = only(await createGrpcRerankers(clientOptions("rerank", [address])));
+    onTestFinished(() => reranker.close?.());
+    const ranks = async () =>
+      (await reranker.rerank("퇴직금", ["주차장", "퇴직금은 14일 안에 지급한다."], call()))[0]?.index;
+    expect(await ranks()).toBe(1);
+    let closed = 0;
+    for (let i = 0; i < 60; i++) {
+      const socket = connect(Number(address.split(":")[1]), "127.0.0.1");
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => undefined).once("close", () => closed++);
+      await once(socket, "connect");
+    }
+    // A third of the 80 files that are not its own, one of them the reranker's.
+    await expect.poll(() => closed).toBe(61 - 26);
+    expect(log.match(/raise the limit of open files/g)).toHaveLength(1);
+    expect(await ranks()).toBe(1);
   });
 
   it("says what it cannot serve", async () => {

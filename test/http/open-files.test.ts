@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { Agent, get } from "node:http";
 import { resolve } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { connectionsOf } from "../../src/http/open-files.ts";
+import { connectionsOf } from "../../src/open-files.ts";
 import { BIN, printed, ragline } from "../cli/run.ts";
 import { folderForTest } from "../support/folder.ts";
 import { eventsOf, postJson } from "../support/http.ts";

@@ -23,7 +23,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
   "ingest/docx": ["mammoth"],
   "ingest/markdown-lexer": ["marked"],
-  "ingest/html": ["htmlparser2"],
+  "ingest/markup": ["htmlparser2"],
 };
 
 /** Leaves Ragline's own files apart. */

@@ -71,6 +71,11 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
 const FORMATS = {
   "application/pdf": "pdf",
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "application/vnd.hancom.hwp": "hwp",
+  "application/x-hwp": "hwp",
+  "application/haansofthwp": "hwp",
+  "application/vnd.hancom.hwpx": "hwpx",
+  "application/hwp+zip": "hwpx",
   "text/html": "html",
   "text/markdown": "markdown",
   "text/plain": "text",
@@ -102,7 +107,7 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
         config: { right: "write" },
         schema: {
           summary:
-            "Add or replace a document that is a file: the body is a PDF, DOCX, HTML, Markdown or text, as `content-type` says.",
+            "Add or replace a document that is a file: the body is a PDF, DOCX, HWP, HWPX, HTML, Markdown or text, as `content-type` says.",
           consumes: Object.keys(FORMATS),
           params: z.object({ "*": documentId }),
           querystring,

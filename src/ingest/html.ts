@@ -1,7 +1,7 @@
-import { Parser } from "htmlparser2";
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { TableReader } from "./html-table.ts";
+import { Parser } from "./markup.ts";
 import { collapse } from "./normalize.ts";
 
 /** Elements inside one another. Closing a tag looks through all open ones, so depth without a limit costs quadratic time. */

@@ -12,7 +12,7 @@ import { decodeText } from "./encoding.ts";
 import { codeOf } from "./files.ts";
 
 /** Formats that are read from bytes. */
-export type FileFormat = Format | "pdf" | "docx";
+export type FileFormat = Format | "pdf" | "docx" | "hwp" | "hwpx";
 
 /** A document to be read, wherever its content is. */
 export interface ReadRequest {
@@ -29,13 +29,16 @@ export interface ReadRequest {
 
 /** Reads one document here and now. @throws RaglineError `request_invalid` with the bare reason, and whatever a parser throws. */
 export async function readHere({ fields, fallbackTitle, format, content }: ReadRequest): Promise<SourceDocument> {
-  if (format !== "pdf" && format !== "docx") {
+  if (isText(format)) {
     const text = "text" in content ? content.text : decodeText(await bytesOf(content), { isHtml: format === "html" });
     return toDocument({ ...fields, text, format }, fallbackTitle);
   }
   if ("text" in content) throw new TypeError(`${format} is read from bytes`);
   const bytes = await bytesOf(content);
   // Loaded when first needed, which a server never does: a process of its own reads these.
+  if (format !== "pdf" && format !== "docx") {
+    return assemble(fields, fallbackTitle, await (await import("./hwp.ts")).parseHancom(bytes));
+  }
   if (format === "docx") return assemble(fields, fallbackTitle, await (await import("./docx.ts")).parseDocx(bytes));
   const parsed = await (await import("./pdf.ts")).parsePdf(bytes);
   try {
@@ -45,6 +48,11 @@ export async function readHere({ fields, fallbackTitle, format, content }: ReadR
     if (thrown instanceof EmptyDocumentError) throw new RaglineError("request_invalid", thrown.message);
     throw thrown;
   }
+}
+
+/** Else the format is read from bytes, in a process of its own. */
+export function isText(format: FileFormat): format is Format {
+  return format === "markdown" || format === "text" || format === "html";
 }
 
 async function bytesOf(content: Exclude<ReadRequest["content"], { readonly text: string }>): Promise<Uint8Array> {

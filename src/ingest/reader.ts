@@ -4,7 +4,7 @@ import { EmptyDocumentError, type SourceDocument } from "./document.ts";
 import { decodeText } from "./encoding.ts";
 import { frontMatterLength } from "./markdown.ts";
 import { normalize } from "./normalize.ts";
-import { type ReadRequest, readHere } from "./read.ts";
+import { isText, type ReadRequest, readHere } from "./read.ts";
 import { type Row, readRow } from "./row.ts";
 
 export type ReadReply = Row;
@@ -119,7 +119,7 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
 }
 
 function isSmall({ format, content }: ReadRequest): boolean {
-  if (format === "pdf" || format === "docx") return false;
+  if (!isText(format)) return false;
   if ("path" in content) return content.size <= HERE_BYTES_MAX;
   if (("text" in content ? content.text : content.bytes).length > HERE_BYTES_MAX) return false;
   if (format !== "markdown") return true;

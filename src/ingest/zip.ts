@@ -17,16 +17,16 @@ const LOCAL_HEADER_BYTES = 30;
 const DEFLATED = 8;
 
 /**
- * Refuses an archive that would unpack to more than it should, whatever it says of its sizes: every XML part is inflated once, up to
- * the limit.
+ * The XML parts of an archive by their names, inflated one after the other. One that would unpack to more than it should is refused, whatever it
+ * says of its sizes.
  * @throws RaglineError `request_invalid` with the bare reason.
  */
-export function checkArchive(archive: Buffer): void {
+export function* xmlParts(archive: Buffer): Generator<readonly [name: string, xml: Buffer]> {
   const end = findEnd(archive);
   const entries = archive.readUInt16LE(end + 10);
   if (entries > ENTRIES_MAX) throw refused(`holds ${entries} files (at most ${ENTRIES_MAX})`);
   let declared = 0;
-  let xml = 0;
+  let left = XML_BYTES_MAX;
   let at = archive.readUInt32LE(end + 16);
   for (let i = 0; i < entries; i++) {
     if (at + ENTRY_BYTES > archive.length || archive.readUInt32LE(at) !== DIRECTORY_ENTRY) throw truncated();
@@ -34,9 +34,18 @@ export function checkArchive(archive: Buffer): void {
     if (declared > DECLARED_BYTES_MAX) throw refused(`unpacks to more than ${DECLARED_BYTES_MAX / MB} MB`);
     const nameLength = archive.readUInt16LE(at + 28);
     const name = archive.toString("latin1", at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength);
-    if (/\.(?:xml|rels)$/i.test(name)) xml += inflatedBytes(archive, at, XML_BYTES_MAX - xml);
+    if (/\.(?:xml|rels|hpf)$/i.test(name)) {
+      const xml = inflated(archive, at, left);
+      left -= xml.length;
+      yield [name, xml];
+    }
     at += ENTRY_BYTES + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
   }
+}
+
+/** @throws RaglineError as `xmlParts` does */
+export function checkArchive(archive: Buffer): void {
+  for (const _ of xmlParts(archive));
 }
 
 function findEnd(archive: Buffer): number {
@@ -47,7 +56,7 @@ function findEnd(archive: Buffer): number {
   throw truncated();
 }
 
-function inflatedBytes(archive: Buffer, entry: number, bytesMax: number): number {
+function inflated(archive: Buffer, entry: number, bytesMax: number): Buffer {
   const size = archive.readUInt32LE(entry + 20);
   const local = archive.readUInt32LE(entry + 42);
   if (local + LOCAL_HEADER_BYTES > archive.length) throw truncated();
@@ -55,10 +64,10 @@ function inflatedBytes(archive: Buffer, entry: number, bytesMax: number): number
   const data = archive.subarray(start, start + size);
   if (archive.readUInt16LE(entry + 10) !== DEFLATED) {
     if (size > bytesMax) throw tooMuch();
-    return size;
+    return data;
   }
   try {
-    return inflateRawSync(data, { maxOutputLength: Math.max(1, bytesMax) }).length;
+    return inflateRawSync(data, { maxOutputLength: Math.max(1, bytesMax) });
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw tooMuch();
     throw truncated();

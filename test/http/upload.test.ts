@@ -3,6 +3,7 @@ import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow }
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { addedSchema, answerSchema, searchSchema } from "../../src/http/responses.ts";
 import { expectError, postJson } from "../support/http.ts";
+import { makeHwp, makeHwpx, paragraph, text } from "../support/hwp.ts";
 import { lines, makePdf } from "../support/pdf.ts";
 import { type ServedRagline, serveRagline, warnings } from "../support/ragline.ts";
 import { sampleOf, scrape } from "../support/scrape.ts";
@@ -61,10 +62,28 @@ test("a DOCX: headings, lists and tables", async () => {
   expect(hit?.passage.text).toContain("본인 결혼 | 50만 원");
 });
 
+test.each([
+  ["application/x-hwp", makeHwp(), "휴가.hwp"],
+  [
+    "application/hwp+zip",
+    makeHwpx([paragraph(text("제3장 휴가"), { outline: 1 }) + paragraph(text("휴가는 15일이다."))]),
+    "휴가.hwpx",
+  ],
+  // Its name is not what it is.
+  ["application/vnd.hancom.hwpx", makeHwp(), "이름만.hwpx"],
+])("a document of Hancom Office, %s: headings and text", async (type, bytes, id) => {
+  expect((await put(id, type, Buffer.from(bytes))).status).toBe(200);
+  const hits = await hitsOf("휴가는 15일");
+  const found = hits.find(({ passage }) => passage.documentId === id)?.passage;
+  expect(found?.text).toContain("15일");
+  expect([found?.title, ...(found?.headings ?? []), found?.text].join("\n")).toMatch(/^제\d장 휴가$/m);
+  await fetch(`${served.url}/v1/documents/${encodeURIComponent(id)}`, { method: "DELETE" });
+});
+
 test("text in EUC-KR; Hangul decomposed in names, text, questions and filters", async () => {
   await put("메모.txt", "text/plain", Buffer.from([0xb0, 0xa1, 0xb3, 0xaa, 0xb4, 0xd9, 0x20, 0xb6, 0xf3]));
   expect((await hitsOf("가나다"))[0]?.passage.text).toBe("가나다 라");
-  const nfd = (text: string) => text.normalize("NFD");
+  const nfd = (composed: string) => composed.normalize("NFD");
   await postJson(`${served.url}/v1/documents`, {
     id: nfd("맥/문서"),
     text: nfd("자모로 풀린 글"),

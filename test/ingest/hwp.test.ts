@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { parseHancom } from "../../src/ingest/hwp.ts";
+import { makeHwp, makeHwpx, paragraph, text } from "../support/hwp.ts";
+import { makeDocx, makeZip } from "../support/zip.ts";
+
+const blocksOf = async (...sections: string[]) => (await parseHancom(makeHwpx(sections))).blocks;
+const cell = (content: string, { columns = 1, rows = 1 } = {}) =>
+  `<hp:tc><hp:subList>${content}</hp:subList><hp:cellAddr colAddr="0" rowAddr="0"/><hp:cellSpan colSpan="${columns}" rowSpan="${rows}"/></hp:tc>`;
+const said = (content: string) => paragraph(text(content));
+const table = (...rows: string[][]) =>
+  `<hp:tbl rowCnt="${rows.length}" colCnt="${rows[0]?.length}">${rows.map((cells) => `<hp:tr>${cells.join("")}</hp:tr>`).join("")}</hp:tbl>`;
+
+describe("HWPX", () => {
+  test("headings are those of outlines and styles; what an outline numbers and is a sentence is text", async () => {
+    const long = "가".repeat(101);
+    expect(
+      await blocksOf(
+        paragraph(text("취업규칙"), { style: 1 }) +
+          paragraph(text("제1장 휴가 &amp; 휴직 &lt;개정&gt;"), { outline: 1 }) +
+          paragraph(text("연차는 15일이다."), { outline: 2 }) +
+          paragraph(text("이월"), { style: 2 }) +
+          paragraph(text(long), { outline: 1 }) +
+          said("끝"),
+      ),
+    ).toEqual([
+      { kind: "heading", depth: 1, text: "취업규칙" },
+      { kind: "heading", depth: 1, text: "제1장 휴가 & 휴직 <개정>" },
+      { kind: "text", text: "연차는 15일이다." },
+      { kind: "heading", depth: 2, text: "이월" },
+      { kind: "text", text: long },
+      { kind: "text", text: "끝" },
+    ]);
+  });
+
+  test("a paragraph is one text, over its runs, tabs, breaks and deleted words", async () => {
+    const runs = `${text("연차는<hp:tab/>15일")}</hp:run><hp:run>${text("이다<hp:nbSpace/>.<hp:lineBreak/>다음 줄 <hp:deleteBegin/>지운 말<hp:deleteEnd/>남은 말")}`;
+    expect(await blocksOf(paragraph(runs))).toEqual([{ kind: "text", text: "연차는 15일이다 .\n다음 줄 남은 말" }]);
+  });
+
+  test("tables stand where they are, merged cells in each place, tables inside cells too; one cell is a box of text", async () => {
+    const inner = paragraph(table([cell(said("안1")), cell(said("안2"))]));
+    expect(
+      await blocksOf(
+        paragraph(
+          text("앞") +
+            table(
+              [cell(said("구분"), { columns: 2 }), cell(said("일수"))],
+              [cell(said("연차"), { rows: 2 }), cell(said("1년") + said("이상")), cell(said("15일"))],
+              [cell(said("3년 이상")), cell(inner)],
+            ) +
+            text("뒤"),
+        ) + paragraph(table([cell(paragraph(text("상자 제목"), { outline: 1 }) + said("첫 줄") + said("둘째 줄"))])),
+      ),
+    ).toEqual([
+      { kind: "text", text: "앞" },
+      { kind: "table", text: "구분 | 구분 | 일수\n연차 | 1년 이상 | 15일\n연차 | 3년 이상 | 안1 안2" },
+      { kind: "text", text: "뒤" },
+      { kind: "heading", depth: 1, text: "상자 제목" },
+      { kind: "text", text: "첫 줄" },
+      { kind: "text", text: "둘째 줄" },
+    ]);
+  });
+
+  test("notes come after their paragraph, text boxes in their place; page headers, memos and fields' settings do not come", async () => {
+    const note = `<hp:ctrl><hp:footNote><hp:subList>${said("각주의 글")}</hp:subList></hp:footNote></hp:ctrl>`;
+    const header = `<hp:ctrl><hp:header><hp:subList>${said("대외비")}</hp:subList></hp:header></hp:ctrl>`;
+    const memo = `<hp:ctrl><hp:fieldBegin type="MEMO"><hp:subList>${said("메모")}</hp:subList></hp:fieldBegin></hp:ctrl>`;
+    const box = `<hp:rect><hp:drawText><hp:subList>${said("글상자")}</hp:subList></hp:drawText></hp:rect>`;
+    const formula = "<hp:equation><hp:script>a over b</hp:script></hp:equation>";
+    expect(
+      await blocksOf(paragraph(header + text("본문") + note + memo + text(" 이어짐")) + paragraph(box + formula)),
+    ).toEqual([
+      { kind: "text", text: "본문 이어짐" },
+      { kind: "text", text: "각주의 글" },
+      { kind: "text", text: "글상자" },
+      { kind: "text", text: "a over b" },
+    ]);
+  });
+
+  test("sections are read in their order, also the eleventh; the document's own title counts", async () => {
+    const sections = Array.from({ length: 12 }, (_, i) => said(`구역 ${i}`));
+    const title = "<opf:package><opf:metadata><opf:title>인사 규정</opf:title></opf:metadata></opf:package>";
+    const parsed = await parseHancom(makeHwpx(sections, { "Contents/content.hpf": title }));
+    expect(parsed.blocks.map((block) => block.text)).toEqual(sections.map((_, i) => `구역 ${i}`));
+    expect(parsed.title).toBe("인사 규정");
+  });
+
+  test.each([
+    ["encrypted", makeHwpx([], { "META-INF/manifest.xml": "<odf:encryption-data/>" }), /^is encrypted: save it/],
+    ["another archive", makeDocx("<w:p/>"), /^is no HWPX document/],
+    ["cut off", makeHwpx([said("x")]).subarray(0, 200), /^is cut off or damaged/],
+    ["a bomb", makeZip({ "Contents/section0.xml": Buffer.alloc(65_000_000, 32) }), /^unpacks to more than 64 MB/],
+  ])("%s: refused with the reason", async (_, bytes, reason) => {
+    await expect(parseHancom(bytes)).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringMatching(reason),
+    });
+  });
+
+  test("elements that never end, and text without any, break nothing", async () => {
+    const deep = await blocksOf("<hp:p><hp:run><hp:tbl><hp:tr><hp:tc>".repeat(900) + text("깊은 글"));
+    expect(deep).toEqual([{ kind: "table", text: "깊은 글" }]);
+    expect(await blocksOf("글자만</hp:p></hp:tbl></hp:tc>")).toEqual([]);
+  });
+});
+
+describe("HWP", () => {
+  const BLOCKS = [
+    { kind: "heading", depth: 1, text: "제1장 휴가" },
+    { kind: "text", text: "연차 휴가는 1년에 15일이다." },
+    { kind: "heading", depth: 2, text: "제2조 이월" },
+    { kind: "text", text: "남은 연차는 3월까지 쓴다." },
+    { kind: "table", text: "근속 | 일수\n1년 이상 | 15일\n3년 이상 | 16일" },
+  ];
+
+  test("its headings, text and tables are read", async () => {
+    expect((await parseHancom(makeHwp())).blocks).toEqual(BLOCKS);
+  });
+
+  test.each([
+    ["a password", () => makeHwp("secret"), /^is encrypted: save it/],
+    ["cut off", () => makeHwp().subarray(0, 3000), /^is damaged, or no HWP document/],
+    ["something else", () => Buffer.from("%PDF-1.7"), /^is damaged, or no HWP document/],
+    ["nothing", () => Buffer.alloc(0), /^is damaged, or no HWP document/],
+  ])("%s: refused with the reason, and the next is read", async (_, bytes, reason) => {
+    await expect(parseHancom(bytes())).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringMatching(reason),
+    });
+    expect((await parseHancom(makeHwp())).blocks).toEqual(BLOCKS);
+  });
+});

@@ -137,7 +137,7 @@ export class Ragline {
     return { ...found, timings: run.timeline.timings, degraded: run.degraded };
   }
 
-  /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, HWP, HWPX, JSONL. Unchanged documents are skipped. */
+  /** Indexes files, folders and globs: Markdown, plain text, HTML, PDF, DOCX, PPTX, XLSX, HWP, HWPX, JSONL. Unchanged documents are skipped. */
   index(sources: readonly string[], options: IndexOptions = {}): Promise<IngestReport> {
     return this.#documents.index(sources, options);
   }
@@ -160,7 +160,7 @@ export class Ragline {
     return this.#documents.add(input, caller);
   }
 
-  /** Adds or replaces one document that is a file: PDF, DOCX, HWP, HWPX, HTML, Markdown or text. */
+  /** Adds or replaces one document that is a file: PDF, DOCX, PPTX, XLSX, HWP, HWPX, HTML, Markdown or text. */
   addFile(bytes: Uint8Array, input: FileInput, caller: CallerOptions = {}): Promise<AddedDocument> {
     return this.#documents.addFile(bytes, input, caller);
   }

@@ -132,11 +132,11 @@ export function requestSchemas(config: Config) {
       .describe("Who may read it; absent or empty: everyone of the tenant."),
     collection,
   });
-  const file = document
-    .omit({ text: true })
-    .extend({
-      format: z.enum(["pdf", "docx", "hwp", "hwpx", "html", "markdown", "text"]).describe("What the bytes are."),
-    });
+  const file = document.omit({ text: true }).extend({
+    format: z
+      .enum(["pdf", "docx", "pptx", "xlsx", "hwp", "hwpx", "html", "markdown", "text"])
+      .describe("What the bytes are."),
+  });
   const list = z.strictObject({
     after: text(512).optional().describe("`next` of the page before."),
     limit: z.coerce.number().int().min(1).max(1000).default(100),

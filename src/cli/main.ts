@@ -90,7 +90,10 @@ function program(): Command {
     .option("--once", "stop after the first answer")
     .action(async (options) => (await loaded(import("./demo.ts"))).demoCommand(configFile(), options));
 
-  command("index [path...]", "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, HWP, HWPX, JSONL")
+  command(
+    "index [path...]",
+    "index files, folders and globs: Markdown, text, HTML, PDF, DOCX, PPTX, XLSX, HWP, HWPX, JSONL",
+  )
     .option("--prune", "delete every document of the collection that is not in these sources")
     .option("--tenant <name>", TENANT)
     .option("--group <name>", GROUP, collect, [])

@@ -71,6 +71,8 @@ export function registerDocuments(routes: FastifyInstance, ragline: Ragline): vo
 const FORMATS = {
   "application/pdf": "pdf",
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
   "application/vnd.hancom.hwp": "hwp",
   "application/x-hwp": "hwp",
   "application/haansofthwp": "hwp",
@@ -107,7 +109,7 @@ function registerUpload(routes: FastifyInstance, ragline: Ragline): void {
         config: { right: "write" },
         schema: {
           summary:
-            "Add or replace a document that is a file: the body is a PDF, DOCX, HWP, HWPX, HTML, Markdown or text, as `content-type` says.",
+            "Add or replace a document that is a file: the body is a PDF, DOCX, PPTX, XLSX, HWP, HWPX, HTML, Markdown or text, as `content-type` says.",
           consumes: Object.keys(FORMATS),
           params: z.object({ "*": documentId }),
           querystring,

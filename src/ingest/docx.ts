@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
+import { refuseOldOrEncrypted } from "./ooxml.ts";
 import { checkArchive } from "./zip.ts";
 
 /** Styles that mammoth does not know as headings: Word's title, and the names that Korean producers give. */
@@ -14,21 +15,13 @@ const STYLES = [
   "comment-reference => ",
 ];
 
-/** How an encrypted document, or one of before 2007, begins. */
-const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
-
 /**
  * Parses a Word document: headings, lists, tables and notes; pictures are left out.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
 export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (archive.subarray(0, COMPOUND_FILE.length).equals(COMPOUND_FILE)) {
-    throw new RaglineError(
-      "request_invalid",
-      "is encrypted, or a .doc of Word before 2007: save it as .docx without a password",
-    );
-  }
+  refuseOldOrEncrypted(archive, ".doc", ".docx");
   checkArchive(archive);
   const { default: mammoth } = await import("mammoth");
   const { value } = await mammoth.convertToHtml(

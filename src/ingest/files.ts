@@ -14,7 +14,7 @@ export interface LoadFailure {
   readonly isEmpty?: true;
 }
 
-export type FileFormat = "markdown" | "text" | "html" | "pdf" | "docx" | "hwp" | "hwpx" | "jsonl";
+export type FileFormat = "markdown" | "text" | "html" | "pdf" | "docx" | "pptx" | "xlsx" | "hwp" | "hwpx" | "jsonl";
 
 export interface SourceFile {
   readonly path: string;
@@ -32,6 +32,8 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
   ".htm": "html",
   ".pdf": "pdf",
   ".docx": "docx",
+  ".pptx": "pptx",
+  ".xlsx": "xlsx",
   ".hwp": "hwp",
   ".hwpx": "hwpx",
   ".jsonl": "jsonl",

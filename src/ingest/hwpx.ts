@@ -1,7 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
-import { Parser } from "./markup.ts";
+import { type Attributes, escaped, parseXml } from "./xml.ts";
 import { xmlParts } from "./zip.ts";
 
 /** An outline's paragraph is a heading up to so many characters, and where it does not end as a sentence: outlines number those too. */
@@ -31,8 +31,6 @@ const SPACES: Readonly<Record<string, string>> = {
   fwSpace: " ",
   hyphen: "-",
 };
-
-type Attributes = Readonly<Record<string, string>>;
 
 /**
  * Parses a document of Hancom Office (HWPX: OWPML, KS X 6101): headings by outline and style, tables, text boxes, and notes after their paragraph;
@@ -264,31 +262,4 @@ function readSection(xml: Buffer, styles: Styles): string {
     },
   });
   return writer.html;
-}
-
-interface XmlEvents {
-  open?(name: string, attributes: Attributes): void;
-  text?(text: string): void;
-  close?(name: string): void;
-}
-
-/** Names without their prefixes. */
-function parseXml(xml: Buffer, events: XmlEvents): void {
-  const parser = new Parser(
-    {
-      onopentag: (name, attributes) => events.open?.(local(name), attributes),
-      ontext: (text) => events.text?.(text),
-      onclosetag: (name) => events.close?.(local(name)),
-    },
-    { xmlMode: true, decodeEntities: true },
-  );
-  parser.end(xml.toString("utf8"));
-}
-
-function local(name: string): string {
-  return name.slice(name.indexOf(":") + 1);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

@@ -5,14 +5,16 @@ import {
   type DocumentFields,
   EmptyDocumentError,
   type Format,
+  type ParsedText,
   type SourceDocument,
   toDocument,
 } from "./document.ts";
 import { decodeText } from "./encoding.ts";
-import { codeOf } from "./files.ts";
+import { type FileFormat as AnyFormat, codeOf } from "./files.ts";
 
-/** Formats that are read from bytes. */
-export type FileFormat = Format | "pdf" | "docx" | "hwp" | "hwpx";
+/** Of one document. */
+type FileFormat = Exclude<AnyFormat, "jsonl">;
+type OfficeFormat = Exclude<FileFormat, Format | "pdf">;
 
 /** A document to be read, wherever its content is. */
 export interface ReadRequest {
@@ -35,18 +37,28 @@ export async function readHere({ fields, fallbackTitle, format, content }: ReadR
   }
   if ("text" in content) throw new TypeError(`${format} is read from bytes`);
   const bytes = await bytesOf(content);
-  // Loaded when first needed, which a server never does: a process of its own reads these.
-  if (format !== "pdf" && format !== "docx") {
-    return assemble(fields, fallbackTitle, await (await import("./hwp.ts")).parseHancom(bytes));
-  }
-  if (format === "docx") return assemble(fields, fallbackTitle, await (await import("./docx.ts")).parseDocx(bytes));
-  const parsed = await (await import("./pdf.ts")).parsePdf(bytes);
+  if (format !== "pdf") return assemble(fields, fallbackTitle, await parsed(format, bytes));
+  const text = await (await import("./pdf.ts")).parsePdf(bytes);
   try {
-    return assemble(fields, fallbackTitle, parsed);
+    return assemble(fields, fallbackTitle, text);
   } catch (thrown) {
     // What the pages show may be pictures of text.
     if (thrown instanceof EmptyDocumentError) throw new RaglineError("request_invalid", thrown.message);
     throw thrown;
+  }
+}
+
+/** Parsers are loaded when first needed, which a server never does: a process of its own reads these. */
+async function parsed(format: OfficeFormat, bytes: Uint8Array): Promise<ParsedText> {
+  switch (format) {
+    case "docx":
+      return (await import("./docx.ts")).parseDocx(bytes);
+    case "pptx":
+      return (await import("./pptx.ts")).parsePptx(bytes);
+    case "xlsx":
+      return (await import("./xlsx.ts")).parseXlsx(bytes);
+    default:
+      return (await import("./hwp.ts")).parseHancom(bytes);
   }
 }
 

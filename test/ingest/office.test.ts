@@ -80,7 +80,7 @@ describe("XLSX", () => {
     const first =
       row(1, said("B1", 0) + said("C1", 1)) +
       row(2, '<c r="B2" t="inlineStr"><is><t>연차는?</t></is></c><c r="C2" t="str"><f>A1</f><v>15일</v></c>') +
-      row(5, said("D5", 2) + '<c r="E5" t="b"><v>1</v></c><c r="F5" t="e"><v>#N/A</v></c>') +
+      row(5, `${said("D5", 2)}<c r="E5" t="b"><v>1</v></c><c r="F5" t="e"><v>#N/A</v></c>`) +
       row(6, number("D6", 0.1 + 0.2) + number("E6", -3));
     expect(
       parseXlsx(makeXlsx({ sheets: { 규정: first, "-숨김": row(1, said("A1", 0)), 빈: "" }, texts })).blocks,

@@ -120,7 +120,7 @@ export class RedisConnection {
   }
 
   /**
-   * Deletes every hash whose key begins so, on each master, looking at all keys there. What is written meanwhile may stay, as may what a cluster
+   * Deletes every hash whose key begins so and goes on, on each master, looking at all keys there. What is written meanwhile may stay, as may what a cluster
    * moves to another master, or a failover lets be looked at from another point on. @returns how many there were of those that count. @throws RaglineError `dependency_failed`, also where some are gone
    */
   async unlinkHashes(prefix: string, counts: (key: string) => boolean, signal: AbortSignal): Promise<number> {
@@ -132,7 +132,7 @@ export class RedisConnection {
           ? Promise.all(client.masters.map(async (node) => (await client.nodeClient?.(node)) ?? client))
           : [client],
     );
-    const options = { MATCH: `${literal(prefix)}*`, COUNT: SCANNED_AT_ONCE, TYPE: "hash" };
+    const options = { MATCH: `${literal(prefix)}?*`, COUNT: SCANNED_AT_ONCE, TYPE: "hash" };
     let deleted = 0;
     for (const master of masters) {
       let cursor = "0";

@@ -2,7 +2,7 @@ import type { SessionEntry, SessionPage, SessionPlace } from "../../ports/sessio
 import type { Scope } from "../../types.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import * as scripts from "./redis-scripts.ts";
-import { pageOf } from "./shared.ts";
+import { inOrder, pageOf } from "./shared.ts";
 
 interface RedisListsOptions {
   readonly ttlMs: number;
@@ -11,6 +11,9 @@ interface RedisListsOptions {
   /** As JSON. */
   groupsOf(scope: Scope): string;
 }
+
+/** Sessions looked at together: many may be gone, or not for who asks. */
+const LOOKED_AT_ONCE = 100;
 
 type OfUser = Scope & { readonly user: string };
 
@@ -37,30 +40,41 @@ export class RedisLists {
     return this.#may(scope, (key) => this.#redis.run(scripts.KEEP_LIST, key, [this.#options.ttlMs]));
   }
 
-  remove(scope: Scope, ids: readonly string[]): Promise<void> {
-    return this.#may(scope, (key) => this.#redis.run(scripts.UNLIST, key, ids));
+  /** Not those that were asked in later than it says. */
+  async remove(scope: Scope, places: readonly SessionPlace[]): Promise<void> {
+    if (places.length === 0) return;
+    const values = places.flatMap(({ id, usedAtMs }) => [id, usedAtMs]);
+    await this.#may(scope, (key) => this.#redis.run(scripts.UNLIST, key, values));
   }
 
   async page(
     scope: OfUser,
     { limit, after }: { limit: number; after?: SessionPlace | undefined },
+    signal: AbortSignal,
   ): Promise<SessionPage> {
-    const places = (await this.#places(scope)).filter((place) => !after || inOrder(after, place) < 0);
+    const places = (await this.#read(scope)).filter((place) => !after || inOrder(after, place) < 0);
     const sessions: SessionEntry[] = [];
-    const gone: string[] = [];
-    for (let from = 0; from < places.length && sessions.length <= limit; from += limit) {
-      const some = places.slice(from, from + limit);
+    const gone: SessionPlace[] = [];
+    for (let from = 0; from < places.length && sessions.length <= limit; from += LOOKED_AT_ONCE) {
+      signal.throwIfAborted();
+      const some = places.slice(from, from + LOOKED_AT_ONCE);
       const entries = await Promise.all(some.map((place) => this.#entry(scope, place)));
       for (const [i, entry] of entries.entries()) {
-        if (entry === "gone") gone.push(some[i]?.id ?? "");
+        if (entry === "gone") gone.push(...some.slice(i, i + 1));
         else if (entry) sessions.push(entry);
       }
     }
-    if (gone.length > 0) await this.remove(scope, gone);
+    await this.remove(scope, gone);
     return pageOf(sessions, limit);
   }
 
-  async #places(scope: OfUser): Promise<SessionPlace[]> {
+  /** All of them, in order; none where the list cannot be read, or is nobody's. */
+  async places(scope: Scope): Promise<SessionPlace[]> {
+    const { user } = scope;
+    return user === undefined ? [] : this.#read({ ...scope, user }).catch(() => []);
+  }
+
+  async #read(scope: OfUser): Promise<SessionPlace[]> {
     const listed = (await this.#redis.run(scripts.LISTED, this.#options.keyOf(scope, ""), [])) as string[];
     const places: SessionPlace[] = [];
     for (let i = 0; i + 1 < listed.length; i += 2) {
@@ -82,8 +96,4 @@ export class RedisLists {
     if (scope.user === undefined) return;
     await call(this.#options.keyOf(scope, "")).catch(() => undefined);
   }
-}
-
-function inOrder(one: SessionPlace, other: SessionPlace): number {
-  return other.usedAtMs - one.usedAtMs || (one.id < other.id ? -1 : 1);
 }

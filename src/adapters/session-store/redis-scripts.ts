@@ -193,8 +193,8 @@ end
 return found
 `);
 
-/** groups → how many are gone. */
-export const DELETE = script("return isOpenTo(ARGV[1]) and redis.call('UNLINK', key) or 0");
+/** groups → when it was deleted; 0: there was nothing to delete. */
+export const DELETE = script("return isOpenTo(ARGV[1]) and redis.call('UNLINK', key) == 1 and now or 0");
 
 /** groups → the first question and the number of turns; nothing: it is not there. */
 export const ENTRY = script(`
@@ -227,9 +227,12 @@ end
 export const KEEP_LIST = script("redis.call('PEXPIRE', key, ARGV[1])");
 /** Of a user's list → id, time, … */
 export const LISTED = script("return redis.call('HGETALL', key)");
-/** Of a user's list. ids … which are not there any more. */
+/** Of a user's list. id, time, … of those that are not there any more, unless they were asked in later. */
 export const UNLIST = script(`
-for _, id in ipairs(ARGV) do redis.call('HDEL', key, id) end
+for i = 1, #ARGV, 2 do
+  local usedAt = get(ARGV[i])
+  if usedAt and tonumber(usedAt) <= tonumber(ARGV[i + 1]) then redis.call('HDEL', key, ARGV[i]) end
+end
 `);
 
 function script(body: string): Script {

@@ -51,9 +51,11 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     async begin(scope, id, asked, turnsMax) {
       const turn = `${asked.tokens}|${JSON.stringify(neverAnswered(asked))}`;
       const values = [encodeURIComponent(asked.requestId), turn, turnsMax, leaseMs, ttlMs, pendingMax, groupsOf(scope)];
-      const [reply] = await Promise.all([redis.run(scripts.BEGIN, keyOf(scope, id), values), lists.add(scope, id)]);
+      const reply = await redis.run(scripts.BEGIN, keyOf(scope, id), values);
       if (reply === -1) throw lacksGroups();
       if (reply === 0) throw tooManyPending(pendingMax);
+      // Nobody waits for it; whoever asks for the list over this connection comes after it.
+      void lists.add(scope, id);
       return { session: toSession(id, reply as View), recorded: Promise.resolve() };
     },
 
@@ -101,15 +103,20 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
       return nearest(vector, pairs(reply), limit);
     },
 
-    list: (scope, page) => lists.page(scope, page),
+    list: (scope, page, { signal }) => lists.page(scope, page, signal),
 
     async delete(scope, id) {
-      const isGone = (await redis.run(scripts.DELETE, keyOf(scope, id), [groupsOf(scope)])) === 1;
-      if (isGone) await lists.remove(scope, [id]);
-      return isGone;
+      const deletedAtMs = (await redis.run(scripts.DELETE, keyOf(scope, id), [groupsOf(scope)])) as number;
+      if (deletedAtMs > 0) await lists.remove(scope, [{ id, usedAtMs: deletedAtMs - 1 }]);
+      return deletedAtMs > 0;
     },
 
-    deleteAll: (scope, { signal }) => redis.unlinkHashes(keyOf(scope, ""), isSession, signal),
+    async deleteAll(scope, { signal }) {
+      const listed = await lists.places(scope);
+      const deleted = await redis.unlinkHashes(keyOf(scope, ""), isSession, signal);
+      await lists.remove(scope, listed);
+      return deleted;
+    },
 
     async close() {
       await replicated?.close();

@@ -1,5 +1,5 @@
 import { RaglineError } from "../../errors.ts";
-import type { Asked, SessionEntry, SessionPage } from "../../ports/session-store.ts";
+import type { Asked, SessionPlace } from "../../ports/session-store.ts";
 import type { FinishedTurn, Scope, Session } from "../../types.ts";
 
 export function emptySession(id: string): Session {
@@ -27,8 +27,16 @@ export function storedGroups({ groups }: Pick<Scope, "groups">): string[] {
   return [...new Set(groups)].sort();
 }
 
+/** The one that was last used first. */
+export function inOrder(one: SessionPlace, other: SessionPlace): number {
+  return other.usedAtMs - one.usedAtMs || (one.id < other.id ? -1 : 1);
+}
+
 /** Of one more than a page holds, where there are so many. */
-export function pageOf(sessions: readonly SessionEntry[], limit: number): SessionPage {
+export function pageOf<Place extends SessionPlace>(
+  sessions: readonly Place[],
+  limit: number,
+): { readonly sessions: readonly Place[]; readonly next?: SessionPlace } {
   const page = sessions.slice(0, limit);
   const last = page.at(-1);
   return last !== undefined && sessions.length > limit

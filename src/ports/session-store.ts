@@ -60,7 +60,8 @@ export interface Begun {
  *    some may be gone, and one that is begun meanwhile may stay. Of a scope with a user, to that user's alone; without, to those of all.
  * 11. A session keeps the scope's groups of everybody who has begun a question in it, as what is said there may quote what they may read. To who lacks one of
  *    them `begin` and `load` reject with `forbidden`, and nothing changes; for `turns`, `recall`, `list` and `delete` it is not there. `finish`, `renew` and
- *    `replace` go on with what was begun, and `deleteAll` asks nobody.
+ *    `replace` go on with what was begun, and `deleteAll` asks nobody. Of two who begin a session at the same moment, SQLite refuses the later one's `recorded` alone
+ *    (and then `finish`), and its session keeps the groups of who begins a turn that is known once he finishes it.
  * 12. `list` gives the sessions of the scope's user that are not forgotten, the one that was last asked in first, a page at a time. Of many
  *    thousands a store may give the latest alone, and one whose question could not be recorded may be missing.
  *

@@ -113,6 +113,48 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       expect(await store.deleteAll({ ...freshUser(), groups: [] }, call())).toBe(0);
     });
 
+    test("11: a turn that one without groups began binds its session once somebody with groups finishes it", async () => {
+      const [open, hr] = [{ ...freshUser(), groups: [] }, scope({ groups: ["hr"] })];
+      const [id, asked] = ["one", turn({ answer: "7퍼센트" })];
+      await begin(store, id, asked, open);
+      await begin(store, id, asked, { ...open, groups: hr.groups });
+      await store.finish({ ...open, groups: hr.groups }, id, asked, call());
+      await expect(load(open, id)).rejects.toMatchObject({ code: "forbidden" });
+      expect((await load({ ...open, groups: hr.groups }, id)).turns).toMatchObject([{ answer: "7퍼센트" }]);
+    });
+
+    test("11: of two with different groups who begin a session at once, one has it, and its turn alone is stored", async () => {
+      const [hr, fin] = [scope({ groups: ["hr"] }), scope({ groups: ["fin"] })];
+      for (let i = 0; i < 20; i++) {
+        const id = freshId();
+        const asking = [hr, fin].map(async (of) => {
+          const asked = turn();
+          const isRecorded = await begin(store, id, asked, of).then(
+            () => true,
+            (thrown) => thrown.code !== "forbidden" && Promise.reject(thrown),
+          );
+          const code = isRecorded ? null : "forbidden";
+          const finished = store.finish(of, id, asked, call());
+          if (isRecorded) await finished;
+          else await finished.catch((thrown) => expect(["forbidden", "not_found"]).toContain(thrown.code));
+          return code;
+        });
+        expect((await Promise.all(asking)).toSorted()).toEqual(["forbidden", null]);
+        const loaded = await Promise.allSettled([hr, fin].map((of) => load(of, id)));
+        expect(loaded.flatMap((one) => (one.status === "fulfilled" ? one.value.turnCount : []))).toEqual([1]);
+      }
+    });
+
+    test("11: who lacks a group of who begins a session just now does not delete it", async () => {
+      const [open, hr] = [scope(), scope({ groups: ["hr"] })];
+      for (let i = 0; i < 20; i++) {
+        const [id, asked] = [freshId(), turn()];
+        await Promise.all([begin(store, id, asked, hr), store.delete(open, id, call())]);
+        await store.finish(hr, id, asked, call());
+        expect((await load(hr, id)).turnCount).toBe(1);
+      }
+    });
+
     test("11: a question that could not be recorded binds its session all the same, where its turn is stored", async () => {
       const hr = { ...freshUser(), groups: ["hr"] };
       const asked = turn();
@@ -172,6 +214,37 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       const second = await store.list(open, { limit: 2, after: first.next }, call());
       expect(second).toMatchObject({ sessions: [{ id: "s-0" }] });
       expect(second.next).toBeUndefined();
+    });
+
+    test("12: a refused question changes no place, and one that is asked while its session is deleted is listed", async () => {
+      const hr = { ...freshUser(), groups: ["hr"] };
+      await ask(hr, "first");
+      await ask(hr, "second");
+      await expect(begin(store, "first", turn(), { ...hr, groups: [] })).rejects.toMatchObject({ code: "forbidden" });
+      expect(await listed(hr)).toEqual(["second", "first"]);
+      for (let i = 0; i < 20; i++) {
+        const kim = freshUser();
+        await ask(kim, "one");
+        await Promise.all([
+          i % 2 ? store.delete(kim, "one", call()) : store.deleteAll(kim, call()),
+          begin(store, "one", turn(), kim),
+        ]);
+        expect(await listed(kim)).toEqual((await load(kim, "one")).version > 0 ? ["one"] : []);
+      }
+    });
+
+    test("12: many are listed a page at a time, each once", async () => {
+      const kim = freshUser();
+      const ids = Array.from({ length: 450 }, (_, i) => `s-${i}`);
+      await Promise.all(ids.map((id) => begin(store, id, turn(), kim)));
+      const seen: string[] = [];
+      let after: Parameters<SessionStore["list"]>[1]["after"];
+      do {
+        const page = await store.list(kim, { limit: 100, after }, call());
+        seen.push(...page.sessions.map(({ id }) => id));
+        after = page.next;
+      } while (after);
+      expect(seen.toSorted()).toEqual(ids.toSorted());
     });
 
     test("12: those asked in within one millisecond are each listed once", async () => {

@@ -23,7 +23,6 @@ export function reading(has: (table: string, column: string) => boolean) {
   const [sources, finishReason] = ["sources", "finish_reason"].map((column) =>
     has("turns", column) ? column : "NULL",
   );
-  const groups = has("sessions", "groups") ? "groups" : "NULL";
   const shown = `SELECT number, request_id AS requestId, query, status, at, ${sources} AS sources, ${finishReason} AS finishReason, short_tokens IS NOT NULL AS short,
   coalesce(short_question, question) AS question, coalesce(short_answer, answer) AS answer, coalesce(short_tokens, tokens) AS tokens
   FROM turns WHERE session = ?1 AND number > ?2 AND number <= ?3 ORDER BY number`;
@@ -32,17 +31,16 @@ export function reading(has: (table: string, column: string) => boolean) {
   ${finishReason} AS finishReason, 0 AS short FROM turns
   WHERE session = (SELECT row FROM sessions WHERE ${HERE} AND ${USED_MS} >= ?4) AND number IN (SELECT value FROM json_each(?5))
   ORDER BY number`;
-  const groupsOf = `SELECT ${groups} AS groups FROM sessions WHERE ${HERE}`;
-  /** ?3 how the ids begin, ?4 the first id after such, ?5 as ?4 in FIND, ?6 groups, as JSON, ?7 and ?8 the last one's time and id, ?9 sessions at most. */
-  const list = `SELECT substr(id, length(?3) + 1) AS id, turn_count AS turnCount, CAST(round(${USED_MS}) AS INTEGER) AS usedAtMs,
-  coalesce((SELECT question FROM turns WHERE session = row AND number = 1),
-    (SELECT question FROM pending_turns WHERE session = row ORDER BY expires_at, rowid), '') AS question
-  FROM sessions WHERE tenant = ?1 AND collection = ?2 AND id >= ?3 AND id < ?4 AND ${USED_MS} >= ?5
-    AND NOT EXISTS (SELECT 1 FROM json_each(coalesce(${groups}, '[]')) WHERE value NOT IN (SELECT value FROM json_each(?6)))
-    AND (?7 IS NULL OR usedAtMs < ?7 OR usedAtMs = ?7 AND substr(id, length(?3) + 1) > ?8)
-  ORDER BY usedAtMs DESC, id LIMIT ?9`;
-  return { shown, originals, groupsOf, list };
+  return { shown, originals };
 }
+/** Forgotten or not. */
+export const SESSION = `SELECT * FROM sessions WHERE ${HERE}`;
+/** ?3 and ?4 ids, between which they are looked for, ?5 sessions at most. */
+export const PLACES = `SELECT *, CAST(round(${USED_MS}) AS INTEGER) AS used_at_ms FROM sessions
+  WHERE tenant = ?1 AND collection = ?2 AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5`;
+/** ?1 row. */
+export const FIRST_QUESTION = `SELECT coalesce((SELECT question FROM turns WHERE session = ?1 AND number = 1),
+  (SELECT question FROM pending_turns WHERE session = ?1 ORDER BY expires_at, rowid), '') AS question`;
 export const HAS_COLUMN = "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2";
 /** ?4 as in FIND, ?5 model. */
 export const VECTORS = `SELECT number, vector FROM turn_vectors JOIN sessions ON row = session
@@ -76,6 +74,10 @@ export const RECORD = `INSERT INTO pending_turns (session, request_id, question,
   VALUES (${ROW}, ?4, ?5, ?6, ?7, ?8)`;
 /** ?4 request id, ?5 expires at. */
 export const RENEW = `UPDATE pending_turns SET expires_at = ?5 WHERE session = ${ROW} AND request_id = ?4`;
+/** ?4 groups, as JSON. */
+const IS_OPEN = `NOT EXISTS (SELECT 1 FROM json_each(coalesce(groups, '[]')) WHERE value NOT IN (SELECT value FROM json_each(?4)))`;
+/** Whether who has these groups may ask in it, or would be the first. */
+export const MAY_ASK = `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE ${HERE} AND NOT ${IS_OPEN})`;
 /** ?4 groups, as JSON, which whoever reads it needs from now on beside those before. */
 export const JOIN = `UPDATE sessions SET groups = (SELECT json_group_array(value) FROM
   (SELECT value FROM json_each(coalesce(groups, '[]')) UNION SELECT value FROM json_each(?4))) WHERE ${HERE}`;
@@ -117,7 +119,7 @@ export const DROP_OTHER_VECTORS = `DELETE FROM turn_vectors WHERE session =
 export const REMEMBER = `INSERT INTO turn_vectors (session, number, vector)
   SELECT session, number, ?5 FROM turns WHERE session = ${ROW} AND number = ?4
   ON CONFLICT DO UPDATE SET vector = excluded.vector`;
-export const DELETE = `DELETE FROM sessions WHERE ${HERE}`;
-/** ?1 tenant, ?2 collection, ?3 sessions at most; ?4 how their ids begin, ?5 the first id after such: null, all. */
+export const DELETE = `DELETE FROM sessions WHERE ${HERE} AND ${IS_OPEN}`;
+/** ?3 and ?4 as in PLACES, ?5 sessions at most. */
 export const DELETE_SOME = `DELETE FROM sessions WHERE row IN
-  (SELECT row FROM sessions WHERE tenant = ?1 AND collection = ?2 AND (?4 IS NULL OR id >= ?4 AND id < ?5) ORDER BY id LIMIT ?3)`;
+  (SELECT row FROM sessions WHERE tenant = ?1 AND collection = ?2 AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5)`;

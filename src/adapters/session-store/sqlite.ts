@@ -1,19 +1,10 @@
-import type { Asked, SessionEntry, SessionStore } from "../../ports/session-store.ts";
+import type { Asked, SessionStore } from "../../ports/session-store.ts";
 import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
-import {
-  emptySession,
-  lacksGroups,
-  mayRead,
-  neverBegun,
-  ofUser,
-  pageOf,
-  storedGroups,
-  storedId,
-  tooManyPending,
-} from "./shared.ts";
+import { emptySession, lacksGroups, mayRead, neverBegun, storedGroups, storedId, tooManyPending } from "./shared.ts";
+import { groupsOf, idsOf, type OfGroups, pageOfUser } from "./sqlite-lists.ts";
 import { purgeSessions } from "./sqlite-purge.ts";
 import * as sql from "./sqlite-statements.ts";
 import { type UnrecordedQuestion, UnrecordedQuestions } from "./unrecorded.ts";
@@ -30,7 +21,7 @@ export interface SqliteSessionOptions {
 /** Sessions deleted in one transaction, during which nobody else writes. */
 const DELETED_AT_ONCE = 50;
 
-interface SessionRow {
+interface SessionRow extends OfGroups {
   readonly row: number;
   readonly version: number;
   readonly summary: string;
@@ -39,8 +30,6 @@ interface SessionRow {
   readonly turn_count: number;
   readonly total_tokens: number;
   readonly recall_model: string | null;
-  /** As JSON; undefined in files that may not be written and lack it. */
-  readonly groups?: string | null;
   readonly recall_up_to: number | null;
 }
 
@@ -86,7 +75,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   };
 
   const isClosedTo = (scope: Scope, id: string) => {
-    const row = database.get<Pick<SessionRow, "groups">>(reading.groupsOf, ...keyOf(scope, id));
+    const row = database.get<SessionRow>(sql.SESSION, ...keyOf(scope, id));
     return row !== undefined && !mayRead(scope, groupsOf(row));
   };
 
@@ -106,10 +95,11 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       if (ids.size === 0) recording.delete(session);
     });
   };
-  const record = async (key: Key, groups: Statement[], { requestId, question, tokens }: Asked) => {
-    const now = Date.now();
+  const record = async (scope: Scope, id: string, { requestId, question, tokens }: Asked) => {
+    const [key, now] = [keyOf(scope, id), Date.now()];
     const written = await database.write([
       { sql: sql.FORGET, values: [...key, now - ttlMs] },
+      mayAsk(key, scope),
       { sql: sql.CREATE, values: [...key, now * 1000] },
       { sql: sql.KEEP_ABANDONED, values: [...key, now] },
       { sql: sql.COUNT_ABANDONED, values: [...key, now] },
@@ -120,10 +110,12 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
         sql: sql.RECORD,
         values: [...key, requestId, question, tokens, new Date(now).toISOString(), now + options.leaseMs],
       },
-      ...groups,
+      ...joining(key, scope),
       { sql: sql.TOUCH, values: key },
     ]);
-    if (!written && !database.get(sql.IS_KNOWN, ...key, requestId)) throw tooManyPending(options.pendingMax);
+    if (!written && !database.get(sql.IS_KNOWN, ...key, requestId)) {
+      throw isClosedTo(scope, id) ? lacksGroups() : tooManyPending(options.pendingMax);
+    }
     unrecorded.remove(key, requestId);
   };
   /** Lets its turn in all the same: into the session that the question found, or a new one where it found none. */
@@ -140,7 +132,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const session = load(scope, id, turnsMax, askedAtMs);
       expectRoom(key, asked.requestId, session.pending);
       unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
-      return { session, recorded: whileRecording(key, asked.requestId, record(key, joining(key, scope), asked)) };
+      return { session, recorded: whileRecording(key, asked.requestId, record(scope, id, asked)) };
     },
 
     async renew(scope, id, requestId) {
@@ -156,14 +148,16 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const unrecordedYet = unrecorded.find(key, requestId);
       const isKnown: Statement = { sql: sql.IS_KNOWN, values: [...key, requestId], guard: true };
       const written = await database.write([
-        ...(unrecordedYet ? [...admit(key, unrecordedYet), ...joining(key, scope)] : [isKnown]),
+        ...(unrecordedYet ? [...admit(key, unrecordedYet), mayAsk(key, scope)] : [isKnown]),
+        // Whoever began the turn first may have had fewer groups.
+        ...joining(key, scope),
         { sql: sql.COUNT_FINISHED, values: turn.slice(0, 6) },
         { sql: sql.COMPLETE, values: turn },
         { sql: sql.FINISH, values: turn },
         { sql: sql.DROP_PENDING, values: [...key, requestId] },
       ]);
       unrecorded.remove(key, requestId);
-      if (!written) throw neverBegun();
+      if (!written) throw unrecordedYet && isClosedTo(scope, id) ? lacksGroups() : neverBegun();
     },
 
     load: async (scope, id, turnsMax) => load(scope, id, turnsMax),
@@ -205,25 +199,17 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     problem: () => database.problem,
     close: async () => stopPurging(),
 
-    async list(scope, { limit, after }) {
-      const place = [scope.tenant, scope.collection, ...idsOf(scope.user)];
-      const values = [
-        ...place,
-        Date.now() - ttlMs,
-        JSON.stringify(scope.groups),
-        after?.usedAtMs ?? null,
-        after?.id ?? null,
-      ];
-      const sessions = database.all<SessionEntry>(reading.list, ...values, limit + 1);
-      return pageOf(sessions, limit);
-    },
+    list: (scope, page, { signal }) => pageOfUser(database, scope, page, Date.now() - ttlMs, signal),
 
     async delete(scope, id) {
       if (isClosedTo(scope, id)) return false;
       const key = keyOf(scope, id);
       const putBack = unrecorded.removeOf(key);
       try {
-        const changes = await database.write([{ sql: sql.DELETE, values: key }]);
+        const groups = JSON.stringify(scope.groups);
+        const changes = await database.write([{ sql: sql.DELETE, values: [...key, groups] }]);
+        // Somebody with other groups may have begun it just now.
+        if (isClosedTo(scope, id)) putBack();
         return changes?.[0] === 1;
       } catch (thrown) {
         putBack();
@@ -232,13 +218,13 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     },
 
     async deleteAll({ tenant, collection, user }, { signal }) {
-      const ids = user === undefined ? [null, null] : idsOf(user);
-      const putBack = unrecorded.removeAll([tenant, collection], ids[0] ?? "");
+      const ids = idsOf(user);
+      const putBack = unrecorded.removeAll([tenant, collection], ids[0]);
       let all = 0;
       try {
         for (;;) {
           signal.throwIfAborted();
-          const values = [tenant, collection, DELETED_AT_ONCE, ...ids];
+          const values = [tenant, collection, ...ids, DELETED_AT_ONCE];
           const [deleted = 0] = (await database.write([{ sql: sql.DELETE_SOME, values }])) ?? [];
           all += deleted;
           if (deleted < DELETED_AT_ONCE) return all;
@@ -257,14 +243,9 @@ function keyOf(scope: Scope, id: string): Key {
   return [scope.tenant, scope.collection, storedId(scope, id)];
 }
 
-/** How the ids of a user's sessions begin, and the first text after all of them. */
-function idsOf(user: string): [from: string, to: string] {
-  const from = ofUser(user);
-  return [from, `${from.slice(0, -1)}0`];
-}
-
-function groupsOf({ groups }: Pick<SessionRow, "groups">): string[] {
-  return groups == null ? [] : JSON.parse(groups);
+/** Guards what is written after it. */
+function mayAsk(key: Key, { groups }: Scope): Statement {
+  return { sql: sql.MAY_ASK, values: [...key, JSON.stringify(groups)], guard: true };
 }
 
 function joining(key: Key, scope: Scope): Statement[] {

@@ -151,7 +151,7 @@ export function requestSchemas(config: Config) {
     after: z
       .string()
       .max(160)
-      .regex(/^\d{1,15}:.+$/, "must be `next` of a page")
+      .regex(/^\d{1,15}:[A-Za-z0-9_.:-]+$/, "must be `next` of a page")
       .optional()
       .describe("`next` of the page before."),
     limit: z.coerce.number().int().min(1).max(500).default(100),

@@ -122,6 +122,7 @@ describe("of users", () => {
     }
     for (const [query, problem] of [
       ["?after=x", /^after: must be `next` of a page/],
+      ["?after=5:a%00", /^after: must be `next` of a page/],
       ["?limit=501", /^limit: .*500/],
       ["?limit=0", /^limit: /],
       ["?what=1", /what/],

@@ -1,13 +1,19 @@
+import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
-import { call, SCOPE, scope } from "../support/calls.ts";
+import { call, SCOPE, scope, until } from "../support/calls.ts";
 import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
 import { type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { append, turn } from "../support/sessions.ts";
 
 const KIM = { ...SCOPE, user: "kim" };
 const HR = scope({ groups: ["hr"] });
+/** Makes tables and functions those of an older one. */
+const AS_VERSION_1 = `SET search_path TO ragline;
+  DROP FUNCTION session_load(text, text, text, text[], int, float8);
+  DROP FUNCTION session_begin(text, text, text, text[], text, int, text, int, float8, float8, int);
+  DROP INDEX sessions_by_user; ALTER TABLE sessions DROP COLUMN groups; UPDATE sessions_schema SET version = 1`;
 const LIMITS = { leaseMs: 60_000, pendingMax: 64 };
 
 describe.skipIf(postgresMissing)("tables of version 1 in PostgreSQL", () => {
@@ -16,11 +22,7 @@ describe.skipIf(postgresMissing)("tables of version 1 in PostgreSQL", () => {
     const first = await openPostgresSessionStore(sessionOptions(server.url));
     await append(first, "old", turn());
     await first.close?.();
-    // As an older one made them.
-    await server.query(`SET search_path TO ragline;
-      DROP FUNCTION session_load(text, text, text, text[], int, float8);
-      DROP FUNCTION session_begin(text, text, text, text[], text, int, text, int, float8, float8, int);
-      DROP INDEX sessions_by_user; ALTER TABLE sessions DROP COLUMN groups; UPDATE sessions_schema SET version = 1`);
+    await server.query(AS_VERSION_1);
     const stores = await Promise.all([1, 2, 3].map(() => openPostgresSessionStore(sessionOptions(server.url))));
     const loaded = await Promise.all(stores.map((store) => store.load(SCOPE, "old", 10, call())));
     for (const session of loaded) expect(session.turnCount).toBe(1);
@@ -33,6 +35,29 @@ describe.skipIf(postgresMissing)("tables of version 1 in PostgreSQL", () => {
     // Older processes still find what they know.
     expect(await server.query("SELECT version FROM ragline.sessions_schema")).toEqual([{ version: 1 }]);
     for (const one of stores) await one.close?.();
+    await server.close();
+  });
+
+  test("are taken over while an older process finishes a turn: neither waits for the other for ever", async () => {
+    const server = await startPostgres();
+    const first = await openPostgresSessionStore(sessionOptions(server.url));
+    await append(first, "old", turn());
+    await first.close?.();
+    await server.query(AS_VERSION_1);
+    const older = new Client(server.url);
+    await older.connect();
+    // `session_finish`, as far as it locks.
+    await older.query("BEGIN; SELECT FROM ragline.sessions WHERE id = 'old' FOR UPDATE");
+    const store = await openPostgresSessionStore(sessionOptions(server.url));
+    const loading = store.load(SCOPE, "old", 10, call());
+    await until("it waits", async () => {
+      const waiting = await server.query("SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'");
+      return waiting.length > 0;
+    });
+    await older.query("UPDATE ragline.sessions SET turn_count = 7 WHERE id = 'old'; COMMIT");
+    expect((await loading).turnCount).toBe(7);
+    await older.end();
+    await store.close?.();
     await server.close();
   });
 
@@ -62,6 +87,16 @@ describe.skipIf(redisMissing)("a user's list in Redis", () => {
     expect((await store.list(KIM, { limit: 5 }, call())).sessions.map(({ id }) => id)).toEqual(["last", "first"]);
     // Those that are gone have left the list, which was looked through for a page.
     expect(Number(server.cli("HLEN", key))).toBe(2);
+    await store.close?.();
+    await server.close();
+  });
+
+  test("is looked through no further once whoever asked for it has left", async () => {
+    const server = await startRedis();
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS });
+    await append(store, "one", turn(), KIM);
+    const signal = AbortSignal.abort();
+    await expect(store.list(KIM, { limit: 5 }, { signal })).rejects.toMatchObject({ name: "AbortError" });
     await store.close?.();
     await server.close();
   });

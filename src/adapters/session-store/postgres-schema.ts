@@ -177,10 +177,10 @@ BEGIN
   RETURN json_build_object('before', before);
 END $$;`;
 
-/** The index is made over all rows. */
+/** The index is made over all rows. The strictest lock comes first: whoever waits for a further one can be in its way for ever. */
 const TAKE_OVER = `SET LOCAL statement_timeout = 0;
-${BY_USER}
 ALTER TABLE sessions ADD COLUMN groups text[] NOT NULL DEFAULT '{}';
+${BY_USER}
 ${OPEN_FUNCTIONS}`;
 
 /**

@@ -70,9 +70,11 @@ const LIST = `SELECT split_part(s.id, '/', 2) AS id, turn_count AS "turnCount", 
   FROM sessions s WHERE s.tenant = $1 AND s.collection = $2 AND s.id LIKE '%/%' AND ${USER} = $3 AND ${NOT_FORGOTTEN} AND s.groups <@ $5::text[]
     AND ($6::float8 IS NULL OR ${USED_AT_MS} < $6 OR ${USED_AT_MS} = $6 AND s.id COLLATE "C" > $7)
   ORDER BY "usedAtMs" DESC, s.id COLLATE "C" LIMIT $8`;
-/** A statement's worth, within its limit. */
-const DELETE_SOME = `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions WHERE tenant = $1 AND collection = $2
-  AND ($3::text IS NULL OR id LIKE '%/%' AND ${USER} = $3) ORDER BY id LIMIT 50 FOR UPDATE) RETURNING row`;
+/** A statement's worth, within its limit, in the order of an index. */
+const deleteSome = (whose: string, order: string) => `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions
+  WHERE tenant = $1 AND collection = $2${whose} ORDER BY ${order} LIMIT 50 FOR UPDATE) RETURNING row`;
+const DELETE_SOME = deleteSome("", "id");
+const DELETE_SOME_OF_USER = deleteSome(` AND id LIKE '%/%' AND ${USER} = $3`, "used_at");
 
 /**
  * Conversations in PostgreSQL. Every call is one statement: one round trip, and atomic. What is acknowledged is as durable as that
@@ -161,9 +163,10 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async deleteAll({ tenant, collection, user }, call) {
-      const whose = user === undefined ? null : encodeURIComponent(user);
+      const whose = user === undefined ? [] : [encodeURIComponent(user)];
+      const some = user === undefined ? DELETE_SOME : DELETE_SOME_OF_USER;
       for (let all = 0; ; ) {
-        const { length } = await database.query(call, DELETE_SOME, [tenant, collection, whose]);
+        const { length } = await database.query(call, some, [tenant, collection, ...whose]);
         if (length === 0) return all;
         all += length;
       }

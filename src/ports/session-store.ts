@@ -58,10 +58,10 @@ export interface Begun {
  *    `begin` rejects with `rate_limited`; with SQLite, of those that several processes let in at the same moment, only `recorded` does.
  * 10. `deleteAll` does what `delete` does to every session of a tenant's collection, forgotten ones included, a few at a time: where it rejects
  *    some may be gone, and one that is begun meanwhile may stay. Of a scope with a user, to that user's alone; without, to those of all.
- * 11. A session keeps the scope's groups of everybody who has begun a question in it, as what is said there may quote what they may read. To who lacks one of
+ * 11. A session keeps the scope's groups of everybody who has begun or finished a question in it, as what is said there may quote what they may read. To who lacks one of
  *    them `begin` and `load` reject with `forbidden`, and nothing changes; for `turns`, `recall`, `list` and `delete` it is not there. `finish`, `renew` and
  *    `replace` go on with what was begun, and `deleteAll` asks nobody. Of two who begin a session at the same moment, SQLite refuses the later one's `recorded` alone
- *    (and then `finish`), and its session keeps the groups of who begins a turn that is known once he finishes it.
+ *    (and then `finish`), and where a turn that is known is begun again, `finish` alone binds.
  * 12. `list` gives the sessions of the scope's user that are not forgotten, the one that was last asked in first, a page at a time. Of many
  *    thousands a store may give the latest alone, and one whose question could not be recorded may be missing.
  *

@@ -123,6 +123,20 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       expect((await load({ ...open, groups: hr.groups }, id)).turns).toMatchObject([{ answer: "7퍼센트" }]);
     });
 
+    test("11: so does one that was begun anew by one without, after a deletion", async () => {
+      const open = freshUser();
+      const hr = { ...open, groups: ["hr", '인사 \\/"팀'] };
+      const asked = turn({ answer: "7퍼센트" });
+      await begin(store, "one", asked, hr);
+      expect(await store.deleteAll(open, call())).toBe(1);
+      await begin(store, "one", asked, { ...open, groups: ["eng"] });
+      await store.finish(hr, "one", asked, call());
+      for (const lacking of [open, hr, { ...open, groups: ["eng"] }]) {
+        await expect(load(lacking, "one")).rejects.toMatchObject({ code: "forbidden" });
+      }
+      expect((await load({ ...open, groups: [...hr.groups, "eng"] }, "one")).turnCount).toBe(1);
+    });
+
     test("11: of two with different groups who begin a session at once, one has it, and its turn alone is stored", async () => {
       const [hr, fin] = [scope({ groups: ["hr"] }), scope({ groups: ["fin"] })];
       for (let i = 0; i < 20; i++) {

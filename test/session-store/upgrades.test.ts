@@ -13,6 +13,7 @@ const HR = scope({ groups: ["hr"] });
 const AS_VERSION_1 = `SET search_path TO ragline;
   DROP FUNCTION session_load(text, text, text, text[], int, float8);
   DROP FUNCTION session_begin(text, text, text, text[], text, int, text, int, float8, float8, int);
+  DROP FUNCTION session_finish(text, text, text, text[], text, text, int, text); ALTER FUNCTION session_view VOLATILE;
   DROP INDEX sessions_by_user; ALTER TABLE sessions DROP COLUMN groups; UPDATE sessions_schema SET version = 1`;
 const LIMITS = { leaseMs: 60_000, pendingMax: 64 };
 

@@ -65,9 +65,12 @@ CREATE TABLE turn_vectors (
   PRIMARY KEY (session, number)
 );`;
 
-/** In all of these `s` is the session, and whoever changes it holds its row until the end. */
+/**
+ * In all of these `s` is the session, and whoever changes it holds its row until the end. `session_view` is stable, so that it sees what its caller saw: what
+ * is asked meanwhile by somebody with other groups is not in it.
+ */
 const SHARED_FUNCTIONS = `
-CREATE FUNCTION session_view(s sessions, turns_max int) RETURNS json LANGUAGE sql AS $$
+CREATE FUNCTION session_view(s sessions, turns_max int) RETURNS json STABLE LANGUAGE sql AS $$
   SELECT json_build_object('version', s.version::text, 'summary', s.summary, 'summarizedTurns', s.summarized_turns,
     'entities', s.entities, 'turnCount', s.turn_count, 'totalTokens', s.total_tokens, 'recallModel', s.recall_model,
     'recallUpTo', s.recall_up_to,
@@ -75,33 +78,6 @@ CREATE FUNCTION session_view(s sessions, turns_max int) RETURNS json LANGUAGE sq
       WHERE t.session = s.row AND t.number > greatest(s.summarized_turns, s.turn_count - turns_max)),
     'pending', (SELECT coalesce(json_agg(json_build_array(p.turn, p.expires_at <= clock_timestamp()) ORDER BY p.place), '[]')
       FROM pending_turns p WHERE p.session = s.row)) $$;
-
-CREATE FUNCTION session_finish(of_tenant text, of_collection text, of_id text, asked text, new_status text, new_tokens int,
-  new_turn text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-  s sessions;
-  stored turns;
-BEGIN
-  SELECT * INTO s FROM sessions WHERE tenant = of_tenant AND collection = of_collection AND id = of_id FOR UPDATE;
-  IF NOT FOUND THEN RETURN false; END IF;
-  SELECT * INTO stored FROM turns WHERE session = s.row AND request_id = asked;
-  IF FOUND THEN
-    IF stored.status <> 'complete' AND new_status = 'complete' THEN
-      UPDATE turns SET status = new_status, tokens = new_tokens, turn = new_turn, short = NULL
-        WHERE session = s.row AND number = stored.number;
-      UPDATE sessions SET version = version + 1, replaced_version = version + 1, used_at = clock_timestamp(),
-        total_tokens = total_tokens + new_tokens - stored.tokens WHERE row = s.row;
-    END IF;
-    RETURN true;
-  END IF;
-  DELETE FROM pending_turns WHERE session = s.row AND request_id = asked;
-  IF NOT FOUND THEN RETURN false; END IF;
-  INSERT INTO turns (session, number, request_id, status, tokens, turn)
-    VALUES (s.row, s.turn_count + 1, asked, new_status, new_tokens, new_turn);
-  UPDATE sessions SET version = version + 1, turn_count = turn_count + 1, total_tokens = total_tokens + new_tokens,
-    used_at = clock_timestamp() WHERE row = s.row;
-  RETURN true;
-END $$;
 
 CREATE FUNCTION session_replace(of_tenant text, of_collection text, of_id text, read_version bigint, new_summary text,
   new_summarized int, new_entities text, new_model text, short_numbers int[], shorts text[], vector_numbers int[], vectors bytea[])
@@ -175,12 +151,43 @@ BEGIN
     VALUES (s.row, asked, asked_tokens, asked_turn, now + lease_ms * interval '1 millisecond');
   UPDATE sessions SET version = version + 1 WHERE row = s.row;
   RETURN json_build_object('before', before);
+END $$;
+
+CREATE FUNCTION session_finish(of_tenant text, of_collection text, of_id text, of_groups text[], asked text, new_status text,
+  new_tokens int, new_turn text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  s sessions;
+  stored turns;
+BEGIN
+  SELECT * INTO s FROM sessions WHERE tenant = of_tenant AND collection = of_collection AND id = of_id FOR UPDATE;
+  IF NOT FOUND THEN RETURN false; END IF;
+  IF NOT of_groups <@ s.groups THEN
+    s.groups := ARRAY(SELECT unnest(s.groups) UNION SELECT unnest(of_groups));
+  END IF;
+  SELECT * INTO stored FROM turns WHERE session = s.row AND request_id = asked;
+  IF FOUND THEN
+    IF stored.status <> 'complete' AND new_status = 'complete' THEN
+      UPDATE turns SET status = new_status, tokens = new_tokens, turn = new_turn, short = NULL
+        WHERE session = s.row AND number = stored.number;
+      UPDATE sessions SET version = version + 1, replaced_version = version + 1, used_at = clock_timestamp(), groups = s.groups,
+        total_tokens = total_tokens + new_tokens - stored.tokens WHERE row = s.row;
+    END IF;
+    RETURN true;
+  END IF;
+  DELETE FROM pending_turns WHERE session = s.row AND request_id = asked;
+  IF NOT FOUND THEN RETURN false; END IF;
+  INSERT INTO turns (session, number, request_id, status, tokens, turn)
+    VALUES (s.row, s.turn_count + 1, asked, new_status, new_tokens, new_turn);
+  UPDATE sessions SET version = version + 1, turn_count = turn_count + 1, total_tokens = total_tokens + new_tokens,
+    used_at = clock_timestamp(), groups = s.groups WHERE row = s.row;
+  RETURN true;
 END $$;`;
 
 /** The index is made over all rows. The strictest lock comes first: whoever waits for a further one can be in its way for ever. */
 const TAKE_OVER = `SET LOCAL statement_timeout = 0;
 ALTER TABLE sessions ADD COLUMN groups text[] NOT NULL DEFAULT '{}';
 ${BY_USER}
+ALTER FUNCTION session_view STABLE;
 ${OPEN_FUNCTIONS}`;
 
 /**

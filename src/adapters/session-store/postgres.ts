@@ -46,7 +46,7 @@ const HERE = "s.tenant = $1 AND s.collection = $2 AND s.id = $3";
 const NOT_FORGOTTEN = "s.used_at > clock_timestamp() - $4::float8 * interval '1 millisecond'";
 const LOAD = "SELECT session_load($1, $2, $3, $4, $5, $6) AS view";
 const BEGIN = "SELECT session_begin($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS begun";
-const FINISH = "SELECT session_finish($1, $2, $3, $4, $5, $6, $7) AS done";
+const FINISH = "SELECT session_finish($1, $2, $3, $4, $5, $6, $7, $8) AS done";
 const REPLACE =
   "SELECT session_replace($1, $2, $3, $4, $5, $6, $7, $8, $9::int[], $10::text[], $11::int[], $12::bytea[]) AS done";
 const RENEW = `WITH renewed AS (
@@ -70,9 +70,10 @@ const LIST = `SELECT split_part(s.id, '/', 2) AS id, turn_count AS "turnCount", 
   FROM sessions s WHERE s.tenant = $1 AND s.collection = $2 AND s.id LIKE '%/%' AND ${USER} = $3 AND ${NOT_FORGOTTEN} AND s.groups <@ $5::text[]
     AND ($6::float8 IS NULL OR ${USED_AT_MS} < $6 OR ${USED_AT_MS} = $6 AND s.id COLLATE "C" > $7)
   ORDER BY "usedAtMs" DESC, s.id COLLATE "C" LIMIT $8`;
-/** A statement's worth, within its limit, in the order of an index. */
+/** A statement's worth, within its limit: found in the order of an index, and locked in that of everybody who locks several. */
 const deleteSome = (whose: string, order: string) => `DELETE FROM sessions WHERE row IN (SELECT row FROM sessions
-  WHERE tenant = $1 AND collection = $2${whose} ORDER BY ${order} LIMIT 50 FOR UPDATE) RETURNING row`;
+  WHERE row = ANY (ARRAY(SELECT row FROM sessions WHERE tenant = $1 AND collection = $2${whose} ORDER BY ${order} LIMIT 50))
+  ORDER BY row FOR UPDATE) RETURNING row`;
 const DELETE_SOME = deleteSome("", "id");
 const DELETE_SOME_OF_USER = deleteSome(` AND id LIKE '%/%' AND ${USER} = $3`, "used_at");
 
@@ -110,7 +111,8 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async finish(scope, id, turn, call) {
-      const values = [...keyOf(scope, id), turn.requestId, turn.status, turn.tokens, JSON.stringify(turn)];
+      const said = [turn.requestId, turn.status, turn.tokens, JSON.stringify(turn)];
+      const values = [...keyOf(scope, id), storedGroups(scope), ...said];
       const [reply] = await database.query<{ done: boolean }>(call, FINISH, values);
       if (!reply?.done) throw neverBegun();
     },

@@ -49,6 +49,17 @@ local function isOpenTo(groups)
   return true
 end
 
+local function join(groups)
+  local asked = get('groups') or '[]'
+  if groups == '[]' or groups == asked then return end
+  local all, has = cjson.decode(asked), {}
+  for _, group in ipairs(all) do has[group] = true end
+  for _, group in ipairs(cjson.decode(groups)) do
+    if not has[group] then all[#all + 1] = group end
+  end
+  set('groups', cjson.encode(all))
+end
+
 local function view(turnsMax)
   local fields = redis.call('HMGET', key, 'version', 'summary', 'summarizedTurns', 'entities', 'turnCount', 'totalTokens',
     'recallModel', 'recallUpTo')
@@ -106,11 +117,12 @@ redis.call('PEXPIRE', key, ARGV[3])
 return 1
 `);
 
-/** request id, status, tokens, JSON, TTL → 1; 0: never begun. */
+/** request id, status, tokens, JSON, TTL, groups → 1; 0: never begun. */
 export const FINISH = script(`
-local id, status, tokens, json, ttlMs = unpack(ARGV)
+local id, status, tokens, json, ttlMs, groups = unpack(ARGV)
 local n = get('n:' .. id)
 if not n and not get('p:' .. id) then return 0 end
+join(groups)
 local turn = status .. '|' .. tokens .. '|' .. json
 if not n then
   n = add('turnCount', 1)

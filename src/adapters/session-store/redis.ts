@@ -64,7 +64,14 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     },
 
     async finish(scope, id, turn) {
-      const values = [encodeURIComponent(turn.requestId), turn.status, turn.tokens, JSON.stringify(turn), ttlMs];
+      const values = [
+        encodeURIComponent(turn.requestId),
+        turn.status,
+        turn.tokens,
+        JSON.stringify(turn),
+        ttlMs,
+        groupsOf(scope),
+      ];
       const key = keyOf(scope, id);
       if ((await redis.run(scripts.FINISH, key, values)) === 0) throw neverBegun();
       if (replicated && (await replicated.confirm(key, values)) === 0) throw neverBegun();

@@ -54,7 +54,7 @@ export async function pageOfUser(
     const question = database.get<{ question: string }>(FIRST_QUESTION, row.row)?.question ?? "";
     return [{ ...place, question, turnCount: row.turn_count }];
   };
-  return { sessions: places.flatMap(entry), ...rest };
+  return { sessions: database.snapshot(() => places.flatMap(entry)), ...rest };
 }
 
 /** Before and after all ids of a user's sessions; without one, of everybody's. */

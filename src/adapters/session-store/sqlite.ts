@@ -1,7 +1,7 @@
 import type { Asked, SessionStore } from "../../ports/session-store.ts";
 import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
-import type { Statement } from "../sqlite/writer.ts";
+import type { SqlValue, Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { emptySession, lacksGroups, mayRead, neverBegun, storedGroups, storedId, tooManyPending } from "./shared.ts";
 import { groupsOf, idsOf, type OfGroups, pageOfUser } from "./sqlite-lists.ts";
@@ -79,6 +79,10 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     return row !== undefined && !mayRead(scope, groupsOf(row));
   };
 
+  /** Nothing where it is closed to the scope. */
+  const readOpen = <T extends object>(scope: Scope, id: string, statement: string, values: SqlValue[]): T[] =>
+    database.snapshot(() => (isClosedTo(scope, id) ? [] : database.all<T>(statement, ...values)));
+
   /** The writer counts as well, for questions that other processes record meanwhile; but what it refuses is answered all the same. */
   const expectRoom = (key: Key, requestId: string, pending: readonly PendingTurn[]) => {
     const ids = new Set(recording.get(JSON.stringify(key)));
@@ -129,7 +133,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   return {
     async begin(scope, id, asked, turnsMax) {
       const [key, askedAtMs] = [keyOf(scope, id), Date.now()];
-      const session = load(scope, id, turnsMax, askedAtMs);
+      const session = database.snapshot(() => load(scope, id, turnsMax, askedAtMs));
       expectRoom(key, asked.requestId, session.pending);
       unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
       return { session, recorded: whileRecording(key, asked.requestId, record(scope, id, asked)) };
@@ -160,12 +164,11 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       if (!written) throw unrecordedYet && isClosedTo(scope, id) ? lacksGroups() : neverBegun();
     },
 
-    load: async (scope, id, turnsMax) => load(scope, id, turnsMax),
+    load: async (scope, id, turnsMax) => database.snapshot(() => load(scope, id, turnsMax)),
 
     async turns(scope, id, numbers) {
-      if (isClosedTo(scope, id)) return [];
       const values = [...keyOf(scope, id), Date.now() - ttlMs, JSON.stringify(numbers)];
-      return database.all<TurnRow>(reading.originals, ...values).map(toTurn);
+      return readOpen<TurnRow>(scope, id, reading.originals, values).map(toTurn);
     },
 
     async replace(scope, id, version, { summary, summarizedTurns, entities, short = [], recall }) {
@@ -190,9 +193,8 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
     },
 
     async recall(scope, id, { model, vector, limit }) {
-      if (isClosedTo(scope, id)) return [];
       const values = [...keyOf(scope, id), Date.now() - ttlMs, model];
-      const stored = database.all<{ number: number; vector: Uint8Array }>(sql.VECTORS, ...values);
+      const stored = readOpen<{ number: number; vector: Uint8Array }>(scope, id, sql.VECTORS, values);
       return nearest(vector, stored, limit);
     },
 

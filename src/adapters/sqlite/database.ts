@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { RaglineError } from "../../errors.ts";
-import { Prepared } from "./connect.ts";
+import { Prepared, rollBack } from "./connect.ts";
 import { sqliteError, toSqliteFailure } from "./failure.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { checkStillThere } from "./opened-file.ts";
@@ -51,6 +51,16 @@ export class Database {
 
   get<T extends object = Row>(sql: string, ...values: SqlValue[]): T | undefined {
     return this.#read((statement) => statement.get(values) as T | undefined, sql);
+  }
+
+  /** What is read in it is of one moment: what is committed meanwhile is not seen. */
+  snapshot<T>(read: () => T): T {
+    this.all("BEGIN");
+    try {
+      return read();
+    } finally {
+      rollBack(this.#opened.reader);
+    }
   }
 
   /** What keeps every write from succeeding, and how to mend it; null: nothing that is known. */

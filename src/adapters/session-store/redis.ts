@@ -79,8 +79,9 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
 
     async load(scope, id, turnsMax) {
       const values = [turnsMax, ttlMs, groupsOf(scope)];
-      const [reply] = await Promise.all([redis.run(scripts.LOAD, keyOf(scope, id), values), lists.keep(scope)]);
+      const reply = await redis.run(scripts.LOAD, keyOf(scope, id), values);
       if (reply === -1) throw lacksGroups();
+      void lists.keep(scope);
       return toSession(id, reply as View);
     },
 

@@ -1,4 +1,4 @@
-import { closeSync, cpSync, openSync, readdirSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, cpSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { folderForTest, temporaryFolder } from "../support/folder.ts";
@@ -55,6 +55,31 @@ describe("ragline index --rebuild", () => {
     expect(stdout).toMatch(/a\.db: rebuilt with no cached answers\nthe file as it was is kept as a\.db\.damaged-/);
     expect((await run("ask", "주차장은 어디에 있나?")).code).toBe(0);
     expect(readdirSync(folder.path).filter((name) => name.startsWith("a.db.damaged"))).toHaveLength(1);
+  });
+
+  test("a table whose pages lead in a circle is read once; conversations keep their groups", async () => {
+    const raw = new DatabaseSync(folder.file("c.db"));
+    raw.exec(`PRAGMA wal_checkpoint(TRUNCATE); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+      INSERT INTO sessions (tenant, collection, id, version, groups) SELECT 'default', 'default', 'hr-' || i, i, '["hr"]' FROM n`);
+    const { rootpage } = raw.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'sessions'").get() ?? {};
+    raw.exec("PRAGMA journal_mode = DELETE");
+    raw.close();
+    const [root, bytes] = [Number(rootpage), readFileSync(folder.file("c.db"))];
+    const start = (root - 1) * 4096;
+    // An interior page whose last cell but one leads back to the first, before one that is lost.
+    const cell = (i: number) => start + bytes.readUInt16BE(start + 12 + 2 * i);
+    expect([bytes[start], bytes.readUInt16BE(start + 3)]).toEqual([5, 3]);
+    bytes.copyWithin(cell(2), cell(0), cell(0) + 4);
+    bytes.fill("쓰레기", (bytes.readUInt32BE(start + 8) - 1) * 4096, bytes.readUInt32BE(start + 8) * 4096);
+    writeFileSync(folder.file("c.db"), bytes);
+    const { code, stdout } = await run("index", "--rebuild");
+    expect(code).toBe(1);
+    const [, conversations] = /c\.db: rebuilt with (\d+) conversations/.exec(stdout) ?? [];
+    const rebuilt = new DatabaseSync(folder.file("c.db"));
+    const kept = rebuilt.prepare("SELECT count(*) AS n FROM sessions WHERE groups = '[\"hr\"]'").get();
+    rebuilt.close();
+    expect(Number(kept?.n)).toBeGreaterThan(100);
+    expect(Number(conversations)).toBe(Number(kept?.n) + 1);
   });
 
   test("one file that cannot be rebuilt, as nothing can be read of it, holds up no other, and stays", async () => {

@@ -7,6 +7,9 @@ type Row = Record<string, SqlValue>;
 /** Bytes of a row at least: bounds the row ids to try where the largest cannot be read. */
 const ROW_BYTES_MIN = 40;
 
+/** A page stands twice in its tree, which so leads back, maybe for ever. */
+class OutOfOrder extends Error {}
+
 /** Reads what can be read of a damaged file: rows are found by their ids, past whatever pages are gone. */
 export class DamagedFile {
   readonly #database: DatabaseSync;
@@ -54,14 +57,16 @@ export class DamagedFile {
       try {
         for (const row of statement.iterate(from, to)) {
           const { salvaged_row, ...values } = row as Row;
-          from = Number(salvaged_row) + 1;
+          const id = Number(salvaged_row);
+          if (id < from || id > to) throw new OutOfOrder();
+          from = id + 1;
           yield values;
         }
       } catch (thrown) {
-        if (!(thrown instanceof Error && "errcode" in thrown)) throw thrown;
-        if (from >= to) {
+        if (!(thrown instanceof OutOfOrder || (thrown instanceof Error && "errcode" in thrown))) throw thrown;
+        if (from === to) {
           this.unreadable.set(table, (this.unreadable.get(table) ?? 0) + 1);
-        } else {
+        } else if (from < to) {
           const middle = Math.floor((from + to) / 2);
           open.push([middle + 1, to], [from, middle]);
         }

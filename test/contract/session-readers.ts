@@ -247,6 +247,14 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       }
     });
 
+    test("12: one whose answer holds half of a surrogate pair is listed", async () => {
+      const kim = freshUser();
+      await append(store, "half", turn({ question: "이모지?", answer: "🏝️".slice(0, 1) }), kim);
+      expect((await store.list(kim, { limit: 5 }, call())).sessions).toMatchObject([
+        { id: "half", question: "이모지?" },
+      ]);
+    });
+
     test("12: many are listed a page at a time, each once", async () => {
       const kim = freshUser();
       const ids = Array.from({ length: 450 }, (_, i) => `s-${i}`);

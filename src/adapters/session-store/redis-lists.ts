@@ -87,9 +87,11 @@ export class RedisLists {
   async #entry(scope: OfUser, place: SessionPlace): Promise<SessionEntry | "gone" | null> {
     const { keyOf, groupsOf } = this.#options;
     const found = (await this.#redis.run(scripts.ENTRY, keyOf(scope, place.id), [groupsOf(scope)])) as string[];
-    const [question, turnCount] = found;
-    if (question === undefined) return "gone";
-    return Number(turnCount) < 0 ? null : { ...place, question, turnCount: Number(turnCount) };
+    const [first, turnCount] = found;
+    if (first === undefined) return "gone";
+    if (Number(turnCount) < 0) return null;
+    const question = first === "" ? "" : scripts.turnOf(first).question;
+    return { ...place, question, turnCount: Number(turnCount) };
   }
 
   async #may(scope: Scope, call: (key: string) => Promise<unknown>): Promise<void> {

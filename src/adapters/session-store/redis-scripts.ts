@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { FinishedTurn } from "../../types.ts";
 import type { Script } from "../redis/connection.ts";
 
 /** Of one user, who has a tenth less once there are more: a list is read whole. */
@@ -9,7 +10,7 @@ const LISTED_MAX = 10_000;
  * `summary`, `summarizedTurns`, `entities`, `turnCount`, `totalTokens`, `recallModel`, `recallUpTo`, `groups` (a list, as JSON); `t:<number>` a turn and `s:<number>` its
  * short form; `v:<number>` its vector; `n:<request id>` a turn's number; `pending` the ids of pending questions, each of which has a
  * `p:<request id>`. Request ids are URI-encoded. Turns are `<status>|<tokens>|<JSON>`, pending ones `<expires at>|<tokens>|<JSON of the turn as
- * interrupted>`: of what is JSON, groups and a list's questions alone are read here. A user's sessions have a hash as well, which may lack some: by id, when
+ * interrupted>`: of what is JSON, groups alone are read here. A user's sessions have a hash as well, which may lack some: by id, when
  * each was last asked in.
  */
 const COMMON = `
@@ -208,18 +209,12 @@ return found
 /** groups → when it was deleted; 0: there was nothing to delete. */
 export const DELETE = script("return isOpenTo(ARGV[1]) and redis.call('UNLINK', key) == 1 and now or 0");
 
-/** groups → the first question and the number of turns; nothing: it is not there. */
+/** groups → the first turn, or a pending one, and the number of turns; nothing: it is not there. */
 export const ENTRY = script(`
 if redis.call('EXISTS', key) == 0 then return {} end
 if not isOpenTo(ARGV[1]) then return {'', '-1'} end
 local id = pendingIds()[1]
-local first = get('t:1') or (id and get('p:' .. id))
-local question = ''
-if first then
-  local _, _, json = parts(first)
-  question = cjson.decode(json).question
-end
-return {question, tostring(number('turnCount'))}
+return {get('t:1') or (id and get('p:' .. id)) or '', tostring(number('turnCount'))}
 `);
 
 /** Of a user's list. TTL, id: it was just asked in. */
@@ -246,6 +241,11 @@ for i = 1, #ARGV, 2 do
   if usedAt and tonumber(usedAt) <= tonumber(ARGV[i + 1]) then redis.call('HDEL', key, ARGV[i]) end
 end
 `);
+
+/** Of a turn as it is stored, finished or pending. */
+export function turnOf(stored: string): FinishedTurn {
+  return JSON.parse(stored.slice(stored.indexOf("|", stored.indexOf("|") + 1) + 1)) as FinishedTurn;
+}
 
 function script(body: string): Script {
   const source = COMMON + body;

@@ -1,5 +1,5 @@
 import type { SessionStore } from "../../ports/session-store.ts";
-import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import type { PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
 import type { RedisOptions } from "../redis/client.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
@@ -157,17 +157,12 @@ function toSession(id: string, [now, fields, turns, pending]: View): Session {
 
 function toTurn(number: string, stored: string, short: string | null): Turn {
   const form = short === null ? null : (JSON.parse(short) as ShortTurn);
-  return { ...read(stored), ...form, number: Number(number), short: form !== null };
+  return { ...scripts.turnOf(stored), ...form, number: Number(number), short: form !== null };
 }
 
 function toPending(stored: string, nowMs: number): PendingTurn {
-  const { requestId, question, at } = read(stored);
+  const { requestId, question, at } = scripts.turnOf(stored);
   return { requestId, question, at, status: Number.parseInt(stored, 10) <= nowMs ? "interrupted" : "pending" };
-}
-
-/** `<status or time>|<tokens>|<JSON>` */
-function read(stored: string): FinishedTurn {
-  return JSON.parse(stored.slice(stored.indexOf("|", stored.indexOf("|") + 1) + 1)) as FinishedTurn;
 }
 
 function* pairs(reply: readonly Buffer[]): Generator<{ number: number; vector: Uint8Array }> {

@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
-import { call, SCOPE, scope, until } from "../support/calls.ts";
+import { call, SCOPE, scope, sleep, until } from "../support/calls.ts";
 import { postgresMissing, sessionOptions, startPostgres } from "../support/postgres.ts";
 import { type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { append, turn } from "../support/sessions.ts";
@@ -88,6 +88,19 @@ describe.skipIf(redisMissing)("a user's list in Redis", () => {
     expect((await store.list(KIM, { limit: 5 }, call())).sessions.map(({ id }) => id)).toEqual(["last", "first"]);
     // Those that are gone have left the list, which was looked through for a page.
     expect(Number(server.cli("HLEN", key))).toBe(2);
+    await store.close?.();
+    await server.close();
+  });
+
+  test("lives as long as a session that is only paged through", async () => {
+    const server = await startRedis();
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS, ttlMs: 800 });
+    await append(store, "one", turn(), KIM);
+    for (let i = 0; i < 4; i++) {
+      await sleep(300);
+      expect(await store.turns(KIM, "one", [1], call())).toHaveLength(1);
+    }
+    expect((await store.list(KIM, { limit: 5 }, call())).sessions).toMatchObject([{ id: "one" }]);
     await store.close?.();
     await server.close();
   });

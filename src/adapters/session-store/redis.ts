@@ -88,6 +88,7 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     async turns(scope, id, numbers) {
       const ascending = [...new Set(numbers)].sort((a, b) => a - b);
       const reply = await redis.run(scripts.TURNS, keyOf(scope, id), [ttlMs, groupsOf(scope), ...ascending]);
+      void lists.keep(scope);
       return (reply as [string, string][]).map(([number, turn]) => toTurn(number, turn, null));
     },
 

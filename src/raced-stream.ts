@@ -1,26 +1,32 @@
 import type { RaglineError } from "./errors.ts";
 import type { Race } from "./race.ts";
+import type { CallOptions } from "./types.ts";
 
 /** A step's stream once somebody reads it. */
-export interface StreamBegun<T> {
+export interface StreamBegun {
   readonly race: Race;
-  /** Opens the source and asks it for its first item. */
-  open(): { readonly source: AsyncIterator<T>; readonly first: Promise<IteratorResult<T>> };
+  /** What `call` begins belongs to the step. */
+  within<R>(call: () => R): R;
   /** Called once. Gives what the reader shall see of a failure; nothing was thrown where the stream ended or its reader left. */
   onOver(thrown: unknown): RaglineError | undefined;
 }
 
-/** A stream against the clock and the caller. No async generator: it runs once a token. */
+/**
+ * A stream against the clock and the caller. No async generator: it runs once a token. `open`, and what that holds, is let go once the
+ * stream is open.
+ */
 export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
   readonly #silenceMs: number;
-  readonly #begin: () => StreamBegun<T>;
-  #begun: StreamBegun<T> | undefined;
+  readonly #begin: () => StreamBegun;
+  #open: ((call: CallOptions) => AsyncIterable<T>) | undefined;
+  #begun: StreamBegun | undefined;
   #source: AsyncIterator<T> | undefined;
   #isOver = false;
 
   /** `begin` runs with the first `next`. */
-  constructor(silenceMs: number, begin: () => StreamBegun<T>) {
+  constructor(silenceMs: number, open: (call: CallOptions) => AsyncIterable<T>, begin: () => StreamBegun) {
     this.#silenceMs = silenceMs;
+    this.#open = open;
     this.#begin = begin;
   }
 
@@ -41,12 +47,18 @@ export class RacedStream<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   async #first(): Promise<IteratorResult<T, undefined>> {
-    if (this.#isOver) return { done: true, value: undefined };
-    this.#begun = this.#begin();
+    const open = this.#open;
+    this.#open = undefined;
+    if (this.#isOver || !open) return { done: true, value: undefined };
+    const begun = this.#begin();
+    this.#begun = begun;
+    const { race } = begun;
     try {
-      const { source, first } = this.#begun.open();
-      this.#source = source;
-      return this.#onResult(await this.#begun.race.against(first));
+      const first = begun.within(() => {
+        this.#source = open(race)[Symbol.asyncIterator]();
+        return this.#source.next();
+      });
+      return this.#onResult(await race.against(first));
     } catch (thrown) {
       return this.#onFailure(thrown);
     }

@@ -140,14 +140,10 @@ export class Run {
     open: (options: CallOptions) => AsyncIterable<T>,
     limits: StreamLimits,
   ): AsyncIterableIterator<T, undefined> {
-    return new RacedStream(limits.silenceMs, () => this.#begin(step, open, limits));
+    return new RacedStream(limits.silenceMs, open, () => this.#begin(step, limits));
   }
 
-  #begin<T>(
-    step: Step,
-    open: (options: CallOptions) => AsyncIterable<T>,
-    { firstItemMs }: StreamLimits,
-  ): StreamBegun<T> {
+  #begin(step: Step, { firstItemMs }: StreamLimits): StreamBegun {
     const now = performance.now();
     this.#checkTime(step, now, this.#deadline);
     const startedAt = this.#began(step);
@@ -157,11 +153,7 @@ export class Run {
     const trace = this.#tracer?.begin(step) ?? UNTRACED;
     return {
       race,
-      open: () =>
-        trace.within(() => {
-          const source = open(race)[Symbol.asyncIterator]();
-          return { source, first: source.next() };
-        }),
+      within: (call) => trace.within(call),
       onOver: (thrown) => {
         if (isCut(thrown) && this.#firstTextMs === null) this.#note(step, now, race.served, true);
         const error = thrown === undefined ? undefined : toRaglineError(thrown, step);

@@ -8,7 +8,7 @@ import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { Finder } from "./find.ts";
-import { CheckedText, learnCounts } from "./generate.ts";
+import { generate } from "./generate.ts";
 import { searchRewritten } from "./own-topic.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
@@ -60,8 +60,8 @@ export async function* ask(
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      // What was found is let go here: an answer may be written for minutes, beside thousands of others.
-      const prompt = await (async () => {
+      // What was found, and the prompt, are let go here: an answer may be written for minutes, beside thousands of others.
+      const { deltas, checked, learn } = await (async () => {
         const { query, vector, found } = await searchRewritten(asIs, asked, stages.words, find, unwritten);
         answer.query = query;
         const keep = question.top ?? stages.settings.keep;
@@ -72,14 +72,13 @@ export async function* ask(
           stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
           callsSent().then(() => run.may("prompt", past, bare(session))),
         ]);
-        return run.must("prompt", () => assemblePrompt(stages, question, query, recalled, best));
+        const prompt = await run.must("prompt", () => assemblePrompt(stages, question, query, recalled, best));
+        answer.ledger = prompt.ledger;
+        answer.sources = prompt.request.sources;
+        return generate(stages, prompt.request, run);
       })();
-      answer.ledger = prompt.ledger;
-      answer.sources = prompt.request.sources;
       yield { type: "source-list", query: answer.query, sources: answer.sources };
-      const checked = new CheckedText(prompt.request, stages.model);
-      const open = (call: CallOptions) => stages.model.stream(prompt.request, call);
-      for await (const delta of run.stream("generate", open, stages.settings.generateLimits)) {
+      for await (const delta of deltas) {
         const text = checked.take(delta);
         if (text) {
           if (answer.text === "" && !isRecorded()) await run.may("save", () => recorded, FALLBACKS.record);
@@ -90,7 +89,7 @@ export async function* ask(
         if (delta.type === "end") {
           answer.finishReason = delta.finishReason;
           answer.usage = delta.usage ?? null;
-          learnCounts(stages, prompt.request, delta.usage);
+          learn(delta.usage);
         } else if (checked.tooLong) {
           answer.finishReason = "length";
           break;

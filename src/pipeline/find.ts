@@ -66,9 +66,12 @@ export class Finder {
     const weights = await this.#weigh(call);
     if (!isUsed(weights).vector) return null;
     const embed = () => embedQuery(this.#stages, scope, query, call, this.#weigh(call));
-    const vector = this.#ahead ?? embed();
+    const ahead = this.#ahead;
+    // An answer that is being written holds no vector.
+    this.#ahead = null;
+    const vector = ahead ?? embed();
     expectSearch(this.#stages, this.#asked, query, weights, call);
-    return (await vector) ?? (this.#ahead && embed());
+    return (await vector) ?? (ahead && embed());
   }
 
   #weigh(call: CallOptions): Promise<VectorWeights> {

@@ -1,7 +1,10 @@
+import { callsSent } from "../calls-sent.ts";
 import { RaglineError } from "../errors.ts";
 import type { GenerateDelta, GenerateRequest, LanguageModel } from "../ports/language-model.ts";
+import type { TokenCounter } from "../ports/token-counter.ts";
+import type { Run } from "../run.ts";
 import { beginning } from "../text/beginning.ts";
-import type { Usage } from "../types.ts";
+import type { CallOptions, Usage } from "../types.ts";
 import { MESSAGE_TOKENS, REPLY_TOKENS } from "./budget.ts";
 import { CitationFilter } from "./citations.ts";
 import { OutsideCode, type TextFilter } from "./outside-code.ts";
@@ -71,8 +74,42 @@ function withoutWord(last: GenerateDelta): RaglineError {
 }
 
 /** Counting learns from what the endpoint counted. */
-export function learnCounts({ counter }: Stages, { messages }: GenerateRequest, usage: Usage | undefined): void {
-  if (!usage) return;
-  const texts = messages.map(({ content }) => content);
-  counter.report?.(texts, usage.promptTokens - texts.length * MESSAGE_TOKENS - REPLY_TOKENS);
+class LearnedCounts {
+  readonly #counter: TokenCounter;
+  #formatTokens = 0;
+  #tell: ((tokens: number) => void) | null | undefined;
+
+  constructor(counter: TokenCounter) {
+    this.#counter = counter;
+  }
+
+  /** Counts the prompt while the model reads it. */
+  async compare({ messages }: GenerateRequest): Promise<void> {
+    await callsSent();
+    this.#formatTokens = messages.length * MESSAGE_TOKENS + REPLY_TOKENS;
+    this.#tell = this.#counter.compare?.(messages.map(({ content }) => content));
+  }
+
+  readonly learn = (usage: Usage | undefined): void => {
+    if (usage) this.#tell?.(usage.promptTokens - this.#formatTokens);
+  };
+}
+
+export interface Generation {
+  /** Of which each is to be shown to `checked` first. */
+  readonly deltas: AsyncIterable<GenerateDelta>;
+  readonly checked: CheckedText;
+  /** To be told what the model says that it read. */
+  readonly learn: (usage: Usage | undefined) => void;
+}
+
+/** Step 8. The request is held until its stream has begun: the answer may be written for minutes, beside thousands of others. */
+export function generate({ model, counter, settings }: Stages, request: GenerateRequest, run: Run): Generation {
+  const counts = new LearnedCounts(counter);
+  const open = (call: CallOptions) => {
+    void counts.compare(request);
+    return model.stream(request, call);
+  };
+  const deltas = run.stream("generate", open, settings.generateLimits);
+  return { deltas, checked: new CheckedText(request, model), learn: counts.learn };
 }

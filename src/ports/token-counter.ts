@@ -11,8 +11,11 @@ export interface TokenCounter {
   readonly name: string;
   /** At most linear in the length of `text`, whatever it holds. */
   count(text: string): number;
-  /** Tells what a model itself counted for the messages of one prompt, without what the chat format adds. */
-  report?(texts: readonly string[], tokens: number): void;
+  /**
+   * The messages of one prompt, which a model is about to count itself: whom to tell how many tokens it counted, without what the chat
+   * format adds. Null: it need not be told of this one.
+   */
+  compare?(texts: readonly string[]): ((tokens: number) => void) | null;
   corrections?(): readonly TokenCorrection[];
   close?(): Promise<void>;
 }

@@ -26,7 +26,7 @@ const RAISED_MAX = 4;
 export function corrected(counter: TokenCounter, isBound: boolean): TokenCounter {
   const reports: Record<Script, number[]> = { latin: [], hangul: [], other: [] };
   let factors: Record<Script, number> | null = null;
-  let reported = 0;
+  let compared = 0;
 
   function factorOf(script: Script): number {
     const highest = Math.max(0, ...reports[script]);
@@ -44,21 +44,25 @@ export function corrected(counter: TokenCounter, isBound: boolean): TokenCounter
       const weighed = SCRIPTS.reduce((sum, script) => sum + bytes[script] * (factors?.[script] ?? 1), 0);
       return Math.ceil((counter.count(text) * weighed) / whole);
     },
-    report(texts, tokens) {
-      if (reported++ >= REPORTS_MAX && reported % REPORTED_EACH !== 0) return;
+    compare(texts) {
+      if (compared++ >= REPORTS_MAX && compared % REPORTED_EACH !== 0) return null;
       const counts = texts.map((text) => ({ bytes: bytesByScript(text), tokens: counter.count(text) }));
       const counted = counts.reduce((sum, one) => sum + one.tokens, 0);
-      if (counted < TOKENS_MIN || tokens <= 0) return;
+      if (counted < TOKENS_MIN) return null;
       const whole = counts.reduce((sum, { bytes }) => sum + bytes.latin + bytes.hangul + bytes.other, 0);
-      for (const script of SCRIPTS) {
-        const share = counts.reduce((sum, { bytes }) => sum + bytes[script], 0) / whole;
-        if (share < SHARE_MIN) continue;
-        // What the other scripts cost cannot be told apart: all is laid on this one.
-        reports[script].push(isBound ? tokens / (counted * share) : tokens / counted);
-        if (reports[script].length > REPORTS_MAX) reports[script].shift();
-      }
-      const next = { latin: factorOf("latin"), hangul: factorOf("hangul"), other: factorOf("other") };
-      factors = SCRIPTS.every((script) => next[script] === 1) ? null : next;
+      const shares = SCRIPTS.map((script) => counts.reduce((sum, { bytes }) => sum + bytes[script], 0) / whole);
+      return (tokens) => {
+        if (tokens <= 0) return;
+        for (const [i, script] of SCRIPTS.entries()) {
+          const share = shares[i] ?? 0;
+          if (share < SHARE_MIN) continue;
+          // What the other scripts cost cannot be told apart: all is laid on this one.
+          reports[script].push(isBound ? tokens / (counted * share) : tokens / counted);
+          if (reports[script].length > REPORTS_MAX) reports[script].shift();
+        }
+        const next = { latin: factorOf("latin"), hangul: factorOf("hangul"), other: factorOf("other") };
+        factors = SCRIPTS.every((script) => next[script] === 1) ? null : next;
+      };
     },
     corrections(): TokenCorrection[] {
       return SCRIPTS.filter((script) => reports[script].length > 0).map((script) => ({

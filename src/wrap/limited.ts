@@ -40,7 +40,7 @@ export function limitedModel(model: LanguageModel, options: PermitOptions): Lang
     stream(request, call) {
       return new WatchedStream(async () => {
         const { free } = await permits.take(call);
-        return { source: model.stream(request, call), onEnd: () => free() };
+        return { source: model.stream(request, call), watch: { onEnd: free } };
       });
     },
   });

@@ -1,10 +1,10 @@
 import type { Embedder } from "../ports/embedder.ts";
-import type { LanguageModel } from "../ports/language-model.ts";
+import type { GenerateDelta, LanguageModel } from "../ports/language-model.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import type { ModelCall } from "../types.ts";
 import { CallWithin } from "./call-within.ts";
-import { WatchedStream } from "./watched-stream.ts";
+import { type Watch, WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
 /** One call of a model, told to its caller however it ends. */
@@ -19,6 +19,19 @@ class Metered extends CallWithin {
   /** `counted`: the tokens it read, where the model did not say; counted when they are asked for, as the answer waits here. */
   end(counted: () => number, outputTokens = 0): void {
     this.onModelCall(new Counted(this.#tokens, counted, outputTokens, performance.now() - this.#startedAt));
+  }
+}
+
+class MeteredStream extends Metered implements Watch<GenerateDelta> {
+  #usage = { promptTokens: 0, completionTokens: 0 };
+
+  onItem(delta: GenerateDelta): void {
+    if (delta.type === "end" && delta.usage) this.#usage = delta.usage;
+  }
+
+  onEnd(): void {
+    const { promptTokens, completionTokens } = this.#usage;
+    this.end(() => promptTokens, completionTokens);
   }
 }
 
@@ -83,15 +96,8 @@ export function meteredModel(model: LanguageModel): LanguageModel {
   return withMethods(model, {
     stream(request, call) {
       return new WatchedStream(() => {
-        const metered = new Metered(call);
-        let usage = { promptTokens: 0, completionTokens: 0 };
-        return {
-          source: model.stream(request, metered),
-          onItem(delta) {
-            if (delta.type === "end" && delta.usage) usage = delta.usage;
-          },
-          onEnd: () => metered.end(() => usage.promptTokens, usage.completionTokens),
-        };
+        const watch = new MeteredStream(call);
+        return { source: model.stream(request, watch), watch };
       });
     },
   });

@@ -42,25 +42,7 @@ class Retries {
   }
 
   stream<T>(call: CallOptions, open: () => AsyncIterable<T>): AsyncIterableIterator<T> {
-    let source: AsyncIterator<T> | undefined;
-    let hasBegun = false;
-    const first = () =>
-      this.run(call, () => {
-        source = open()[Symbol.asyncIterator]();
-        return source.next();
-      });
-    return {
-      // Once the first item is there nothing stands between: this runs once a token.
-      next: () => {
-        if (hasBegun && source) return source.next();
-        hasBegun = true;
-        return first();
-      },
-      return: async (value) => (await source?.return?.(value)) ?? { done: true, value },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return new RetriedStream(this, call, open);
   }
 
   /** Resolves when it is time for another try. @throws RaglineError the failure, where there is none. */
@@ -76,6 +58,35 @@ class Retries {
     await sleep(waitMs, undefined, { signal }).catch(() => {
       throw error;
     });
+  }
+}
+
+/** Once the first item is there nothing stands between, as this runs once a token; nor is what it took to open it held any more. */
+class RetriedStream<T> implements AsyncIterableIterator<T> {
+  #first: (() => Promise<IteratorResult<T>>) | undefined;
+  #source: AsyncIterator<T> | undefined;
+
+  constructor(retries: Retries, call: CallOptions, open: () => AsyncIterable<T>) {
+    this.#first = () =>
+      retries.run(call, () => {
+        this.#source = open()[Symbol.asyncIterator]();
+        return this.#source.next();
+      });
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first) return first();
+    return this.#source?.next() ?? Promise.resolve({ done: true, value: undefined });
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<T>> {
+    return (await this.#source?.return?.(value)) ?? { done: true, value };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Embedder } from "../ports/embedder.ts";
 import type { FusionStore } from "../ports/fusion-store.ts";
-import type { LanguageModel } from "../ports/language-model.ts";
+import type { GenerateDelta, LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { EndpointState } from "../types.ts";
 import { type Endpoint, type Slot, SpreadCalls, type SpreadOptions } from "./spread-calls.ts";
-import { WatchedStream } from "./watched-stream.ts";
+import { type Watch, WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
 export type { Endpoint, SpreadOptions } from "./spread-calls.ts";
@@ -76,7 +76,7 @@ export function spreadModel(
       return new WatchedStream(() => {
         const slot = calls.pick(call);
         const watch = new StreamCall(calls, slot);
-        return Object.assign(watch, { source: slot.endpoint.port.stream(request, call) });
+        return { source: slot.endpoint.port.stream(request, call), watch };
       });
     },
     missing: () => ofAll(endpoints, (model) => model.missing?.() ?? null),
@@ -86,7 +86,7 @@ export function spreadModel(
 }
 
 /** What becomes of one stream. */
-class StreamCall {
+class StreamCall implements Watch<GenerateDelta> {
   readonly #calls: SpreadCalls<LanguageModel>;
   readonly #slot: Slot<LanguageModel>;
   readonly #startedAt = performance.now();

@@ -14,7 +14,7 @@ import {
 } from "../telemetry/api.ts";
 import type { CallOptions } from "../types.ts";
 import { CallWithin } from "./call-within.ts";
-import { WatchedStream } from "./watched-stream.ts";
+import { type Watch, WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
 
 export interface TracedOptions {
@@ -63,29 +63,28 @@ export function tracedModel(model: LanguageModel, options: TracedOptions): Langu
         ...(options.content && { "gen_ai.input.messages": messagesOf(request) }),
       });
       if (!traced) return model.stream(request, call);
-      const source = traced.stream(() => model.stream(request, traced));
       return new WatchedStream(() => ({
-        source,
-        onItem: (delta) => traced.onDelta(delta, options.content),
-        onFailure: (thrown) => traced.fail(thrown),
-        onEnd: () => traced.end(),
+        source: traced.stream(() => model.stream(request, traced)),
+        watch: traced,
       }));
     },
   });
 }
 
 /** One call of something remote, and its span. */
-class TracedCall extends CallWithin {
+class TracedCall extends CallWithin implements Watch<GenerateDelta> {
   readonly #span: Span;
   readonly #context: Context;
+  readonly #hasContent: boolean;
   readonly #startedAt = performance.now();
   #inputTokens = 0;
   #hasBegun = false;
   #text = "";
 
-  private constructor(call: CallOptions, span: Span) {
+  private constructor(call: CallOptions, span: Span, hasContent: boolean) {
     super(call);
     this.#span = span;
+    this.#hasContent = hasContent;
     this.#context = trace.setSpan(context.active(), span);
   }
 
@@ -94,7 +93,7 @@ class TracedCall extends CallWithin {
     operation: string,
     model: string,
     call: CallOptions,
-    { tracer, provider, url }: TracedOptions,
+    { tracer, provider, url, content }: TracedOptions,
     attributes: Attributes,
   ): TracedCall | null {
     if (!trace.getActiveSpan()?.isRecording()) return null;
@@ -108,7 +107,7 @@ class TracedCall extends CallWithin {
         ...attributes,
       },
     });
-    return new TracedCall(call, span);
+    return new TracedCall(call, span, content);
   }
 
   override onTokens(tokens: number): void {
@@ -120,61 +119,75 @@ class TracedCall extends CallWithin {
     try {
       return await context.with(this.#context, () => make(this));
     } catch (thrown) {
-      this.fail(thrown);
+      this.onFailure(thrown);
       throw thrown;
     } finally {
-      this.end();
+      this.onEnd();
     }
   }
 
-  /** Opened and begun within the call's context; afterwards it goes on in it by itself. */
+  /** Opened and begun within the call's context. */
   stream<T>(open: () => AsyncIterable<T>): AsyncIterable<T> {
-    const within = <R>(call: () => R) => context.with(this.#context, call);
+    const within = this.#context;
     return {
-      [Symbol.asyncIterator]() {
-        const source = within(() => open()[Symbol.asyncIterator]());
-        let hasBegun = false;
-        return {
-          next() {
-            if (hasBegun) return source.next();
-            hasBegun = true;
-            return within(() => source.next());
-          },
-          return: async (value) => (await source.return?.(value)) ?? { done: true, value },
-        };
-      },
+      [Symbol.asyncIterator]: () =>
+        new StreamWithin(
+          context.with(within, () => open()[Symbol.asyncIterator]()),
+          within,
+        ),
     };
   }
 
-  onDelta(delta: GenerateDelta, hasContent: boolean): void {
+  onItem(delta: GenerateDelta): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       const seconds = (performance.now() - this.#startedAt) / 1000;
       this.#span.setAttribute("gen_ai.response.time_to_first_chunk", seconds);
     }
-    if (delta.type === "text" && hasContent) this.#text += delta.text;
+    if (delta.type === "text" && this.#hasContent) this.#text += delta.text;
     if (delta.type !== "end") return;
     this.#span.setAttribute("gen_ai.response.finish_reasons", [delta.finishReason]);
     if (delta.usage) {
       this.#inputTokens = delta.usage.promptTokens;
       this.#span.setAttribute("gen_ai.usage.output_tokens", delta.usage.completionTokens);
     }
-    if (hasContent) {
+    if (this.#hasContent) {
       const parts = [{ type: "text", content: this.#text }];
       const message = { role: "assistant", parts, finish_reason: delta.finishReason };
       this.#span.setAttribute("gen_ai.output.messages", JSON.stringify([message]));
     }
   }
 
-  fail(thrown: unknown): void {
+  onFailure(thrown: unknown): void {
     const type = thrown instanceof RaglineError ? thrown.code : "internal";
     this.#span.setAttribute("error.type", type);
     this.#span.setStatus({ code: SpanStatusCode.ERROR });
   }
 
-  end(): void {
+  onEnd(): void {
     if (this.#inputTokens > 0) this.#span.setAttribute("gen_ai.usage.input_tokens", this.#inputTokens);
     this.#span.end();
+  }
+}
+
+/** A stream that begins in a context; afterwards it goes on in it by itself. */
+class StreamWithin<T> implements AsyncIterator<T> {
+  readonly #source: AsyncIterator<T>;
+  #context: Context | undefined;
+
+  constructor(source: AsyncIterator<T>, within: Context) {
+    this.#source = source;
+    this.#context = within;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const within = this.#context;
+    this.#context = undefined;
+    return within ? context.with(within, () => this.#source.next()) : this.#source.next();
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<T>> {
+    return (await this.#source.return?.(value)) ?? { done: true, value };
   }
 }
 

@@ -1,5 +1,4 @@
 export interface Watch<T> {
-  readonly source: AsyncIterable<T>;
   onItem?(item: T): void;
   /** Called before `onEnd`, with what the source failed with. Gives what the reader shall see. */
   onFailure?(thrown: unknown): unknown;
@@ -7,19 +6,25 @@ export interface Watch<T> {
   onEnd(): void;
 }
 
+export interface Watched<T> {
+  readonly source: AsyncIterable<T>;
+  readonly watch: Watch<T>;
+}
+
 /**
  * A stream that somebody looks at. No async generator, which would cost every token three promises; and of one around another, the
- * outer reads what the inner one reads once that has begun, so that all of them cost one.
+ * outer reads what the inner one reads once that has begun, so that all of them cost one. What
+ * it was begun with is held until then alone: a stream may last for minutes, beside thousands of others.
  */
 export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
-  readonly #begin: () => Promise<Watch<T>> | Watch<T>;
+  #begin: (() => Promise<Watched<T>> | Watched<T>) | undefined;
   /** From the inside out. */
   #watches: readonly Watch<T>[] = [];
   #source: AsyncIterator<T> | undefined;
   #hasEnded = false;
 
   /** `begin` runs with the first `next`. */
-  constructor(begin: () => Promise<Watch<T>> | Watch<T>) {
+  constructor(begin: () => Promise<Watched<T>> | Watched<T>) {
     this.#begin = begin;
   }
 
@@ -38,15 +43,17 @@ export class WatchedStream<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   async #first(): Promise<IteratorResult<T, undefined>> {
-    if (this.#hasEnded) return { done: true, value: undefined };
-    const watch = await this.#begin();
+    if (this.#hasEnded || !this.#begin) return { done: true, value: undefined };
+    const beginning = this.#begin();
+    this.#begin = undefined;
+    const { source: watched, watch } = await beginning;
     if (this.#hasEnded) {
       watch.onEnd();
       return { done: true, value: undefined };
     }
     this.#watches = [watch];
     try {
-      const source = watch.source[Symbol.asyncIterator]();
+      const source = watched[Symbol.asyncIterator]();
       this.#source = source;
       const first = this.#onResult(await source.next());
       if (source instanceof WatchedStream) this.#takeOver(source);

@@ -130,11 +130,11 @@ describe("correction by what the endpoint reports", () => {
   test("a bound comes down towards the model's own count, script by script, never below it", () => {
     const counter = corrected(createBytesCounter(), true);
     const before = counter.count(english);
-    for (let i = 0; i < 3; i++) counter.report?.([english], cl100k(english, plain));
+    for (let i = 0; i < 3; i++) counter.compare?.([english])?.(cl100k(english, plain));
     expect(counter.count(english)).toBeLessThan(before * 0.55);
     expect(counter.count(english)).toBeGreaterThanOrEqual(cl100k(english, plain));
     expect(counter.count(korean)).toBeGreaterThan(Buffer.byteLength(korean) * 0.9);
-    for (let i = 0; i < 3; i++) counter.report?.([korean], cl100k(korean, plain));
+    for (let i = 0; i < 3; i++) counter.compare?.([korean])?.(cl100k(korean, plain));
     expect(counter.count(korean)).toBeLessThan(Buffer.byteLength(korean) * 0.7);
     expect(counter.count(korean)).toBeGreaterThanOrEqual(cl100k(korean, plain));
     expect(counter.corrections?.().map(({ script, reports }) => [script, reports])).toEqual([
@@ -146,8 +146,8 @@ describe("correction by what the endpoint reports", () => {
   test("digits, code and emoji keep the bound; corrected counts still cover mixed texts", () => {
     const counter = corrected(createBytesCounter(), true);
     for (let i = 0; i < 5; i++) {
-      counter.report?.([english], cl100k(english, plain));
-      counter.report?.([korean], cl100k(korean, plain));
+      counter.compare?.([english])?.(cl100k(english, plain));
+      counter.compare?.([korean])?.(cl100k(korean, plain));
     }
     // A lone rare syllable costs a token a byte: measured bounds hold for texts, not for those.
     const ordinary = texts.map((text) => text.replaceAll("뷁쀍", ""));
@@ -159,26 +159,26 @@ describe("correction by what the endpoint reports", () => {
 
   test("one high report lifts it again at once; a counter for the model is only ever raised, and within bounds", async () => {
     const counter = corrected(createBytesCounter(), true);
-    for (let i = 0; i < 3; i++) counter.report?.([english], 100);
+    for (let i = 0; i < 3; i++) counter.compare?.([english])?.(100);
     const low = counter.count(english);
-    counter.report?.([english], english.length);
+    counter.compare?.([english])?.(english.length);
     expect(counter.count(english)).toBeGreaterThan(low * 1.5);
     const exact: TokenCounter = corrected(await createO200kCounter(), false);
     const own = exact.count(english);
-    exact.report?.([english], 10);
+    exact.compare?.([english])?.(10);
     expect(exact.count(english)).toBe(own);
-    exact.report?.([english], own * 2);
+    exact.compare?.([english])?.(own * 2);
     expect(exact.count(english)).toBeGreaterThan(own * 1.9);
-    exact.report?.([english], own * 100);
+    exact.compare?.([english])?.(own * 100);
     expect(exact.count(english)).toBeLessThanOrEqual(own * 4 + 1);
   });
 
   test("what is too short to tell, or nonsense, changes nothing", () => {
     const counter = corrected(createBytesCounter(), true);
     for (let i = 0; i < 5; i++) {
-      counter.report?.(["short"], 2);
-      counter.report?.([english], 0);
-      counter.report?.([english], -7);
+      counter.compare?.(["short"])?.(2);
+      counter.compare?.([english])?.(0);
+      counter.compare?.([english])?.(-7);
     }
     expect(counter.count(english)).toBe(english.length + 1);
     expect(counter.corrections?.()).toEqual([]);

@@ -28,7 +28,24 @@ export class Endpoint {
 export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
+  readonly body: string | SentBody | null;
+}
+
+/** A body that is held until it is sent; of a string the connection keeps the bytes for as long as the response takes. */
+class SentBody {
+  readonly length: number;
+  #bytes: Buffer | undefined;
+
+  constructor(text: string) {
+    this.#bytes = Buffer.from(text);
+    this.length = this.#bytes.length;
+  }
+
+  *[Symbol.iterator](): Iterator<Buffer> {
+    const bytes = this.#bytes;
+    this.#bytes = undefined;
+    if (bytes) yield bytes;
+  }
 }
 
 /** Of an upstream's error text, what goes into the log. */
@@ -56,11 +73,13 @@ export function refusalOf(thrown: unknown): Refusal | null {
 }
 
 /**
- * Posts JSON and gives the response's body once its status is known to be good.
+ * Posts JSON and gives the response's body, which may last, once its status is known to be good.
  * @throws RaglineError `dependency_failed`; `retryable` unless the upstream refused the request itself (4xx but 408, 425, 429).
  */
-export function post(endpoint: Endpoint, body: unknown, signal: AbortSignal): Promise<ResponseBody> {
-  return send(endpoint, { method: "POST", headers: JSON_BODY, body: JSON.stringify(body) }, signal);
+export function post(endpoint: Endpoint, json: unknown, signal: AbortSignal): Promise<ResponseBody> {
+  const body = new SentBody(JSON.stringify(json));
+  const headers = { ...JSON_BODY, "content-length": String(body.length) };
+  return send(endpoint, { method: "POST", headers, body }, signal);
 }
 
 /** Posts JSON and reads JSON of up to 64 MiB. @throws RaglineError `dependency_failed` */
@@ -69,7 +88,7 @@ export async function postJson(
   body: unknown,
   signal: AbortSignal,
 ): Promise<{ readonly value: unknown; readonly headers: Headers }> {
-  const response = await post(endpoint, body, signal);
+  const response = await send(endpoint, { method: "POST", headers: JSON_BODY, body: JSON.stringify(body) }, signal);
   return { value: await readJson(response, signal), headers: response.headers };
 }
 
@@ -88,8 +107,9 @@ export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSign
   const response = new ResponseBody(signal);
   let status: number;
   try {
-    // Deadlines are the caller's, through `signal`.
-    connections().dispatch({ origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }, response);
+    const call = { origin, path, method, headers, body: body as string | null };
+    // Deadlines are the caller's, through `signal`. undici takes any iterable for a body; its types do not say so.
+    connections().dispatch({ ...call, headersTimeout: 0, bodyTimeout: 0 }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);

@@ -44,8 +44,10 @@ export class ResponseBody implements Dispatcher.DispatchHandler, AsyncIterableIt
     if (this.#failure) controller.abort(this.#failure);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     if (status < 200) return;
+    // The same headers once more, a buffer each name and value, for as long as the response takes.
+    controller.rawHeaders = null;
     this.headers = headers;
     this.#begun.resolve(status);
   }

@@ -19,7 +19,8 @@ const GATHER_MS = 50;
 
 /** The deltas of one answer, which is asked for with the first `next`. No async generator: it runs once a token. */
 export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefined> {
-  readonly #open: () => Promise<ResponseBody>;
+  /** Until it is open: the prompt is let go then. */
+  #open: (() => Promise<ResponseBody>) | undefined;
   readonly #signal: AbortSignal;
   readonly #load: Pick<LoopLoad, "isBusy">;
   readonly #reading = new ChatStream();
@@ -50,7 +51,10 @@ export class ChatDeltas implements AsyncIterableIterator<GenerateDelta, undefine
   }
 
   async #first(): Promise<Result> {
-    const body = await this.#open();
+    const opening = this.#open?.();
+    this.#open = undefined;
+    const body = await opening;
+    if (!body) return { done: true, value: undefined };
     if (this.#last) {
       body.destroy();
       return this.#following();

@@ -123,7 +123,8 @@ class AnswerSpan implements TracedAnswer {
 
   begin(step: Step): StepTrace {
     if (!this.#span) return this.#unsampled;
-    const span = this.#tracer.startSpan(step, { attributes: { "ragline.step": step } }, this.#context);
+    // Attributes that a span begins with are looked through twice, for the sampler.
+    const span = this.#tracer.startSpan(step, undefined, this.#context).setAttribute("ragline.step", step);
     const within = trace.setSpan(this.#context, span);
     return {
       within: (call) => context.with(within, call),

@@ -1,6 +1,6 @@
 import { toRaglineError } from "../errors.ts";
 import { context, SpanKind, SpanStatusCode, trace } from "../telemetry/api.ts";
-import { addressOf, type TracedOptions } from "./traced.ts";
+import { addressOf, isRecorded, type TracedOptions } from "./traced.ts";
 import { withMethods } from "./with-methods.ts";
 
 /** The same store; a span each call of these methods, named by OpenTelemetry's conventions for databases. */
@@ -13,7 +13,7 @@ export function tracedStore<T extends object>(
   const traced = methods.map((name) => {
     const method = async (...args: unknown[]): Promise<unknown> => {
       const make = () => (Reflect.get(store, name) as (...all: unknown[]) => unknown).apply(store, args);
-      if (!trace.getActiveSpan()?.isRecording()) return make();
+      if (!isRecorded()) return make();
       const span = tracer.startSpan(`${provider} ${name}`, {
         kind: SpanKind.CLIENT,
         attributes: { ...attributes, "db.operation.name": name },

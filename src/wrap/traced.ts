@@ -32,43 +32,75 @@ export interface TracedOptions {
  * Of a call that no recorded trace stands above, none.
  */
 export function tracedEmbedder(embedder: Embedder, options: TracedOptions): Embedder {
+  const operation = new Operation("embeddings", options);
   return withMethods(embedder, {
     async embed(texts, kind, call) {
-      const traced = TracedCall.begin("embeddings", nameOf(embedder.model), call, options, {
+      if (!isRecorded()) return embedder.embed(texts, kind, call);
+      const traced = operation.begin(nameOf(embedder.model), call, {
         "gen_ai.embeddings.dimension.count": embedder.dimensions,
         "ragline.texts": texts.length,
       });
-      return traced ? traced.run((within) => embedder.embed(texts, kind, within)) : embedder.embed(texts, kind, call);
+      return traced.run((within) => embedder.embed(texts, kind, within));
     },
   });
 }
 
 export function tracedReranker(reranker: Reranker, options: TracedOptions): Reranker {
+  const operation = new Operation("rerank", options);
   return withMethods(reranker, {
     async rerank(query, texts, call) {
-      const traced = TracedCall.begin("rerank", reranker.model, call, options, { "ragline.texts": texts.length });
-      return traced
-        ? traced.run((within) => reranker.rerank(query, texts, within))
-        : reranker.rerank(query, texts, call);
+      if (!isRecorded()) return reranker.rerank(query, texts, call);
+      const traced = operation.begin(reranker.model, call, { "ragline.texts": texts.length });
+      return traced.run((within) => reranker.rerank(query, texts, within));
     },
   });
 }
 
 export function tracedModel(model: LanguageModel, options: TracedOptions): LanguageModel {
+  const operation = new Operation("chat", options);
   return withMethods(model, {
     stream(request, call) {
-      const traced = TracedCall.begin("chat", model.model, call, options, {
+      if (!isRecorded()) return model.stream(request, call);
+      const traced = operation.begin(model.model, call, {
         "gen_ai.request.stream": true,
         "gen_ai.request.max_tokens": request.maxOutputTokens,
         ...(options.content && { "gen_ai.input.messages": messagesOf(request) }),
       });
-      if (!traced) return model.stream(request, call);
       return new WatchedStream(() => ({
         source: traced.stream(() => model.stream(request, traced)),
         watch: traced,
       }));
     },
   });
+}
+
+/** Whether a recorded trace stands above. */
+export function isRecorded(): boolean {
+  return trace.getActiveSpan()?.isRecording() === true;
+}
+
+/** What is asked of a model, and what spans of all such calls say. */
+class Operation {
+  readonly #name: string;
+  readonly #options: TracedOptions;
+  readonly #attributes: Attributes;
+
+  constructor(name: string, options: TracedOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#attributes = {
+      "gen_ai.operation.name": name,
+      "gen_ai.provider.name": options.provider,
+      ...addressOf(options.url),
+    };
+  }
+
+  begin(model: string, call: CallOptions, own: Attributes): TracedCall {
+    const attributes = { ...this.#attributes, "gen_ai.request.model": model, ...own };
+    const { tracer, content } = this.#options;
+    const span = tracer.startSpan(`${this.#name} ${model}`, { kind: SpanKind.CLIENT, attributes });
+    return new TracedCall(call, span, content);
+  }
 }
 
 /** One call of something remote, and its span. */
@@ -81,33 +113,11 @@ class TracedCall extends CallWithin implements Watch<GenerateDelta> {
   #hasBegun = false;
   #text = "";
 
-  private constructor(call: CallOptions, span: Span, hasContent: boolean) {
+  constructor(call: CallOptions, span: Span, hasContent: boolean) {
     super(call);
     this.#span = span;
     this.#hasContent = hasContent;
     this.#context = trace.setSpan(context.active(), span);
-  }
-
-  /** Null: no recorded trace stands above. */
-  static begin(
-    operation: string,
-    model: string,
-    call: CallOptions,
-    { tracer, provider, url, content }: TracedOptions,
-    attributes: Attributes,
-  ): TracedCall | null {
-    if (!trace.getActiveSpan()?.isRecording()) return null;
-    const span = tracer.startSpan(`${operation} ${model}`, {
-      kind: SpanKind.CLIENT,
-      attributes: {
-        "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": provider,
-        "gen_ai.request.model": model,
-        ...addressOf(url),
-        ...attributes,
-      },
-    });
-    return new TracedCall(call, span, content);
   }
 
   override onTokens(tokens: number): void {

@@ -9,6 +9,7 @@ import { compact, hasGrown } from "./compact.ts";
 import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
 import { Finder } from "./find.ts";
 import { generate } from "./generate.ts";
+import { letGo } from "./history.ts";
 import { searchRewritten } from "./own-topic.ts";
 import { assemblePrompt } from "./prompt.ts";
 import { recall } from "./recall.ts";
@@ -34,33 +35,32 @@ export async function* ask(
   if (isSettled(stages, question)) await asIs.embedAhead();
   const begun = await begin(stages, question, answer, run, later);
   if (begun.complete) return yield* sendAgain(stages, question, begun.complete, run);
-  const { session, recorded, isRecorded } = begun;
   const endLease = keepLease(stages, question);
   const find = (query: string) =>
     (query === asIs.query ? asIs : new Finder(stages, { ...question, query }, run)).find();
   let error: RaglineError | null = null;
   try {
     yield answerStart(question);
-    const unwritten = needsModel(stages, question, session) ? find(question.question).catch(() => null) : null;
-    const ruled = byRules(rewriteByRules(stages, question, session));
-    const rewritten = (call: CallOptions) => rewrite(stages, question, session, call);
+    const unwritten = needsModel(stages, question, begun.session) ? find(question.question).catch(() => null) : null;
+    const ruled = byRules(rewriteByRules(stages, question, begun.session));
+    const rewritten = (call: CallOptions) => rewrite(stages, question, begun.session, call);
     const asked = unwritten ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
     const cached =
       stages.cache && question.useCache
-        ? await run.may("cache", (call) => lookUp(stages, question, session, asked, call), FALLBACKS.cache)
+        ? await run.may("cache", (call) => lookUp(stages, question, begun.session, asked, call), FALLBACKS.cache)
         : null;
     const hit = cached?.hit;
     if (hit) {
       answer.cached = true;
       ({ query: answer.query, sources: answer.sources } = hit);
       yield { type: "source-list", query: hit.query, sources: hit.sources };
-      await run.may("save", () => recorded, FALLBACKS.record);
+      await run.may("save", () => begun.recorded, FALLBACKS.record);
       run.noteText();
       answer.text = hit.text;
       yield { type: "text-delta", text: hit.text };
     } else {
-      // What was found, and the prompt, are let go here: an answer may be written for minutes, beside thousands of others.
+      // What it takes to write is let go here: an answer may be written for minutes, beside thousands of others.
       const { deltas, checked, learn } = await (async () => {
         const { query, vector, found } = await searchRewritten(asIs, asked, stages.words, find, unwritten);
         answer.query = query;
@@ -70,18 +70,19 @@ export async function* ask(
         const past = (call: CallOptions) => recall(stages, question, begun, { query, vector }, call);
         const [best, recalled] = await Promise.all([
           stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
-          callsSent().then(() => run.may("prompt", past, bare(session))),
+          callsSent().then(() => run.may("prompt", past, bare(begun.session))),
         ]);
         const prompt = await run.must("prompt", () => assemblePrompt(stages, question, query, recalled, best));
         answer.ledger = prompt.ledger;
         answer.sources = prompt.request.sources;
+        letGo(begun);
         return generate(stages, prompt.request, run);
       })();
       yield { type: "source-list", query: answer.query, sources: answer.sources };
       for await (const delta of deltas) {
         const text = checked.take(delta);
         if (text) {
-          if (answer.text === "" && !isRecorded()) await run.may("save", () => recorded, FALLBACKS.record);
+          if (answer.text === "" && !begun.isRecorded()) await run.may("save", () => begun.recorded, FALLBACKS.record);
           run.noteText();
           answer.text += text;
           yield { type: "text-delta", text };
@@ -112,7 +113,7 @@ export async function* ask(
   try {
     yield run.end(error ? answerError(error, question, run) : answerEnd(answer, stages, run));
   } finally {
-    if (hasGrown(stages, session, answer)) {
+    if (hasGrown(stages, begun.size, answer)) {
       later(() => run.afterwards("compact", (call) => compact(stages, question, call), FALLBACKS.compact));
     }
   }

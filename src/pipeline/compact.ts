@@ -2,6 +2,7 @@ import type { SessionChange } from "../ports/session-store.ts";
 import type { CallOptions, Session, ShortTurn, Turn } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import { budgetOf, MESSAGE_TOKENS } from "./budget.ts";
+import { type ConversationSize, sizeOf } from "./history.ts";
 import { shortForm } from "./short-form.ts";
 import type { Question, Stages } from "./stages.ts";
 import { summarize } from "./summarize.ts";
@@ -21,9 +22,9 @@ const SAVED_SHARE_MIN = 0.2;
 /** Characters of a turn that its recall vector stands for. */
 const EMBEDDED_CHARACTERS_MAX = 2000;
 
-/** Whether a conversation has grown enough for `compact` to look at it: `session` as it was before this answer. */
-export function hasGrown(stages: Stages, session: Session, answer: Answer): boolean {
-  return isLong(stages, unsummarized(session) + 1, tokensOf(session) + answer.tokens);
+/** Whether a conversation has grown enough for `compact` to look at it: `size` is what it had before this answer. */
+export function hasGrown(stages: Stages, { turns, tokens }: ConversationSize, answer: Answer): boolean {
+  return isLong(stages, { turns: turns + 1, tokens: tokens + answer.tokens });
 }
 
 /**
@@ -40,7 +41,7 @@ export async function compact(stages: Stages, question: Question, call: CallOpti
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const turnsMax = 2 * settings.rawTurns + PIECE_TURNS_MAX;
     const session = await sessions.load(question.scope, question.sessionId, turnsMax, call);
-    if (!isLong(stages, unsummarized(session), tokensOf(session))) break;
+    if (!isLong(stages, sizeOf(session))) break;
     const change = (await backlog(stages, question, session, call)) ?? (await shrunk(stages, question, session, call));
     if (!change) break;
     if (await sessions.replace(question.scope, session.id, session.version, change, call)) changed = true;
@@ -48,17 +49,9 @@ export async function compact(stages: Stages, question: Question, call: CallOpti
   return changed;
 }
 
-function isLong({ settings, ...stages }: Stages, turns: number, tokens: number): boolean {
+function isLong({ settings, ...stages }: Stages, { turns, tokens }: ConversationSize): boolean {
   const budget = budgetOf({ settings, ...stages }).history;
   return tokens > budget * settings.compactStartRatio || turns > 2 * settings.rawTurns;
-}
-
-function unsummarized(session: Session): number {
-  return session.turnCount - session.summarizedTurns;
-}
-
-function tokensOf({ turns }: Session): number {
-  return turns.reduce((sum, { tokens }) => sum + tokens + 2 * MESSAGE_TOKENS, 0);
 }
 
 /** The oldest turns, where there are more than are loaded. Null: there are not. */
@@ -68,7 +61,7 @@ async function backlog(
   session: Session,
   call: CallOptions,
 ): Promise<SessionChange | null> {
-  const missing = unsummarized(session) - session.turns.length;
+  const missing = sizeOf(session).turns - session.turns.length;
   if (missing <= 0) return null;
   const first = session.summarizedTurns + 1;
   const numbers = Array.from({ length: Math.min(missing, PIECE_TURNS_MAX) }, (_, i) => first + i);
@@ -102,7 +95,7 @@ function shortened(stages: Stages, session: Session, target: number): ShortTurn[
   const { counter, settings } = stages;
   const seen = new Map<string, number>();
   const short: ShortTurn[] = [];
-  let tokens = tokensOf(session);
+  let { tokens } = sizeOf(session);
   const candidates = session.turns.slice(0, -RAW_TURNS_MIN);
   for (const [i, turn] of candidates.entries()) {
     const isRaw = session.turns.length - i <= settings.rawTurns;

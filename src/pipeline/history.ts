@@ -5,11 +5,20 @@ import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
 import { statement } from "./extract.ts";
 import { shortForm } from "./short-form.ts";
 
-export interface Conversation extends Begun {
+export interface ConversationSize {
+  /** Those that its summary does not stand for. */
+  readonly turns: number;
+  /** Of those of them that are loaded, in a prompt. */
+  readonly tokens: number;
+}
+
+export interface Conversation extends Omit<Begun, "session"> {
+  session: Session;
+  readonly size: ConversationSize;
   /** Whether `recorded` has resolved. */
   readonly isRecorded: () => boolean;
   /** Of a history that the client keeps: the turns before those of `session`. A stored conversation's are in the store. */
-  readonly older: readonly Turn[];
+  older: readonly Turn[];
   /** The question's own turn, where an earlier call has completed it. */
   readonly complete: Turn | null;
 }
@@ -39,10 +48,20 @@ const PIECE_TOKENS_MIN = 16;
 const NO_ANSWER = "(This question was not answered.)";
 const HEADING = { summary: "Earlier in this conversation:", facts: "Said before:", turns: "Earlier turns:" } as const;
 
+export function sizeOf({ turnCount, summarizedTurns, turns }: Session): ConversationSize {
+  const tokens = turns.reduce((sum, turn) => sum + turn.tokens + 2 * MESSAGE_TOKENS, 0);
+  return { turns: turnCount - summarizedTurns, tokens };
+}
+
+/** Once the prompt is made nobody reads what was said before. */
+export function letGo(conversation: Conversation): void {
+  conversation.session = { ...conversation.session, summary: "", entities: [], turns: [], pending: [] };
+  conversation.older = [];
+}
+
 /** What history would take whole. */
 export function historyTokens({ session, older, facts }: Past, counter: TokenCounter): number {
-  const turns = session.turns.reduce((sum, turn) => sum + turn.tokens + 2 * MESSAGE_TOKENS, 0);
-  return turns + olderTokens(session, facts, older, counter);
+  return sizeOf(session).tokens + olderTokens(session, facts, older, counter);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
 import { factsOf, outlineOf } from "./extract.ts";
-import type { Conversation } from "./history.ts";
+import { type Conversation, sizeOf } from "./history.ts";
 import { unrepeated } from "./repeated.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -17,7 +17,8 @@ const OUTLINED_MAX = 6;
 export async function beginTurn(stages: Stages, question: Question, call: CallOptions): Promise<Conversation> {
   if (question.history) {
     const conversation = fromHistory(stages, question.sessionId, question.history);
-    return { ...conversation, recorded: Promise.resolve(), isRecorded: () => true, complete: null };
+    const size = sizeOf(conversation.session);
+    return { ...conversation, size, recorded: Promise.resolve(), isRecorded: () => true, complete: null };
   }
   const { turnKey: requestId, scope, sessionId } = question;
   const asked = { requestId, question: question.question, tokens: stages.counter.count(question.question) };
@@ -30,8 +31,10 @@ export async function beginTurn(stages: Stages, question: Question, call: CallOp
     },
     () => undefined,
   );
-  const { session, complete } = await unrepeated(stages, question, begun.session, call);
-  return { ...begun, session: withUnanswered(session, stages), complete, isRecorded: () => isRecorded, older: [] };
+  const { session: loaded, complete } = await unrepeated(stages, question, begun.session, call);
+  const session = withUnanswered(loaded, stages);
+  const { recorded } = begun;
+  return { session, size: sizeOf(session), recorded, isRecorded: () => isRecorded, older: [], complete };
 }
 
 /** What is being recorded is not taken back by whoever leaves: only so is it known whether there is a question to finish. */

@@ -53,7 +53,7 @@ describe("idempotencyKey", () => {
     expect((await ragline.readSession("another"))?.turnCount).toBe(1);
   });
 
-  test("of other groups it makes another conversation; in one conversation it is the same turn, whoever of the tenant asks", async () => {
+  test("of other groups it makes another conversation; in one conversation it is the same turn, for whoever has the groups", async () => {
     const { ragline } = opened;
     const idempotencyKey = randomUUID();
     const [some, none] = [{ idempotencyKey, groups: ["hr", "it"] }, { idempotencyKey }];
@@ -64,7 +64,9 @@ describe("idempotencyKey", () => {
     const other = await ragline.answer({ question }, none);
     expect(other.cached).toBe(false);
     expect(other.sessionId).not.toBe(sessionId);
-    expect(await ragline.answer({ question, sessionId }, none)).toMatchObject({ text, cached: true });
+    const more = { idempotencyKey, groups: ["it", "ceo", "hr"] };
+    expect(await ragline.answer({ question, sessionId }, more)).toMatchObject({ text, cached: true });
+    await expect(ragline.answer({ question, sessionId }, none)).rejects.toMatchObject({ code: "forbidden" });
   });
 
   test("of a conversation that was deleted it begins another", async () => {

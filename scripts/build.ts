@@ -22,6 +22,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "telemetry/api": ["@opentelemetry/api"],
   "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
   "ingest/docx": ["mammoth"],
+  "ingest/xlsx-numbers": ["numfmt"],
   "ingest/markdown-lexer": ["marked"],
   "ingest/markup": ["htmlparser2"],
 };

@@ -1,10 +1,14 @@
 import { posix } from "node:path";
 import { RaglineError } from "../errors.ts";
-import { parseXml } from "./xml.ts";
+import { type Attributes, parseXml } from "./xml.ts";
 import { xmlParts } from "./zip.ts";
 
 /** How an encrypted document, or one of before 2007, begins. */
 const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
+const MAIN = "/officeDocument";
+const MB = 1_000_000;
+/** Of all parts that are read, as often as they are. */
+const READ_BYTES_MAX = 128 * MB;
 
 /**
  * @param old what files of before 2007 were called
@@ -18,32 +22,74 @@ export function refuseOldOrEncrypted(archive: Buffer, old: string, now: string):
   );
 }
 
-/** The XML parts of an Office Open XML document (ECMA-376). */
+/**
+ * The parts of an Office Open XML document, and the one with which it begins: what the archive names as such, else `usual`.
+ * @throws RaglineError as `xmlParts` does
+ */
+export function openDocument(archive: Buffer, usual: string): { parts: Parts; path: string; xml: Buffer } | null {
+  const parts = new Parts(archive);
+  const named = [...parts.references("").values()].find(({ type }) => type.endsWith(MAIN))?.path;
+  for (const path of [named, usual]) {
+    const xml = path === undefined ? undefined : parts.get(path);
+    if (path !== undefined && xml) return { parts, path, xml };
+  }
+  return null;
+}
+
+/** The XML parts of an Office Open XML document (ECMA-376), by names in which case makes no difference. */
 export class Parts {
   readonly #parts: ReadonlyMap<string, Buffer>;
+  #left = READ_BYTES_MAX;
 
   /** @throws RaglineError as `xmlParts` does */
   constructor(archive: Buffer) {
-    this.#parts = new Map(xmlParts(archive));
+    this.#parts = new Map([...xmlParts(archive)].map(([name, xml]) => [name.toLowerCase(), xml]));
   }
 
+  /** @throws RaglineError `request_invalid` with the bare reason: parts are referred to again and again */
   get(path: string): Buffer | undefined {
-    return this.#parts.get(path);
+    const xml = this.#parts.get(path.toLowerCase());
+    this.#left -= xml?.length ?? 0;
+    if (this.#left >= 0) return xml;
+    throw new RaglineError("request_invalid", `refers to more than ${READ_BYTES_MAX / MB} MB of text`);
   }
 
-  /** What a part refers to, by the reference's id: paths of parts. */
+  /** What a part refers to, by the reference's id: paths of parts. An empty path: what the archive refers to. */
   references(path: string): ReadonlyMap<string, { readonly path: string; readonly type: string }> {
     const { dir, base } = posix.parse(path);
     const found = new Map<string, { path: string; type: string }>();
-    const xml = this.get(`${dir}/_rels/${base}.rels`);
+    const xml = this.get(posix.join(dir, `_rels/${base}.rels`));
     if (xml) {
       parseXml(xml, {
         open(name, { Id: id = "", Target: target = "", Type: type = "", TargetMode: mode }) {
           if (name !== "Relationship" || mode === "External") return;
-          found.set(id, { path: target.startsWith("/") ? target.slice(1) : posix.join(dir, target), type });
+          const unescaped = target.includes("%") ? decoded(target) : target;
+          found.set(id, {
+            path: unescaped.startsWith("/") ? unescaped.slice(1) : posix.join(dir, unescaped),
+            type,
+          });
         },
       });
     }
     return found;
   }
+}
+
+function decoded(target: string): string {
+  try {
+    return decodeURIComponent(target);
+  } catch {
+    return target;
+  }
+}
+
+/** The id by which an element refers to a part: `r:id`, however its namespace is called. */
+export function referenceOf(attributes: Attributes, name = "id"): string {
+  const found = Object.keys(attributes).find((key) => key.endsWith(`:${name}`));
+  return found === undefined ? "" : (attributes[found] ?? "");
+}
+
+/** As XML Schema writes what is true. */
+export function isSet(value: string | undefined): boolean {
+  return value === "1" || value === "true";
 }

@@ -1,19 +1,23 @@
+import { format, getFormatDateInfo, getFormatFromId } from "numfmt";
 import { parseXml } from "./xml.ts";
 
-export type NumberFormat = "plain" | "share" | "date";
+/** Null: as the number is. */
+export type NumberFormat = { readonly code: string; readonly isDate: boolean } | null;
 
-/** Numbers of formats that Excel does not write down (ECMA-376, 18.8.30): dates and times, those of East Asia too. */
-const DATES: ReadonlyArray<readonly [from: number, to: number]> = [
-  [14, 22],
-  [27, 36],
-  [45, 47],
-  [50, 58],
-];
-const SHARES = new Set([9, 10]);
-const DAY_MS = 86_400_000;
-/** Days from Excel's beginning to 1970, by either count; the first has a 29th of February 1900. */
-const DAYS_1900 = 25_569;
-const DAYS_1904 = 24_107;
+/** Formats that Excel shows as each country has them, by their numbers (ECMA-376, 18.8.30), as a Korean one shows them. */
+const BY_COUNTRY: Readonly<Record<number, string>> = {
+  ...Object.fromEntries([14, 15, 27, 30, 34, 35, 36, 50, 52, 53, 55, 57].map((id) => [id, "yyyy-mm-dd"])),
+  ...Object.fromEntries([16, 28, 29, 51, 54, 56, 58].map((id) => [id, "mm-dd"])),
+  17: "yyyy-mm",
+  22: "yyyy-mm-dd hh:mm",
+  31: 'yyyy"년" m"월" d"일"',
+  32: 'h"시" mm"분"',
+  33: 'h"시" mm"분" ss"초"',
+};
+/** Excel takes no longer one. */
+const CODE_LENGTH_MAX = 255;
+/** Days from 1900 to 1904. */
+const DAYS_1904 = 1_462;
 /** The year 9999. */
 const DAYS_MAX = 2_958_466;
 
@@ -27,7 +31,7 @@ export function readFormats(xml: Buffer | undefined): NumberFormat[] {
       open(name, { numFmtId = "0", formatCode = "" }) {
         if (name === "numFmt") codes.set(Number(numFmtId), formatCode);
         else if (name === "cellXfs") isCell = true;
-        else if (name === "xf" && isCell) formats.push(formatOf(Number(numFmtId), codes.get(Number(numFmtId))));
+        else if (name === "xf" && isCell) formats.push(formatOf(codeOf(Number(numFmtId), codes)));
       },
       close(name) {
         if (name === "cellXfs") isCell = false;
@@ -37,36 +41,36 @@ export function readFormats(xml: Buffer | undefined): NumberFormat[] {
   return formats;
 }
 
-function formatOf(id: number, code: string | undefined): NumberFormat {
-  if (code === undefined) {
-    if (SHARES.has(id)) return "share";
-    return DATES.some(([from, to]) => id >= from && id <= to) ? "date" : "plain";
-  }
-  // Without what stands for itself, colours and languages; `[h]` counts hours.
-  const symbols = code.replace(/"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]/gi, "").replace(/general/gi, "");
-  if (/[ymdhs]/i.test(symbols)) return "date";
-  return symbols.includes("%") ? "share" : "plain";
+function codeOf(id: number, own: ReadonlyMap<number, string>): string {
+  return own.get(id) ?? BY_COUNTRY[id] ?? getFormatFromId(id) ?? "";
 }
 
-/** As a person would read it: dates as ISO 8601 has them, without what they do not have. */
-export function written(value: number, format: NumberFormat, is1904: boolean): string {
+export function formatOf(said: string): NumberFormat {
+  const code = said.replaceAll("G/표준", "General");
+  if (/^(?:general|@|)$/i.test(code) || code.length > CODE_LENGTH_MAX) return null;
+  try {
+    const { year, month, day } = getFormatDateInfo(code);
+    return { code, isDate: year || month || day };
+  } catch {
+    return null;
+  }
+}
+
+/** As Excel shows it in Korea, or as it is where it has no such form. */
+export function written(value: number, shown: NumberFormat, is1904: boolean): string {
   if (!Number.isFinite(value)) return "";
-  if (format === "share") return `${rounded(100 * value)}%`;
-  if (format === "date" && value >= 0 && value < DAYS_MAX) return dateOf(value, is1904);
-  return rounded(value);
+  if (!shown) return rounded(value);
+  const { code, isDate } = shown;
+  const days = isDate && is1904 ? value + DAYS_1904 : value;
+  if (isDate && (days < 0 || days >= DAYS_MAX)) return rounded(value);
+  try {
+    return format(code, days, { locale: "ko-KR", nbsp: false }).trim();
+  } catch {
+    return rounded(value);
+  }
 }
 
 /** As many digits as Excel keeps. */
 function rounded(value: number): string {
   return String(Number(value.toPrecision(15)));
-}
-
-function dateOf(days: number, is1904: boolean): string {
-  const ms = Math.round((days - (is1904 ? DAYS_1904 : DAYS_1900)) * 86_400) * 1000;
-  const [date = "", time = ""] = new Date(ms)
-    .toISOString()
-    .replace(/(?::00)?\.000Z$/, "")
-    .split("T");
-  if (days < 1) return time;
-  return ms % DAY_MS === 0 ? date : `${date} ${time}`;
 }

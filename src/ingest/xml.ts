@@ -1,3 +1,4 @@
+import { RaglineError } from "../errors.ts";
 import { Parser } from "./markup.ts";
 
 export type Attributes = Readonly<Record<string, string>>;
@@ -8,17 +9,39 @@ export interface XmlEvents {
   close?(name: string): void;
 }
 
-/** Tells of what an XML file has, however broken. Names of elements come without their prefixes. */
+const BYTE_ORDER: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
+
+/** Elements inside one another. Closing one looks through all open ones. */
+const DEPTH_MAX = 10_000;
+
+/**
+ * Tells of what an XML file has (UTF-8 or UTF-16), however broken. Names of elements come without their prefixes; entities of its own are not expanded.
+ * @throws RaglineError `request_invalid` with the bare reason: more than 10,000 elements inside one another
+ */
 export function parseXml(xml: Buffer, events: XmlEvents): void {
+  let depth = 0;
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => events.open?.(local(name), attributes),
+      onopentag: (name, attributes) => {
+        if (++depth > DEPTH_MAX) {
+          throw new RaglineError("request_invalid", `is nested deeper than ${DEPTH_MAX} elements`);
+        }
+        events.open?.(local(name), attributes);
+      },
       ontext: (text) => events.text?.(text),
-      onclosetag: (name) => events.close?.(local(name)),
+      onclosetag: (name) => {
+        depth--;
+        events.close?.(local(name));
+      },
     },
     { xmlMode: true, decodeEntities: true },
   );
-  parser.end(xml.toString("utf8"));
+  parser.end(decoded(xml));
+}
+
+function decoded(xml: Buffer): string {
+  const encoding = BYTE_ORDER[xml.toString("hex", 0, 2)];
+  return encoding === undefined ? xml.toString("utf8") : new TextDecoder(encoding).decode(xml);
 }
 
 function local(name: string): string {

@@ -1,4 +1,4 @@
-import { inflateRawSync } from "node:zlib";
+import { crc32, inflateRawSync } from "node:zlib";
 import { RaglineError } from "../errors.ts";
 
 const MB = 1_000_000;
@@ -15,31 +15,73 @@ const COMMENT_BYTES_MAX = 65_535;
 const ENTRY_BYTES = 46;
 const LOCAL_HEADER_BYTES = 30;
 const DEFLATED = 8;
+const ENCRYPTED = 1;
+/** Stands for a number in `ZIP64`'s extra field. */
+const WIDE = 0xffffffff;
+const ZIP64 = 1;
+
+/** Of a file, as the directory says. */
+interface Entry {
+  readonly method: number;
+  readonly flags: number;
+  readonly crc: number;
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly local: number;
+}
 
 /**
- * The XML parts of an archive by their names, inflated one after the other. One that would unpack to more than it should is refused, whatever it
- * says of its sizes.
+ * The XML parts of an archive by their names, inflated one after the other: of those of one name the last, which is the one that counts. One that would
+ * unpack to more than it should is refused, whatever it says of its sizes.
  * @throws RaglineError `request_invalid` with the bare reason.
  */
 export function* xmlParts(archive: Buffer): Generator<readonly [name: string, xml: Buffer]> {
   const end = findEnd(archive);
-  const entries = archive.readUInt16LE(end + 10);
-  if (entries > ENTRIES_MAX) throw refused(`holds ${entries} files (at most ${ENTRIES_MAX})`);
+  const count = archive.readUInt16LE(end + 10);
+  if (count > ENTRIES_MAX) throw refused(`holds ${count} files (at most ${ENTRIES_MAX})`);
+  const entries = new Map<string, Entry>();
   let declared = 0;
-  let left = XML_BYTES_MAX;
   let at = archive.readUInt32LE(end + 16);
-  for (let i = 0; i < entries; i++) {
+  for (let i = 0; i < count; i++) {
     if (at + ENTRY_BYTES > archive.length || archive.readUInt32LE(at) !== DIRECTORY_ENTRY) throw truncated();
-    declared += archive.readUInt32LE(at + 24);
+    const nameEnd = at + ENTRY_BYTES + archive.readUInt16LE(at + 28);
+    const next = nameEnd + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
+    if (next > archive.length) throw truncated();
+    const entry = readEntry(archive, at, nameEnd, next);
+    declared += entry.unpackedSize;
     if (declared > DECLARED_BYTES_MAX) throw refused(`unpacks to more than ${DECLARED_BYTES_MAX / MB} MB`);
-    const nameLength = archive.readUInt16LE(at + 28);
-    const name = archive.toString("latin1", at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength);
-    if (/\.(?:xml|rels|hpf)$/i.test(name)) {
-      const xml = inflated(archive, at, left);
-      left -= xml.length;
-      yield [name, xml];
+    entries.set(archive.toString("utf8", at + ENTRY_BYTES, nameEnd).replaceAll("\\", "/"), entry);
+    at = next;
+  }
+  let left = XML_BYTES_MAX;
+  for (const [name, entry] of entries) {
+    if (!/\.(?:xml|rels|hpf)$/i.test(name)) continue;
+    const xml = inflated(archive, entry, left);
+    left -= xml.length;
+    yield [name, xml];
+  }
+}
+
+function readEntry(archive: Buffer, at: number, extraStart: number, extraEnd: number): Entry {
+  const wide = wideNumbers(archive, extraStart, extraEnd);
+  const wideOr = (number: number) => (number === WIDE ? (wide.next().value ?? number) : number);
+  const unpackedSize = wideOr(archive.readUInt32LE(at + 24));
+  const size = wideOr(archive.readUInt32LE(at + 20));
+  const local = wideOr(archive.readUInt32LE(at + 42));
+  const method = archive.readUInt16LE(at + 10);
+  return { method, flags: archive.readUInt16LE(at + 8), crc: archive.readUInt32LE(at + 16), size, unpackedSize, local };
+}
+
+/** Those that 32 bits do not hold, or that a producer of large files writes so in any case (zip64), in their order. */
+function* wideNumbers(archive: Buffer, from: number, to: number): Generator<number, undefined> {
+  for (let at = from; at + 4 <= to; ) {
+    const length = archive.readUInt16LE(at + 2);
+    if (archive.readUInt16LE(at) === ZIP64) {
+      const end = Math.min(to, at + 4 + length);
+      for (let number = at + 4; number + 8 <= end; number += 8) yield Number(archive.readBigUInt64LE(number));
+      return;
     }
-    at += ENTRY_BYTES + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
+    at += 4 + length;
   }
 }
 
@@ -56,16 +98,18 @@ function findEnd(archive: Buffer): number {
   throw truncated();
 }
 
-function inflated(archive: Buffer, entry: number, bytesMax: number): Buffer {
-  const size = archive.readUInt32LE(entry + 20);
-  const local = archive.readUInt32LE(entry + 42);
+function inflated(archive: Buffer, { method, flags, crc, size, local }: Entry, bytesMax: number): Buffer {
+  if (flags & ENCRYPTED) throw refused("is encrypted: save it without a password");
   if (local + LOCAL_HEADER_BYTES > archive.length) throw truncated();
   const start = local + LOCAL_HEADER_BYTES + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
   const data = archive.subarray(start, start + size);
-  if (archive.readUInt16LE(entry + 10) !== DEFLATED) {
-    if (size > bytesMax) throw tooMuch();
-    return data;
-  }
+  const content = method === DEFLATED ? inflate(data, bytesMax) : data;
+  if (content.length > bytesMax) throw tooMuch();
+  if (crc32(content) !== crc) throw truncated();
+  return content;
+}
+
+function inflate(data: Buffer, bytesMax: number): Buffer {
   try {
     return inflateRawSync(data, { maxOutputLength: Math.max(1, bytesMax) });
   } catch (thrown) {

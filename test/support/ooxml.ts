@@ -1,7 +1,7 @@
 import { makeZip } from "./zip.ts";
 
 const OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-const references = (all: Readonly<Record<string, readonly [type: string, target: string]>>) =>
+export const references = (all: Readonly<Record<string, readonly [type: string, target: string]>>) =>
   `<Relationships>${Object.entries(all)
     .map(([id, [type, target]]) => `<Relationship Id="${id}" Type="${OFFICE}/${type}" Target="${target}"/>`)
     .join("")}</Relationships>`;
@@ -10,6 +10,7 @@ const references = (all: Readonly<Record<string, readonly [type: string, target:
 export function makePptx(
   slides: readonly { readonly shapes: string; readonly notes?: string }[],
   order: readonly number[] = slides.map((_, i) => i),
+  more: Readonly<Record<string, string>> = {},
 ): Buffer {
   const files: Record<string, string> = {
     "ppt/presentation.xml": `<p:presentation xmlns:p="p" xmlns:r="r"><p:sldIdLst>${order.map((i) => `<p:sldId id="${256 + i}" r:id="s${i}"/>`).join("")}</p:sldIdLst></p:presentation>`,
@@ -25,7 +26,7 @@ export function makePptx(
     });
     files[`ppt/notesSlides/notesSlide${i}.xml`] = `<p:notes>${notes}</p:notes>`;
   }
-  return makeZip(files);
+  return makeZip({ ...files, ...more });
 }
 
 /** A shape's text, of a placeholder of this type. */
@@ -41,9 +42,11 @@ interface Workbook {
   readonly texts?: readonly string[];
   readonly styles?: string;
   readonly properties?: string;
+  /** Other parts, by their paths. */
+  readonly more?: Readonly<Record<string, string>>;
 }
 
-export function makeXlsx({ sheets, texts = [], styles = "", properties = "" }: Workbook): Buffer {
+export function makeXlsx({ sheets, texts = [], styles = "", properties = "", more = {} }: Workbook): Buffer {
   const all = Object.entries(sheets);
   const list = all.map(([name], i) => {
     const state = name.startsWith("-") ? ' state="hidden"' : "";
@@ -57,5 +60,6 @@ export function makeXlsx({ sheets, texts = [], styles = "", properties = "" }: W
     "xl/sharedStrings.xml": `<sst>${texts.map((text) => `<si>${text}</si>`).join("")}</sst>`,
     "xl/styles.xml": `<styleSheet>${styles}</styleSheet>`,
     ...Object.fromEntries(all.map(([, xml], i) => [`xl/worksheets/sheet${i}.xml`, `<worksheet>${xml}</worksheet>`])),
+    ...more,
   });
 }

@@ -1,0 +1,133 @@
+import { RaglineError } from "../errors.ts";
+import { isSet } from "./ooxml.ts";
+import { type NumberFormat, written } from "./xlsx-numbers.ts";
+import { parseXml } from "./xml.ts";
+
+/** What cells refer to. */
+export interface Shared {
+  readonly texts: readonly string[];
+  readonly formats: readonly NumberFormat[];
+  /** Days are counted from 1904. */
+  readonly is1904: boolean;
+}
+
+export interface Cell {
+  readonly text: string;
+  columns: number;
+  rows: number;
+}
+
+/** What all sheets together may still have. */
+export interface Room {
+  cells: number;
+  textLength: number;
+}
+
+/** What has anything, by row, then by column, from 1. */
+export type Rows = Map<number, Map<number, Cell>>;
+
+/**
+ * The cells of a sheet that are shown. What is hidden by a filter or in a group that is folded counts as shown.
+ * @param isFiltered whether a table in it hides rows
+ * @throws RaglineError `request_invalid` with the bare reason: more than there is room for
+ */
+export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room: Room): Rows {
+  const rows: Rows = new Map();
+  let cells = 0;
+  const hidden = { rows: new Set<number>(), columns: [] as (readonly [first: number, last: number])[] };
+  let hasFilter = isFiltered;
+  let place = { row: 0, column: 0 };
+  let cell = { type: "n", style: 0, value: "" };
+  let isValue = false;
+  let phonetic = 0;
+  parseXml(xml, {
+    open(name, { r, t = "n", s = "0", ref = "", min, max, hidden: isHidden, outlineLevel = "0" }) {
+      const isAway = isSet(isHidden) && outlineLevel === "0";
+      if (name === "row") {
+        place = { row: Number(r ?? place.row + 1), column: 0 };
+        if (isAway) hidden.rows.add(place.row);
+      } else if (name === "col" && isAway) hidden.columns.push([Number(min), Number(max)]);
+      else if (name === "filterColumn") hasFilter = true;
+      else if (name === "c") {
+        place = placeOf(r) ?? { ...place, column: place.column + 1 };
+        cell = { type: t, style: Number(s), value: "" };
+      } else if (name === "mergeCell") merge(rows, ref);
+      else if (name === "rPh") phonetic++;
+      else isValue = (name === "v" || name === "t") && phonetic === 0;
+    },
+    text(text) {
+      if (isValue) cell.value += text;
+    },
+    close(name) {
+      isValue = false;
+      if (name === "rPh") phonetic--;
+      if (name !== "c") return;
+      const text = shownAs(cell, shared);
+      if (text === "") return;
+      room.textLength -= text.length;
+      if (++cells > room.cells || room.textLength < 0) throw tooMuch(room);
+      const row = rows.get(place.row) ?? new Map<number, Cell>();
+      rows.set(place.row, row.set(place.column, { text, columns: 1, rows: 1 }));
+    },
+  });
+  if (hasFilter) hidden.rows.clear();
+  drop(rows, hidden.rows, hiddenAmong(columnsOf(rows.values()), hidden.columns));
+  room.cells -= rows.size * columnsOf(rows.values()).length;
+  if (room.cells < 0) throw tooMuch(room);
+  return rows;
+}
+
+function tooMuch({ textLength }: Room): RaglineError {
+  const what = textLength < 0 ? "64 MB of text in its cells" : "250000 cells";
+  return new RaglineError("request_invalid", `has more than ${what}`);
+}
+
+function hiddenAmong(
+  columns: readonly number[],
+  hidden: readonly (readonly [first: number, last: number])[],
+): ReadonlySet<number> {
+  return new Set(columns.filter((column) => hidden.some(([first, last]) => column >= first && column <= last)));
+}
+
+/** Rows stay, empty: what is hidden parts no tables. A merged cell reaches from what is hidden to what is shown. */
+function drop(rows: Rows, hiddenRows: ReadonlySet<number>, hiddenColumns: ReadonlySet<number>): void {
+  if (hiddenRows.size + hiddenColumns.size === 0) return;
+  for (const [number, row] of rows) {
+    for (const [column, cell] of row) {
+      const isHidden = hiddenRows.has(number) || hiddenColumns.has(column);
+      if (isHidden && cell.columns * cell.rows === 1) row.delete(column);
+    }
+  }
+}
+
+/** Columns that have anything, in order. */
+export function columnsOf(rows: Iterable<ReadonlyMap<number, Cell>>): number[] {
+  const columns = new Set<number>();
+  for (const row of rows) for (const column of row.keys()) columns.add(column);
+  return [...columns].sort((a, b) => a - b);
+}
+
+function shownAs(
+  { type, style, value }: { readonly type: string; readonly style: number; readonly value: string },
+  { texts, formats, is1904 }: Shared,
+): string {
+  if (value === "" || type === "e") return "";
+  if (type === "s") return (texts[Number(value)] ?? "").trim();
+  if (type === "b") return value === "1" ? "TRUE" : "FALSE";
+  if (type === "n") return written(Number(value), formats[style] ?? null, is1904);
+  return value.trim();
+}
+
+/** `B3`, columns and rows from 1. */
+function placeOf(name = ""): { row: number; column: number } | null {
+  const [, letters, row] = /^\$?([A-Z]{1,3})\$?(\d{1,7})$/.exec(name) ?? [];
+  if (letters === undefined) return null;
+  return { row: Number(row), column: [...letters].reduce((sum, letter) => 26 * sum + letter.charCodeAt(0) - 64, 0) };
+}
+
+function merge(rows: Rows, ref: string): void {
+  const [from, to] = ref.split(":").map((name) => placeOf(name));
+  const cell = from && rows.get(from.row)?.get(from.column);
+  if (!cell || !to || to.column < from.column || to.row < from.row) return;
+  Object.assign(cell, { columns: to.column - from.column + 1, rows: to.row - from.row + 1 });
+}

@@ -1,0 +1,182 @@
+import { describe, expect, test } from "vitest";
+import { parseXlsx } from "../../src/ingest/xlsx.ts";
+import { makeXlsx, references, shape } from "../support/ooxml.ts";
+import { OLD, refusal, thrown } from "../support/refused.ts";
+import { makeZip } from "../support/zip.ts";
+
+describe("XLSX", () => {
+  const row = (number: number, cells: string) => `<row r="${number}">${cells}</row>`;
+  const said = (place: string, index: number) => `<c r="${place}" t="s"><v>${index}</v></c>`;
+  const number = (place: string, value: number, style = 0) => `<c r="${place}" s="${style}"><v>${value}</v></c>`;
+
+  test("sheets are headings, empty rows part tables, each with its own columns; hidden sheets are left out", () => {
+    const texts = ["<t>질문</t>", "<r><t>답</t></r><r><t>변 &lt;표&gt;</t></r><rPh><t>읽기</t></rPh>", "<t>합계</t>"];
+    const first =
+      row(1, said("B1", 0) + said("C1", 1)) +
+      row(2, '<c r="B2" t="inlineStr"><is><t>연차는?</t></is></c><c r="C2" t="str"><f>A1</f><v>15일</v></c>') +
+      row(5, `${said("D5", 2)}<c r="E5" t="b"><v>1</v></c><c r="F5" t="e"><v>#N/A</v></c>`) +
+      row(6, number("D6", 0.1 + 0.2) + number("E6", -3));
+    expect(
+      parseXlsx(makeXlsx({ sheets: { 규정: first, "-숨김": row(1, said("A1", 0)), 빈: "" }, texts })).blocks,
+    ).toEqual([
+      { kind: "heading", depth: 2, text: "규정" },
+      { kind: "table", text: "질문 | 답변 <표>\n연차는? | 15일" },
+      { kind: "table", text: "합계 | TRUE\n0.3 | -3" },
+    ]);
+  });
+
+  test("numbers, dates and shares are written as they are shown, by either count of days", () => {
+    const shown = [
+      [45_000, "General", "45000"],
+      [0.1 + 0.2, "G/표준", "0.3"],
+      [7, "@", "7"],
+      [46_082, 14, "2026-03-01"],
+      [46_082.395833333336, 22, "2026-03-01 09:30"],
+      [46_082, 31, "2026년 3월 1일"],
+      [0.125, 10, "12.50%"],
+      [46_082.5, 'yyyy"년" m"월" d"일"', "2026년 3월 1일"],
+      [46_082, "yyyy-mm-dd(aaa)", "2026-03-01(일)"],
+      [0.395833333333, "[$-412]AM/PM h:mm;@", "오전 9:30"],
+      [1.5, "[h]:mm", "36:00"],
+      [0.07, "[Red]0.0%", "7.0%"],
+      [1_500_000, '_-"₩"* #,##0_-', "₩1,500,000"],
+      [-1200, "#,##0;[Red]△#,##0", "△1,200"],
+      [1_012_345_678, "000-0000-0000", "010-1234-5678"],
+      [15, '0"일"', "15일"],
+      [0.75, "# ?/?", "3/4"],
+      [5, ";;;", ""],
+      [9e9, "yyyy-mm-dd", "9000000000"],
+      [-3, "yyyy-mm-dd", "-3"],
+      [5, '0"', "5"],
+      [5, "0".repeat(300), "5"],
+    ] as const;
+    const quoted = (code: string) => code.replaceAll('"', "&quot;");
+    const formats = shown.map(([, code], i) =>
+      typeof code === "number" ? "" : `<numFmt numFmtId="${164 + i}" formatCode="${quoted(code)}"/>`,
+    );
+    const xfs = shown.map(([, code], i) => `<xf numFmtId="${typeof code === "number" ? code : 164 + i}"/>`);
+    const styles = `<numFmts>${formats.join("")}</numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs>${xfs.join("")}</cellXfs>`;
+    const sheet = (daysLess = 0) =>
+      row(1, `${number("A1", 1)}${number("B1", 1)}`) +
+      shown
+        .map(([value, code], i) => {
+          const isDate = value > 46_000 && value < 47_000 && code !== "General";
+          return row(i + 2, number(`A${i + 2}`, i) + number(`B${i + 2}`, value - (isDate ? daysLess : 0), i));
+        })
+        .join("");
+    const lines = (bytes: Buffer) => parseXlsx(bytes).blocks.at(-1)?.text.split("\n").slice(1);
+    const expected = shown.map(([, , text], i) => `${i} | ${text}`);
+    expect(lines(makeXlsx({ sheets: { a: sheet() }, styles }))).toEqual(expected);
+    const since1904 = lines(makeXlsx({ sheets: { a: sheet(1462) }, styles, properties: 'date1904="1"' }));
+    expect(since1904?.filter((_, i) => shown[i]?.[0] !== -3)).toEqual(expected.filter((_, i) => shown[i]?.[0] !== -3));
+  });
+
+  test("rows of one cell above a table are text: the header is the first row of more", () => {
+    const texts = ["2026년 가격표", "담당: 총무팀", "품목", "가격", "펜", "상반기"].map((text) => `<t>${text}</t>`);
+    const sheet =
+      row(1, said("A1", 0)) +
+      row(2, said("A2", 1)) +
+      row(3, said("B3", 5)) +
+      row(4, said("A4", 2) + said("B4", 3) + said("C4", 3)) +
+      row(5, said("A5", 4) + number("B5", 900) + number("C5", 950)) +
+      '<mergeCell ref="A1:B1"/><mergeCell ref="B3:C3"/><mergeCell ref="C5:A1"/>';
+    expect(parseXlsx(makeXlsx({ sheets: { 가: sheet }, texts })).blocks.slice(1)).toEqual([
+      { kind: "text", text: "2026년 가격표" },
+      { kind: "text", text: "담당: 총무팀" },
+      { kind: "table", text: " | 상반기 | 상반기\n품목 | 가격 | 가격\n펜 | 900 | 950" },
+    ]);
+  });
+
+  test("hidden rows and columns do not come, and part no table; what a filter or a folded group hides does", () => {
+    const cells = (r: number) => number(`A${r}`, r) + number(`B${r}`, 10 * r) + number(`C${r}`, 100 * r);
+    const rows = (attributes: string) =>
+      `${row(1, cells(1))}<row r="2" ${attributes}>${cells(2)}</row>${row(3, cells(3))}`;
+    const columns = '<cols><col min="2" max="2" hidden="1"/><col min="3" max="3" hidden="1" outlineLevel="1"/></cols>';
+    const hidden = 'hidden="1"';
+    const filter = "<autoFilter><filterColumn/></autoFilter>";
+    const tables = {
+      "xl/worksheets/_rels/sheet3.xml.rels": references({ t: ["table", "../tables/t.xml"] }),
+      "xl/tables/t.xml": `<table>${filter}</table>`,
+    };
+    const sheets = {
+      숨김: columns + rows(hidden),
+      거름: rows(hidden) + filter,
+      접음: rows(`${hidden} outlineLevel="1"`),
+      표: rows(hidden),
+    };
+    const all = "1 | 10 | 100\n2 | 20 | 200\n3 | 30 | 300";
+    const { blocks } = parseXlsx(makeXlsx({ sheets, more: tables }));
+    expect(blocks.filter(({ kind }) => kind === "table").map(({ text }) => text)).toEqual([
+      "1 | 100\n3 | 300",
+      all,
+      all,
+      all,
+    ]);
+  });
+
+  test("text boxes come after their sheet's tables; parts are found by what refers to them", () => {
+    const texts = ["<t>글</t>"];
+    const file = makeXlsx({
+      sheets: { 가: row(1, said("A1", 0)) },
+      more: {
+        "xl\\worksheets\\_rels\\Sheet0.xml.rels": references({ d: ["drawing", "../drawings/%EA%B7%B8%EB%A6%BC.xml"] }),
+        "xl/drawings/그림.xml": shape(["※ 부가세 별도"]),
+        "_rels/.rels": references({ w: ["officeDocument", "/xl/book.xml"] }),
+        "xl/book.xml": `<x:workbook><x:sheets><x:sheet name="책" d3p1:id="s"/></x:sheets></x:workbook>`,
+        "xl/_rels/book.xml.rels": references({
+          s: ["worksheet", "worksheets/sheet0.xml"],
+          t: ["sharedStrings", "texts.xml"],
+        }),
+        "xl/texts.xml": `<sst>${texts.map((text) => `<si>${text}</si>`).join("")}</sst>`,
+      },
+    });
+    expect(parseXlsx(file).blocks).toEqual([
+      { kind: "heading", depth: 2, text: "책" },
+      { kind: "table", text: "글" },
+      { kind: "text", text: "※ 부가세 별도" },
+    ]);
+  });
+
+  test("one long text in every cell is refused", () => {
+    const cells = Array.from({ length: 100 }, (_, i) => row(i + 1, said(`A${i + 1}`, 0))).join("");
+    const file = makeXlsx({ sheets: { a: cells }, texts: [`<t>${"가".repeat(1_000_000)}</t>`] });
+    expect(thrown(() => parseXlsx(file))).toEqual(refusal(/^has more than 64 MB of text in its cells/));
+  });
+
+  test("merged cells stand in each row and column that they span; rows that one reaches over stay one table", () => {
+    const texts = ["구분", "금액", "국내", "서울", "부산"].map((text) => `<t>${text}</t>`);
+    const sheet =
+      row(1, said("A1", 0) + number("D1", 2026)) +
+      row(2, said("A2", 2) + said("B2", 3) + number("D2", 8)) +
+      row(4, said("B4", 4) + number("D4", 7)) +
+      '<mergeCells><mergeCell ref="A1:B1"/><mergeCell ref="A2:A4"/><mergeCell ref="X1:Y2"/><mergeCell ref="?"/></mergeCells>';
+    expect(parseXlsx(makeXlsx({ sheets: { 출장비: sheet }, texts })).blocks.at(-1)).toEqual({
+      kind: "table",
+      text: "구분 | 구분 | 2026\n국내 | 서울 | 8\n국내 | 부산 | 7",
+    });
+  });
+
+  test("a diagonal of cells is refused before it is spread; one cell far away takes no room", () => {
+    const letters = (n: number): string =>
+      n === 0 ? "" : letters(Math.floor((n - 1) / 26)) + String.fromCharCode(65 + ((n - 1) % 26));
+    const diagonal = Array.from({ length: 1000 }, (_, i) => row(i + 1, number(`${letters(i + 1)}${i + 1}`, i))).join(
+      "",
+    );
+    expect(thrown(() => parseXlsx(makeXlsx({ sheets: { a: diagonal } })))).toEqual(
+      refusal(/^has more than 250000 cells/),
+    );
+    const far = row(1, number("A1", 1) + number("XFD1", 2)) + row(1_048_576, number("XFD1048576", 3));
+    expect(
+      parseXlsx(makeXlsx({ sheets: { a: far } }))
+        .blocks.slice(1)
+        .map(({ text }) => text),
+    ).toEqual(["1 | 2", "3"]);
+  });
+
+  test.each([
+    ["of before 2007", OLD, /^is encrypted, or a \.xls of before 2007/],
+    ["another archive", makeZip({ "a.xml": "<a/>" }), /^is no XLSX document/],
+  ])("%s: refused with the reason", (_, bytes, reason) => {
+    expect(thrown(() => parseXlsx(bytes))).toEqual(refusal(reason));
+  });
+});

@@ -2,16 +2,18 @@ import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
 import { refuseOldOrEncrypted } from "./ooxml.ts";
+import { titled } from "./titled.ts";
 import { checkArchive } from "./zip.ts";
 
-/** Styles that mammoth does not know as headings: Word's title, and the names that Korean producers give. */
+const HEADING_DEPTH_MAX = 6;
+/** Of headings, as Word and Korean producers call them: below the title, which has a style of its own. */
 const STYLES = [
-  "p[style-name='Title'] => h1:fresh",
-  "p[style-name='제목'] => h1:fresh",
-  ...[1, 2, 3, 4, 5, 6].flatMap((n) => [
-    `p[style-name='제목 ${n}'] => h${n}:fresh`,
-    `p[style-name='개요 ${n}'] => h${n}:fresh`,
-  ]),
+  ...["Title", "제목"].map((name) => `p[style-name='${name}'] => h1:fresh`),
+  ...[1, 2, 3, 4, 5, 6].flatMap((n) =>
+    [`[style-name='Heading ${n}']`, `.Heading${n}`, `[style-name='제목 ${n}']`, `[style-name='개요 ${n}']`].map(
+      (style) => `p${style} => h${Math.min(HEADING_DEPTH_MAX, n + 1)}:fresh`,
+    ),
+  ),
   "comment-reference => ",
 ];
 
@@ -28,7 +30,7 @@ export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
     { buffer: archive },
     { styleMap: STYLES, convertImage: mammoth.images.imgElement(async () => ({ src: "" })) },
   );
-  const parsed = parseHtml(value);
+  const parsed = titled(parseHtml(value));
   if (parsed.blocks.length === 0 && value.includes("<img")) {
     throw new RaglineError("request_invalid", "holds pictures only: recognise their text first");
   }

@@ -24,9 +24,9 @@ describe("HWPX", () => {
       ),
     ).toEqual([
       { kind: "heading", depth: 1, text: "취업규칙" },
-      { kind: "heading", depth: 1, text: "제1장 휴가 & 휴직 <개정>" },
+      { kind: "heading", depth: 2, text: "제1장 휴가 & 휴직 <개정>" },
       { kind: "text", text: "연차는 15일이다." },
-      { kind: "heading", depth: 2, text: "이월" },
+      { kind: "heading", depth: 3, text: "이월" },
       { kind: "text", text: long },
       { kind: "text", text: "끝" },
     ]);
@@ -74,6 +74,42 @@ describe("HWPX", () => {
       { kind: "text", text: "각주의 글" },
       { kind: "text", text: "글상자" },
       { kind: "text", text: "a over b" },
+    ]);
+  });
+
+  test("several chapters are headings, the first of which is not the document's title; the only one is", async () => {
+    const chapter = (name: string) => paragraph(text(name), { outline: 1 });
+    const headings = async (body: string) =>
+      (await blocksOf(body)).flatMap((block) => (block.kind === "heading" ? [[block.depth, block.text]] : []));
+    const article = paragraph(text("제1조(목적)"), { outline: 2 });
+    expect(await headings(chapter("제1장 총칙") + article + chapter("제2장 휴가"))).toEqual([
+      [2, "제1장 총칙"],
+      [3, "제1조(목적)"],
+      [2, "제2장 휴가"],
+    ]);
+    expect(await headings(chapter("휴가 규정") + article)).toEqual([
+      [1, "휴가 규정"],
+      [2, "제1조(목적)"],
+    ]);
+  });
+
+  test("a field says what was written in it, not what to write; a button its caption", async () => {
+    const field = (said: string) =>
+      `<hp:ctrl><hp:fieldBegin type="CLICK_HERE"><hp:parameters><hp:stringParam name="Command">Clickhere:</hp:stringParam><hp:stringParam name="Direction">이름을 쓰십시오</hp:stringParam></hp:parameters></hp:fieldBegin></hp:ctrl>${text(said)}<hp:ctrl><hp:fieldEnd/></hp:ctrl>`;
+    const buttons =
+      '<hp:checkBtn caption="동의함" value="CHECKED"/><hp:radioBtn caption="A &amp; B" value="UNCHECKED"/>';
+    expect(
+      await blocksOf(
+        paragraph(text("성명 ") + field("이름을 쓰십시오") + text("끝")) +
+          paragraph(field("홍길동")) +
+          said("이름을 쓰십시오") +
+          paragraph(buttons),
+      ),
+    ).toEqual([
+      { kind: "text", text: "성명 끝" },
+      { kind: "text", text: "홍길동" },
+      { kind: "text", text: "이름을 쓰십시오" },
+      { kind: "text", text: "☑ 동의함 ☐ A & B" },
     ]);
   });
 

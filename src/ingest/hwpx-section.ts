@@ -1,0 +1,213 @@
+import { type Attributes, escaped, parseXml } from "./xml.ts";
+
+/** An outline's paragraph is a heading up to so many characters, and where it does not end as a sentence: outlines number those too. */
+const HEADING_LENGTH_MAX = 100;
+const SENTENCE_END = /[.。?!]\s*$/;
+const HEADING_DEPTH_MAX = 6;
+/** What no reader of the text reads in its place: page headers and footers, what fields and sections are set to, memos. */
+const DROPPED = new Set([
+  "header",
+  "footer",
+  "secPr",
+  "colPr",
+  "fieldBegin",
+  "hiddenComment",
+  "parameters",
+  "memogroup",
+]);
+/** The parameter of a field that says what to write there, which stands there until somebody does. */
+const PROMPT = "Direction";
+/** Elements of a line whose content is text. */
+const TEXTS = new Set(["t", "script", "mainText"]);
+const BUTTONS = new Set(["checkBtn", "radioBtn"]);
+const SPACES: Readonly<Record<string, string>> = {
+  lineBreak: "<br>",
+  tab: " ",
+  nbSpace: " ",
+  fwSpace: " ",
+  hyphen: "-",
+};
+
+/** Depths of headings, 1 the document's title: by the id of a style, and of a paragraph's properties. */
+export interface Styles {
+  readonly headings: ReadonlyMap<string, number>;
+  readonly paragraphs: ReadonlyMap<string, number>;
+}
+
+interface Paragraph {
+  readonly depth: number | null;
+  /** How many cells and notes it is in. */
+  readonly place: number;
+  text: string;
+  /** What stands after it. */
+  notes: string;
+}
+
+interface Cell {
+  readonly attributes: Attributes;
+  columns: string;
+  rows: string;
+}
+
+/** A section as HTML. What is being written is kept apart for each cell and note until it ends. */
+class SectionWriter {
+  /** Of the field that is open. */
+  prompt = "";
+  readonly #styles: Styles;
+  readonly #written: string[] = [""];
+  readonly #paragraphs: Paragraph[] = [];
+  readonly #cells: Cell[] = [];
+  /** Whether each open table is one: a box of one cell holds text, and so does a table in a cell. */
+  readonly #tables: boolean[] = [];
+  #texts = 0;
+  #isDeleted = false;
+
+  constructor(styles: Styles) {
+    this.#styles = styles;
+  }
+
+  get html(): string {
+    return this.#written[0] ?? "";
+  }
+
+  open(name: string, attributes: Attributes): void {
+    if (TEXTS.has(name)) this.#texts++;
+    else if (this.#texts > 0) this.#openInText(name);
+    else if (name === "p") this.#openParagraph(attributes);
+    else if (name === "tbl") this.#openTable(attributes);
+    else if (name === "tr") this.#tag("<tr>");
+    else if (name === "tc") this.#openCell(attributes);
+    else if (name === "cellSpan") this.#span(attributes);
+    else if (name === "caption") this.#tag("<caption>");
+    else if (name === "fieldEnd") this.prompt = "";
+    else if (BUTTONS.has(name)) this.#openButton(attributes);
+    else if (isNote(name)) this.#written.push("");
+  }
+
+  text(text: string): void {
+    const paragraph = this.#paragraphs.at(-1);
+    const isSaid = this.#texts > 0 && !this.#isDeleted && (text.trim() === "" || text.trim() !== this.prompt.trim());
+    if (paragraph && isSaid) paragraph.text += escaped(text);
+  }
+
+  close(name: string): void {
+    if (TEXTS.has(name)) this.#texts--;
+    else if (name === "p") this.#closeParagraph();
+    else if (name === "tbl") this.#closeTable();
+    else if (name === "tr") this.#tag("</tr>");
+    else if (name === "tc") this.#closeCell();
+    else if (name === "caption") this.#tag("</caption>");
+    else if (isNote(name)) this.#closeNote();
+  }
+
+  #openButton({ caption = "", value }: Attributes): void {
+    const paragraph = this.#paragraphs.at(-1);
+    if (paragraph) paragraph.text += `${value === "CHECKED" ? "☑" : "☐"} ${escaped(caption)} `;
+  }
+
+  #openInText(name: string): void {
+    const paragraph = this.#paragraphs.at(-1);
+    if (name === "deleteBegin") this.#isDeleted = true;
+    else if (name === "deleteEnd") this.#isDeleted = false;
+    else if (paragraph && !this.#isDeleted) paragraph.text += SPACES[name] ?? "";
+  }
+
+  #openParagraph({ paraPrIDRef = "", styleIDRef = "" }: Attributes): void {
+    this.#write();
+    const { headings, paragraphs } = this.#styles;
+    const depth = paragraphs.get(paraPrIDRef) ?? headings.get(styleIDRef) ?? null;
+    this.#paragraphs.push({ depth, place: this.#written.length, text: "", notes: "" });
+  }
+
+  #closeParagraph(): void {
+    this.#write();
+    const { notes = "" } = this.#paragraphs.pop() ?? {};
+    this.#add(notes);
+  }
+
+  /** What the paragraph says so far, as something comes that stands for itself. */
+  #write(): void {
+    const paragraph = this.#paragraphs.at(-1);
+    if (!paragraph || paragraph.place !== this.#written.length || paragraph.text.trim() === "") return;
+    const { depth, text } = paragraph;
+    const isHeading =
+      depth !== null && text.length <= HEADING_LENGTH_MAX && !SENTENCE_END.test(text) && this.#cells.length === 0;
+    const tag = isHeading ? `h${Math.min(HEADING_DEPTH_MAX, depth)}` : "p";
+    this.#add(`<${tag}>${text}</${tag}>\n`);
+    paragraph.text = "";
+  }
+
+  #openTable({ rowCnt, colCnt }: Attributes): void {
+    this.#write();
+    this.#tables.push((rowCnt !== "1" || colCnt !== "1") && this.#cells.length === 0);
+    this.#tag("<table>");
+  }
+
+  #closeTable(): void {
+    this.#tag("</table>");
+    this.#tables.pop();
+  }
+
+  #openCell(attributes: Attributes): void {
+    if (!this.#tables.at(-1)) return;
+    this.#cells.push({ attributes, columns: "1", rows: "1" });
+    this.#written.push("");
+  }
+
+  #span({ colSpan = "1", rowSpan = "1" }: Attributes): void {
+    const cell = this.#cells.at(-1);
+    if (cell && this.#tables.at(-1)) Object.assign(cell, { columns: colSpan, rows: rowSpan });
+  }
+
+  #closeCell(): void {
+    if (!this.#tables.at(-1)) return;
+    const { attributes, columns, rows } = this.#cells.pop() ?? { attributes: {}, columns: "1", rows: "1" };
+    const tag = attributes.header === "1" ? "th" : "td";
+    const html = this.#written.pop() ?? "";
+    this.#add(`<${tag} colspan="${Number(columns)}" rowspan="${Number(rows)}">${html}</${tag}>`);
+  }
+
+  #closeNote(): void {
+    const html = this.#written.pop() ?? "";
+    const paragraph = this.#paragraphs.at(-1);
+    if (paragraph) paragraph.notes += html;
+    else this.#add(html);
+  }
+
+  #tag(tag: string): void {
+    if (this.#tables.at(-1)) this.#add(tag);
+  }
+
+  #add(html: string): void {
+    this.#written.push((this.#written.pop() ?? "") + html);
+  }
+}
+
+function isNote(name: string): boolean {
+  return name === "footNote" || name === "endNote";
+}
+
+/** A section as HTML. */
+export function readSection(xml: Buffer, styles: Styles): string {
+  const writer = new SectionWriter(styles);
+  let dropped = 0;
+  let isPrompt = false;
+  parseXml(xml, {
+    open(name, attributes) {
+      if (name === "fieldBegin") writer.prompt = "";
+      isPrompt = dropped > 0 && attributes.name === PROMPT;
+      if (dropped > 0 || DROPPED.has(name)) dropped++;
+      else writer.open(name, attributes);
+    },
+    text(text) {
+      if (isPrompt) writer.prompt += text;
+      if (dropped === 0) writer.text(text);
+    },
+    close(name) {
+      isPrompt = false;
+      if (dropped > 0) dropped--;
+      else writer.close(name);
+    },
+  });
+  return writer.html;
+}

@@ -1,0 +1,29 @@
+import { Document, HeadingLevel, Packer, Paragraph } from "docx";
+import { expect, test } from "vitest";
+import { parseDocx } from "../../src/ingest/docx.ts";
+
+type Level = (typeof HeadingLevel)[keyof typeof HeadingLevel];
+
+test.each([
+  { name: "several chapters, the first of which is no title", titles: [], chapters: ["제1장 총칙", "제2장 휴가"] },
+  { name: "a title of its own", titles: ["취업규칙"], chapters: ["제1장 총칙"] },
+])("headings: $name", async ({ titles, chapters }) => {
+  const heading = (text: string, level: Level) => new Paragraph({ text, heading: level });
+  const children = [
+    ...titles.map((title) => heading(title, HeadingLevel.TITLE)),
+    ...chapters.flatMap((chapter) => [
+      heading(chapter, HeadingLevel.HEADING_1),
+      heading("제1조", HeadingLevel.HEADING_2),
+      new Paragraph("글"),
+    ]),
+  ];
+  const { blocks } = await parseDocx(await Packer.toBuffer(new Document({ sections: [{ children }] })));
+  expect(blocks).toEqual([
+    ...titles.map((text) => ({ kind: "heading", depth: 1, text })),
+    ...chapters.flatMap((text) => [
+      { kind: "heading", depth: 2, text },
+      { kind: "heading", depth: 3, text: "제1조" },
+      { kind: "text", text: "글" },
+    ]),
+  ]);
+});

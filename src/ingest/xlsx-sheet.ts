@@ -3,6 +3,9 @@ import { isSet } from "./ooxml.ts";
 import { type NumberFormat, written } from "./xlsx-numbers.ts";
 import { parseXml } from "./xml.ts";
 
+/** As Excel bounds them. */
+const COLUMNS_MAX = 16_384;
+
 /** What cells refer to. */
 export interface Shared {
   readonly texts: readonly string[];
@@ -46,7 +49,8 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
       if (name === "row") {
         place = { row: Number(r ?? place.row + 1), column: 0 };
         if (isAway) hidden.rows.add(place.row);
-      } else if (name === "col" && isAway) hidden.columns.push([Number(min), Number(max)]);
+      } else if (name === "col" && isAway && hidden.columns.length < COLUMNS_MAX)
+        hidden.columns.push([Number(min), Number(max)]);
       else if (name === "filterColumn") hasFilter = true;
       else if (name === "c") {
         place = placeOf(r) ?? { ...place, column: place.column + 1 };

@@ -28,7 +28,8 @@ export function parseHwpx(bytes: Uint8Array): ParsedText {
       throw new RaglineError("request_invalid", "is encrypted: save it without a password");
     }
   }
-  if (sections.length === 0) throw new RaglineError("request_invalid", "is no HWPX document: it has no section");
+  if (sections.length === 0)
+    throw new RaglineError("request_invalid", "is damaged, or no document of Hancom Office: it has no section");
   const html = sections.sort(([one], [other]) => one - other).map(([, xml]) => readSection(xml, styles));
   return titled({ ...parseHtml(html.join("\n")), ...(title !== "" && { title }) });
 }

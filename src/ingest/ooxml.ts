@@ -6,6 +6,8 @@ import { xmlParts } from "./zip.ts";
 /** How an encrypted document, or one of before 2007, begins. */
 const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
 const MAIN = "/officeDocument";
+/** From the beginning of a part to the end of its first tag. */
+const ROOT_BYTES_MAX = 16_384;
 const MB = 1_000_000;
 /** Of all parts that are read, as often as they are. */
 const READ_BYTES_MAX = 128 * MB;
@@ -24,16 +26,29 @@ export function refuseOldOrEncrypted(archive: Buffer, old: string, now: string):
 
 /**
  * The parts of an Office Open XML document, and the one with which it begins: what the archive names as such, else `usual`.
+ * @param root that part's outermost element; null is returned for documents that begin with another
  * @throws RaglineError as `xmlParts` does
  */
-export function openDocument(archive: Buffer, usual: string): { parts: Parts; path: string; xml: Buffer } | null {
+export function openDocument(
+  archive: Buffer,
+  usual: string,
+  root: string,
+): { readonly parts: Parts; readonly path: string; readonly xml: Buffer } | null {
   const parts = new Parts(archive);
-  const named = [...parts.references("").values()].find(({ type }) => type.endsWith(MAIN))?.path;
-  for (const path of [named, usual]) {
-    const xml = path === undefined ? undefined : parts.get(path);
-    if (path !== undefined && xml) return { parts, path, xml };
-  }
-  return null;
+  const named = [...parts.references("").values()].find(({ type }) => type.endsWith(MAIN));
+  const path = named && parts.get(named.path) ? named.path : usual;
+  const xml = parts.get(path);
+  return xml && rootOf(xml) === root ? { parts, path, xml } : null;
+}
+
+function rootOf(xml: Buffer): string | undefined {
+  let root: string | undefined;
+  parseXml(xml.subarray(0, ROOT_BYTES_MAX), {
+    open(name) {
+      root ??= name;
+    },
+  });
+  return root;
 }
 
 /** The XML parts of an Office Open XML document (ECMA-376), by names in which case makes no difference. */

@@ -18,7 +18,7 @@ const CHART = "/chart";
 export function parsePptx(bytes: Uint8Array): ParsedText {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   refuseOldOrEncrypted(archive, ".ppt", ".pptx");
-  const { parts, path, xml } = openDocument(archive, PRESENTATION) ?? {};
+  const { parts, path, xml } = openDocument(archive, PRESENTATION, "presentation") ?? {};
   if (!parts || !path || !xml) {
     throw new RaglineError("request_invalid", "is no PPTX document: it has no presentation");
   }

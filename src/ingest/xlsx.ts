@@ -24,7 +24,7 @@ const TEXT_LENGTH_MAX = 64_000_000;
 export function parseXlsx(bytes: Uint8Array): ParsedText {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   refuseOldOrEncrypted(archive, ".xls", ".xlsx");
-  const { parts, path: workbookPath, xml: workbook } = openDocument(archive, WORKBOOK) ?? {};
+  const { parts, path: workbookPath, xml: workbook } = openDocument(archive, WORKBOOK, "workbook") ?? {};
   if (!parts || !workbookPath || !workbook) {
     throw new RaglineError("request_invalid", "is no XLSX document: it has no workbook");
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseXlsx } from "../../src/ingest/xlsx.ts";
-import { makeXlsx, references, shape } from "../support/ooxml.ts";
+import { makePptx, makeXlsx, references, shape } from "../support/ooxml.ts";
 import { OLD, refusal, thrown } from "../support/refused.ts";
 import { makeZip } from "../support/zip.ts";
 
@@ -176,6 +176,13 @@ describe("XLSX", () => {
   test.each([
     ["of before 2007", OLD, /^is encrypted, or a \.xls of before 2007/],
     ["another archive", makeZip({ "a.xml": "<a/>" }), /^is no XLSX document/],
+    [
+      "another document of Office",
+      makePptx([{ shapes: shape(["글"]) }], [0], {
+        "_rels/.rels": references({ p: ["officeDocument", "ppt/presentation.xml"] }),
+      }),
+      /^is no XLSX document/,
+    ],
   ])("%s: refused with the reason", (_, bytes, reason) => {
     expect(thrown(() => parseXlsx(bytes))).toEqual(refusal(reason));
   });

@@ -6,6 +6,8 @@ import { titled } from "./titled.ts";
 import { checkArchive } from "./zip.ts";
 
 const HEADING_DEPTH_MAX = 6;
+/** The way back from a note. */
+const BACK = /<a href="#[^"]*">↑<\/a>/g;
 /** Of headings, as Word and Korean producers call them: below the title, which has a style of its own. */
 const STYLES = [
   ...["Title", "제목"].map((name) => `p[style-name='${name}'] => h1:fresh`),
@@ -14,11 +16,10 @@ const STYLES = [
       (style) => `p${style} => h${Math.min(HEADING_DEPTH_MAX, n + 1)}:fresh`,
     ),
   ),
-  "comment-reference => ",
 ];
 
 /**
- * Parses a Word document: headings, lists, tables and notes; pictures are left out.
+ * Parses a Word document: headings, lists, tables and notes; pictures and comments are left out.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
 export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
@@ -30,7 +31,7 @@ export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
     { buffer: archive },
     { styleMap: STYLES, convertImage: mammoth.images.imgElement(async () => ({ src: "" })) },
   );
-  const parsed = titled(parseHtml(value));
+  const parsed = titled(parseHtml(value.replace(BACK, "")));
   if (parsed.blocks.length === 0 && value.includes("<img")) {
     throw new RaglineError("request_invalid", "holds pictures only: recognise their text first");
   }

@@ -9,6 +9,8 @@ import { parseXml } from "./xml.ts";
 const PRESENTATION = "ppt/presentation.xml";
 const NOTES = "/notesSlide";
 const CHART = "/chart";
+/** Before a slide without a title, which is not of the slide before. */
+const UNTITLED: Block = { kind: "heading", depth: 2, text: "" };
 
 /**
  * Parses a presentation of PowerPoint (PPTX): a slide is a page, its title a heading, the first of these the document's; then text, tables, charts and SmartArt in the order
@@ -29,15 +31,14 @@ export function parsePptx(bytes: Uint8Array): ParsedText {
     open(name, attributes) {
       if (name !== "sldId") return;
       page++;
-      for (const block of slideBlocks(parts, references.get(referenceOf(attributes))?.path ?? "")) {
-        blocks.push({ ...block, page });
-      }
+      const slide = slideBlocks(parts, references.get(referenceOf(attributes))?.path ?? "");
+      for (const block of slide) blocks.push({ ...block, page });
     },
   });
   if (blocks.length === 0 && page > 0) {
     throw new RaglineError("request_invalid", "has no text: what its slides show may be pictures of it");
   }
-  const title = blocks.find(({ kind }) => kind === "heading")?.text;
+  const title = blocks.find(({ kind, text }) => kind === "heading" && text !== "")?.text;
   return { fields: {}, blocks, ...(title !== undefined && { title }) };
 }
 
@@ -53,5 +54,6 @@ function slideBlocks(parts: Parts, path: string): readonly Block[] {
   };
   const notes = [...references.values()].find(({ type }) => type.endsWith(NOTES));
   const spoken = notes && parts.get(notes.path);
-  return parseHtml(`${slideHtml(slide, embedded)}${spoken ? slideHtml(spoken) : ""}`).blocks;
+  const { blocks } = parseHtml(`${slideHtml(slide, embedded)}${spoken ? slideHtml(spoken) : ""}`);
+  return blocks.length > 0 && blocks[0]?.kind !== "heading" ? [UNTITLED, ...blocks] : blocks;
 }

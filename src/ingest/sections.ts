@@ -10,7 +10,7 @@ export interface Section {
 }
 
 /**
- * Divides blocks at their headings. A heading with neither text nor subheadings would be lost in a path, so it becomes
+ * Divides blocks at their headings, one without text being none but the end of those before. A heading with neither text nor subheadings would be lost in a path, so it becomes
  * the text of a section of its own.
  */
 export function toSections(blocks: readonly Block[]): Section[] {
@@ -19,9 +19,9 @@ export function toSections(blocks: readonly Block[]): Section[] {
   let body: BodyBlock[] = [];
   const end = (nextDepth: number): void => {
     const last = path.at(-1);
-    const names = path.map((heading) => heading.text);
+    const names = path.map((heading) => heading.text).filter((name) => name !== "");
     if (body.length > 0) sections.push({ headings: names, blocks: body });
-    else if (last && nextDepth <= last.depth) {
+    else if (last && last.text !== "" && nextDepth <= last.depth) {
       sections.push({ headings: names.slice(0, -1), blocks: [{ ...last, kind: "text" }] });
     }
     body = [];

@@ -1,4 +1,4 @@
-import { Document, HeadingLevel, Packer, Paragraph } from "docx";
+import { CommentReference, Document, FootnoteReferenceRun, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
 import { expect, test } from "vitest";
 import { parseDocx } from "../../src/ingest/docx.ts";
 
@@ -25,5 +25,25 @@ test.each([
       { kind: "heading", depth: 3, text: "제1조" },
       { kind: "text", text: "글" },
     ]),
+  ]);
+});
+
+test("notes come last, without a way back; comments do not come", async () => {
+  const line = new Paragraph({
+    children: [
+      new TextRun("연차는 15일이다."),
+      new FootnoteReferenceRun(1),
+      new TextRun({ children: [new CommentReference(0)] }),
+    ],
+  });
+  const document = new Document({
+    footnotes: { 1: { children: [new Paragraph("근로기준법 제60조")] } },
+    comments: { children: [{ id: 0, children: [new Paragraph("확인 필요")] }] },
+    sections: [{ children: [line] }],
+  });
+  const { blocks } = await parseDocx(await Packer.toBuffer(document));
+  expect(blocks).toEqual([
+    { kind: "text", text: "연차는 15일이다.[1]" },
+    { kind: "list", text: "1. 근로기준법 제60조" },
   ]);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parsePptx } from "../../src/ingest/pptx.ts";
+import { toSections } from "../../src/ingest/sections.ts";
 import { makePptx, references, shape } from "../support/ooxml.ts";
 import { OLD, refusal, thrown } from "../support/refused.ts";
 import { makeZip } from "../support/zip.ts";
@@ -65,10 +66,21 @@ describe("PPTX", () => {
       "ppt/d.xml": "<dgm:pt><dgm:t><a:p><a:r><a:t>신청</a:t></a:r></a:p></dgm:t></dgm:pt>",
     });
     expect(parsePptx(file).blocks).toEqual([
+      { kind: "heading", depth: 2, text: "", page: 1 },
       { kind: "text", text: "달성률", page: 1 },
       { kind: "table", text: " | 국내 | 해외\n1분기 | 12.5% | 100.0%\n2분기 | 50.0% | ", page: 1 },
       { kind: "text", text: "사이 글", page: 1 },
       { kind: "text", text: "신청", page: 1 },
+    ]);
+  });
+
+  test("a slide without a title is not of the slide before", () => {
+    const file = makePptx([{ shapes: shape(["휴가"], "title") + shape(["15일"]) }, { shapes: shape(["따로 선 글"]) }]);
+    const { blocks, title } = parsePptx(file);
+    expect(title).toBe("휴가");
+    expect(toSections(blocks).map(({ headings, blocks: [first] }) => [headings, first?.text])).toEqual([
+      [["휴가"], "15일"],
+      [[], "따로 선 글"],
     ]);
   });
 
@@ -86,7 +98,7 @@ describe("PPTX", () => {
       cell("x", 'vMerge="1"') + cell("부산") + cell("7만"),
     ];
     const table = `<p:graphicFrame><a:tbl>${rows.map((row) => `<a:tr>${row}</a:tr>`).join("")}</a:tbl></p:graphicFrame>`;
-    expect(parsePptx(makePptx([{ shapes: table }])).blocks).toEqual([
+    expect(parsePptx(makePptx([{ shapes: table }])).blocks.slice(1)).toEqual([
       { kind: "table", text: "구분 . | 구분 . | 금액 .\n국내 . | 서울 . | 8만 .\n국내 . | 부산 . | 7만 .", page: 1 },
     ]);
   });

@@ -15,8 +15,10 @@ const DROPPED = new Set([
   "parameters",
   "memogroup",
 ]);
-/** The parameter of a field that says what to write there, which stands there until somebody does. */
+/** The parameters of a field that say what to write there, which stands there until somebody does: alone, or among others with its length. */
 const PROMPT = "Direction";
+const COMMAND = "Command";
+const COMMANDED_PROMPT = /Direction:wstring:(\d+):(.*)/s;
 /** Elements of a line whose content is text. */
 const TEXTS = new Set(["t", "script", "mainText"]);
 const BUTTONS = new Set(["checkBtn", "radioBtn"]);
@@ -191,20 +193,26 @@ function isNote(name: string): boolean {
 export function readSection(xml: Buffer, styles: Styles): string {
   const writer = new SectionWriter(styles);
   let dropped = 0;
-  let isPrompt = false;
+  let parameter = "";
+  let said = "";
   parseXml(xml, {
     open(name, attributes) {
       if (name === "fieldBegin") writer.prompt = "";
-      isPrompt = dropped > 0 && attributes.name === PROMPT;
+      parameter = dropped > 0 ? (attributes.name ?? "") : "";
+      said = "";
       if (dropped > 0 || DROPPED.has(name)) dropped++;
       else writer.open(name, attributes);
     },
     text(text) {
-      if (isPrompt) writer.prompt += text;
+      if (parameter === PROMPT || parameter === COMMAND) said += text;
       if (dropped === 0) writer.text(text);
     },
     close(name) {
-      isPrompt = false;
+      const [, length = "", rest = ""] = COMMANDED_PROMPT.exec(said) ?? [];
+      if (parameter === PROMPT) writer.prompt = said;
+      else if (length !== "") writer.prompt = rest.slice(0, Number(length));
+      parameter = "";
+      said = "";
       if (dropped > 0) dropped--;
       else writer.close(name);
     },

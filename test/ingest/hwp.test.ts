@@ -94,21 +94,26 @@ describe("HWPX", () => {
   });
 
   test("a field says what was written in it, not what to write; a button its caption", async () => {
-    const field = (said: string) =>
-      `<hp:ctrl><hp:fieldBegin type="CLICK_HERE"><hp:parameters><hp:stringParam name="Command">Clickhere:</hp:stringParam><hp:stringParam name="Direction">이름을 쓰십시오</hp:stringParam></hp:parameters></hp:fieldBegin></hp:ctrl>${text(said)}<hp:ctrl><hp:fieldEnd/></hp:ctrl>`;
+    const prompt = "이름을 쓰십시오";
+    const command = `<hp:stringParam name="Command">Clickhere:set:48:Direction:wstring:8:${prompt} HelpState:wstring:0:</hp:stringParam>`;
+    const direction = `<hp:stringParam name="Command">Clickhere:</hp:stringParam><hp:stringParam name="Direction">${prompt}</hp:stringParam>`;
+    const field = (said: string, parameters = direction) =>
+      `<hp:ctrl><hp:fieldBegin type="CLICK_HERE"><hp:parameters>${parameters}</hp:parameters></hp:fieldBegin></hp:ctrl>${text(said)}<hp:ctrl><hp:fieldEnd/></hp:ctrl>`;
     const buttons =
       '<hp:checkBtn caption="동의함" value="CHECKED"/><hp:radioBtn caption="A &amp; B" value="UNCHECKED"/>';
     expect(
       await blocksOf(
-        paragraph(text("성명 ") + field("이름을 쓰십시오") + text("끝")) +
+        paragraph(text("성명 ") + field(prompt) + text("끝")) +
+          paragraph(text("직함") + field(prompt, command)) +
           paragraph(field("홍길동")) +
-          said("이름을 쓰십시오") +
+          said(prompt) +
           paragraph(buttons),
       ),
     ).toEqual([
       { kind: "text", text: "성명 끝" },
+      { kind: "text", text: "직함" },
       { kind: "text", text: "홍길동" },
-      { kind: "text", text: "이름을 쓰십시오" },
+      { kind: "text", text: prompt },
       { kind: "text", text: "☑ 동의함 ☐ A & B" },
     ]);
   });

@@ -41,7 +41,9 @@ async function toHwpx(bytes: Uint8Array): Promise<Uint8Array> {
     const isEncrypted = /비밀번호|암호/.test(String(cause));
     throw new RaglineError(
       "request_invalid",
-      isEncrypted ? "is encrypted: save it without a password" : "is damaged, or no HWP document",
+      isEncrypted
+        ? "is encrypted: save it without a password"
+        : "is damaged, locked by software that protects documents (DRM), or no HWP document",
       { cause },
     );
   }

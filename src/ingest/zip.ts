@@ -8,6 +8,7 @@ const DECLARED_BYTES_MAX = 500 * MB;
 /** Of the XML parts together, as they turn out to be. */
 const XML_BYTES_MAX = 64 * MB;
 
+const BEGINNING = "PK";
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const END_BYTES = 22;
@@ -91,6 +92,9 @@ export function checkArchive(archive: Buffer): void {
 }
 
 function findEnd(archive: Buffer): number {
+  if (archive.length > 0 && archive.toString("latin1", 0, 2) !== BEGINNING) {
+    throw refused("is damaged, or locked by software that protects documents (DRM): it is no zip archive");
+  }
   const last = archive.length - END_BYTES;
   for (let at = last; at >= Math.max(0, last - COMMENT_BYTES_MAX); at--) {
     if (archive.readUInt32LE(at) === END_OF_DIRECTORY) return at;

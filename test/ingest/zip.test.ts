@@ -63,6 +63,12 @@ test.each([
   expect(thrown(() => read(archive))).toEqual(refusal(reason));
 });
 
+test("what is no archive is refused as damaged or locked", () => {
+  expect(thrown(() => read(Buffer.from("<DOCUMENT SAFER V4>".padEnd(400, "x"))))).toEqual(
+    refusal(/\(DRM\): it is no zip archive$/),
+  );
+});
+
 test("more files than an archive should hold: refused", () => {
   const names = Array.from({ length: 10_001 }, (_, i) => [`${i}`, ""]);
   expect(thrown(() => read(makeZip(Object.fromEntries(names))))).toEqual(refusal(/^holds 10001 files/));

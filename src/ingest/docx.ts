@@ -16,6 +16,8 @@ const STYLES = [
       (style) => `p${style} => h${Math.min(HEADING_DEPTH_MAX, n + 1)}:fresh`,
     ),
   ),
+  // What a template says to write.
+  "r[style-name='Placeholder Text'] => !",
 ];
 
 /**

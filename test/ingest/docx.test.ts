@@ -47,3 +47,14 @@ test("notes come last, without a way back; comments do not come", async () => {
     { kind: "list", text: "1. 근로기준법 제60조" },
   ]);
 });
+
+test("what a template says to write is no text", async () => {
+  const line = new Paragraph({
+    children: [new TextRun("제목: "), new TextRun({ text: "제목을 입력하십시오", style: "PlaceholderText" })],
+  });
+  const document = new Document({
+    styles: { characterStyles: [{ id: "PlaceholderText", name: "Placeholder Text" }] },
+    sections: [{ children: [line] }],
+  });
+  expect((await parseDocx(await Packer.toBuffer(document))).blocks).toEqual([{ kind: "text", text: "제목:" }]);
+});

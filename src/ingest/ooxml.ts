@@ -38,14 +38,15 @@ export function openDocument(
   const named = [...parts.references("").values()].find(({ type }) => type.endsWith(MAIN));
   const path = named && parts.get(named.path) ? named.path : usual;
   const xml = parts.get(path);
-  return xml && rootOf(xml) === root ? { parts, path, xml } : null;
+  return xml && rootOf(xml)?.name === root ? { parts, path, xml } : null;
 }
 
-function rootOf(xml: Buffer): string | undefined {
-  let root: string | undefined;
+/** The outermost element of a part. */
+export function rootOf(xml: Buffer): { readonly name: string; readonly attributes: Attributes } | undefined {
+  let root: { name: string; attributes: Attributes } | undefined;
   parseXml(xml.subarray(0, ROOT_BYTES_MAX), {
-    open(name) {
-      root ??= name;
+    open(name, attributes) {
+      root ??= { name, attributes };
     },
   });
   return root;

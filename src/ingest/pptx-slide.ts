@@ -30,16 +30,6 @@ export function slideHtml(xml: Buffer, embedded: (id: string) => string = () => 
   return writer.html;
 }
 
-export function isHidden(slide: Buffer): boolean {
-  let hidden = false;
-  parseXml(slide, {
-    open(name, { show }) {
-      if (name === "sld" && show !== undefined) hidden = !isSet(show);
-    },
-  });
-  return hidden;
-}
-
 class SlideWriter {
   readonly #embedded: (id: string) => string;
   #title = "";

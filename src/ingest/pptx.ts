@@ -1,9 +1,9 @@
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
-import { openDocument, type Parts, referenceOf, refuseOldOrEncrypted } from "./ooxml.ts";
+import { isSet, openDocument, type Parts, referenceOf, refuseOldOrEncrypted, rootOf } from "./ooxml.ts";
 import { chartHtml } from "./pptx-chart.ts";
-import { isHidden, slideHtml } from "./pptx-slide.ts";
+import { slideHtml } from "./pptx-slide.ts";
 import { parseXml } from "./xml.ts";
 
 const PRESENTATION = "ppt/presentation.xml";
@@ -44,7 +44,7 @@ export function parsePptx(bytes: Uint8Array): ParsedText {
 
 function slideBlocks(parts: Parts, path: string): readonly Block[] {
   const slide = parts.get(path);
-  if (!slide || isHidden(slide)) return [];
+  if (!slide || !isSet(rootOf(slide)?.attributes.show ?? "1")) return [];
   const references = parts.references(path);
   const embedded = (id: string): string => {
     const { path = "", type = "" } = references.get(id) ?? {};

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { RaglineError } from "../errors.ts";
 import type { Metadata, MetadataValue } from "../types.ts";
+import { withArticles } from "./articles.ts";
 import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
 import { checkHead, checkMetadata, TITLE_LENGTH_MAX } from "./metadata.ts";
@@ -98,7 +99,7 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
   const h1 = fitting(parsed.blocks[firstH1]?.text);
   const title =
     collapse(normalize(input.title ?? "")) || own.title || h1 || fitting(collapse(parsed.title ?? "")) || fallbackTitle;
-  const blocks = h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks;
+  const blocks = withArticles(h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks);
   if (!blocks.some((block) => block.text.trim() !== "")) throw new EmptyDocumentError();
   const url = input.url ?? own.url;
   const metadata = { ...own.metadata, ...input.metadata };

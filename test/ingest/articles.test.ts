@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { withArticles } from "../../src/ingest/articles.ts";
+import { readDocument } from "../../src/ingest/document.ts";
+
+const heading = (text: string, depth: number) => ({ kind: "heading", depth, text }) as const;
+const text = (said: string) => ({ kind: "text", text: said }) as const;
+
+test("articles and their chapters become headings, in one text or in several", () => {
+  const blocks = [
+    heading("취업규칙", 1),
+    text("제1장 총칙"),
+    text('제1조(목적) 이 규칙은 근로조건을 정한다.\n제2조 (정의) ① "직원"이란\n  1. 정규직\n  2. 계약직을 말한다.'),
+    text("제2장 휴가 제도\n제 15 조의2【연차 휴가】\n① 15일을 준다.\n제15조에 따른 휴가는 따로 쓴다."),
+    text("부칙 <2026. 3. 1.>\n제1조(시행일) 3월 1일부터 시행한다."),
+  ];
+  expect(withArticles(blocks)).toEqual([
+    heading("취업규칙", 1),
+    heading("제1장 총칙", 3),
+    heading("제1조(목적)", 6),
+    text("이 규칙은 근로조건을 정한다."),
+    heading("제2조(정의)", 6),
+    text('① "직원"이란\n  1. 정규직\n  2. 계약직을 말한다.'),
+    heading("제2장 휴가 제도", 3),
+    heading("제 15 조의2【연차 휴가】", 6),
+    text("① 15일을 준다.\n제15조에 따른 휴가는 따로 쓴다."),
+    heading("부칙 <2026. 3. 1.>", 3),
+    heading("제1조(시행일)", 6),
+    text("3월 1일부터 시행한다."),
+  ]);
+});
+
+test("a document that only speaks of articles stays as it is, and so do sentences, lists, tables and code", () => {
+  const speaking = [text("제60조(연차 유급휴가)는 연차를 정한다."), text("제61조(사용 촉진)도 본다.")];
+  expect(withArticles(speaking)).toEqual(speaking);
+  const articles = ["제1조(목적) a", "제2조(정의) b", "제3조(적용) c"].map(text);
+  const others = [
+    text("제3장의 규정은 따로 정한다"),
+    text("제3장 휴가의 규정은 따로 정한다."),
+    text(`제3장 ${"가".repeat(60)}`),
+    { kind: "list", text: "- 제9조(목적) d" },
+    { kind: "table", text: "제9조(목적) | d" },
+    { kind: "code", text: "제9조(목적) d" },
+  ] as const;
+  expect(withArticles([...articles, ...others]).slice(-6)).toEqual(others);
+});
+
+test("pages are kept: where an article begins, and where its text goes on", () => {
+  const said = "제1조(목적) 가나다\n제2조(정의) 라마바 사아자\n제3조(적용) 차카타";
+  const pageBreaks = [
+    { page: 3, at: said.indexOf("사아자") },
+    { page: 4, at: said.indexOf("제3조") },
+  ];
+  expect(withArticles([{ kind: "text", text: said, page: 2, pageBreaks }])).toEqual([
+    { ...heading("제1조(목적)", 5), page: 2 },
+    { ...text("가나다"), page: 2 },
+    { ...heading("제2조(정의)", 5), page: 2 },
+    { ...text("라마바 사아자"), page: 2, pageBreaks: [{ page: 3, at: 4 }] },
+    { ...heading("제3조(적용)", 5), page: 4 },
+    { ...text("차카타"), page: 4 },
+  ]);
+});
+
+test("an article is nobody's title; nothing of the text is lost", () => {
+  const source = "제1장 총칙\n\n제1조(목적) 가\n\n제2조(정의)\n\n제3조(적용) 나";
+  const { title, blocks } = readDocument({ id: "규정", text: source, format: "text" });
+  expect(title).toBe("규정");
+  expect(blocks.map((block) => block.text).join(" ")).toBe(source.replace(/\s+/g, " "));
+});
+
+test("a text of a million line ends, or of beginnings alone, takes milliseconds", () => {
+  for (const hostile of [
+    "\n".repeat(1_000_000),
+    "제1조(".repeat(200_000),
+    "제 1 조 (a)\n".repeat(100_000),
+    " ".repeat(1_000_000),
+  ]) {
+    const began = performance.now();
+    withArticles([text(hostile)]);
+    expect(performance.now() - began).toBeLessThan(2000);
+  }
+});

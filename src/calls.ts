@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { CallerOptions } from "./api.ts";
+import { groupName } from "./config/callers.ts";
 import { storedText, tenantName, userName } from "./config/fields.ts";
 import type { Config } from "./config.ts";
 import { RaglineError } from "./errors.ts";
@@ -20,7 +21,7 @@ const callerOptions = z.looseObject(
     signal: z.custom<AbortSignal>(isSignal, "must be an AbortSignal").optional(),
     tenant: tenantName.optional(),
     user: userName.optional(),
-    groups: z.array(z.string().normalize("NFC")).optional(),
+    groups: z.array(groupName).optional(),
     name: storedText(128).min(1).optional(),
     requestId: storedText(128).min(1).optional(),
     idempotencyKey: idempotencyKey.optional(),

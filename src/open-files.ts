@@ -27,7 +27,7 @@ export function connectionsOf(free: number): Connections {
  * How many connections clients may have, so that files are left for the work; null where the process's limit of open files (`ulimit -n`) is
  * not known, or there is none. `tell`: the log that some are refused, once a minute at most.
  */
-export function connectionsMax(log: Pick<Logger, "warn">): (Connections & { tell(): void }) | null {
+export function connectionLimits(log: Pick<Logger, "warn">): (Connections & { tell(): void }) | null {
   const limit = openFilesMax();
   if (limit === null) return null;
   const connections = connectionsOf(Math.max(0, limit - OWN));

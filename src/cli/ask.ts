@@ -8,6 +8,7 @@ import {
   type Ragline,
   RaglineError,
 } from "../index.ts";
+import { parseRequest, userName } from "../requests.ts";
 import { pageLabel } from "../text/page-label.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { parseFilters } from "./filter.ts";
@@ -44,7 +45,11 @@ export async function askCommand(
     ...(collection !== undefined && { collection }),
   };
   const ask = async (ragline: Ragline, signal: AbortSignal) => {
-    const caller = { signal, groups, ...(options.user !== undefined && { user: options.user }) };
+    const caller = {
+      signal,
+      groups,
+      ...(options.user !== undefined && { user: parseRequest(userName, options.user, "--user") }),
+    };
     const { documents, collection: asked } = await ragline.status(collection, caller);
     if (documents === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);

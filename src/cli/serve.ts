@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { FastifyInstance } from "fastify";
-import { loadConfig, parseConfig } from "../config.ts";
+import { loadConfig } from "../config.ts";
 import { emulationNote } from "../emulation.ts";
 import { RaglineError } from "../errors.ts";
 import { listenOn } from "../http/listen.ts";
@@ -70,7 +70,7 @@ export async function serveCommand(configFile: string | undefined, options: Serv
       },
       onHangUp: (ragline) =>
         reloadCallers(ragline, () => {
-          const config = parseConfig(change(loadConfig(configFile)));
+          const config = change(loadConfig(configFile));
           redaction.add(config);
           return config;
         }),

@@ -8,7 +8,7 @@ const RIGHTS = ["ask", "write", "observe", "erase"] as const;
 const KEY_LENGTH_MIN = 16;
 
 /** As documents name them: composed. */
-const groupName = storedText(GROUP_LENGTH_MAX, z.string().normalize("NFC")).min(1);
+export const groupName = storedText(GROUP_LENGTH_MAX, z.string().normalize("NFC")).min(1);
 export const groupNames = z.array(groupName).max(GROUPS_MAX);
 
 const caller = z
@@ -24,7 +24,7 @@ const caller = z
       .min(1)
       .default(["ask"])
       .describe(
-        "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`, which tell of the whole process, tenants' names included. `erase`: whole collections.",
+        "`ask`: questions, searches, conversations, reading the list of documents. `write`: adding and deleting documents. `observe`: `/v1/status` and `/metrics`, which tell of the whole process, names of tenants and callers included. `erase`: whole collections.",
       ),
     tenant: tenantName
       .optional()
@@ -51,6 +51,16 @@ const caller = z
       .describe(
         "`true`, for a gateway that knows who calls: the headers `x-ragline-tenant`, `x-ragline-groups` and `x-ragline-user` say whose request it is: of any user and groups, and of its entry's `tenant` alone, or of any where that is absent.",
       ),
+    userRequired: z
+      .boolean()
+      .default(false)
+      .describe(
+        "With `forOthers`: requests that take the right `ask` must name a user, so that one whose header was lost on the way gets nobody's conversations.",
+      ),
+  })
+  .refine(({ userRequired, forOthers }) => forOthers || !userRequired, {
+    path: ["userRequired"],
+    error: "is for callers `forOthers`",
   })
   .refine(({ user, forOthers }) => user === undefined || !forOthers, {
     path: ["user"],

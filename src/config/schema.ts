@@ -182,7 +182,9 @@ const server = z.strictObject({
     .min(0)
     .max(65_535)
     .optional()
-    .describe("`/healthz`, `/readyz` and `/metrics` here too, where no question waits before them. 0: any free port."),
+    .describe(
+      "`/healthz`, `/readyz` and `/metrics` here too, where no question waits before them; of a `host` with several addresses on the first. 0: any free port.",
+    ),
   timeoutMs: milliseconds(
     30_000,
     "Limit for a request up to its first text, which a reasoning model's thinking precedes: with one 120000 or more.",

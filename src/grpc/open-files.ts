@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import { connectionsMax } from "../open-files.ts";
+import { connectionLimits } from "../open-files.ts";
 
 /** Each connection that any server of the process takes, by Node; gRPC's library tells of none. */
 const TAKEN = "net.server.socket";
@@ -11,7 +11,7 @@ const TAKEN = "net.server.socket";
  * @returns ends it
  */
 export function keepOpenFiles(log: Logger): () => void {
-  const max = connectionsMax(log);
+  const max = connectionLimits(log);
   if (max === null) return () => undefined;
   let open = 0;
   const count = (message: unknown) => {

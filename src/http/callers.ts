@@ -128,6 +128,9 @@ function speaker(caller: Caller, configured: string, request: FastifyRequest, ri
   const othersTenant = headerOf(request, TENANT_HEADER, refusal);
   const othersGroups = headerOf(request, GROUPS_HEADER, refusal);
   const othersUser = headerOf(request, USER_HEADER, refusal);
+  if (caller.userRequired && right === "ask" && othersUser === undefined) {
+    throw invalid(`${USER_HEADER}: must be sent, as the entry of this key says (userRequired)`);
+  }
   const tenant = caller.forOthers ? tenantOf(caller, othersTenant, right) : undefined;
   return {
     ...ownEntry(caller, configured),

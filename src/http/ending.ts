@@ -45,8 +45,9 @@ export function endInOrder(app: FastifyInstance): void {
   });
 }
 
+const countOf = promisify(Server.prototype.getConnections);
+
 async function connections({ listeners }: FastifyInstance): Promise<number> {
-  const count = promisify(Server.prototype.getConnections);
-  const counts = await Promise.all(listeners.map((one) => count.call(one)));
+  const counts = await Promise.all(listeners.map((one) => countOf.call(one)));
   return counts.reduce((sum, one) => sum + one, 0);
 }

@@ -14,7 +14,7 @@ declare module "fastify" {
 const UNAVAILABLE: ReadonlySet<string | undefined> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 /** Closing waits for the connections of every listener. */
-export function closeListeners(app: FastifyInstance): void {
+export function registerListeners(app: FastifyInstance): void {
   const listeners: Server[] = [app.server];
   app.decorate("listeners", listeners);
   const closeFurther = () => listeners.slice(1).map((one) => new Promise((closed) => one.close(closed)));

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { RaglineError } from "../errors.ts";
-import { connectionsMax } from "../open-files.ts";
+import { connectionLimits } from "../open-files.ts";
 import { PROBES } from "./probes.ts";
 import { RETRY_AFTER_MS } from "./retry-after.ts";
 
@@ -11,7 +11,7 @@ import { RETRY_AFTER_MS } from "./retry-after.ts";
  * beyond what is kept for that are closed.
  */
 export function keepOpenFiles(app: FastifyInstance): void {
-  const max = connectionsMax(app.log);
+  const max = connectionLimits(app.log);
   if (max === null) return;
   const { servedMax, refusedMax, tell } = max;
   const beyond = new WeakSet<Socket>();

@@ -14,7 +14,7 @@ import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./erro
 import { registerHealth } from "./health.ts";
 import { refuseOtherThanOneHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
-import { closeListeners } from "./listen.ts";
+import { registerListeners } from "./listen.ts";
 import { loggedReadiness } from "./logged-readiness.ts";
 import { keepOpenFiles } from "./open-files.ts";
 import { registerOpenAi } from "./openai.ts";
@@ -78,7 +78,7 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   registerProbes(app);
   refuseOtherThanOneHost(app);
   if (ragline.config.server.origins) await allowOrigins(app, ragline.config.server.origins);
-  closeListeners(app);
+  registerListeners(app);
   endInOrder(app);
   checkCallers(app, ragline);
   keepOpenFiles(app);

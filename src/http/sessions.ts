@@ -34,7 +34,8 @@ export function registerSessions(routes: FastifyInstance, ragline: Ragline): voi
         response: { 200: sessionPageSchema, ...errorResponses },
       },
     },
-    ({ query, caller }) => ragline.listSessions(query, caller ?? {}),
+    (request, reply) =>
+      ragline.listSessions(request.query, { signal: clientSignal(request, reply), ...request.caller }),
   );
 
   typed.delete(

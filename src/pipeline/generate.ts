@@ -107,7 +107,8 @@ export interface Generation {
 export function generate({ model, counter, settings }: Stages, request: GenerateRequest, run: Run): Generation {
   const counts = new LearnedCounts(counter);
   const open = (call: CallOptions) => {
-    void counts.compare(request);
+    // It learns for later prompts: what fails there is no failure of this answer.
+    counts.compare(request).catch(() => undefined);
     return model.stream(request, call);
   };
   const deltas = run.stream("generate", open, settings.generateLimits);

@@ -1,4 +1,4 @@
-import { RaglineError } from "../errors.ts";
+import { RaglineError, toRaglineError } from "../errors.ts";
 import type { Begun } from "../ports/session-store.ts";
 import type { CallOptions, TurnSource } from "../types.ts";
 import type { Answer } from "./answer.ts";
@@ -48,7 +48,10 @@ async function expectSameConversation(
 ): Promise<void> {
   if (foundVersion === 0) return;
   // Of a store that cannot be asked, `finish` says so, and the turn may wait for it.
-  const found = await sessions.load(scope, sessionId, 1, call).catch(() => ({ version: foundVersion }));
+  const found = await sessions.load(scope, sessionId, 1, call).catch((thrown: unknown) => {
+    if (toRaglineError(thrown).retryable) return { version: foundVersion };
+    throw thrown;
+  });
   if (found.version >= foundVersion && found.version <= foundVersion + WRITES_MAX) return;
   throw new RaglineError("not_found", "The conversation was deleted while the question was answered.");
 }

@@ -407,6 +407,7 @@ test("a configuration that is wrong is refused, each problem by its place, and n
     { name: "f", key: KEYS.rival, groups: [""] },
     { key: KEYS.writer },
     { name: "h", key: KEYS.gateway, user: "kim", forOthers: true },
+    { name: "i", key: KEYS.portal, userRequired: true },
   ];
   let message = "";
   try {
@@ -414,7 +415,7 @@ test("a configuration that is wrong is refused, each problem by its place, and n
   } catch (thrown) {
     message = (thrown as Error).message;
   }
-  for (const place of ["1.may.0", "2.key", "3.key", "4.may", "5.groups.0", "6.name", "7.user"]) {
+  for (const place of ["1.may.0", "2.key", "3.key", "4.may", "5.groups.0", "6.name", "7.user", "8.userRequired"]) {
     expect(message).toContain(`server.callers.${place}: `);
   }
   expect(message).not.toMatch(/0123456789/);

@@ -7,6 +7,7 @@ import { addPages, type ServedRagline, serveRagline } from "../support/ragline.t
 const GATEWAY = "gateway-0123456789a";
 const SHARED = "shared-0123456789abc";
 const OWN = "own-0123456789abcdefg";
+const STRICT = "strict-0123456789abc";
 const ERASER = "eraser-0123456789abc";
 
 let served: ServedRagline;
@@ -17,6 +18,7 @@ beforeAll(async () => {
         { name: "gateway", key: GATEWAY, tenant: "default", forOthers: true },
         { name: "shared", key: SHARED },
         { name: "own", key: OWN, user: "김철수" },
+        { name: "strict", key: STRICT, tenant: "default", may: ["ask", "write"], forOthers: true, userRequired: true },
         { name: "eraser", key: ERASER, tenant: "default", may: ["ask", "erase"], forOthers: true },
       ],
     },
@@ -139,6 +141,16 @@ describe("of users", () => {
     await expectError(await sent("a".repeat(129)), "request_invalid", /^x-ragline-user: .*128/);
     await expectError(await sent("%ff"), "request_invalid", /^x-ragline-user: must be percent-encoded/);
     await expectError(await sent("%00"), "request_invalid", /^x-ragline-user: .*NUL/);
+  });
+
+  test("a key whose entry requires a user gets nobody's conversations without, and none are needed to write", async () => {
+    const question = "연차 휴가는 며칠인가요?";
+    const problem = /^x-ragline-user: must be sent/;
+    await expectError(await get("/v1/sessions/1", by(STRICT)), "request_invalid", problem);
+    await expectError(await postJson(`${served.url}/v1/ask`, { question }, by(STRICT)), "request_invalid", problem);
+    expect((await ask(by(STRICT, { "x-ragline-user": "strict" }), "1")).status).toBe(200);
+    const document = { id: "strict", text: "글" };
+    expect((await postJson(`${served.url}/v1/documents`, document, by(STRICT))).status).toBe(200);
   });
 
   test("erasing a collection takes everybody's, though a user is named", async () => {

@@ -1,4 +1,4 @@
-import { Client } from "pg";
+import pg, { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";
@@ -62,6 +62,25 @@ describe.skipIf(postgresMissing)("tables of version 1 in PostgreSQL", () => {
     await server.close();
   });
 
+  test("wait for a client that holds the table no longer than two seconds, and are taken over by the next call", async () => {
+    const server = await startPostgres();
+    const first = await openPostgresSessionStore(sessionOptions(server.url));
+    await append(first, "old", turn());
+    await first.close?.();
+    await server.query(AS_VERSION_1);
+    const holder = new Client(server.superuserUrl);
+    await holder.connect();
+    await holder.query("BEGIN; LOCK TABLE ragline.sessions IN ACCESS SHARE MODE");
+    const store = await openPostgresSessionStore({ ...sessionOptions(server.url), timeoutMs: 30_000 });
+    const began = performance.now();
+    await expect(store.load(SCOPE, "old", 10, call())).rejects.toMatchObject({ retryable: true });
+    expect(performance.now() - began).toBeLessThan(8000);
+    await holder.end();
+    expect((await store.load(SCOPE, "old", 10, call())).turnCount).toBe(1);
+    await store.close?.();
+    await server.close();
+  });
+
   test("those of a version that is not known are refused", async () => {
     const server = await startPostgres();
     const first = await openPostgresSessionStore(sessionOptions(server.url));
@@ -94,10 +113,10 @@ describe.skipIf(redisMissing)("a user's list in Redis", () => {
 
   test("lives as long as a session that is only paged through", async () => {
     const server = await startRedis();
-    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS, ttlMs: 800 });
+    const store = await openRedisSessionStore({ ...redisOptions(server.url), ...LIMITS, ttlMs: 2000 });
     await append(store, "one", turn(), KIM);
-    for (let i = 0; i < 4; i++) {
-      await sleep(300);
+    for (let i = 0; i < 5; i++) {
+      await sleep(500);
       expect(await store.turns(KIM, "one", [1], call())).toHaveLength(1);
     }
     expect((await store.list(KIM, { limit: 5 }, call())).sessions).toMatchObject([{ id: "one" }]);

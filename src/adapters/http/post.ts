@@ -107,9 +107,9 @@ export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSign
   const response = new ResponseBody(signal);
   let status: number;
   try {
-    const call = { origin, path, method, headers, body: body as string | null };
+    const request = { origin, path, method, headers, body: body as string | null };
     // Deadlines are the caller's, through `signal`. undici takes any iterable for a body; its types do not say so.
-    connections().dispatch({ ...call, headersTimeout: 0, bodyTimeout: 0 }, response);
+    connections().dispatch({ ...request, headersTimeout: 0, bodyTimeout: 0 }, response);
     status = await response.status;
   } catch (cause) {
     throw failed("could not be reached", cause, signal);

@@ -140,7 +140,7 @@ BEGIN
     SELECT s.row, s.turn_count + row_number() OVER (ORDER BY place), request_id, 'interrupted', tokens, turn FROM abandoned
     RETURNING tokens
   )
-  UPDATE sessions SET used_at = now, groups = of_groups, turn_count = turn_count + (SELECT count(*) FROM kept),
+  UPDATE sessions SET used_at = now, turn_count = turn_count + (SELECT count(*) FROM kept),
     total_tokens = total_tokens + (SELECT coalesce(sum(tokens), 0) FROM kept) WHERE row = s.row;
   IF EXISTS (SELECT FROM turns WHERE session = s.row AND request_id = asked)
     OR EXISTS (SELECT FROM pending_turns WHERE session = s.row AND request_id = asked) THEN
@@ -149,7 +149,7 @@ BEGIN
   IF (SELECT count(*) FROM pending_turns WHERE session = s.row) >= pending_max THEN RETURN NULL; END IF;
   INSERT INTO pending_turns (session, request_id, tokens, turn, expires_at)
     VALUES (s.row, asked, asked_tokens, asked_turn, now + lease_ms * interval '1 millisecond');
-  UPDATE sessions SET version = version + 1 WHERE row = s.row;
+  UPDATE sessions SET version = version + 1, groups = of_groups WHERE row = s.row;
   RETURN json_build_object('before', before);
 END $$;
 
@@ -166,10 +166,11 @@ BEGIN
   END IF;
   SELECT * INTO stored FROM turns WHERE session = s.row AND request_id = asked;
   IF FOUND THEN
+    UPDATE sessions SET groups = s.groups WHERE row = s.row AND groups <> s.groups;
     IF stored.status <> 'complete' AND new_status = 'complete' THEN
       UPDATE turns SET status = new_status, tokens = new_tokens, turn = new_turn, short = NULL
         WHERE session = s.row AND number = stored.number;
-      UPDATE sessions SET version = version + 1, replaced_version = version + 1, used_at = clock_timestamp(), groups = s.groups,
+      UPDATE sessions SET version = version + 1, replaced_version = version + 1, used_at = clock_timestamp(),
         total_tokens = total_tokens + new_tokens - stored.tokens WHERE row = s.row;
     END IF;
     RETURN true;
@@ -183,8 +184,11 @@ BEGIN
   RETURN true;
 END $$;`;
 
+/** For the lock of a table that others have: they wait behind it meanwhile, and the next call tries again. */
+const LOCK_TIMEOUT_MS = 2000;
 /** The index is made over all rows. The strictest lock comes first: whoever waits for a further one can be in its way for ever. */
 const TAKE_OVER = `SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
 ALTER TABLE sessions ADD COLUMN groups text[] NOT NULL DEFAULT '{}';
 ${BY_USER}
 ALTER FUNCTION session_view STABLE;

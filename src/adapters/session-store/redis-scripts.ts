@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FinishedTurn } from "../../types.ts";
 import type { Script } from "../redis/connection.ts";
 
-/** Of one user, who has a tenth less once there are more: a list is read whole. */
+/** Entries of a user's list, which is read whole; beyond, the oldest tenth goes. */
 const LISTED_MAX = 10_000;
 
 /**
@@ -97,10 +97,10 @@ for _, other in ipairs(pendingIds()) do
   end
 end
 redis.call('PEXPIRE', key, ttlMs)
-if groups ~= '[]' then set('groups', groups) end
 if get('n:' .. id) or get('p:' .. id) then return before end
 local ids = pendingIds()
 if #ids >= tonumber(pendingMax) then return 0 end
+if groups ~= '[]' then set('groups', groups) end
 ids[#ids + 1] = id
 set('pending', table.concat(ids, ' '))
 set('p:' .. id, string.format('%.0f', now + leaseMs) .. '|' .. asked)

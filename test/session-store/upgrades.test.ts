@@ -1,4 +1,4 @@
-import pg, { Client } from "pg";
+import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresSessionStore } from "../../src/adapters/session-store/postgres.ts";
 import { openRedisSessionStore } from "../../src/adapters/session-store/redis.ts";

@@ -3,6 +3,7 @@ import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../type
 import type { Database } from "../sqlite/database.ts";
 import type { SqlValue, Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
+import { Recording } from "./recording.ts";
 import { emptySession, lacksGroups, mayRead, neverBegun, storedGroups, storedId, tooManyPending } from "./shared.ts";
 import { groupsOf, idsOf, type OfGroups, pageOfUser } from "./sqlite-lists.ts";
 import { purgeSessions } from "./sqlite-purge.ts";
@@ -52,8 +53,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
   const stopPurging = purgeSessions(database, ttlMs);
   const unrecorded = new UnrecordedQuestions();
   const reading = sql.reading((table, column) => database.get(sql.HAS_COLUMN, table, column) !== undefined);
-  /** By session, questions on their way to the writer. */
-  const recording = new Map<string, Set<string>>();
+  const recording = new Recording();
   const load = (scope: Scope, id: string, turnsMax: number, now = Date.now()): Session => {
     const row = database.get<SessionRow>(sql.FIND, ...keyOf(scope, id), now - ttlMs);
     if (!row) return emptySession(id);
@@ -85,19 +85,10 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
 
   /** The writer counts as well, for questions that other processes record meanwhile; but what it refuses is answered all the same. */
   const expectRoom = (key: Key, requestId: string, pending: readonly PendingTurn[]) => {
-    const ids = new Set(recording.get(JSON.stringify(key)));
+    const ids = new Set(recording.of(key));
     for (const one of pending) if (one.status === "pending") ids.add(one.requestId);
     if (ids.size < options.pendingMax || ids.has(requestId) || database.get(sql.IS_KNOWN, ...key, requestId)) return;
     throw tooManyPending(options.pendingMax);
-  };
-  const whileRecording = (key: Key, requestId: string, recorded: Promise<void>): Promise<void> => {
-    const session = JSON.stringify(key);
-    const ids = recording.get(session) ?? new Set();
-    recording.set(session, ids.add(requestId));
-    return recorded.finally(() => {
-      ids.delete(requestId);
-      if (ids.size === 0) recording.delete(session);
-    });
   };
   const record = async (scope: Scope, id: string, { requestId, question, tokens }: Asked) => {
     const [key, now] = [keyOf(scope, id), Date.now()];
@@ -136,7 +127,7 @@ export function createSqliteSessionStore(database: Database, options: SqliteSess
       const session = database.snapshot(() => load(scope, id, turnsMax, askedAtMs));
       expectRoom(key, asked.requestId, session.pending);
       unrecorded.add(key, asked.requestId, { version: session.version, askedAtMs });
-      return { session, recorded: whileRecording(key, asked.requestId, record(scope, id, asked)) };
+      return { session, recorded: recording.until(record(scope, id, asked), key, asked.requestId) };
     },
 
     async renew(scope, id, requestId) {

@@ -3,7 +3,10 @@ import { pagesBetween } from "./pages.ts";
 
 type TextBlock = Exclude<Block, { readonly kind: "heading" }>;
 
-/** As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, and the parts that these stand in, `제3장 휴가`, each in a line of its own. */
+/**
+ * As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, and the parts that these stand in, `제3장 휴가`, each in a line
+ * of its own.
+ */
 const BEGINNING =
   /^[^\S\n]*(?:(제 ?\d{1,4} ?조(?:의 ?\d{1,3})?) ?([(（【[][^)）】\]\n]{1,60}[)）】\]])|(제 ?\d{1,3} ?(편|장|절|관)(?:의 ?\d{1,3})?|부 ?칙)(?=[\s<(（]|$)([^\n]*))/gm;
 const SENTENCE = /(?:다|[.。?!])\s*$/;

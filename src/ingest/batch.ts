@@ -11,7 +11,10 @@ const TIMEOUT_MS = 60_000;
 
 /** Gathers texts of several documents into full batches. */
 export interface EmbedBatcher {
-  /** Resolves when all of them are embedded; they may wait for others until `flush`. Null: a text in which the model knows nothing has no direction to be searched by. */
+  /**
+   * Resolves when all of them are embedded; they may wait for others until `flush`. Null: a text in which the model knows nothing has no
+   * direction to be searched by.
+   */
   embed(texts: readonly string[]): Promise<(Float32Array | null)[]>;
   /** Embeds what is waiting, full batch or not: at once, or when a batch under way is done, so that batches can fill. */
   flush(): void;

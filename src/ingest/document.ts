@@ -22,7 +22,10 @@ export interface SourceDocument {
   readonly notice?: string;
 }
 
-/** `page`, from 1, is where it begins, in formats that have pages, `pageBreaks` where in its text others do. A table is one row a line, its cells joined by ` | `, the header row first; a list is one item a line. A heading without text ends those before it. */
+/**
+ * `page`, from 1, is where it begins, in formats that have pages, `pageBreaks` where in its text others do. A table is one row a line,
+ * its cells joined by ` | `, the header row first; a list is one item a line. A heading without text ends those before it.
+ */
 export type Block =
   | { readonly kind: "heading"; readonly depth: number; readonly text: string; readonly page?: number }
   | {

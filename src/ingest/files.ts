@@ -81,7 +81,9 @@ export async function* findNamed(path: string): Walk {
   if (found) yield namedFile(path, found);
 }
 
-/** Size of everything that the sources name, for an estimate of the time left; and how many files are passed over, by how their names end. */
+/**
+ * Size of everything that the sources name, for an estimate of the time left; and how many files are passed over, by how their names end.
+ */
 export async function measureSources(
   sources: readonly string[],
   options: { readonly signal: AbortSignal },

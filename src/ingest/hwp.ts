@@ -9,12 +9,15 @@ type Rhwp = typeof import("@rhwp/core");
 /** How an archive begins, and so an HWPX document. */
 const ARCHIVE = "PK";
 
+/** Of WebAssembly, by their names: also a stack that overflows. */
+const TRAPS = new Set(["RuntimeError", "RangeError"]);
+
 let loading: Promise<Rhwp> | null = null;
 let broken = 0;
 
 /**
- * Parses a document of Hancom Office, whatever its name says it is: HWPX here, HWP (3 and 5, those for distribution included) after `@rhwp/core` has made
- * HWPX of it.
+ * Parses a document of Hancom Office, whatever its name says it is: HWPX here, HWP (3 and 5, those for distribution included) after
+ * `@rhwp/core` has made HWPX of it.
  * @throws RaglineError `request_invalid` with the bare reason, also where that package is not installed
  */
 export async function parseHancom(bytes: Uint8Array): Promise<ParsedText> {
@@ -29,15 +32,18 @@ async function toHwpx(bytes: Uint8Array): Promise<Uint8Array> {
     const reason = `is HWP, which takes a package to read: npm install ${PACKAGE}@0.8`;
     throw new RaglineError("request_invalid", reason, { cause });
   });
+  let document: InstanceType<Rhwp["HwpDocument"]> | undefined;
   try {
-    using document = new HwpDocument(bytes);
-    return document.exportHwpx();
+    document = new HwpDocument(bytes);
+    const hwpx = document.exportHwpx();
+    document.free();
+    return hwpx;
   } catch (cause) {
-    if (cause instanceof Error && cause.name === "RuntimeError") {
-      // Its memory is in no known state any more.
+    if (cause instanceof Error && TRAPS.has(cause.name)) {
+      // Its memory is in no known state any more: there is nothing to free.
       loading = null;
       broken++;
-    }
+    } else document?.free();
     const isEncrypted = /비밀번호|암호/.test(String(cause));
     throw new RaglineError(
       "request_invalid",

@@ -15,20 +15,22 @@ const DROPPED = new Set([
   "parameters",
   "memogroup",
 ]);
-/** The parameters of a field that say what to write there, which stands there until somebody does: alone, or among others with its length. */
+/**
+ * The parameters of a field that say what to write there, which stands there until somebody does: alone, or among others with its length.
+ */
 const PROMPT = "Direction";
 const COMMAND = "Command";
 const COMMANDED_PROMPT = /Direction:wstring:(\d+):(.*)/s;
 /** Elements of a line whose content is text. */
 const TEXTS = new Set(["t", "script", "mainText"]);
 const BUTTONS = new Set(["checkBtn", "radioBtn"]);
-const SPACES: Readonly<Record<string, string>> = {
-  lineBreak: "<br>",
-  tab: " ",
-  nbSpace: " ",
-  fwSpace: " ",
-  hyphen: "-",
-};
+const SPACES: ReadonlyMap<string, string> = new Map([
+  ["lineBreak", "<br>"],
+  ["tab", " "],
+  ["nbSpace", " "],
+  ["fwSpace", " "],
+  ["hyphen", "-"],
+]);
 
 /** Depths of headings, 1 the document's title: by the id of a style, and of a paragraph's properties. */
 export interface Styles {
@@ -45,6 +47,14 @@ interface Paragraph {
   notes: string;
 }
 
+interface Field {
+  /** What it says to write. */
+  prompt: string;
+  readonly paragraph: Paragraph | undefined;
+  /** Where in the paragraph's text it begins. */
+  readonly from: number;
+}
+
 interface Cell {
   readonly attributes: Attributes;
   columns: string;
@@ -53,12 +63,11 @@ interface Cell {
 
 /** A section as HTML. What is being written is kept apart for each cell and note until it ends. */
 class SectionWriter {
-  /** Of the field that is open. */
-  prompt = "";
   readonly #styles: Styles;
   readonly #written: string[] = [""];
   readonly #paragraphs: Paragraph[] = [];
   readonly #cells: Cell[] = [];
+  readonly #fields: Field[] = [];
   /** Whether each open table is one: a box of one cell holds text, and so does a table in a cell. */
   readonly #tables: boolean[] = [];
   #texts = 0;
@@ -81,15 +90,14 @@ class SectionWriter {
     else if (name === "tc") this.#openCell(attributes);
     else if (name === "cellSpan") this.#span(attributes);
     else if (name === "caption") this.#tag("<caption>");
-    else if (name === "fieldEnd") this.prompt = "";
+    else if (name === "fieldEnd") this.#closeField();
     else if (BUTTONS.has(name)) this.#openButton(attributes);
     else if (isNote(name)) this.#written.push("");
   }
 
   text(text: string): void {
     const paragraph = this.#paragraphs.at(-1);
-    const isSaid = this.#texts > 0 && !this.#isDeleted && (text.trim() === "" || text.trim() !== this.prompt.trim());
-    if (paragraph && isSaid) paragraph.text += escaped(text);
+    if (paragraph && this.#texts > 0 && !this.#isDeleted) paragraph.text += escaped(text);
   }
 
   close(name: string): void {
@@ -102,6 +110,25 @@ class SectionWriter {
     else if (isNote(name)) this.#closeNote();
   }
 
+  openField(): void {
+    const paragraph = this.#paragraphs.at(-1);
+    this.#fields.push({ prompt: "", paragraph, from: paragraph?.text.length ?? 0 });
+  }
+
+  /** Of the field that is open. */
+  prompt(prompt: string): void {
+    const field = this.#fields.at(-1);
+    if (field) field.prompt = prompt;
+  }
+
+  /** Where it says its prompt alone, nobody has written anything. */
+  #closeField(): void {
+    const { prompt = "", paragraph, from = 0 } = this.#fields.pop() ?? {};
+    if (paragraph && inOneLine(paragraph.text.slice(from)) === inOneLine(escaped(prompt))) {
+      paragraph.text = paragraph.text.slice(0, from);
+    }
+  }
+
   #openButton({ caption = "", value }: Attributes): void {
     const paragraph = this.#paragraphs.at(-1);
     if (paragraph) paragraph.text += `${value === "CHECKED" ? "☑" : "☐"} ${escaped(caption)} `;
@@ -111,7 +138,7 @@ class SectionWriter {
     const paragraph = this.#paragraphs.at(-1);
     if (name === "deleteBegin") this.#isDeleted = true;
     else if (name === "deleteEnd") this.#isDeleted = false;
-    else if (paragraph && !this.#isDeleted) paragraph.text += SPACES[name] ?? "";
+    else if (paragraph && !this.#isDeleted) paragraph.text += SPACES.get(name) ?? "";
   }
 
   #openParagraph({ paraPrIDRef = "", styleIDRef = "" }: Attributes): void {
@@ -185,6 +212,10 @@ class SectionWriter {
   }
 }
 
+function inOneLine(html: string): string {
+  return html.replaceAll("<br>", " ").replace(/\s+/g, " ").trim();
+}
+
 function isNote(name: string): boolean {
   return name === "footNote" || name === "endNote";
 }
@@ -197,7 +228,7 @@ export function readSection(xml: Buffer, styles: Styles): string {
   let said = "";
   parseXml(xml, {
     open(name, attributes) {
-      if (name === "fieldBegin") writer.prompt = "";
+      if (name === "fieldBegin" && dropped === 0) writer.openField();
       parameter = dropped > 0 ? (attributes.name ?? "") : "";
       said = "";
       if (dropped > 0 || DROPPED.has(name)) dropped++;
@@ -209,8 +240,8 @@ export function readSection(xml: Buffer, styles: Styles): string {
     },
     close(name) {
       const [, length = "", rest = ""] = COMMANDED_PROMPT.exec(said) ?? [];
-      if (parameter === PROMPT) writer.prompt = said;
-      else if (length !== "") writer.prompt = rest.slice(0, Number(length));
+      if (parameter === PROMPT) writer.prompt(said);
+      else if (length !== "") writer.prompt(rest.slice(0, Number(length)));
       parameter = "";
       said = "";
       if (dropped > 0) dropped--;

@@ -10,8 +10,8 @@ import { xmlParts } from "./zip.ts";
 const HEADING_STYLE = /^(?:개요|제목|outline|heading) *(\d{1,2})$/i;
 const TITLE_STYLE = /^(?:제목|큰 ?제목|title)$/i;
 /**
- * Parses a document of Hancom Office (HWPX: OWPML, KS X 6101): headings by outline and style, tables, text boxes, and notes after their paragraph;
- * pictures, page headers and footers are left out, as are numbers that Hancom makes itself.
+ * Parses a document of Hancom Office (HWPX: OWPML, KS X 6101): headings by outline and style, tables, text boxes, and notes after their
+ * paragraph; pictures, page headers and footers are left out, as are numbers that Hancom makes itself.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, or unpacking to more than it should.
  */
 export function parseHwpx(bytes: Uint8Array): ParsedText {

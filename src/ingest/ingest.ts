@@ -183,8 +183,9 @@ function isRefusal(thrown: unknown): thrown is RaglineError {
 
 /**
  * Indexes one document, e.g. one that came over HTTP. Whoever writes it for groups need not belong to them, but replaces only what the
- * scope may read, and by what it may read (`conflict`): looked at before anything is embedded, and in the write itself. `changed` is false where it was indexed in the same way before;
- * `passages` is how many it has, `openPassages` how many changed of what everyone may read.
+ * scope may read, and by what it may read (`conflict`): looked at before anything is embedded, and in the write itself. `changed` is
+ * false where it was indexed in the same way before; `passages` is how many it has, `openPassages` how many changed of what everyone may
+ * read.
  */
 export async function ingestDocument(
   document: SourceDocument,

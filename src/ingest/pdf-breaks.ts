@@ -83,7 +83,9 @@ function wordEndOdds(lines: readonly Line[]): (line: Line, next: Line) => number
 
 const BREAK = /(?<before>.?)(?<last>[\p{sc=Hangul}\d])\n(?<first>[\p{sc=Hangul}\d])(?<after>.?)/gu;
 
-/** What is counted around a place, the less telling first: how a word ends, how one begins, each beside Hangul or a digit, and what meets. */
+/**
+ * What is counted around a place, the less telling first: how a word ends, how one begins, each beside Hangul or a digit, and what meets.
+ */
 function marksOf(groups: Readonly<Record<string, string>>) {
   const [before = "", last = "", first = "", after = ""] = [groups.before, groups.last, groups.first, groups.after].map(
     (character) => character?.replace(/\d/, "0"),

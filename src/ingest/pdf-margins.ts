@@ -31,7 +31,10 @@ function marginsOf(page: readonly Line[]): ReadonlySet<Line> {
   return new Set(lines > 0 ? [...byHeight.slice(0, lines), ...byHeight.slice(-lines)] : []);
 }
 
-/** What the line says, numbers and what parts cells aside, as it may stand beside a table, with its place; two neighbouring places, as rounding may part what belongs together. */
+/**
+ * What the line says, numbers and what parts cells aside, as it may stand beside a table, with its place; two neighbouring places, as
+ * rounding may part what belongs together.
+ */
 function keysOf({ text, y }: Line): string[] {
   const said = text
     .replace(/\d+/g, "#")
@@ -41,7 +44,9 @@ function keysOf({ text, y }: Line): string[] {
   return [Math.floor(y / PLACE), Math.floor(y / PLACE + 0.5) + 0.5].map((place) => `${place} ${said}`);
 }
 
-/** Whether a line begins or ends with its page's number: one that grows with the pages on enough of them, as in `Chapter 3: Utilities 7`. */
+/**
+ * Whether a line begins or ends with its page's number: one that grows with the pages on enough of them, as in `Chapter 3: Utilities 7`.
+ */
 function pageNumbers(margins: readonly ReadonlySet<Line>[], needed: number): (line: Line, page: number) => boolean {
   const offsetsOf = ({ text }: Line, page: number) =>
     [...text.matchAll(/^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$/g)].map(([number]) => Number(number) - page);

@@ -24,7 +24,10 @@ export interface Plan {
   readonly chunks: readonly Chunk[] | null;
 }
 
-/** Looks at what is stored, and in which vector space; that once for all documents. `owner`: sees all of it; null: only what the scope may read is looked at. */
+/**
+ * Looks at what is stored, and in which vector space; that once for all documents. `owner`: sees all of it; null: only what the scope may
+ * read is looked at.
+ */
 export function planner(
   stages: IngestStages,
   options: Pick<IngestOptions, "scope" | "chunk" | "signal">,

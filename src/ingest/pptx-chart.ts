@@ -11,13 +11,13 @@ interface Series {
 }
 type Kind = keyof Series;
 
-const KINDS: Readonly<Record<string, Kind>> = {
-  tx: "name",
-  cat: "categories",
-  xVal: "categories",
-  val: "values",
-  yVal: "values",
-};
+const KINDS: ReadonlyMap<string, Kind> = new Map([
+  ["tx", "name"],
+  ["cat", "categories"],
+  ["xVal", "categories"],
+  ["val", "values"],
+  ["yVal", "values"],
+]);
 
 /** A chart (DrawingML) as HTML: its titles, then a table of what it shows, one series a column. */
 export function chartHtml(xml: Buffer): string {
@@ -34,8 +34,9 @@ export function chartHtml(xml: Buffer): string {
       if (name === "title") isTitle = true;
       else if (name === "ser") all.push({ name: new Map(), categories: new Map(), values: new Map() });
       else if (name === "pt") index = Number(idx);
-      if (KINDS[name] && !isTitle) {
-        kind = KINDS[name];
+      const opened = KINDS.get(name);
+      if (opened && !isTitle) {
+        kind = opened;
         code = "";
       }
     },
@@ -52,7 +53,7 @@ export function chartHtml(xml: Buffer): string {
           points?.set(index, code && Number.isFinite(number) ? written(number, formatOf(code), false) : text);
       } else if (name === "formatCode") code = text;
       if (name === "title") isTitle = false;
-      else if (name === "ser" || KINDS[name] === kind) kind = null;
+      else if (name === "ser" || KINDS.get(name) === kind) kind = null;
       if (isValue) text = "";
     },
   });

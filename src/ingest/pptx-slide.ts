@@ -8,7 +8,8 @@ const DROPPED = new Set(["ftr", "hdr", "sldNum", "dt", "sldImg"]);
 const FALLBACK = "Fallback";
 
 /**
- * The text and tables of what is drawn (DrawingML): a slide, its notes, SmartArt, a sheet's text boxes. As HTML, the title first.
+ * The text and tables of what is drawn (DrawingML): a slide, its notes, SmartArt, a sheet's text boxes. As HTML, the title, where there
+ * is one, first.
  * @param embedded charts and SmartArt, by the reference's id
  */
 export function slideHtml(xml: Buffer, embedded: (id: string) => string = () => ""): string {
@@ -43,7 +44,7 @@ class SlideWriter {
   }
 
   get html(): string {
-    return `<h2>${this.#title}</h2>${this.#body}`;
+    return (this.#title.trim() === "" ? "" : `<h2>${this.#title}</h2>`) + this.#body;
   }
 
   open(name: string, attributes: Attributes): void {

@@ -13,8 +13,8 @@ const CHART = "/chart";
 const UNTITLED: Block = { kind: "heading", depth: 2, text: "" };
 
 /**
- * Parses a presentation of PowerPoint (PPTX): a slide is a page, its title a heading, the first of these the document's; then text, tables, charts and SmartArt in the order
- * of the file, and the speaker's notes. Hidden slides, comments and pictures are left out.
+ * Parses a presentation of PowerPoint (PPTX): a slide is a page, its title a heading, the first of these the document's; then text,
+ * tables, charts and SmartArt in the order of the file, and the speaker's notes. Hidden slides, comments and pictures are left out.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
 export function parsePptx(bytes: Uint8Array): ParsedText {

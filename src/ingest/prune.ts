@@ -12,9 +12,9 @@ export interface Pruning extends Pick<IngestOptions, "signal" | "onOpenChange"> 
 }
 
 /**
- * Deletes the collection's documents that are not in `kept`, whoever may read them and however they came. A document that failed to load keeps its old version, unless it was
- * read and has no text. Where a failure may hide any number of documents (a folder, a line without an id), and where the
- * sources hold nothing at all (a disk that is not mounted), nothing is deleted.
+ * Deletes the collection's documents that are not in `kept`, whoever may read them and however they came. A document that failed to load
+ * keeps its old version, unless it was read and has no text. Where a failure may hide any number of documents (a folder, a line without
+ * an id), and where the sources hold nothing at all (a disk that is not mounted), nothing is deleted.
  */
 export async function prune(
   index: PassageIndex,

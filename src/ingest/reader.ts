@@ -25,7 +25,10 @@ export interface ReaderLimits {
 
 /** Reads documents where none of them can stall or bring down this process. */
 export interface DocumentReader {
-  /** @throws RaglineError `request_invalid` with the bare reason, EmptyDocumentError where there is no text, `overloaded` where it waited too long; the signal's reason when it aborts. */
+  /**
+   * @throws RaglineError `request_invalid` with the bare reason, EmptyDocumentError where there is no text, `overloaded` where it waited
+   * too long; the signal's reason when it aborts.
+   */
   read(request: ReadRequest, signal: AbortSignal): Promise<SourceDocument>;
   /** A line of JSONL. Rejects only with the signal's reason. */
   readRow(bytes: Uint8Array, signal: AbortSignal): Promise<Row>;

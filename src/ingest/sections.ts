@@ -10,8 +10,8 @@ export interface Section {
 }
 
 /**
- * Divides blocks at their headings, one without text being none but the end of those before. A heading with neither text nor subheadings would be lost in a path, so it becomes
- * the text of a section of its own.
+ * Divides blocks at their headings, one without text being none but the end of those before. A heading with neither text nor subheadings
+ * would be lost in a path, so it becomes the text of a section of its own.
  */
 export function toSections(blocks: readonly Block[]): Section[] {
   const sections: Section[] = [];

@@ -1,8 +1,8 @@
 import type { Block, ParsedText } from "./document.ts";
 
 /**
- * What was written with the document's title as a heading of depth 1, and with all other headings below it: where there is no such title, a heading of
- * depth 2 that comes first and is the only one is it. Several are chapters, none of which is the title of the others.
+ * What was written with the document's title as a heading of depth 1, and with all other headings below it: where there is no such title,
+ * a heading of depth 2 that comes first and is the only one is it. Several are chapters, none of which is the title of the others.
  */
 export function titled(parsed: ParsedText): ParsedText {
   const depths = parsed.blocks.flatMap((block) => (block.kind === "heading" ? block.depth : []));

@@ -5,6 +5,10 @@ import { parseXml } from "./xml.ts";
 
 /** As Excel bounds them. */
 const COLUMNS_MAX = 16_384;
+/** Of all sheets, empty ones beside others included. */
+const CELLS_MAX = 250_000;
+/** Of all cells together, in UTF-16 units: many may refer to one long text. */
+const TEXT_LENGTH_MAX = 64_000_000;
 
 /** What cells refer to. */
 export interface Shared {
@@ -26,6 +30,10 @@ export interface Room {
   textLength: number;
 }
 
+export function roomOfWorkbook(): Room {
+  return { cells: CELLS_MAX, textLength: TEXT_LENGTH_MAX };
+}
+
 /** What has anything, by row, then by column, from 1. */
 export type Rows = Map<number, Map<number, Cell>>;
 
@@ -37,7 +45,8 @@ export type Rows = Map<number, Map<number, Cell>>;
 export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room: Room): Rows {
   const rows: Rows = new Map();
   let cells = 0;
-  const hidden = { rows: new Set<number>(), columns: [] as (readonly [first: number, last: number])[] };
+  const hidden = { rows: new Set<number>(), columns: new Set<number>() };
+  let hiddenColumns = 0;
   let hasFilter = isFiltered;
   let place = { row: 0, column: 0 };
   let cell = { type: "n", style: 0, value: "" };
@@ -49,9 +58,12 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
       if (name === "row") {
         place = { row: Number(r ?? place.row + 1), column: 0 };
         if (isAway) hidden.rows.add(place.row);
-      } else if (name === "col" && isAway && hidden.columns.length < COLUMNS_MAX)
-        hidden.columns.push([Number(min), Number(max)]);
-      else if (name === "filterColumn") hasFilter = true;
+      } else if (name === "col" && isAway) {
+        for (let column = Number(min); column <= Number(max) && hiddenColumns < COLUMNS_MAX; column++) {
+          hidden.columns.add(column);
+          hiddenColumns++;
+        }
+      } else if (name === "filterColumn") hasFilter = true;
       else if (name === "c") {
         place = placeOf(r) ?? { ...place, column: place.column + 1 };
         cell = { type: t, style: Number(s), value: "" };
@@ -75,33 +87,41 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
     },
   });
   if (hasFilter) hidden.rows.clear();
-  drop(rows, hidden.rows, hiddenAmong(columnsOf(rows.values()), hidden.columns));
+  drop(rows, lastsOf(hidden.rows), lastsOf(hidden.columns));
   room.cells -= rows.size * columnsOf(rows.values()).length;
   if (room.cells < 0) throw tooMuch(room);
   return rows;
 }
 
 function tooMuch({ textLength }: Room): RaglineError {
-  const what = textLength < 0 ? "64 MB of text in its cells" : "250000 cells";
+  const what = textLength < 0 ? `${TEXT_LENGTH_MAX} characters in its cells` : `${CELLS_MAX} cells`;
   return new RaglineError("request_invalid", `has more than ${what}`);
 }
 
-function hiddenAmong(
-  columns: readonly number[],
-  hidden: readonly (readonly [first: number, last: number])[],
-): ReadonlySet<number> {
-  return new Set(columns.filter((column) => hidden.some(([first, last]) => column >= first && column <= last)));
+/** By what is hidden, the last of those hidden without a gap from there on. */
+function lastsOf(hidden: ReadonlySet<number>): ReadonlyMap<number, number> {
+  const lasts = new Map<number, number>();
+  for (const number of [...hidden].sort((a, b) => b - a)) lasts.set(number, lasts.get(number + 1) ?? number);
+  return lasts;
 }
 
-/** Rows stay, empty: what is hidden parts no tables. A merged cell reaches from what is hidden to what is shown. */
-function drop(rows: Rows, hiddenRows: ReadonlySet<number>, hiddenColumns: ReadonlySet<number>): void {
-  if (hiddenRows.size + hiddenColumns.size === 0) return;
-  for (const [number, row] of rows) {
-    for (const [column, cell] of row) {
-      const isHidden = hiddenRows.has(number) || hiddenColumns.has(column);
-      if (isHidden && cell.columns * cell.rows === 1) row.delete(column);
+/**
+ * Rows stay, empty: what is hidden parts no tables. A merged cell that reaches from what is hidden to what is shown begins there.
+ */
+function drop(rows: Rows, hiddenRows: ReadonlyMap<number, number>, hiddenColumns: ReadonlyMap<number, number>): void {
+  const moved: (Cell & { readonly row: number; readonly column: number })[] = [];
+  for (const [number, cells] of rows) {
+    const row = (hiddenRows.get(number) ?? number - 1) + 1;
+    for (const [first, cell] of cells) {
+      const column = (hiddenColumns.get(first) ?? first - 1) + 1;
+      if (row === number && column === first) continue;
+      cells.delete(first);
+      const left = { text: cell.text, columns: first + cell.columns - column, rows: number + cell.rows - row };
+      if (left.columns > 0 && left.rows > 0) moved.push({ ...left, row, column });
     }
   }
+  for (const { row, column, ...cell } of moved)
+    rows.set(row, (rows.get(row) ?? new Map<number, Cell>()).set(column, cell));
 }
 
 /** Columns that have anything, in order. */

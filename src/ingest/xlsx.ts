@@ -4,22 +4,20 @@ import { parseHtml } from "./html.ts";
 import { isSet, openDocument, type Parts, referenceOf, refuseOldOrEncrypted } from "./ooxml.ts";
 import { slideHtml } from "./pptx-slide.ts";
 import { readFormats } from "./xlsx-numbers.ts";
-import { type Room, readRows, type Shared } from "./xlsx-sheet.ts";
+import { type Room, readRows, roomOfWorkbook, type Shared } from "./xlsx-sheet.ts";
 import { htmlOf } from "./xlsx-table.ts";
 import { escaped, parseXml } from "./xml.ts";
 
 const WORKBOOK = "xl/workbook.xml";
 const DRAWING = "/drawing";
 const TABLE = "/table";
-/** Of all sheets, empty ones beside others included. */
-const CELLS_MAX = 250_000;
-/** Of all cells together, in UTF-16 units: many may refer to one long text. */
-const TEXT_LENGTH_MAX = 64_000_000;
 
 /**
- * Parses a workbook of Excel (XLSX): each sheet that is shown is a heading and its tables, which empty rows part, and the text of its text boxes; merged cells, numbers,
- * dates and shares as they are shown. Formulas count by their last value; hidden rows and columns, comments, charts and pictures are left out.
- * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, more than 250,000 cells, or unpacking to more than it should.
+ * Parses a workbook of Excel (XLSX): each sheet that is shown is a heading and its tables, which empty rows part, and the text of its
+ * text boxes; merged cells, numbers, dates and shares as they are shown. Formulas count by their last value; hidden rows and columns,
+ * comments, charts and pictures are left out.
+ * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, more than 250,000 cells, or unpacking to more than it
+ * should.
  */
 export function parseXlsx(bytes: Uint8Array): ParsedText {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -46,7 +44,7 @@ export function parseXlsx(bytes: Uint8Array): ParsedText {
     formats: readFormats(partOf("styles")),
     is1904,
   };
-  const room = { cells: CELLS_MAX, textLength: TEXT_LENGTH_MAX };
+  const room = roomOfWorkbook();
   return parseHtml(sheets.map(({ name, path }) => sheetHtml(name, path, parts, shared, room)).join("\n"));
 }
 
@@ -59,7 +57,8 @@ function sheetHtml(name: string, path: string, parts: Parts, shared: Shared, roo
   const isFiltered = partsOf(TABLE).some((table) => table.includes("filterColumn"));
   const html = htmlOf(readRows(xml, shared, isFiltered, room));
   const boxes = partsOf(DRAWING).map((drawing) => slideHtml(drawing));
-  return html + boxes.join("") === "" ? "" : `<h2>${escaped(name)}</h2>${html}${boxes.join("")}`;
+  const said = html + boxes.filter((box) => parseHtml(box).blocks.length > 0).join("");
+  return said === "" ? "" : `<h2>${escaped(name)}</h2>${said}`;
 }
 
 function readTexts(xml: Buffer | undefined): string[] {

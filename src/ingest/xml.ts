@@ -15,7 +15,8 @@ const BYTE_ORDER: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "
 const DEPTH_MAX = 1_000;
 
 /**
- * Tells of what an XML file has (UTF-8 or UTF-16), however broken. Names of elements come without their prefixes; entities of its own are not expanded.
+ * Tells of what an XML file has (UTF-8 or UTF-16), however broken. Names of elements come without their prefixes; entities of its own are
+ * not expanded.
  * @throws RaglineError `request_invalid` with the bare reason: more than 1,000 elements inside one another
  */
 export function parseXml(xml: Buffer, events: XmlEvents): void {

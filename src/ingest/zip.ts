@@ -32,8 +32,8 @@ interface Entry {
 }
 
 /**
- * The XML parts of an archive by their names, inflated one after the other: of those of one name the last, which is the one that counts. One that would
- * unpack to more than it should is refused, whatever it says of its sizes.
+ * The XML parts of an archive by their names, inflated one after the other: of those of one name the last, which is the one that counts.
+ * One that would unpack to more than it should is refused, whatever it says of its sizes.
  * @throws RaglineError `request_invalid` with the bare reason.
  */
 export function* xmlParts(archive: Buffer): Generator<readonly [name: string, xml: Buffer]> {

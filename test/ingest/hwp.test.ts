@@ -118,6 +118,36 @@ describe("HWPX", () => {
     ]);
   });
 
+  test("a prompt is told in its entities, runs and breaks; what says more than it stays", async () => {
+    const prompt = "A &amp; B의 이름을 쓰십시오";
+    const begin = `<hp:ctrl><hp:fieldBegin type="CLICK_HERE"><hp:parameters><hp:stringParam name="Direction">${prompt}</hp:stringParam></hp:parameters></hp:fieldBegin></hp:ctrl>`;
+    const field = (said: string) => `${begin}${said}<hp:ctrl><hp:fieldEnd/></hp:ctrl>`;
+    const link = `<hp:ctrl><hp:fieldBegin type="HYPERLINK"/></hp:ctrl>${text("이름을")}<hp:ctrl><hp:fieldEnd/></hp:ctrl>`;
+    expect(
+      await blocksOf(
+        paragraph(text("성명 ") + field(text(prompt)) + text("끝")) +
+          paragraph(text("두 조각") + field(`${text("A &amp; B의 이름을 ")}</hp:run><hp:run>${text("쓰십시오")}`)) +
+          paragraph(text("줄") + field(text("A &amp; B의<hp:lineBreak/>이름을 쓰십시오"))) +
+          paragraph(text("고리") + field(text("A &amp; B의 ") + link + text(" 쓰십시오"))) +
+          paragraph(field(text(`${prompt} 홍길동`))) +
+          paragraph(text("안 끝남 ") + begin + text(prompt)) +
+          paragraph(
+            text("다음<hp:constructor/> 줄") + "<hp:ctrl><hp:fieldEnd/></hp:ctrl><hp:ctrl><hp:fieldEnd/></hp:ctrl>",
+          ),
+      ),
+    ).toEqual(
+      [
+        "성명 끝",
+        "두 조각",
+        "줄",
+        "고리",
+        "A & B의 이름을 쓰십시오 홍길동",
+        "안 끝남 A & B의 이름을 쓰십시오",
+        "다음 줄",
+      ].map((text) => ({ kind: "text", text })),
+    );
+  });
+
   test("sections are read in their order, also the eleventh; the document's own title counts", async () => {
     const sections = Array.from({ length: 12 }, (_, i) => said(`구역 ${i}`));
     const title = "<opf:package><opf:metadata><opf:title>인사 규정</opf:title></opf:metadata></opf:package>";

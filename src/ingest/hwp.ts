@@ -9,7 +9,7 @@ type Rhwp = typeof import("@rhwp/core");
 /** How an archive begins, and so an HWPX document. */
 const ARCHIVE = "PK";
 
-/** Of WebAssembly, by their names: also a stack that overflows. */
+/** Names of what WebAssembly throws when it traps; the second where its stack overflows. */
 const TRAPS = new Set(["RuntimeError", "RangeError"]);
 
 let loading: Promise<Rhwp> | null = null;
@@ -35,15 +35,9 @@ async function toHwpx(bytes: Uint8Array): Promise<Uint8Array> {
   let document: InstanceType<Rhwp["HwpDocument"]> | undefined;
   try {
     document = new HwpDocument(bytes);
-    const hwpx = document.exportHwpx();
-    document.free();
-    return hwpx;
+    return document.exportHwpx();
   } catch (cause) {
-    if (cause instanceof Error && TRAPS.has(cause.name)) {
-      // Its memory is in no known state any more: there is nothing to free.
-      loading = null;
-      broken++;
-    } else document?.free();
+    if (cause instanceof Error && TRAPS.has(cause.name)) discard();
     const isEncrypted = /비밀번호|암호/.test(String(cause));
     throw new RaglineError(
       "request_invalid",
@@ -52,7 +46,24 @@ async function toHwpx(bytes: Uint8Array): Promise<Uint8Array> {
         : "is damaged, locked by software that protects documents (DRM), or no HWP document",
       { cause },
     );
+  } finally {
+    if (document) free(document);
   }
+}
+
+/** Of one that broke as well, which throws: else its finalizer would, which ends the process. */
+function free(document: InstanceType<Rhwp["HwpDocument"]>): void {
+  try {
+    document.free();
+  } catch {
+    discard();
+  }
+}
+
+/** The instance, whose memory is in no known state any more. */
+function discard(): void {
+  loading = null;
+  broken++;
 }
 
 /** Another instance after each that broke. */

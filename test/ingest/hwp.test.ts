@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { HwpDocument } from "@rhwp/core";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { parseHancom } from "../../src/ingest/hwp.ts";
 import { makeHwp, makeHwpx, paragraph, text } from "../support/hwp.ts";
 import { makeDocx, makeZip } from "../support/zip.ts";
@@ -132,7 +135,7 @@ describe("HWPX", () => {
           paragraph(field(text(`${prompt} 홍길동`))) +
           paragraph(text("안 끝남 ") + begin + text(prompt)) +
           paragraph(
-            text("다음<hp:constructor/> 줄") + "<hp:ctrl><hp:fieldEnd/></hp:ctrl><hp:ctrl><hp:fieldEnd/></hp:ctrl>",
+            `${text("다음<hp:constructor/> 줄")}<hp:ctrl><hp:fieldEnd/></hp:ctrl><hp:ctrl><hp:fieldEnd/></hp:ctrl>`,
           ),
       ),
     ).toEqual(
@@ -176,6 +179,8 @@ describe("HWPX", () => {
 });
 
 describe("HWP", () => {
+  afterEach(() => vi.restoreAllMocks());
+
   const BLOCKS = [
     { kind: "heading", depth: 1, text: "제1장 휴가" },
     { kind: "text", text: "연차 휴가는 1년에 15일이다." },
@@ -199,5 +204,26 @@ describe("HWP", () => {
       message: expect.stringMatching(reason),
     });
     expect((await parseHancom(makeHwp())).blocks).toEqual(BLOCKS);
+  });
+
+  test("a document that traps while it is written is refused, and the next is read by another instance", async () => {
+    const hwp = makeHwp();
+    const nested = `${"<table><tr><td>".repeat(600)}글${"</td></tr></table>".repeat(600)}`;
+    const written = vi.spyOn(HwpDocument.prototype, "exportHwpx").mockImplementation(function (this: HwpDocument) {
+      this.pasteHtml(0, 0, 0, nested);
+      return this.exportHwp();
+    });
+    await expect(parseHancom(hwp)).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringMatching(/^is damaged, locked by .* or no HWP document$/),
+      cause: { name: "RuntimeError" },
+    });
+    expect((await parseHancom(hwp)).blocks).toEqual(BLOCKS);
+    expect(written).toHaveBeenCalledTimes(1);
+    // A document that nobody freed would be now, and throw where nobody catches it.
+    written.mockClear();
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+    await new Promise((resolve) => setTimeout(resolve, 100));
   });
 });

@@ -27,6 +27,9 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "ingest/markup": ["htmlparser2"],
 };
 
+/** Of packages that export CommonJS alone, the modules that they bring as well: of these what is not used is left out. */
+const MODULES = { numfmt: fileURLToPath(new URL("../node_modules/numfmt/dist/index.mjs", import.meta.url)) };
+
 /** Leaves Ragline's own files apart. */
 const onlyPackages: Plugin = {
   name: "only-packages",
@@ -55,6 +58,8 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
     bundle: true,
     plugins: [onlyPackages],
     minify: true,
+    charset: "utf8",
+    alias: MODULES,
     platform: "node",
     format: "esm",
     target: "node22",
@@ -69,7 +74,7 @@ for (const [name, packages] of Object.entries(BUNDLED)) {
 
 /** They stand in the declarations and in the sources; here they would take a disk block in every other file. */
 async function dropComments(file: string): Promise<void> {
-  const { code } = await transform(await readFile(file, "utf8"), { format: "esm", target: "node22" });
+  const { code } = await transform(await readFile(file, "utf8"), { format: "esm", target: "node22", charset: "utf8" });
   await writeFile(file, code);
 }
 

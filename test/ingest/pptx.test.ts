@@ -54,7 +54,7 @@ describe("PPTX", () => {
   test("charts are tables, SmartArt is text, where they stand", () => {
     const point = (i: number, text: string) => `<c:pt idx="${i}"><c:v>${text}</c:v></c:pt>`;
     const series = (name: string, ...values: string[]) =>
-      `<c:ser><c:tx><c:strRef><c:f>A1</c:f><c:strCache>${point(0, name)}</c:strCache></c:strRef></c:tx><c:dLbls><c:tx><a:t>x</a:t></c:tx></c:dLbls><c:cat><c:strCache>${point(0, "1분기")}${point(1, "2분기")}</c:strCache></c:cat><c:val><c:numCache><c:formatCode>0.0%</c:formatCode>${values.map((value, i) => point(i, value)).join("")}</c:numCache></c:val></c:ser>`;
+      `<c:ser><c:tx><c:strRef><c:f>A1</c:f><c:strCache>${point(0, name)}</c:strCache></c:strRef></c:tx><c:dLbls><c:tx><a:t>x</a:t></c:tx></c:dLbls><c:cat><c:strCache>${point(0, "1분기")}${point(1, "2분기")}</c:strCache></c:cat><c:val><c:constructor/><c:numCache><c:formatCode>0.0%</c:formatCode>${values.map((value, i) => point(i, value)).join("")}</c:numCache></c:val></c:ser>`;
     const chart = `<c:chartSpace><c:chart><c:title><a:p><a:r><a:t>달성률</a:t></a:r></a:p></c:title>${series("국내", "0.125", "0.5")}${series("해외", "1")}</c:chart></c:chartSpace>`;
     const frames = `<a:graphic><c:chart r:id="c"/></a:graphic>${shape(["사이 글"])}<a:graphic><dgm:relIds r:dm="d" r:lo="l"/></a:graphic>`;
     const file = makePptx([{ shapes: frames }], [0], {

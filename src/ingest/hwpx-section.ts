@@ -21,6 +21,8 @@ const DROPPED = new Set([
 const PROMPT = "Direction";
 const COMMAND = "Command";
 const COMMANDED_PROMPT = /Direction:wstring:(\d+):(.*)/s;
+/** By how much breaks may make a prompt longer where it stands. What is longer is not compared: fields may hold fields. */
+const PROMPT_STRETCH = 4;
 /** Elements of a line whose content is text. */
 const TEXTS = new Set(["t", "script", "mainText"]);
 const BUTTONS = new Set(["checkBtn", "radioBtn"]);
@@ -124,9 +126,10 @@ class SectionWriter {
   /** Where it says its prompt alone, nobody has written anything. */
   #closeField(): void {
     const { prompt = "", paragraph, from = 0 } = this.#fields.pop() ?? {};
-    if (paragraph && inOneLine(paragraph.text.slice(from)) === inOneLine(escaped(prompt))) {
-      paragraph.text = paragraph.text.slice(0, from);
-    }
+    const asked = escaped(prompt);
+    const said = paragraph?.text.slice(from) ?? "";
+    if (!paragraph || said.length > PROMPT_STRETCH * asked.length) return;
+    if (inOneLine(said) === inOneLine(asked)) paragraph.text = paragraph.text.slice(0, from);
   }
 
   #openButton({ caption = "", value }: Attributes): void {

@@ -133,6 +133,7 @@ describe("HWPX", () => {
           paragraph(text("줄") + field(text("A &amp; B의<hp:lineBreak/>이름을 쓰십시오"))) +
           paragraph(text("고리") + field(text("A &amp; B의 ") + link + text(" 쓰십시오"))) +
           paragraph(field(text(`${prompt} 홍길동`))) +
+          paragraph(text("링크") + link.replace("이름을", " ") + text("뒤")) +
           paragraph(text("안 끝남 ") + begin + text(prompt)) +
           paragraph(
             `${text("다음<hp:constructor/> 줄")}<hp:ctrl><hp:fieldEnd/></hp:ctrl><hp:ctrl><hp:fieldEnd/></hp:ctrl>`,
@@ -145,6 +146,7 @@ describe("HWPX", () => {
         "줄",
         "고리",
         "A & B의 이름을 쓰십시오 홍길동",
+        "링크 뒤",
         "안 끝남 A & B의 이름을 쓰십시오",
         "다음 줄",
       ].map((text) => ({ kind: "text", text })),

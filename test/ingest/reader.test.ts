@@ -114,6 +114,7 @@ test("an archive that lies about its sizes is inflated no further than the limit
   const name = Buffer.from("word/document.xml");
   const data = deflateRawSync(Buffer.alloc(70_000_000));
   const local = Buffer.alloc(30);
+  local.writeUInt32LE(0x04034b50, 0);
   local.writeUInt16LE(name.length, 26);
   const entry = Buffer.alloc(46);
   entry.writeUInt32LE(0x02014b50, 0);

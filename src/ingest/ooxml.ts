@@ -24,21 +24,31 @@ export function refuseOldOrEncrypted(archive: Buffer, old: string, now: string):
   );
 }
 
+export interface DocumentFormat {
+  /** Without its dot; that of before 2007 has no `x`. */
+  readonly ending: "pptx" | "xlsx";
+  /** The part with which a document begins, where its archive names none. */
+  readonly usual: string;
+  /** That part's outermost element. */
+  readonly root: string;
+}
+
 /**
- * The parts of an Office Open XML document, and the one with which it begins: what the archive names as such, else `usual`.
- * @param root that part's outermost element; null is returned for documents that begin with another
- * @throws RaglineError as `xmlParts` does
+ * The parts of an Office Open XML document, and the one with which it begins.
+ * @throws RaglineError `request_invalid` with the bare reason: encrypted, of before 2007, or another archive; and as `xmlParts` does
  */
 export function openDocument(
-  archive: Buffer,
-  usual: string,
-  root: string,
-): { readonly parts: Parts; readonly path: string; readonly xml: Buffer } | null {
+  bytes: Uint8Array,
+  { ending, usual, root }: DocumentFormat,
+): { readonly parts: Parts; readonly path: string; readonly xml: Buffer } {
+  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  refuseOldOrEncrypted(archive, `.${ending.slice(0, -1)}`, `.${ending}`);
   const parts = new Parts(archive);
   const named = [...parts.references("").values()].find(({ type }) => type.endsWith(MAIN));
-  const path = named && parts.get(named.path) ? named.path : usual;
+  const path = named && parts.has(named.path) ? named.path : usual;
   const xml = parts.get(path);
-  return xml && rootOf(xml)?.name === root ? { parts, path, xml } : null;
+  if (xml && rootOf(xml)?.name === root) return { parts, path, xml };
+  throw new RaglineError("request_invalid", `is no ${ending.toUpperCase()} document: it has no ${root}`);
 }
 
 /** The outermost element of a part. */
@@ -60,6 +70,10 @@ export class Parts {
   /** @throws RaglineError as `xmlParts` does */
   constructor(archive: Buffer) {
     this.#parts = new Map([...xmlParts(archive)].map(([name, xml]) => [name.toLowerCase(), xml]));
+  }
+
+  has(path: string): boolean {
+    return this.#parts.has(path.toLowerCase());
   }
 
   /** @throws RaglineError `request_invalid` with the bare reason: parts are referred to again and again */

@@ -1,12 +1,12 @@
 import { RaglineError } from "../errors.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
-import { isSet, openDocument, type Parts, referenceOf, refuseOldOrEncrypted, rootOf } from "./ooxml.ts";
+import { isSet, openDocument, type Parts, referenceOf, rootOf } from "./ooxml.ts";
 import { chartHtml } from "./pptx-chart.ts";
 import { slideHtml } from "./pptx-slide.ts";
 import { parseXml } from "./xml.ts";
 
-const PRESENTATION = "ppt/presentation.xml";
+const FORMAT = { ending: "pptx", usual: "ppt/presentation.xml", root: "presentation" } as const;
 const NOTES = "/notesSlide";
 const CHART = "/chart";
 /** Before a slide without a title, which is not of the slide before. */
@@ -18,12 +18,7 @@ const UNTITLED: Block = { kind: "heading", depth: 2, text: "" };
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
 export function parsePptx(bytes: Uint8Array): ParsedText {
-  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  refuseOldOrEncrypted(archive, ".ppt", ".pptx");
-  const { parts, path, xml } = openDocument(archive, PRESENTATION, "presentation") ?? {};
-  if (!parts || !path || !xml) {
-    throw new RaglineError("request_invalid", "is no PPTX document: it has no presentation");
-  }
+  const { parts, path, xml } = openDocument(bytes, FORMAT);
   const references = parts.references(path);
   const blocks: Block[] = [];
   let page = 0;

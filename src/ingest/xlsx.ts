@@ -1,14 +1,13 @@
-import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
-import { isSet, openDocument, type Parts, referenceOf, refuseOldOrEncrypted } from "./ooxml.ts";
+import { isSet, openDocument, type Parts, referenceOf } from "./ooxml.ts";
 import { slideHtml } from "./pptx-slide.ts";
 import { readFormats } from "./xlsx-numbers.ts";
 import { type Room, readRows, roomOfWorkbook, type Shared } from "./xlsx-sheet.ts";
 import { htmlOf } from "./xlsx-table.ts";
 import { escaped, parseXml } from "./xml.ts";
 
-const WORKBOOK = "xl/workbook.xml";
+const FORMAT = { ending: "xlsx", usual: "xl/workbook.xml", root: "workbook" } as const;
 const DRAWING = "/drawing";
 const TABLE = "/table";
 
@@ -20,13 +19,8 @@ const TABLE = "/table";
  * should.
  */
 export function parseXlsx(bytes: Uint8Array): ParsedText {
-  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  refuseOldOrEncrypted(archive, ".xls", ".xlsx");
-  const { parts, path: workbookPath, xml: workbook } = openDocument(archive, WORKBOOK, "workbook") ?? {};
-  if (!parts || !workbookPath || !workbook) {
-    throw new RaglineError("request_invalid", "is no XLSX document: it has no workbook");
-  }
-  const references = parts.references(workbookPath);
+  const { parts, path, xml: workbook } = openDocument(bytes, FORMAT);
+  const references = parts.references(path);
   const sheets: { readonly name: string; readonly path: string }[] = [];
   let is1904 = false;
   parseXml(workbook, {

@@ -37,6 +37,7 @@ export async function askCommand(
   const { session, top, collection } = options;
   const filter = parseFilters(options.filter);
   const groups = groupsNamed(options.group);
+  const user = options.user === undefined ? {} : { user: parseRequest(userName, options.user, "--user") };
   const request: AskRequest = {
     question,
     ...(session !== undefined && { sessionId: session }),
@@ -45,11 +46,7 @@ export async function askCommand(
     ...(collection !== undefined && { collection }),
   };
   const ask = async (ragline: Ragline, signal: AbortSignal) => {
-    const caller = {
-      signal,
-      groups,
-      ...(options.user !== undefined && { user: parseRequest(userName, options.user, "--user") }),
-    };
+    const caller = { signal, groups, ...user };
     const { documents, collection: asked } = await ragline.status(collection, caller);
     if (documents === 0) {
       throw new RaglineError("not_found", `nothing is indexed in the collection ${asked}; run: ragline index <path>`);

@@ -55,7 +55,7 @@ export function groupsNamed(group: readonly string[]): readonly string[] {
  */
 export function stopSignal(onHangUp?: () => void): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  const hadTerminal = hasTerminal();
+  const hadTerminal = onHangUp !== undefined && hasTerminal();
   const stop = (name: NodeJS.Signals) => {
     if (name === "SIGHUP" && onHangUp && !(hadTerminal && !hasTerminal())) {
       if (!controller.signal.aborted) onHangUp();

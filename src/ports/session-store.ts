@@ -88,12 +88,7 @@ export interface SessionStore {
   ): Promise<{ readonly number: number; readonly score: number }[]>;
   /** Resolves to false where there was nothing to delete. */
   delete(scope: Scope, sessionId: string, options: CallOptions): Promise<boolean>;
-  /** `limit` at most, after the one that `after` is; absent: from the first. */
-  list(
-    scope: Scope & { readonly user: string },
-    page: { readonly limit: number; readonly after?: SessionPlace | undefined },
-    options: CallOptions,
-  ): Promise<SessionPage>;
+  list(scope: UserScope, range: SessionRange, options: CallOptions): Promise<SessionPage>;
   /** Takes as long as it takes. Resolves to how many it has deleted. */
   deleteAll(scope: Scope, options: CallOptions): Promise<number>;
   /**
@@ -103,6 +98,16 @@ export interface SessionStore {
   /** What keeps it from storing turns, and how to mend it, where that is known without trying; null: nothing. */
   problem?(): string | null;
   close?(): Promise<void>;
+}
+
+export interface UserScope extends Scope {
+  readonly user: string;
+}
+
+/** `limit` sessions at most, after the one that `after` is; absent: from the first. */
+export interface SessionRange {
+  readonly limit: number;
+  readonly after?: SessionPlace | undefined;
 }
 
 /** Where a session stands in its user's list, which changes with each question. */

@@ -1,28 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SessionStore } from "../../src/ports/session-store.ts";
-import type { Scope } from "../../src/types.ts";
-import { call, scope, sleep, until } from "../support/calls.ts";
-import { append, begin, turn } from "../support/sessions.ts";
+import { call, until } from "../support/calls.ts";
+import { append, ask, begin, freshUser, listed, turn } from "../support/sessions.ts";
 import type { OpenedSessionStore } from "./session-store.ts";
-
-type OfUser = Scope & { readonly user: string };
-
-let made = 0;
 
 /** Rule 12 of `ports/session-store.ts`. */
 export function sessionListsContract(name: string, open: () => Promise<OpenedSessionStore>): void {
   describe(`session store: ${name}: lists`, () => {
     let opened: OpenedSessionStore;
     let store: SessionStore;
-    /** In a collection of its own. */
-    const freshUser = (user = "kim") => ({ ...scope({ collection: `lists-${++made}` }), user });
-    const listed = async (of: OfUser, limit = 100) =>
-      (await store.list(of, { limit }, call())).sessions.map(({ id }) => id);
-    /** Turns that a store gives the time of are of now: lists are by it. */
-    const ask = async (of: Scope, id: string, question = "연차는 며칠인가요?") => {
-      await append(store, id, turn({ question, at: new Date().toISOString() }), of);
-      await sleep(3);
-    };
 
     beforeAll(async () => {
       opened = await open();
@@ -34,9 +20,9 @@ export function sessionListsContract(name: string, open: () => Promise<OpenedSes
       const kim = freshUser("김/철수");
       const ids = Array.from({ length: 7 }, (_, i) => `s-${i}`);
       const before = Date.now();
-      for (const [i, id] of ids.entries()) await ask(kim, id, `질문 ${i} 🏝️`);
-      await ask({ ...kim, user: "이영희" }, "hers");
-      await ask(kim, "s-2", "이어서");
+      for (const [i, id] of ids.entries()) await ask(store, kim, id, `질문 ${i} 🏝️`);
+      await ask(store, { ...kim, user: "이영희" }, "hers");
+      await ask(store, kim, "s-2", "이어서");
       const pending = turn({ question: "아직" });
       await begin(store, "s-7", pending, kim);
       const order = ["s-7", "s-2", "s-6", "s-5", "s-4", "s-3", "s-1", "s-0"];
@@ -60,15 +46,15 @@ export function sessionListsContract(name: string, open: () => Promise<OpenedSes
       } while (after);
       expect(paged).toEqual(order);
       expect(await store.delete(kim, "s-2", call())).toBe(true);
-      expect(await listed(kim)).toEqual(order.filter((id) => id !== "s-2"));
-      expect(await listed({ ...kim, user: "nobody" })).toEqual([]);
+      expect(await listed(store, kim)).toEqual(order.filter((id) => id !== "s-2"));
+      expect(await listed(store, { ...kim, user: "nobody" })).toEqual([]);
     });
 
     test("12: those that who asks may not read are left out, also across pages", async () => {
       const hr = { ...freshUser(), groups: ["hr"] };
       const open = { ...hr, groups: [] };
-      for (let i = 0; i < 6; i++) await ask(i % 2 ? hr : open, `s-${i}`);
-      expect(await listed(hr)).toEqual(["s-5", "s-4", "s-3", "s-2", "s-1", "s-0"]);
+      for (let i = 0; i < 6; i++) await ask(store, i % 2 ? hr : open, `s-${i}`);
+      expect(await listed(store, hr)).toEqual(["s-5", "s-4", "s-3", "s-2", "s-1", "s-0"]);
       const first = await store.list(open, { limit: 2 }, call());
       expect(first.sessions.map(({ id }) => id)).toEqual(["s-4", "s-2"]);
       const second = await store.list(open, { limit: 2, after: first.next }, call());
@@ -78,18 +64,20 @@ export function sessionListsContract(name: string, open: () => Promise<OpenedSes
 
     test("12: a refused question changes no place, and one that is asked while its session is deleted is listed", async () => {
       const hr = { ...freshUser(), groups: ["hr"] };
-      await ask(hr, "first");
-      await ask(hr, "second");
+      await ask(store, hr, "first");
+      await ask(store, hr, "second");
       await expect(begin(store, "first", turn(), { ...hr, groups: [] })).rejects.toMatchObject({ code: "forbidden" });
-      expect(await listed(hr)).toEqual(["second", "first"]);
+      expect(await listed(store, hr)).toEqual(["second", "first"]);
       for (let i = 0; i < 20; i++) {
         const kim = freshUser();
-        await ask(kim, "one");
+        await ask(store, kim, "one");
         await Promise.all([
           i % 2 ? store.delete(kim, "one", call()) : store.deleteAll(kim, call()),
           begin(store, "one", turn(), kim),
         ]);
-        expect(await listed(kim)).toEqual((await store.load(kim, "one", 100, call())).version > 0 ? ["one"] : []);
+        expect(await listed(store, kim)).toEqual(
+          (await store.load(kim, "one", 100, call())).version > 0 ? ["one"] : [],
+        );
       }
     });
 
@@ -132,10 +120,10 @@ export function sessionListsContract(name: string, open: () => Promise<OpenedSes
     test("12: a forgotten one is listed no more", async () => {
       const kim = freshUser();
       const forgetting = await opened.forgetting(2000);
-      const listed = async () => (await forgetting.list(kim, { limit: 5 }, call())).sessions.length;
+      const count = async () => (await forgetting.list(kim, { limit: 5 }, call())).sessions.length;
       await append(forgetting, "old", turn({ at: new Date().toISOString() }), kim);
-      expect(await listed()).toBe(1);
-      await until("it is forgotten", async () => (await listed()) === 0);
+      expect(await count()).toBe(1);
+      await until("it is forgotten", async () => (await count()) === 0);
       await forgetting.close?.();
     });
   });

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import type { Scope } from "../../src/types.ts";
-import { call, scope, sleep } from "../support/calls.ts";
-import { append, begin, turn, vectorOf } from "../support/sessions.ts";
+import { call, scope } from "../support/calls.ts";
+import { append, ask, begin, freshUser, listed, turn, vectorOf } from "../support/sessions.ts";
 import { sessionListsContract } from "./session-lists.ts";
 import { type OpenedSessionStore, PENDING_MAX } from "./session-store.ts";
-
-type OfUser = Scope & { readonly user: string };
 
 let made = 0;
 
@@ -16,16 +14,7 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
     let opened: OpenedSessionStore;
     let store: SessionStore;
     const freshId = () => `readers-${++made}`;
-    /** In a collection of its own. */
-    const freshUser = (user = "kim") => ({ ...scope({ collection: `of-${++made}` }), user });
     const load = (of: Scope, id: string) => store.load(of, id, 100, call());
-    const listed = async (of: OfUser, limit = 100) =>
-      (await store.list(of, { limit }, call())).sessions.map(({ id }) => id);
-    /** Turns that a store gives the time of are of now: lists are by it. */
-    const ask = async (of: Scope, id: string, question = "연차는 며칠인가요?") => {
-      await append(store, id, turn({ question, at: new Date().toISOString() }), of);
-      await sleep(3);
-    };
 
     beforeAll(async () => {
       opened = await open();
@@ -38,14 +27,14 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       const { user: _, ...nobody } = kim;
       const users = ["kim", "Kim", "k%69m", "kim/session", "김철수", "a b:*?[x]\\", "\u001f", "💡"];
       const all: Scope[] = [nobody, ...users.map((user) => ({ ...kim, user }))];
-      for (const [i, of] of all.entries()) await ask(of, "one", `질문 ${i}`);
+      for (const [i, of] of all.entries()) await ask(store, of, "one", `질문 ${i}`);
       for (const [i, of] of all.entries()) {
         expect((await load(of, "one")).turns.map(({ question }) => question)).toEqual([`질문 ${i}`]);
         expect(await load(of, "one")).toMatchObject({ id: "one" });
       }
       expect(await store.delete(nobody, "one", call())).toBe(true);
       expect((await load(kim, "one")).turnCount).toBe(1);
-      for (const user of users) expect(await listed({ ...kim, user })).toEqual(["one"]);
+      for (const user of users) expect(await listed(store, { ...kim, user })).toEqual(["one"]);
     });
 
     test("10: of a user, all his sessions are deleted and nobody else's; of a collection, everybody's", async () => {
@@ -58,21 +47,21 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       await begin(store, "s-2", late, kim);
       expect(await store.deleteAll(kim, call())).toBe(60);
       expect((await load(kim, "s-2")).version).toBe(0);
-      expect(await listed(kim)).toEqual([]);
+      expect(await listed(store, kim)).toEqual([]);
       await expect(store.finish(kim, "s-2", late, call())).rejects.toMatchObject({ code: "not_found" });
       for (const of of others) expect((await load(of, "s-1")).turnCount).toBe(1);
       expect(await store.deleteAll(nobody, call())).toBe(others.length);
       for (const of of others) expect((await load(of, "s-1")).version).toBe(0);
-      expect(await listed({ ...kim, user: "ki" })).toEqual([]);
+      expect(await listed(store, { ...kim, user: "ki" })).toEqual([]);
     });
 
     test("11: who lacks a group of those who asked cannot read, go on with or delete it, and changes nothing", async () => {
       const id = freshId();
       const [open, hr, both] = [scope(), scope({ groups: ["인사팀"] }), scope({ groups: ["eng", "인사팀", "eng"] })];
       const model = "static/8";
-      await ask(open, id);
-      await ask(hr, id);
-      await ask(hr, id);
+      await ask(store, open, id);
+      await ask(store, hr, id);
+      await ask(store, hr, id);
       const { version } = await load(hr, id);
       const recall = { model, vectors: [{ number: 2, vector: vectorOf(1) }] };
       expect(await store.replace(hr, id, version, { recall }, call())).toBe(true);
@@ -90,12 +79,12 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       expect(await store.turns(hr, id, [1, 2, 3], call())).toHaveLength(3);
       expect(await store.recall(hr, id, { model, vector: vectorOf(1), limit: 3 }, call())).toHaveLength(1);
 
-      await ask(both, id);
+      await ask(store, both, id);
       await expect(load(hr, id)).rejects.toMatchObject({ code: "forbidden" });
       const reordered = scope({ groups: ["인사팀", "others", "eng"] });
       expect((await load(reordered, id)).turnCount).toBe(4);
       expect(await store.delete(reordered, id, call())).toBe(true);
-      await ask(open, id);
+      await ask(store, open, id);
       expect((await load(open, id)).turnCount).toBe(1);
     });
 
@@ -105,7 +94,7 @@ export function sessionReadersContract(name: string, open: () => Promise<OpenedS
       const asked = turn();
       await begin(store, id, asked, hr);
       const { version } = await load(hr, id);
-      await ask(both, id);
+      await ask(store, both, id);
       await store.renew(hr, id, asked.requestId, call());
       await store.finish(hr, id, asked, call());
       expect(await store.replace(hr, id, version, { summary: "둘" }, call())).toBe(true);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
-import type { SessionStore } from "../../src/ports/session-store.ts";
+import type { SessionStore, UserScope } from "../../src/ports/session-store.ts";
 import type { FinishedTurn, Scope, Session } from "../../src/types.ts";
-import { call, SCOPE } from "./calls.ts";
+import { call, SCOPE, scope, sleep } from "./calls.ts";
 
 let made = 0;
 
@@ -27,6 +27,22 @@ export async function begin(
 export async function append(store: SessionStore, id: string, turn: FinishedTurn, scope: Scope = SCOPE): Promise<void> {
   await begin(store, id, turn, scope);
   await store.finish(scope, id, turn, call());
+}
+
+/** A user in a collection of his own. */
+export function freshUser(user = "kim"): UserScope {
+  return { ...scope({ collection: `of-${++made}` }), user };
+}
+
+/** A whole turn of now: lists are in the order of these times. */
+export async function ask(store: SessionStore, of: Scope, id: string, question = "연차는 며칠인가요?"): Promise<void> {
+  await append(store, id, turn({ question, at: new Date().toISOString() }), of);
+  await sleep(3);
+}
+
+export async function listed(store: SessionStore, of: UserScope, limit = 100): Promise<string[]> {
+  const { sessions } = await store.list(of, { limit }, call());
+  return sessions.map(({ id }) => id);
 }
 
 /** Unit length, another for every seed. */

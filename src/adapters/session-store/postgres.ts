@@ -13,6 +13,7 @@ import {
   pageOf,
   storedGroups,
   storedId,
+  storedUser,
   tooManyPending,
 } from "./shared.ts";
 
@@ -152,7 +153,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async list(scope, { limit, after }, call) {
-      const place = [scope.tenant, scope.collection, encodeURIComponent(scope.user)];
+      const place = [scope.tenant, scope.collection, storedUser(scope.user)];
       const from = after ? [after.usedAtMs, storedId(scope, after.id)] : [null, null];
       const values = [...place, ttlMs, storedGroups(scope), ...from, limit + 1];
       const rows = await database.query<Omit<SessionEntry, "question"> & { first: string | null }>(call, LIST, values);
@@ -165,7 +166,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async deleteAll({ tenant, collection, user }, call) {
-      const whose = user === undefined ? [] : [encodeURIComponent(user)];
+      const whose = user === undefined ? [] : [storedUser(user)];
       const some = user === undefined ? DELETE_SOME : DELETE_SOME_OF_USER;
       for (let all = 0; ; ) {
         const { length } = await database.query(call, some, [tenant, collection, ...whose]);

@@ -1,4 +1,4 @@
-import type { SessionEntry, SessionPage, SessionPlace } from "../../ports/session-store.ts";
+import type { SessionEntry, SessionPage, SessionPlace, SessionRange, UserScope } from "../../ports/session-store.ts";
 import type { Scope } from "../../types.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import * as scripts from "./redis-scripts.ts";
@@ -14,8 +14,6 @@ interface RedisListsOptions {
 
 /** Sessions looked at together: many may be gone, or not for who asks. */
 const LOOKED_AT_ONCE = 100;
-
-type OfUser = Scope & { readonly user: string };
 
 /**
  * Which sessions a user has: one hash a user, on another slot than the sessions, so that it may lack one, or have one that is gone. A session goes
@@ -47,11 +45,7 @@ export class RedisLists {
     await this.#may(scope, (key) => this.#redis.run(scripts.UNLIST, key, values));
   }
 
-  async page(
-    scope: OfUser,
-    { limit, after }: { limit: number; after?: SessionPlace | undefined },
-    signal: AbortSignal,
-  ): Promise<SessionPage> {
+  async page(scope: UserScope, { limit, after }: SessionRange, signal: AbortSignal): Promise<SessionPage> {
     const places = (await this.#read(scope)).filter((place) => !after || inOrder(after, place) < 0);
     const sessions: SessionEntry[] = [];
     const gone: SessionPlace[] = [];
@@ -74,7 +68,7 @@ export class RedisLists {
     return user === undefined ? [] : this.#read({ ...scope, user }).catch(() => []);
   }
 
-  async #read(scope: OfUser): Promise<SessionPlace[]> {
+  async #read(scope: UserScope): Promise<SessionPlace[]> {
     const listed = (await this.#redis.run(scripts.LISTED, this.#options.keyOf(scope, ""), [])) as string[];
     const places: SessionPlace[] = [];
     for (let i = 0; i + 1 < listed.length; i += 2) {
@@ -84,7 +78,7 @@ export class RedisLists {
   }
 
   /** Null: it is not for who asks. */
-  async #entry(scope: OfUser, place: SessionPlace): Promise<SessionEntry | "gone" | null> {
+  async #entry(scope: UserScope, place: SessionPlace): Promise<SessionEntry | "gone" | null> {
     const { keyOf, groupsOf } = this.#options;
     const found = (await this.#redis.run(scripts.ENTRY, keyOf(scope, place.id), [groupsOf(scope)])) as string[];
     const [first, turnCount] = found;

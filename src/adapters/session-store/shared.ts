@@ -13,9 +13,13 @@ export function neverAnswered({ requestId, question, tokens }: Asked): FinishedT
   return { requestId, question, query: question, answer: "", status: "interrupted", tokens, at };
 }
 
-/** How the stored id of a user's session begins. A session's own id has no slash. */
+export function storedUser(user: string): string {
+  return encodeURIComponent(user);
+}
+
+/** How the stored id of a user's session begins. Neither a stored user nor a session's own id has a slash. */
 export function ofUser(user: string): string {
-  return `${encodeURIComponent(user)}/`;
+  return `${storedUser(user)}/`;
 }
 
 export function storedId({ user }: Pick<Scope, "user">, id: string): string {

@@ -1,6 +1,5 @@
 import { createBreather } from "../../breather.ts";
-import type { SessionEntry, SessionPage, SessionPlace } from "../../ports/session-store.ts";
-import type { Scope } from "../../types.ts";
+import type { SessionEntry, SessionPage, SessionPlace, SessionRange, UserScope } from "../../ports/session-store.ts";
 import type { Database } from "../sqlite/database.ts";
 import { inOrder, mayRead, ofUser, pageOf } from "./shared.ts";
 import { FIRST_QUESTION, PLACES, SESSION } from "./sqlite-statements.ts";
@@ -28,8 +27,8 @@ interface PlaceRow extends OfGroups {
  */
 export async function pageOfUser(
   database: Database,
-  scope: Scope & { readonly user: string },
-  { limit, after }: { readonly limit: number; readonly after?: SessionPlace | undefined },
+  scope: UserScope,
+  { limit, after }: SessionRange,
   since: number,
   signal: AbortSignal,
 ): Promise<SessionPage> {

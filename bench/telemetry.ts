@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { seeded } from "../src/random.ts";
+import { mean } from "../src/statistics.ts";
 import { Child } from "./child.ts";
 import { canPin, LOAD_CORE, SYSTEM_CORE } from "./cores.ts";
 import { DOCUMENTS_DEFAULT } from "./corpus.ts";
@@ -13,11 +14,13 @@ import { median, percentile, round } from "./stats.ts";
 
 const HELP = `npm run bench:telemetry [-- options]
 
-What metrics, the log and traces cost: CPU a request, with each of them, beside the same server without. Each server is a process
-of its own on one core; rounds are interleaved, every other one in reverse, and a figure is the median over rounds of the ratio within a
-round, with its 95% interval by bootstrap. Takes some seven minutes.
+What metrics, the log and traces cost: CPU a request, with each of them, beside the same server without, on one core. Of each kind
+several processes run, since two of the very same code differ by up to 7%; rounds are interleaved, every other one in reverse. A figure is
+the mean of the processes', each the median over rounds of the ratio to all processes of the first kind in that round, with its 95%
+interval by bootstrap over processes and rounds. Takes some ten minutes.
 
-  --rounds <n>       60 by default: short ones, since a shared machine drifts
+  --rounds <n>       30 by default: short ones, since a shared machine drifts
+  --processes <n>    of each kind, 4 by default
   --against <folder> also a server of another checkout's src folder, e.g. one before a change, or one without any tracing: it is the first then
   --bars             only the servers that a bar is about: half of the time
   --check            exit code 1 where a bar is missed: tracing off 2%, on at 10% sampling 5%
@@ -26,7 +29,8 @@ round, with its 95% interval by bootstrap. Takes some seven minutes.
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "60" },
+    rounds: { type: "string", default: "30" },
+    processes: { type: "string", default: "4" },
     against: { type: "string" },
     bars: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
@@ -76,11 +80,13 @@ async function main(): Promise<void> {
     const bench: Bench = { stages, load, log: (line) => console.log(line) };
     const url = await stages.call("listen");
     const targets: Target[] = [];
-    for (const { name, config, build = "src" } of variants) {
-      const values = [url, "none", build, String(DOCUMENTS_DEFAULT), JSON.stringify(config)];
-      const child = new Child<RaglineCommands>(name, "./ragline.ts", SYSTEM_CORE, values);
-      children.push(child);
-      targets.push({ name, url: await child.call("listen"), process: child });
+    for (let n = 0; n < Number(options.processes); n++) {
+      for (const { name, config, build = "src" } of variants) {
+        const values = [url, "none", build, String(DOCUMENTS_DEFAULT), JSON.stringify(config)];
+        const child = new Child<RaglineCommands>(name, "./ragline.ts", SYSTEM_CORE, values);
+        children.push(child);
+        targets.push({ name, url: await child.call("listen"), process: child });
+      }
     }
     const results = await measureThroughput(bench, targets, RUN, Number(options.rounds));
     report(variants, results, collector.bytes());
@@ -91,22 +97,24 @@ async function main(): Promise<void> {
 }
 
 function report(variants: readonly Variant[], results: Awaited<ReturnType<typeof measureThroughput>>, bytes: number) {
-  const [first] = results;
+  /** CPU a request in ms, by process and round. */
+  const measured = ({ name }: Variant) =>
+    results.filter(({ target }) => target === name).map(({ rounds }) => rounds.map((perSecond) => 1000 / perSecond));
+  const [first] = variants;
   if (!first) return;
-  const cpuMs = (perSecond: number) => 1000 / perSecond;
-  const rows = results.map((result, i) => {
-    const ratios = result.rounds.map((perSecond, n) => cpuMs(perSecond) / cpuMs(first.rounds[n] ?? Number.NaN) - 1);
-    const cost = median(ratios);
-    const { name = "", bar } = variants[i] ?? {};
-    return { name, cpuMs: round(cpuMs(result.requestsPerCpuSecond), 3), cost: round(cost, 4), ratios, bar };
+  const firstByRound = transposed(measured(first)).map(mean);
+  const rows = variants.map((variant) => {
+    const processes = measured(variant);
+    const ratios = processes.map((rounds) => rounds.map((ms, n) => ms / (firstByRound[n] ?? Number.NaN) - 1));
+    const cost = round(mean(ratios.map(median)), 4);
+    const { name, bar } = variant;
+    return { name, cpuMs: round(mean(processes.map(median)), 3), cost, interval: interval(ratios), bar };
   });
   console.log(
-    `CPU a request, ${canPin ? "one core" : "not pinned"}, ${RUN.requests} requests a round, beside the first:`,
+    `CPU a request, ${canPin ? "one core" : "not pinned"}, ${options.processes} processes of each kind, ${options.rounds} rounds of ${RUN.requests} requests, beside the first:`,
   );
-  for (const { name, cpuMs, cost, ratios, bar } of rows) {
-    const spread = medianInterval(ratios)
-      .map((share) => `${(100 * share).toFixed(1)}%`)
-      .join(" to ");
+  for (const { name, cpuMs, cost, interval, bar } of rows) {
+    const spread = interval.map((share) => `${(100 * share).toFixed(1)}%`).join(" to ");
     const verdict = bar === undefined ? "" : cost <= bar ? `, within ${100 * bar}%` : `, MISSES ${100 * bar}%`;
     console.log(`${name.padEnd(32)}${cpuMs.toFixed(3)} ms  ${(100 * cost).toFixed(1)}%  (95%: ${spread})${verdict}`);
   }
@@ -115,12 +123,18 @@ function report(variants: readonly Variant[], results: Awaited<ReturnType<typeof
   if (options.check && rows.some(({ cost, bar }) => bar !== undefined && cost > bar)) process.exitCode = 1;
 }
 
-/** Where the median lies, with 95% confidence: medians of draws with replacement (bootstrap). */
-function medianInterval(values: readonly number[]): readonly number[] {
+/** Where the mean of the processes' medians lies, with 95% confidence: of draws with replacement (bootstrap) of processes, and of rounds. */
+function interval(processes: readonly (readonly number[])[]): readonly number[] {
   const random = seeded(1);
-  const draw = () => values[Math.floor(random() * values.length)] ?? Number.NaN;
-  const medians = Array.from({ length: BOOTSTRAP_DRAWS }, () => median(values.map(draw)));
-  return [0.025, 0.975].map((share) => percentile(medians, share));
+  const draw = <T>(values: readonly T[]) => values.map(() => values[Math.floor(random() * values.length)] as T);
+  const means = Array.from({ length: BOOTSTRAP_DRAWS }, () =>
+    mean(draw(processes).map((rounds) => median(draw(rounds)))),
+  );
+  return [0.025, 0.975].map((share) => round(percentile(means, share), 4));
+}
+
+function transposed(rows: readonly (readonly number[])[]): number[][] {
+  return (rows[0] ?? []).map((_, n) => rows.map((row) => row[n] ?? Number.NaN));
 }
 
 /** Takes spans and forgets them. */

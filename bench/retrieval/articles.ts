@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { mean } from "../../src/statistics.ts";
 import { temporaryFolder } from "../../test/support/folder.ts";
 import { round } from "../stats.ts";
-import { halves, mean } from "./measure.ts";
+import { halves } from "./measure.ts";
 import { DATA } from "./sets.ts";
 
 const HELP = `node bench/retrieval/articles.ts [-- options]

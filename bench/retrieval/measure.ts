@@ -66,10 +66,6 @@ export async function measure({ set, corpus }: LoadedSet, embedder: Embedder): P
   return { ...figures, learned };
 }
 
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
 /** Every other question: a set's two halves. */
 export function halves(values: readonly number[]): [odd: number[], even: number[]] {
   return [values.filter((_, i) => i % 2 === 0), values.filter((_, i) => i % 2 === 1)];

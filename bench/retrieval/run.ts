@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
-import { halves, mean, measure } from "./measure.ts";
+import { mean } from "../../src/statistics.ts";
+import { halves, measure } from "./measure.ts";
 import { loadSet, SETS } from "./sets.ts";
 
 const HELP = `npm run bench:retrieval [-- options] [part of a set's name …]

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { mean } from "../../bench/retrieval/measure.ts";
 import { DATA, type LoadedSet, loadSet, SETS } from "../../bench/retrieval/sets.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
 import { SqlitePassageIndex } from "../../src/adapters/passage-index/sqlite.ts";
@@ -12,6 +11,7 @@ import { collapseDuplicates } from "../../src/pipeline/duplicates.ts";
 import { fuse } from "../../src/pipeline/fuse.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
+import { mean } from "../../src/statistics.ts";
 import { passageText } from "../../src/text/passage-text.ts";
 import { createWords } from "../../src/text/words.ts";
 import { call, scope } from "../support/calls.ts";

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { halves, mean, measure } from "../../bench/retrieval/measure.ts";
+import { halves, measure } from "../../bench/retrieval/measure.ts";
 import { DATA, loadSet, SETS } from "../../bench/retrieval/sets.ts";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 import { createStaticEmbedder } from "../../src/adapters/embedder/static.ts";
+import { mean } from "../../src/statistics.ts";
 
 /** Against text alone; the smallest set has 38 questions. */
 const LOSS_MAX = 0.005;

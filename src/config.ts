@@ -21,14 +21,18 @@ const DEFAULT_USE: Readonly<Record<string, string>> = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Of a configuration whose variables have their values: a secret may read like a variable itself. Copies by spreading keep it. */
+const SUBSTITUTED = Symbol("substituted");
+
 /**
- * Checks a configuration and fills in the defaults. With `OPENAI_BASE_URL` or `OPENAI_API_KEY` in the environment the answers
+ * Checks a configuration and fills in the defaults; one that it returned may be changed and checked again. With `OPENAI_BASE_URL` or `OPENAI_API_KEY` in the environment the answers
  * come from there, unless `generate.use` says otherwise; `OPENAI_MODEL` names the model.
  * @throws RaglineError `config_invalid` with every problem, one a line, with its path.
  */
 export function parseConfig(input: unknown = {}, environment: Environment = process.env): Config {
   const problems: string[] = [];
-  const raw = substitute(input ?? {}, environment, "", problems);
+  const isSubstituted = typeof input === "object" && input !== null && SUBSTITUTED in input;
+  const raw = isSubstituted ? input : substitute(input ?? {}, environment, "", problems);
   if (problems.length > 0) throw invalid(problems);
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     throw invalid(["the configuration must be a mapping of keys to values"]);
@@ -36,7 +40,7 @@ export function parseConfig(input: unknown = {}, environment: Environment = proc
   const filled = withDefaults(raw as Record<string, unknown>, environment);
   let result = configSchema.safeParse(filled);
   if (!result.success && numbersFromText(filled, result.error.issues)) result = configSchema.safeParse(filled);
-  if (result.success) return result.data;
+  if (result.success) return Object.assign(result.data, { [SUBSTITUTED]: true });
   throw invalid(configProblems(filled, result.error.issues));
 }
 

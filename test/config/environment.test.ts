@@ -54,6 +54,15 @@ describe("a file in a value", () => {
     expect(keyOf(`\${NAME}-\${file:${folder.file("key")}}`)).toBe(`web-${key}`);
   });
 
+  test.each(["web-${HOME}-0123456789", "web-${NOBODY_SETS_THIS}", "web-${file:/nowhere}-0123"])(
+    "may read like a variable: %s",
+    (key) => {
+      writeFileSync(folder.file("key"), key);
+      const config = parseConfig({ server: { callers: [{ name: "web", key: `\${file:${folder.file("key")}}` }] } });
+      expect(parseConfig({ ...config, tenant: "other" }).server.callers?.[0]?.key).toBe(key);
+    },
+  );
+
   test("that is not there, or is a folder, is a problem of its place", () => {
     for (const [file, code] of [
       [folder.file("none"), "ENOENT"],

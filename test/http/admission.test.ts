@@ -54,7 +54,9 @@ interface Seen {
 /** A line whose requests take 2 ms each of the process. */
 function slowProcess(waitMaxMs: number) {
   const server = new EventEmitter();
-  const line = new Admission(server, waitMaxMs, { waiting: () => undefined, waited: () => undefined });
+  /** As metrics are told. */
+  const waits: number[] = [];
+  const line = new Admission(server, waitMaxMs, { waiting: () => undefined, waited: (ms) => waits.push(ms) });
   const enter = (socket = { destroyed: false }) =>
     new Promise<Seen>((resolve) => {
       const came = performance.now();
@@ -64,20 +66,24 @@ function slowProcess(waitMaxMs: number) {
         resolve({ waitedMs: now - came, error: error as RaglineError | undefined });
       });
     });
-  return { server, enter, many: (count: number) => Array.from({ length: count }, () => enter()) };
+  return { server, waits, enter, many: (count: number) => Array.from({ length: count }, () => enter()) };
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test("requests begin in their order, and who finds nobody begins at once", async () => {
-  const { enter, many } = slowProcess(10_000);
+  const { waits, enter, many } = slowProcess(10_000);
   const at = performance.now();
   void enter();
   expect(performance.now() - at).toBeGreaterThanOrEqual(2);
   await turn();
   const begun: number[] = [];
-  await Promise.all(many(40).map((one, n) => one.then(() => begun.push(n))));
+  const requests = many(40);
+  for (const [n, one] of requests.entries()) void one.then(() => begun.push(n));
+  const seen = (await Promise.all(requests)).map(({ waitedMs }) => waitedMs);
   expect(begun).toEqual(Array.from({ length: 40 }, (_, n) => n));
+  expect(waits.length).toBeGreaterThan(30);
+  for (const [i, ms] of waits.toReversed().entries()) expect(Math.abs(ms - (seen.at(-1 - i) ?? 0))).toBeLessThan(20);
 });
 
 test("who has left takes nobody's place, and who comes after the line begins at once", async () => {

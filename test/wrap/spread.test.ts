@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { RaglineError } from "../../src/errors.ts";
 import type { Embedder } from "../../src/ports/embedder.ts";
-import type { GenerateDelta } from "../../src/ports/language-model.ts";
+import type { GenerateDelta, LanguageModel } from "../../src/ports/language-model.ts";
 import type { PassageIndex } from "../../src/ports/passage-index.ts";
 import type { Reranker } from "../../src/ports/reranker.ts";
 import type { CallOptions } from "../../src/types.ts";
@@ -241,6 +241,39 @@ test("all that a question asks an index for goes to the one that serves, though 
   };
   for (let i = 0; i < 20; i++) await asked().catch(() => null);
   for (let i = 0; i < 10; i++) expect(await asked()).toEqual(["7", 1]);
+});
+
+describe("of several endpoints", () => {
+  const port = (name: string, more: object) => ({ name, port: { model: "m", ...more } as unknown as Reranker });
+  const warm = (...parts: readonly (() => Promise<void>)[]) =>
+    spreadReranker(
+      parts.map((one, i) => port(`${i}`, { warm: one })),
+      OPTIONS,
+    ).port.warm?.(call());
+  const up = async () => undefined;
+  const down = () => Promise.reject(failed());
+
+  test("one that warms is enough; where none does, the first's failure is told", async () => {
+    await warm(up, up);
+    await warm(down, up);
+    await warm(up, down);
+    await expect(warm(down, () => Promise.reject(new Error("second")))).rejects.toThrow("broken");
+  });
+
+  test.each([
+    [["first", "second"], "first"],
+    [[null, "second"], null],
+    [["first", null], null],
+    [[null, null], null],
+    [[undefined, "second"], null],
+  ])("of the problems %j %j is told: one that serves is enough", (found, told) => {
+    const endpoints = found.map((problem, i) =>
+      port(`${i}`, problem === undefined ? {} : { problem: () => problem, missing: () => problem }),
+    );
+    expect(spreadReranker(endpoints, OPTIONS).port.problem?.()).toBe(told);
+    const models = endpoints as unknown as Endpoint<LanguageModel>[];
+    expect(spreadModel(models, OPTIONS).port.missing?.()).toBe(told);
+  });
 });
 
 describe("a stream", () => {

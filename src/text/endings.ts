@@ -23,6 +23,10 @@ const PREDICATE = new RegExp(
   "u",
 );
 
+const OF_VERB = new RegExp(`${PAST}?겠?(?:${OF_VERBS})$`, "u");
+/** Behind a verb whose last syllable ends in ㅂ: 바꿉니까. */
+const FORMAL = /(?<=\p{sc=Hangul})(?<![합됩입])니까$/u;
+
 /** A code or a foreign word, and the Hangul behind it. */
 const MIXED = /^(.*\P{sc=Hangul})(\p{sc=Hangul}+)$/u;
 
@@ -37,6 +41,12 @@ export function stemOf(word: string, known: ReadonlySet<string>): string {
     if (ending === "") return rest;
     rest = rest.slice(0, -ending.length);
   }
+}
+
+/** A word without what a verb alone ends with: 바꾸나요 is 바꾸, 바꿔야 (before 하다 and 되다) 바꿔; null: it has no such ending. */
+export function verbOf(word: string): string | null {
+  const rest = word.replace(OF_VERB, "").replace(FORMAL, "");
+  return rest === word ? null : rest;
 }
 
 /** One ending less (and the polite 요 behind it), where the word had one: `연차휴가는` is 연차휴가, of which stripping all leaves 연차휴. */

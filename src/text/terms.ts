@@ -1,5 +1,6 @@
-import { stemOf, withoutParticle, withoutParticleBehind } from "./endings.ts";
+import { stemOf, verbOf, withoutParticle, withoutParticleBehind } from "./endings.ts";
 import { isStopWord, searchTokens } from "./tokens.ts";
+import { verbForms } from "./verb-forms.ts";
 
 /** A word of a question that an answer should hold, as the search tokens that make it up. */
 export interface Term {
@@ -7,6 +8,8 @@ export interface Term {
   /** As it was written, without its last particle. */
   readonly written: string;
   readonly tokens: readonly string[];
+  /** Of a Korean verb: what its last token is in other forms of it. */
+  readonly forms: readonly string[];
 }
 
 /** Words that ask, and words that every question has; in English as stems. */
@@ -44,8 +47,14 @@ const ASKING = new RegExp(
   "u",
 );
 
+/** Behind 얼마나: how often, how much, how long, how soon, how far. */
+const HOW = /^(?:자주|많이|오래|오랫동안|빨리|일찍|늦게|멀리|크게|길게)$/u;
+
 /** Of one syllable, before "하나요" or "돼요": 내야, 가야. */
 const VERB_THAT_MUST = /^\p{sc=Hangul}야$/u;
+
+/** Of more syllables: 바꿔야 하나요, 바꿔야하나요. */
+const MUST = /^(\p{sc=Hangul}{2,})야(\p{sc=Hangul}*)$/u;
 
 /** What ends a question among friends. Nouns end so too (분야, 재해), which is why only its last word loses it. */
 const INFORMAL_ENDING = /(?<=\p{sc=Hangul}{2}|[A-Za-z\d])(?:[야해돼니임]|(?<![하되])냐)$/u;
@@ -61,16 +70,27 @@ export function termsOf(question: string): Term[] {
   for (const [i, asked] of words.entries()) {
     // How many of what: 명부터, 개까지.
     if (words[i - 1] === "몇") continue;
-    if (ASKING.test(asked)) continue;
+    if (ASKING.test(asked) || (words[i - 1] === "얼마나" && HOW.test(asked))) continue;
     if (VERB_THAT_MUST.test(asked) && helpsAVerb(words[i + 1] ?? "")) continue;
     const word = (i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "")).slice(0, WORD_LENGTH_MAX);
     const content = HANGUL.test(word) ? stemOf(word, QUESTION_WORDS) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
-    const tokens = searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
-    if (tokens.length > 0)
-      terms.set(content, { word: content, written: HANGUL.test(word) ? withoutParticle(word) : content, tokens });
+    const must = verbThatMust(asked, words[i + 1] ?? "");
+    const tokens = must
+      ? searchTokens(must)
+      : searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
+    if (tokens.length === 0) continue;
+    const verb = must ?? (verbOf(asked) === content ? content : "");
+    const forms = verbForms(verb.slice(-1)).map((last) => verb.slice(-2, -1) + last);
+    terms.set(content, { word: content, written: HANGUL.test(word) ? withoutParticle(word) : content, tokens, forms });
   }
   return [...terms.values()];
+}
+
+/** 바꿔 of "바꿔야 하나요"; null: the word is no verb before 하다 or 되다 that asks. */
+function verbThatMust(word: string, next: string): string | null {
+  const [, verb, joined] = MUST.exec(word) ?? [];
+  return verb !== undefined && helpsAVerb(joined || next) ? verb : null;
 }
 
 /** Whether a word is one of 하다 or 되다 that asks. */
@@ -78,10 +98,12 @@ function helpsAVerb(word: string): boolean {
   return /^[하해할합되돼될됩]/.test(word) && ASKING.test(word);
 }
 
-/** How much of a term a text with these search tokens holds: 0 to 1; less than half of a word is nothing. */
+/** How much of a term a text with these search tokens holds, verbs in any form: 0 to 1; less than half of a word is nothing. */
 export function held(term: Term, tokens: ReadonlySet<string>): number {
   let found = 0;
   for (const token of term.tokens) if (tokens.has(token)) found++;
+  const isInForm = found < term.tokens.length && !tokens.has(term.tokens.at(-1) ?? "");
+  if (isInForm && term.forms.some((form) => tokens.has(form))) found++;
   const share = found / term.tokens.length;
   return share < 0.5 ? 0 : share;
 }

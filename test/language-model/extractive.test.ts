@@ -97,6 +97,7 @@ describe("a question for an amount or a time is answered by a sentence that hold
     ["When does it start?", "It starts on Mondays in 2026.", "It starts with three people."],
     ["회비는 얼마예요?", "회비는 5천 원이다.", "회비는 총무에게 낸다."],
     ["얼마나 자주 백업하나요?", "매일 새벽에 백업한다.", "백업은 30일 보관한다."],
+    ["얼마나 자주 백업하나요?", "6시간마다 백업한다.", "백업은 30일 보관한다."],
     ["When I am sick, how many days are paid?", "Three days are paid.", "Pay comes at the end of the month."],
     ["How often is it paid?", "It is paid monthly.", "It is paid by card."],
   ])("%s", (question, right, wrong) => {

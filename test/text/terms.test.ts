@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { termsOf } from "../../src/text/terms.ts";
+import { held, termsOf } from "../../src/text/terms.ts";
+import { searchTokens } from "../../src/text/tokens.ts";
+import { verbForms } from "../../src/text/verb-forms.ts";
 import { cpuMs } from "../support/cpu.ts";
 
 test.each([
@@ -54,3 +56,46 @@ test("takes little time for words of any length", () => {
   for (let i = 0; i < 40; i++) termsOf(Array(5).fill("은".repeat(16_000)).join(" "));
   expect(cpuMs() - started).toBeLessThan(2000);
 });
+
+const ASKED = "바꾸나요 바꿔야_하나요 바꿔야하나요 바꿔야_돼요 바꿨나요 바꿉니까 바꿀까요 바꾸려면".replaceAll(
+  "_",
+  " ",
+);
+const SAID = ["90일마다 바꾼다.", "새 것으로 바꿉니다", "바꿀 때", "바꿔 줍니다", "바꿨습니다", "바꾸면", "바꿈"];
+
+test.each(ASKED.split(/ (?=바)/).flatMap((asked) => SAID.map((text) => [asked, text] as const)))(
+  "a verb is held in any of its forms: %s, %s",
+  (asked, text) => {
+    const [term, ...others] = termsOf(`언제 ${asked}?`);
+    expect(others).toEqual([]);
+    expect(term && held(term, new Set(searchTokens(text)))).toBe(1);
+  },
+);
+
+test.each([
+  ["계정이 잠겼나요?", "잠긴 계정은 풀어 준다", 1],
+  ["누가 알려야 하나요?", "팀장이 알린다", 1],
+  ["장학금은 어디에 보내나요?", "서류를 보낸다", 1],
+  ["언제 바꾸나요?", "바구니", 0],
+  // A noun is what it is.
+  ["바구니는 얼마인가요?", "바군", 0],
+  ["휴가 신청하나요?", "휴간", 0],
+])("%s of %s: %d", (question, text, share) => {
+  const tokens = new Set(searchTokens(text));
+  expect(Math.max(0, ...termsOf(question).map((term) => held(term, tokens)))).toBe(share);
+});
+
+test("the forms of a last syllable are the same, whichever it has; one that never changes has none", () => {
+  const all = (syllable: string) => [syllable, ...verbForms(syllable)].sort();
+  for (const form of ["꾼", "꿀", "꿉"]) expect(all(form)).toEqual(all("꾸"));
+  for (const form of ["꿔", "꿨"]) expect(all(form)).toEqual(expect.arrayContaining(all("꾸")));
+  expect(all("꾸")).toEqual(["꾸", "꾼", "꿀", "꿈", "꿉", "꿔", "꿨", "꿌"].sort());
+  for (const syllable of ["찾", "A", "", "1"]) expect(verbForms(syllable)).toEqual([]);
+});
+
+test.each(["얼마나 자주", "얼마나 많이", "얼마나 오래", "얼마나 빨리"])(
+  "%s asks, and is looked for in no text",
+  (asked) => {
+    expect(termsOf(`비밀번호는 ${asked} 되나요?`).map(({ word }) => word)).toEqual(["비밀번호"]);
+  },
+);

@@ -1,7 +1,10 @@
 /** Amounts and times that a question asks for, and how an answer writes them. */
 const ASKED: readonly (readonly [asks: RegExp, form: RegExp])[] = [
   [/며칠|몇 ?일/, /\d\s*(?:영업|근무)?일|[하이사]흘/],
-  [/얼마나 자주/, /\d\s*(?:회|번|차례)|[한두세네]\s?번|매[년월주일시]|격[주월]|수시/],
+  [
+    /얼마나 자주/,
+    /\d\s*(?:회|번|차례)|[한두세네]\s?번|매[년월주일시]|\d\s*(?:년|개월|달|주|일|시간|분)\s*(?:마다|간격)|격[주월]|수시/,
+  ],
   [/얼마|how much/i, /\d\s*(?:원|[만천억]|%|퍼센트|달러|배|시간|분|일|개월|년)|[$€£₩]\s*\d|\d\s*(?:percent|dollars)/i],
   [
     /how (?:many|long|often|old|far)\b/i,

@@ -25,8 +25,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const SUBSTITUTED = Symbol("substituted");
 
 /**
- * Checks a configuration and fills in the defaults; one that it returned may be changed and checked again. With `OPENAI_BASE_URL` or `OPENAI_API_KEY` in the environment the answers
- * come from there, unless `generate.use` says otherwise; `OPENAI_MODEL` names the model.
+ * Checks a configuration and fills in the defaults; one that it returned may be changed and checked again. With `OPENAI_BASE_URL`
+ * or `OPENAI_API_KEY` in the environment the answers come from there, unless `generate.use` says otherwise; `OPENAI_MODEL` names
+ * the model.
  * @throws RaglineError `config_invalid` with every problem, one a line, with its path.
  */
 export function parseConfig(input: unknown = {}, environment: Environment = process.env): Config {

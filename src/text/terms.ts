@@ -75,7 +75,7 @@ export function termsOf(question: string): Term[] {
     const word = (i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "")).slice(0, WORD_LENGTH_MAX);
     const content = HANGUL.test(word) ? stemOf(word, QUESTION_WORDS) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
-    const must = verbThatMust(asked, words[i + 1] ?? "");
+    const must = verbThatMust(asked.slice(0, WORD_LENGTH_MAX), words[i + 1] ?? "", content);
     const tokens = must
       ? searchTokens(must)
       : searchTokens(content).filter((token) => !isStopWord(token) && !QUESTION_WORDS.has(token));
@@ -87,10 +87,10 @@ export function termsOf(question: string): Term[] {
   return [...terms.values()];
 }
 
-/** 바꿔 of "바꿔야 하나요"; null: the word is no verb before 하다 or 되다 that asks. */
-function verbThatMust(word: string, next: string): string | null {
+/** 바꿔 of "바꿔야 하나요"; null: the word is no verb before 하다 or 되다 that asks, or made of a noun (제출해야 하나요). */
+function verbThatMust(word: string, next: string, content: string): string | null {
   const [, verb, joined] = MUST.exec(word) ?? [];
-  return verb !== undefined && helpsAVerb(joined || next) ? verb : null;
+  return content === `${verb}야` && helpsAVerb(joined || next) ? (verb ?? null) : null;
 }
 
 /** Whether a word is one of 하다 or 되다 that asks. */

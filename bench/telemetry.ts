@@ -16,8 +16,8 @@ const HELP = `npm run bench:telemetry [-- options]
 
 What metrics, the log and traces cost: CPU a request, with each of them, beside the same server without, on one core. Of each kind
 several processes run, since two of the very same code differ by up to 7%; rounds are interleaved, every other one in reverse. A figure is
-the mean of the processes', each the median over rounds of the ratio to all processes of the first kind in that round, with its 95%
-interval by bootstrap over processes and rounds. Takes some ten minutes.
+what the processes of a kind take, each the median over rounds, beside what those of the first kind take, with its 95% interval by
+bootstrap over processes and rounds. Takes some ten minutes.
 
   --rounds <n>       30 by default: short ones, since a shared machine drifts
   --processes <n>    of each kind, 4 by default
@@ -102,13 +102,15 @@ function report(variants: readonly Variant[], results: Awaited<ReturnType<typeof
     results.filter(({ target }) => target === name).map(({ rounds }) => rounds.map((perSecond) => 1000 / perSecond));
   const [first] = variants;
   if (!first) return;
-  const firstByRound = transposed(measured(first)).map(mean);
+  const firstByRound = transposed(measured(first)).map(median);
+  const inFirsts = (variant: Variant) =>
+    measured(variant).map((rounds) => rounds.map((ms, n) => ms / (firstByRound[n] ?? Number.NaN)));
+  const base = inFirsts(first);
   const rows = variants.map((variant) => {
-    const processes = measured(variant);
-    const ratios = processes.map((rounds) => rounds.map((ms, n) => ms / (firstByRound[n] ?? Number.NaN) - 1));
-    const cost = round(mean(ratios.map(median)), 4);
+    const processes = inFirsts(variant);
     const { name, bar } = variant;
-    return { name, cpuMs: round(mean(processes.map(median)), 3), cost, interval: interval(ratios), bar };
+    const cpuMs = round(mean(measured(variant).map(median)), 3);
+    return { name, cpuMs, cost: round(costOf(processes, base), 4), interval: interval(processes, base), bar };
   });
   console.log(
     `CPU a request, ${canPin ? "one core" : "not pinned"}, ${options.processes} processes of each kind, ${options.rounds} rounds of ${RUN.requests} requests, beside the first:`,
@@ -123,14 +125,20 @@ function report(variants: readonly Variant[], results: Awaited<ReturnType<typeof
   if (options.check && rows.some(({ cost, bar }) => bar !== undefined && cost > bar)) process.exitCode = 1;
 }
 
-/** Where the mean of the processes' medians lies, with 95% confidence: of draws with replacement (bootstrap) of processes, and of rounds. */
-function interval(processes: readonly (readonly number[])[]): readonly number[] {
+/** By process and round. */
+type Measures = readonly (readonly number[])[];
+
+/** How much more a request costs in these processes than in those of the first kind. */
+function costOf(processes: Measures, base: Measures): number {
+  return mean(processes.map(median)) / mean(base.map(median)) - 1;
+}
+
+/** Where the cost lies, with 95% confidence: of draws with replacement (bootstrap) of processes, and of rounds. */
+function interval(processes: Measures, base: Measures): readonly number[] {
   const random = seeded(1);
   const draw = <T>(values: readonly T[]) => values.map(() => values[Math.floor(random() * values.length)] as T);
-  const means = Array.from({ length: BOOTSTRAP_DRAWS }, () =>
-    mean(draw(processes).map((rounds) => median(draw(rounds)))),
-  );
-  return [0.025, 0.975].map((share) => round(percentile(means, share), 4));
+  const costs = Array.from({ length: BOOTSTRAP_DRAWS }, () => costOf(draw(processes).map(draw), draw(base).map(draw)));
+  return [0.025, 0.975].map((share) => round(percentile(costs, share), 4));
 }
 
 function transposed(rows: readonly (readonly number[])[]): number[][] {

@@ -63,13 +63,17 @@ export function createReader(limits: ReaderLimits = READER_LIMITS): DocumentRead
     const slot = free.pop();
     if (slot) return slot;
     const turn = Promise.withResolvers<Slot>();
-    const leave = () => turn.reject(signal.reason);
-    const timer = waitMs === undefined ? undefined : setTimeout(() => turn.reject(tooMany(waitMs)), waitMs);
+    // It leaves the queue at once: a slot that is given to a turn already given up is lost.
+    const giveUp = (reason: unknown) => {
+      waiting.delete(turn.resolve);
+      turn.reject(reason);
+    };
+    const leave = () => giveUp(signal.reason);
+    const timer = waitMs === undefined ? undefined : setTimeout(() => giveUp(tooMany(waitMs)), waitMs);
     waiting.add(turn.resolve);
     signal.addEventListener("abort", leave, { once: true });
     return turn.promise.finally(() => {
       clearTimeout(timer);
-      waiting.delete(turn.resolve);
       signal.removeEventListener("abort", leave);
     });
   }

@@ -94,6 +94,26 @@ describe("a reader", () => {
     folder.remove();
   });
 
+  test("whoever leaves while another's turn ends takes no turn away", async () => {
+    const text = "가나다 ".repeat(20_000);
+    for (let turns = 0; turns < 8; turns++) {
+      const leaving = createReader();
+      const first = new AbortController();
+      const second = new AbortController();
+      const left = [first, first, second, second].map(({ signal: own }) =>
+        leaving.read(request("text", { text }), own),
+      );
+      const settled = Promise.allSettled(left);
+      first.abort();
+      for (let n = 0; n < turns; n++) await Promise.resolve();
+      second.abort();
+      await settled;
+      const next = leaving.read(request("text", { text }), AbortSignal.timeout(5_000));
+      await expect(next).resolves.toMatchObject({ id: "d" });
+      leaving.close();
+    }
+  });
+
   test("stops when its caller leaves", async () => {
     const controller = new AbortController();
     const left = reader.read(request("markdown", { text: "[".repeat(8_000_000) }), controller.signal);

@@ -56,10 +56,11 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
       if (isOf(question, scope, id) && other !== requestId) await end(other, question, call);
     }
   };
+  /** Until no question waits. `running` is null as soon as it has seen that none does. */
   const endAll = async () => {
     for (let waitMs = FIRST_WAIT_MS; refused.size > 0; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       await sleep(waitMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
-      if (closing.signal.aborted) return;
+      if (closing.signal.aborted) break;
       const unhurried = { signal: new AbortController().signal };
       try {
         for (const [requestId, question] of refused) {
@@ -70,6 +71,7 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
         // Away still.
       }
     }
+    running = null;
   };
 
   return {
@@ -98,9 +100,7 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
               await store.finish(scope, id, { ...said, status: "failed" }, unhurried);
             },
           });
-          running ??= endAll().finally(() => {
-            running = null;
-          });
+          running ??= endAll();
         }
         throw thrown;
       }

@@ -86,15 +86,17 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       return !again;
     }
   };
+  /** Until no turn waits. `running` is null as soon as it has seen that none does. */
   const retry = async () => {
     for (let waitMs = FIRST_WAIT_MS; waiting.size > 0; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       await sleep(waitMs * (0.5 + Math.random()), undefined, { signal: closing.signal, ref: false }).catch(
         () => undefined,
       );
-      if (closing.signal.aborted) return;
+      if (closing.signal.aborted) break;
       // One after the other: the first that fails shows that the store is still away.
       for (const one of waiting) if (!(await attempt(one))) break;
     }
+    running = null;
   };
   const keep = (failed: Pick<Waiting, "turn" | "error" | "of" | "save">) => {
     const { turn } = failed;
@@ -107,10 +109,7 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     characters += one.characters;
     counts.waiting++;
     if (waiting.size > options.turnsMax || characters > options.charsMax || closing.signal.aborted) settle(one, "lost");
-    else
-      running ??= retry().finally(() => {
-        running = null;
-      });
+    else running ??= retry();
   };
   /** @returns why a turn of the conversation has to wait still; null: none has */
   const flush = async (of: Conversation): Promise<RaglineError | null> => {

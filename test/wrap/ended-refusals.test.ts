@@ -165,3 +165,36 @@ test.each([
   await sleep(400);
   expect({ ended: state.ended, pending: [...state.pending] }).toEqual({ ended: [], pending: ["a"] });
 });
+
+test("a question refused just as the last that waited is ended is ended as well", async () => {
+  const refusedAfter = async (steps: number) => {
+    const { sessions } = fakeStages();
+    const ended: string[] = [];
+    let other: Promise<void> | undefined;
+    const store = endedRefusals(
+      {
+        ...sessions,
+        begin: () => Promise.reject(away()),
+        async finish(_scope, _id, { requestId }) {
+          ended.push(requestId);
+          if (requestId === "a") other = afterwards(steps);
+        },
+      },
+      { leaseMs: 60_000 },
+    );
+    onTestFinished(() => store.close?.());
+    const ask = (requestId: string) =>
+      expect(
+        store.begin(SCOPE, requestId, { requestId, question: "며칠?", tokens: 5 }, 5, call()),
+      ).rejects.toMatchObject({ code: "dependency_failed" });
+    const afterwards = async (left: number) => {
+      for (let n = 0; n < left; n++) await Promise.resolve();
+      await ask("b");
+    };
+    await ask("a");
+    await until("the first is ended", () => other !== undefined);
+    await other;
+    await until(`the second is ended, ${steps} steps later`, () => ended.includes("b"));
+  };
+  await Promise.all(Array.from({ length: 12 }, (_, steps) => refusedAfter(steps)));
+});

@@ -200,3 +200,31 @@ test("closing tries once more, then gives up what is left, and closes the store"
   await gone.save("late");
   expect(gone.saves.counts()).toMatchObject({ lost: 3, waiting: 0 });
 });
+
+test("a turn that fails just as the last that waited is stored is tried again as well", async () => {
+  const failsAfter = async (steps: number) => {
+    const tries = new Map<string, number>();
+    let other: Promise<void> | undefined;
+    const store = {
+      ...fakeStages().sessions,
+      async finish(_scope: unknown, _id: string, { requestId }: FinishedTurn) {
+        tries.set(requestId, (tries.get(requestId) ?? 0) + 1);
+        if (tries.get(requestId) === 1) throw away();
+        if (requestId === "a") other = afterwards(steps);
+      },
+    };
+    const saves = retriedSaves(store, { turnsMax: 10, charsMax: 1_000_000, retryMs: 60_000 });
+    onTestFinished(() => saves.close?.());
+    const save = (requestId: string) =>
+      expect(saves.finish(SCOPE, requestId, turn({ requestId }), call())).rejects.toMatchObject({ retryable: true });
+    const afterwards = async (left: number) => {
+      for (let n = 0; n < left; n++) await Promise.resolve();
+      await save("b");
+    };
+    await save("a");
+    await until("the first is stored", () => other !== undefined);
+    await other;
+    await until(`the second is stored, ${steps} steps later`, () => saves.counts().waiting === 0);
+  };
+  await Promise.all(Array.from({ length: 12 }, (_, steps) => failsAfter(steps)));
+});

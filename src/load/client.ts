@@ -59,6 +59,9 @@ export function keyNeeded(url: string, rights: string): RaglineError {
   );
 }
 
+/** So much of an error's body is read. */
+const ERROR_LENGTH_MAX = 10_000;
+
 /** A reader's side of `/v1/ask`: kept-alive connections, as many at once as there are requests. */
 export function createClient(options: ClientOptions): LoadClient {
   const base = options.url.replace(/\/+$/, "");
@@ -94,6 +97,7 @@ export function createClient(options: ClientOptions): LoadClient {
 function readAnswer(open: () => ClientRequest, body: string, signal: AbortSignal, timeoutMs: number): Promise<Reply> {
   return new Promise((resolve) => {
     const answer = new AnswerReader();
+    if (signal.aborted) return resolve(answer.reply("unfinished"));
     let outgoing = open();
     const finish = (failure: string | null) => {
       clearTimeout(timer);
@@ -127,7 +131,7 @@ function readResponse(incoming: IncomingMessage, answer: AnswerReader, finish: (
   if (incoming.statusCode !== 200) {
     let text = "";
     incoming.on("data", (piece: string) => {
-      text += piece.slice(0, 10_000);
+      text += piece.slice(0, ERROR_LENGTH_MAX - text.length);
     });
     incoming.on("close", () => finish(codeOf(text) ?? `http_${incoming.statusCode}`));
     return;
@@ -174,10 +178,10 @@ class AnswerReader {
       this.#textEvents++;
       this.#firstTextAt ??= performance.now();
     } else if (event === "answer-start") {
-      this.#sessionId = (JSON.parse(data) as { readonly sessionId: string }).sessionId;
+      this.#sessionId = parsed<{ readonly sessionId?: string }>(data)?.sessionId ?? null;
     } else if (event === "answer-end") {
       this.#endedAt = performance.now();
-      this.#end = JSON.parse(data) as AnswerEnd;
+      this.#end = parsed<AnswerEnd>(data);
     } else if (event === "answer-error") {
       this.#endedAt = performance.now();
       this.#error = codeOf(data) ?? "internal";
@@ -185,15 +189,18 @@ class AnswerReader {
   }
 }
 
-/** Of an error's body, or of `answer-error`. */
-function errorOf(text: string): { readonly code?: unknown; readonly message?: string } | null {
+/** Null: no JSON, e.g. of a proxy that breaks lines. */
+function parsed<T>(text: string): T | null {
   try {
-    return (
-      (JSON.parse(text) as { readonly error?: { readonly code?: unknown; readonly message?: string } }).error ?? null
-    );
+    return JSON.parse(text) as T | null;
   } catch {
     return null;
   }
+}
+
+/** Of an error's body, or of `answer-error`. */
+function errorOf(text: string): { readonly code?: unknown; readonly message?: string } | null {
+  return parsed<{ readonly error?: { readonly code?: unknown; readonly message?: string } }>(text)?.error ?? null;
 }
 
 function codeOf(text: string): string | null {

@@ -102,11 +102,11 @@ class Driver {
     for (const [number, turn] of session.entries()) {
       const plannedAt = "at" in turn ? turn.at : endedAt + turn.thinkMs;
       const dueAt = Math.max(plannedAt, endedAt);
+      if (dueAt <= this.#plan.dueMaxMs) await this.reach(dueAt);
       if (dueAt > this.#plan.dueMaxMs || this.#signal.aborted) {
         this.notAsked += session.length - number;
         return;
       }
-      await this.reach(dueAt);
       const followUp = sessionId !== null && { sessionId };
       this.#inFlight++;
       const reply = await this.#client.ask(

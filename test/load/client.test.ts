@@ -64,6 +64,7 @@ describe("a reader of answers", () => {
   test.each([
     ["ends without an end", streaming(START, TEXT), "cut"],
     ["ends before anything", streaming(), "cut"],
+    ["ends with what is no JSON", streaming(START, TEXT, "event: answer-end\ndata: {\n\n"), "cut"],
     [
       "breaks off",
       async (_request, response) => {
@@ -120,5 +121,11 @@ describe("a reader of answers", () => {
     const asked = ask(client, controller.signal);
     controller.abort();
     expect((await asked).failure).toBe("unfinished");
+  });
+
+  test("after the run's end nothing is asked", async () => {
+    const before = server.requests.length;
+    expect((await ask(client, AbortSignal.abort())).failure).toBe("unfinished");
+    expect(server.requests).toHaveLength(before);
   });
 });

@@ -97,6 +97,17 @@ describe("asking open-loop", () => {
     expect(samples.map(({ failure }) => failure)).toEqual(["unfinished"]);
   });
 
+  test("what the end of the drain finds thinking asks no more, and is counted", async () => {
+    const client = clientTaking(1);
+    const session: PlannedSession = [
+      { question: "가?", at: 0 },
+      { question: "나?", thinkMs: 5000 },
+    ];
+    const run = await drive(plan([session]), client, { ...OPTIONS, drainMs: 50 });
+    expect(client.asked).toHaveLength(1);
+    expect(run.notAsked).toBe(1);
+  });
+
   test("what every question carries", async () => {
     const client = clientTaking(1);
     const ask = { collection: "handbook", cache: false } as const;

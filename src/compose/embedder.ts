@@ -11,6 +11,7 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { batchedEmbedder } from "../wrap/batched.ts";
 import { cachedEmbedder } from "../wrap/cached.ts";
+import { closeAll } from "../wrap/close-all.ts";
 import { limitedEmbedder } from "../wrap/limited.ts";
 import { meteredEmbedder } from "../wrap/metered.ts";
 import { retriedEmbedder } from "../wrap/retried.ts";
@@ -18,7 +19,6 @@ import { spreadEmbedder } from "../wrap/spread.ts";
 import { type Endpoints, each, endpointsAt, inProcess, spreading } from "./endpoints.ts";
 import type { Instruments } from "./instruments.ts";
 import { onnxOptions } from "./onnx.ts";
-import { closeAll } from "./opened.ts";
 
 export async function chooseEmbedders(
   { embed: config, models }: Config,

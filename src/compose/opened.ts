@@ -1,8 +1,5 @@
 import { Database } from "../adapters/sqlite/database.ts";
-
-interface Part {
-  close?(): Promise<void>;
-}
+import { closeAll, type Part } from "../wrap/close-all.ts";
 
 /** What a composition has opened, to be closed as a whole. */
 export class Opened {
@@ -26,19 +23,6 @@ export class Opened {
   close(): Promise<void> {
     return closeAll([...this.#databases.values(), ...this.#parts].reverse());
   }
-}
-
-/** One after another. @throws what the first failed with, once all others are closed */
-export async function closeAll(parts: readonly Part[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const part of parts) {
-    try {
-      await part.close?.();
-    } catch (thrown) {
-      failures.push(thrown);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
 }
 
 /** What `compose` makes, with `close` of all that it opened, which is closed at once where it fails. @throws what `compose` does */

@@ -4,6 +4,7 @@ import type { Embedder, EmbedKind } from "../ports/embedder.ts";
 import type { VectorCache } from "../ports/vector-cache.ts";
 import type { CallOptions } from "../types.ts";
 import { BoundedVectors } from "./bounded-vectors.ts";
+import { closeAll } from "./close-all.ts";
 import { Flight } from "./flight.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -63,10 +64,7 @@ export function cachedEmbedder(embedder: Embedder, { bytesMax, shared, onLookup 
       const vectors = new Map(landed.flatMap((one) => [...one]));
       return same.map((text, i) => found[i] ?? vectorAt([vectors.get(text)], 0).slice());
     },
-    async close() {
-      await shared?.close?.();
-      await embedder.close?.();
-    },
+    close: () => closeAll(shared ? [shared, embedder] : [embedder]),
   });
 }
 

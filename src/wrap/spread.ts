@@ -4,6 +4,7 @@ import type { GenerateDelta, LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { EndpointState } from "../types.ts";
+import { closeAll } from "./close-all.ts";
 import { type Endpoint, type Slot, SpreadCalls, type SpreadOptions } from "./spread-calls.ts";
 import { type Watch, WatchedStream } from "./watched-stream.ts";
 import { withMethods } from "./with-methods.ts";
@@ -58,9 +59,7 @@ export function spreadSearches(
     version: (scope, call) => calls.run(call, (index, own) => index.version(scope, own)),
     status: (scope, call) => calls.run(call, (index, own) => index.status(scope, own)),
     ...(fusion && { fusion: withMethods(fusion, { load }) }),
-    async close() {
-      for (const { port } of endpoints) await port.close?.();
-    },
+    close: () => closeAll(endpoints.map(({ port }) => port)),
   });
   return { port, states: () => calls.states() };
 }
@@ -139,9 +138,7 @@ function together(endpoints: readonly Endpoint<Lasting>[]) {
       const failure = warmed.find((one) => one.status === "rejected");
       if (failure && warmed.every((one) => one.status === "rejected")) throw failure.reason;
     },
-    async close(): Promise<void> {
-      for (const port of ports) await port.close?.();
-    },
+    close: () => closeAll(ports),
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { closeAll, Opened, opening } from "../../src/compose/opened.ts";
+import { Opened, opening } from "../../src/compose/opened.ts";
+import { closeAll } from "../../src/wrap/close-all.ts";
 import { folderForTest } from "../support/folder.ts";
 
 /** Parts that say when they are closed, and fail then where they are told to. */

@@ -17,7 +17,7 @@ import {
 } from "../../src/wrap/spread.ts";
 import { call, collect, sleep } from "../support/calls.ts";
 import { generateRequest } from "../support/requests.ts";
-import { modelOf } from "../support/stages.ts";
+import { fakeStages, modelOf } from "../support/stages.ts";
 
 const BREAKER = { failureRatio: 0.5, slowRatio: 0.8, slowMs: 60, windowMs: 10_000, callsMin: 4, openMs: 150 };
 const OPTIONS: SpreadOptions = { step: "rerank", balance: "least_outstanding", breaker: BREAKER, hedge: false };
@@ -53,6 +53,22 @@ function until(ms: number): CallOptions {
   const controller = new AbortController();
   setTimeout(() => controller.abort(new RaglineError("dependency_timeout", "No answer.")), ms);
   return { signal: controller.signal };
+}
+
+/** Endpoints that note who was closed; the first fails to. */
+function closing<P>(port: P): { readonly endpoints: readonly Endpoint<P>[]; readonly closed: readonly string[] } {
+  const closed: string[] = [];
+  const named = (name: string): Endpoint<P> => ({
+    name,
+    port: {
+      ...port,
+      async close() {
+        closed.push(name);
+        if (name === "a") throw failed();
+      },
+    },
+  });
+  return { endpoints: [named("a"), named("b")], closed };
 }
 
 const ask = (port: Reranker, options: CallOptions = call()) => port.rerank("질문", ["글"], options);
@@ -467,4 +483,25 @@ describe("hedging", () => {
     for (let i = 0; i < 45; i++) await ask(port, until(30)).catch(() => undefined);
     expect(only.calls).toBe(45);
   });
+});
+
+test.each([
+  [
+    "reranker",
+    () => {
+      const { endpoints, closed } = closing<Reranker>(endpoint("r").port);
+      return { port: spreadReranker(endpoints, OPTIONS).port, closed };
+    },
+  ],
+  [
+    "search",
+    () => {
+      const { endpoints, closed } = closing<PassageIndex>(fakeStages().index);
+      return { port: spreadSearches(endpoints, OPTIONS).port, closed };
+    },
+  ],
+] as const)("%s: an endpoint that cannot be closed leaves no other open, and is told", async (_, spread) => {
+  const { port, closed } = spread();
+  await expect(port.close?.()).rejects.toMatchObject({ message: "broken" });
+  expect(closed).toEqual(["a", "b"]);
 });

@@ -41,7 +41,7 @@ export async function extract(
   const local = await compose(uncached(config));
   try {
     const { stages } = local;
-    const there = await openApart(stage, remote, stages);
+    const there = await openApart(stage, remote, stages, signal);
     try {
       const limits = { signal, timeoutMs: config.server.timeoutMs };
       const all: Compared[] = [];
@@ -74,20 +74,22 @@ async function openApart(
   stage: StageName,
   remote: ExtractOptions["remote"],
   local: Ports,
+  signal: AbortSignal,
 ): Promise<{ readonly ports: Ports; close(): Promise<void> }> {
   const block = { use: "grpc", ...remote, ...(stage === "embed" && { cacheMb: 0 }) };
   const opened = await composeStage(parseConfig({ [stage]: block }), stage);
   const close = () => opened.close();
+  const reached = { signal: within(REACH_MS, signal) };
   try {
     switch (opened.stage) {
       case "embed":
-        await opened.port.warm?.({ signal: AbortSignal.timeout(REACH_MS) });
+        await opened.port.warm?.(reached);
         return { ports: { ...portsOf(local), embedder: opened.port }, close };
       case "rerank":
-        await opened.port.warm?.({ signal: AbortSignal.timeout(REACH_MS) });
+        await opened.port.warm?.(reached);
         return { ports: { ...portsOf(local), reranker: opened.port }, close };
       case "generate":
-        await opened.port.warm?.({ signal: AbortSignal.timeout(REACH_MS) });
+        await opened.port.warm?.(reached);
         return { ports: { ...portsOf(local), model: opened.port }, close };
       case "search": {
         const { model, dimensions } = local.embedder;

@@ -1,3 +1,4 @@
+import { errorOf } from "../errors.ts";
 import { ask } from "../pipeline/ask.ts";
 import type { Stages } from "../pipeline/stages.ts";
 import type { EmbedKind } from "../ports/embedder.ts";
@@ -74,7 +75,9 @@ export async function record(
   };
   const run = new Run({ ...limits, limitsMs: {} });
   for await (const event of ask(noting, { ...asked, useCache: false }, run, () => undefined)) {
-    if (event.type === "answer-error") throw new Error(`${question}: ${event.error.message}`);
+    if (event.type === "answer-error") {
+      throw errorOf({ ...event.error, message: `${question}: ${event.error.message}` });
+    }
   }
   return recording;
 }

@@ -2,8 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/embedder/hashing.ts";
 import { createLexicalReranker } from "../../src/adapters/reranker/lexical.ts";
 import { composeStage } from "../../src/compose/stage.ts";
+import { compose } from "../../src/compose.ts";
 import { type Config, parseConfig } from "../../src/config.ts";
+import { RaglineError } from "../../src/errors.ts";
 import { type Compared, extract } from "../../src/extract/extract.ts";
+import { record } from "../../src/extract/record.ts";
 import { createRagline } from "../../src/index.ts";
 import { withMethods } from "../../src/wrap/with-methods.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -81,6 +84,20 @@ describe("ragline extract", () => {
     expect(differences[0]?.every((one) => one.startsWith("numbers differ by up to 0.000100"))).toBe(true);
     expect(differences[1]?.[0]).toContain("hashing/128");
     expect(differences[2]?.some((one) => one !== "none")).toBe(true);
+  });
+
+  test("a question that cannot be answered here ends it with an error of the table", async () => {
+    const { stages, close } = await compose(config);
+    toClose.push(close);
+    const index = withMethods(stages.index, {
+      search: () => Promise.reject(new RaglineError("dependency_failed", "The disk is gone.", { step: "search" })),
+    });
+    const limits = { signal: new AbortController().signal, timeoutMs: 5_000 };
+    const scope = { tenant: config.tenant, collection: config.collection, groups: [] };
+    await expect(record({ ...stages, index }, scope, "연차?", limits)).rejects.toMatchObject({
+      code: "dependency_failed",
+      message: expect.stringMatching(/^연차\?: /),
+    });
   });
 
   test("a stage that is not there is an error, not a difference", async () => {

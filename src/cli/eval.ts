@@ -6,7 +6,7 @@ import { createBreather } from "../breather.ts";
 import { compose, discardIndex } from "../compose.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { type Evaluation, evaluate, type Retrieved } from "../eval/run.ts";
-import { type CorpusEntry, readConversations, readCorpus, readSet } from "../eval/sets.ts";
+import { type CorpusEntry, type EvalSet, readConversations, readCorpus, readSet } from "../eval/sets.ts";
 import { createFusionLearner } from "../fusion/keep.ts";
 import { embedQuery } from "../pipeline/embed.ts";
 import { rerank } from "../pipeline/rerank.ts";
@@ -42,23 +42,36 @@ const LIMIT_MS = 300_000;
  * PostgreSQL a schema) of its own that is deleted afterwards. The configured time limits do not hold here. Every row of the corpus is one passage, as the set's judgements mean it.
  */
 export async function evalCommand(configFile: string | undefined, folder: string, options: EvalOptions): Promise<void> {
-  const { corpus, queries, qrels, field, limit } = options;
+  const { corpus, queries, qrels, field } = options;
   const files = { corpus, queries, qrels, field };
   const set = options.conversations ? await readConversations(folder, files) : await readSet(folder, files);
   const temporary = await mkdtemp(join(tmpdir(), "ragline-eval-"));
-  const config = onItsOwn(loadConfig(configFile), join(temporary, "eval.db"));
+  try {
+    const config = onItsOwn(loadConfig(configFile), join(temporary, "eval.db"));
+    await measure(config, set, nameOf(folder, options), options);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function measure(
+  config: Config,
+  set: EvalSet | Awaited<ReturnType<typeof readConversations>>,
+  name: string,
+  { limit, titles, json }: EvalOptions,
+): Promise<void> {
   const { stages, close } = await compose(config);
   const stop = stopSignal();
   try {
-    const passages = await fill(stages, set.corpusFile, options.titles, stop.signal);
+    const passages = await fill(stages, set.corpusFile, titles, stop.signal);
     await stages.index.warm?.(SCOPE, stop);
     await createFusionLearner(stages, createBreather()).learn(SCOPE, stop);
     if ("conversations" in set) {
       const { conversations } = set;
       const asked = conversations.slice(0, limit);
       const result = await evaluateConversations(stages, SCOPE, asked, stop.signal, progress(asked.length));
-      printConversations(nameOf(folder, options), passages, result);
-      if (options.json) console.log(JSON.stringify(result));
+      printConversations(name, passages, result);
+      if (json) console.log(JSON.stringify(result));
       return;
     }
     const asked = { ...set, queries: set.queries.slice(0, limit) };
@@ -67,12 +80,14 @@ export async function evalCommand(configFile: string | undefined, folder: string
       (query) => retrieve(stages, query, stop.signal),
       progress(asked.queries.length),
     );
-    print({ ...evaluation, set: nameOf(folder, options) }, passages, options);
+    print({ ...evaluation, set: name }, passages, json);
   } finally {
     stop.release();
-    await close();
-    await discardIndex(config);
-    await rm(temporary, { recursive: true, force: true });
+    try {
+      await close();
+    } finally {
+      await discardIndex(config);
+    }
   }
 }
 
@@ -146,7 +161,7 @@ function nameOf(folder: string, { corpus, qrels, field, titles }: EvalOptions): 
   return parts.join(" ");
 }
 
-function print(evaluation: Evaluation, passages: number, options: EvalOptions): void {
+function print(evaluation: Evaluation, passages: number, json: true | undefined): void {
   const { set, queries, latencyMs } = evaluation;
   console.log(`${set}: ${queries} questions, ${passages} passages`);
   console.log(
@@ -168,5 +183,5 @@ function print(evaluation: Evaluation, passages: number, options: EvalOptions): 
     if (latency)
       console.log(`${step.padEnd(10)}${latency.p50.toFixed(2).padStart(9)}${latency.p95.toFixed(2).padStart(10)}`);
   }
-  if (options.json) console.log(JSON.stringify(evaluation));
+  if (json) console.log(JSON.stringify(evaluation));
 }

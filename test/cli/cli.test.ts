@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -280,6 +280,23 @@ describe("usage and configuration", () => {
     expect([code, stdout]).toEqual([2, ""]);
     for (const what of said) expect(stderr).toContain(what);
     expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(3);
+  });
+
+  it("eval leaves no temporary folder behind, though its configuration is refused", async () => {
+    const set = join(cwd, "set");
+    const temporary = join(cwd, "tmp");
+    await mkdir(set);
+    await mkdir(temporary);
+    await writeFile(join(set, "corpus.jsonl"), '{"id": "p1", "title": "휴가", "text": "15일"}\n');
+    await writeFile(join(set, "queries.jsonl"), '{"id": "q1", "text": "연차?"}\n');
+    await writeFile(join(set, "qrels.tsv"), "query-id\tcorpus-id\tscore\nq1\tp1\t1\n");
+    await writeFile(join(cwd, "ragline.yaml"), "search: { top: none }\n");
+    const { code, stderr } = await finish(start(cwd, ["eval", "set"], { TMPDIR: temporary }));
+    expect({ code, stderr, left: await readdir(temporary) }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining("search.top"),
+      left: [],
+    });
   });
 
   it("explains itself, and exits with 0", async () => {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Scope } from "./types.ts";
+import { groupsInOrder, type Scope } from "./types.ts";
 
 /** What a store knows a turn by. A caller may give several calls of a conversation one name; each of them is a turn. */
 export function turnKey(requestId: string): string {
@@ -17,7 +17,7 @@ export function keyedTurn({ tenant, collection, user }: Scope, sessionId: string
  * in whatever order they name theirs: keys that two clients happen to share show neither what only the other may read.
  */
 export function keyedSession({ groups }: Pick<Scope, "groups">, key: string): string {
-  return digest("session", ...new Set(groups.toSorted()), key);
+  return digest("session", ...groupsInOrder(groups), key);
 }
 
 /** The name of the call that made the turn. */

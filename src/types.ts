@@ -25,6 +25,11 @@ export const GROUP_LENGTH_MAX = 128;
 /** Of a document, or of a caller who names them over HTTP. */
 export const GROUPS_MAX = 100;
 
+/** The same groups, each once and in one order, as they are stored and compared. */
+export function groupsInOrder(groups: readonly string[]): string[] {
+  return [...new Set(groups)].sort();
+}
+
 /** Whose data a call may touch. First argument of every port method that touches stored data. */
 export interface Scope {
   readonly tenant: string;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { RaglineError } from "../errors.ts";
-import type { Metadata, MetadataValue } from "../types.ts";
+import { groupsInOrder, type Metadata, type MetadataValue } from "../types.ts";
 import { withArticles } from "./articles.ts";
 import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
@@ -112,7 +112,7 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
     title,
     ...(url !== undefined && { url }),
     metadata,
-    groups: inOrder(input.groups ?? own.groups),
+    groups: groupsInOrder(input.groups ?? own.groups),
     blocks,
   };
   checkHead(content);
@@ -122,12 +122,8 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
 /** The same document for these groups, where it names none itself. */
 export function forGroups(document: SourceDocument, groups: readonly string[]): SourceDocument {
   if (document.groups.length > 0 || groups.length === 0) return document;
-  const limited = { ...document, groups: inOrder(groups) };
+  const limited = { ...document, groups: groupsInOrder(groups) };
   return { ...limited, hash: hashOf(limited) };
-}
-
-function inOrder(groups: readonly string[]): string[] {
-  return [...new Set(groups)].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** A heading that is too long to be a title stays a heading. */

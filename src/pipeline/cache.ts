@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CachedAnswer } from "../ports/answer-cache.ts";
-import type { CallOptions, Session } from "../types.ts";
+import { type CallOptions, groupsInOrder, type Session } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
 
@@ -33,7 +33,7 @@ export async function lookUp(
     question.question,
     question.scope.tenant,
     question.scope.collection,
-    question.scope.groups.toSorted(),
+    groupsInOrder(question.scope.groups),
     await index.version(question.scope, call),
     question.filter,
     question.top,

@@ -1,5 +1,5 @@
 import type { AnswerCache, CachedAnswer } from "../../ports/answer-cache.ts";
-import type { Scope } from "../../types.ts";
+import { groupsInOrder, type Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import { purging } from "../sqlite/purge.ts";
 
@@ -56,5 +56,5 @@ export function createSqliteAnswerCache(
 
 /** Callers of other groups never share an entry. */
 function scoped(scope: Scope, key: string): string {
-  return JSON.stringify([key, [...new Set(scope.groups)].sort()]);
+  return JSON.stringify([key, groupsInOrder(scope.groups)]);
 }

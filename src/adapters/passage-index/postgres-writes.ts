@@ -1,4 +1,4 @@
-import type { Document, Metadata, PassageInput, Scope } from "../../types.ts";
+import { type Document, groupsInOrder, type Metadata, type PassageInput, type Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import type { HashedTerms } from "./hashed-terms.ts";
 import { FIRST_VERSION, NEXT_VERSION, vectorsOf } from "./postgres-schema.ts";
@@ -136,8 +136,13 @@ export async function insertDocument(
   const { id, title, url = null, hash, metadata, groups, source = null, indexedAt = null } = document;
   const lengths = terms.map(({ length }) => length);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const sorted = [...new Set(groups)].sort();
-  const [readers] = await query<{ row: number }>(COUNT_READERS, [tenant, collection, sorted, passages.length, tokens]);
+  const [readers] = await query<{ row: number }>(COUNT_READERS, [
+    tenant,
+    collection,
+    groupsInOrder(groups),
+    passages.length,
+    tokens,
+  ]);
   const written = [row, readers?.row, id, title, url, hash, JSON.stringify(metadata), groups, source];
   await query(insert(dimensions), [
     ...[...written, Object.keys(metadata), passages.length],

@@ -1,5 +1,13 @@
 import type { SessionEntry, SessionStore } from "../../ports/session-store.ts";
-import type { FinishedTurn, PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import {
+  type FinishedTurn,
+  groupsInOrder,
+  type PendingTurn,
+  type Scope,
+  type Session,
+  type ShortTurn,
+  type Turn,
+} from "../../types.ts";
 import { PostgresDatabase, type Query } from "../postgres/database.ts";
 import type { PostgresOptions } from "../postgres/options.ts";
 import { nearest, toBytes } from "./nearest.ts";
@@ -11,7 +19,6 @@ import {
   neverAnswered,
   neverBegun,
   pageOf,
-  storedGroups,
   storedId,
   storedUser,
   tooManyPending,
@@ -95,7 +102,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
       const turn = JSON.stringify(neverAnswered(asked));
       const [reply] = await database.query<{ begun: { before: View | null } | Closed | null }>(call, BEGIN, [
         ...keyOf(scope, id),
-        storedGroups(scope),
+        groupsInOrder(scope.groups),
         ...[asked.requestId, asked.tokens, turn, turnsMax, leaseMs, ttlMs, pendingMax],
       ]);
       if (!reply?.begun) throw tooManyPending(pendingMax);
@@ -113,13 +120,13 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
 
     async finish(scope, id, turn, call) {
       const said = [turn.requestId, turn.status, turn.tokens, JSON.stringify(turn)];
-      const values = [...keyOf(scope, id), storedGroups(scope), ...said];
+      const values = [...keyOf(scope, id), groupsInOrder(scope.groups), ...said];
       const [reply] = await database.query<{ done: boolean }>(call, FINISH, values);
       if (!reply?.done) throw neverBegun();
     },
 
     async load(scope, id, turnsMax, call) {
-      const values = [...keyOf(scope, id), storedGroups(scope), turnsMax, ttlMs];
+      const values = [...keyOf(scope, id), groupsInOrder(scope.groups), turnsMax, ttlMs];
       const [reply] = await database.query<{ view: View | Closed | null }>(call, LOAD, values);
       const view = reply?.view ?? null;
       if (view && "closed" in view) throw lacksGroups();
@@ -127,7 +134,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async turns(scope, id, numbers, call) {
-      const values = [...keyOf(scope, id), ttlMs, [...numbers], storedGroups(scope)];
+      const values = [...keyOf(scope, id), ttlMs, [...numbers], groupsInOrder(scope.groups)];
       const rows = await database.query<{ number: number; turn: string }>(call, TURNS, values);
       return rows.map(({ number, turn }) => toTurn(number, turn, null));
     },
@@ -144,7 +151,7 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     },
 
     async recall(scope, id, { model, vector, limit }, call) {
-      const values = [...keyOf(scope, id), ttlMs, model, storedGroups(scope)];
+      const values = [...keyOf(scope, id), ttlMs, model, groupsInOrder(scope.groups)];
       return nearest(
         vector,
         await database.query<{ number: number; vector: Uint8Array }>(call, VECTORS, values),
@@ -155,14 +162,14 @@ export async function openPostgresSessionStore(options: PostgresSessionOptions):
     async list(scope, { limit, after }, call) {
       const place = [scope.tenant, scope.collection, storedUser(scope.user)];
       const from = after ? [after.usedAtMs, storedId(scope, after.id)] : [null, null];
-      const values = [...place, ttlMs, storedGroups(scope), ...from, limit + 1];
+      const values = [...place, ttlMs, groupsInOrder(scope.groups), ...from, limit + 1];
       const rows = await database.query<Omit<SessionEntry, "question"> & { first: string | null }>(call, LIST, values);
       const entries = rows.map(({ first, ...entry }) => ({ ...entry, question: questionOf(first) }));
       return pageOf(entries, limit);
     },
 
     async delete(scope, id, call) {
-      return (await database.query(call, DELETE, [...keyOf(scope, id), storedGroups(scope)])).length > 0;
+      return (await database.query(call, DELETE, [...keyOf(scope, id), groupsInOrder(scope.groups)])).length > 0;
     },
 
     async deleteAll({ tenant, collection, user }, call) {

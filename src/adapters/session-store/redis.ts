@@ -1,20 +1,12 @@
 import type { SessionStore } from "../../ports/session-store.ts";
-import type { PendingTurn, Scope, Session, ShortTurn, Turn } from "../../types.ts";
+import { groupsInOrder, type PendingTurn, type Scope, type Session, type ShortTurn, type Turn } from "../../types.ts";
 import type { RedisOptions } from "../redis/client.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { RedisLists } from "./redis-lists.ts";
 import { openReplicatedTurns, type ReplicaOptions } from "./redis-replicas.ts";
 import * as scripts from "./redis-scripts.ts";
-import {
-  emptySession,
-  lacksGroups,
-  neverAnswered,
-  neverBegun,
-  storedGroups,
-  storedId,
-  tooManyPending,
-} from "./shared.ts";
+import { emptySession, lacksGroups, neverAnswered, neverBegun, storedId, tooManyPending } from "./shared.ts";
 
 export interface RedisSessionOptions extends RedisOptions, ReplicaOptions {
   readonly keyPrefix: string;
@@ -44,7 +36,7 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
   const prefixOf = ({ tenant, collection }: Scope) =>
     `${options.keyPrefix}${encodeURIComponent(tenant)}:${encodeURIComponent(collection)}:`;
   const keyOf = (scope: Scope, id: string) => prefixOf(scope) + storedId(scope, id);
-  const groupsOf = (scope: Scope) => JSON.stringify(storedGroups(scope));
+  const groupsOf = (scope: Scope) => JSON.stringify(groupsInOrder(scope.groups));
   const lists = new RedisLists(redis, { ttlMs, keyOf, groupsOf });
 
   return {

@@ -26,11 +26,6 @@ export function storedId({ user }: Pick<Scope, "user">, id: string): string {
   return user === undefined ? id : ofUser(user) + id;
 }
 
-/** As they are stored: each once, in one order. */
-export function storedGroups({ groups }: Pick<Scope, "groups">): string[] {
-  return [...new Set(groups)].sort();
-}
-
 /** The one that was last used first. */
 export function inOrder(one: SessionPlace, other: SessionPlace): number {
   return other.usedAtMs - one.usedAtMs || (one.id < other.id ? -1 : 1);

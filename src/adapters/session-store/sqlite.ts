@@ -1,10 +1,17 @@
 import type { Asked, SessionStore } from "../../ports/session-store.ts";
-import type { FinishReason, PendingTurn, Scope, Session, Turn } from "../../types.ts";
+import {
+  type FinishReason,
+  groupsInOrder,
+  type PendingTurn,
+  type Scope,
+  type Session,
+  type Turn,
+} from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
 import type { SqlValue, Statement } from "../sqlite/writer.ts";
 import { nearest, toBytes } from "./nearest.ts";
 import { Recording } from "./recording.ts";
-import { emptySession, lacksGroups, mayRead, neverBegun, storedGroups, storedId, tooManyPending } from "./shared.ts";
+import { emptySession, lacksGroups, mayRead, neverBegun, storedId, tooManyPending } from "./shared.ts";
 import { groupsOf, idsOf, type OfGroups, pageOfUser } from "./sqlite-lists.ts";
 import { purgeSessions } from "./sqlite-purge.ts";
 import * as sql from "./sqlite-statements.ts";
@@ -242,7 +249,9 @@ function mayAsk(key: Key, { groups }: Scope): Statement {
 }
 
 function joining(key: Key, scope: Scope): Statement[] {
-  return scope.groups.length === 0 ? [] : [{ sql: sql.JOIN, values: [...key, JSON.stringify(storedGroups(scope))] }];
+  return scope.groups.length === 0
+    ? []
+    : [{ sql: sql.JOIN, values: [...key, JSON.stringify(groupsInOrder(scope.groups))] }];
 }
 
 function toTurn({ sources, finishReason, ...row }: TurnRow): Turn {

@@ -45,6 +45,11 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
+/** Null for zeros alone too: an embedder gives them for a text of which it knows no word, and they are near to nothing. */
+export function nonZero(vector: Float32Array | null | undefined): Float32Array | null {
+  return vector?.some((value) => value !== 0) ? vector : null;
+}
+
 export function rounded(value: number, digits = 2): number {
   return Number(value.toFixed(digits));
 }

@@ -1,6 +1,7 @@
 import type { Embedder } from "../ports/embedder.ts";
 import type { Fusion, StoredPassage } from "../ports/fusion-store.ts";
 import { Partition, type ResidentPassage, type RowHit } from "../resident/partition.ts";
+import { nonZero } from "../statistics.ts";
 import { createWords, type Words } from "../text/words.ts";
 import type { CallOptions } from "../types.ts";
 import { languageAgreement } from "./agreement.ts";
@@ -57,7 +58,7 @@ export async function learnFusion(
   const sentences = sentenceQuestions(sample);
   const reduced = await embedAll(embedder, sentences.map(reducedText), "passage", signal);
   for (const [i, { place, reduced: rest }] of sentences.entries()) {
-    const passage = { ...rest, vector: orNull(reduced[i]) };
+    const passage = { ...rest, vector: nonZero(reduced[i]) };
     bench.shown[place] = passage;
     partition.apply({
       removedDocuments: [place],
@@ -104,7 +105,7 @@ async function trials<Q extends MadeQuestion>(
 ): Promise<Trial[]> {
   const made: Trial[] = [];
   for (const [i, question] of questions.entries()) {
-    const vector = orNull(vectors[i]);
+    const vector = nonZero(vectors[i]);
     const found = partition.search({ text: question.text, limit: LIMIT, groups: [], ...(vector && { vector }) });
     const judged = (hits: readonly RowHit[]): Leg<number> =>
       hits.flatMap(({ row, score }): [number, number][] => {
@@ -146,8 +147,4 @@ async function pause(breathe: () => Promise<void> | undefined, signal: AbortSign
 
 function resident({ title, headings, text, vector }: StoredPassage, place: number): ResidentPassage {
   return { row: place, documentRow: place, title, headings, text, vector, metadata: {}, groups: [] };
-}
-
-function orNull(vector: Float32Array | undefined): Float32Array | null {
-  return vector?.some((value) => value !== 0) ? vector : null;
 }

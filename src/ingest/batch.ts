@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { RaglineError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import { Caller, Race } from "../race.ts";
+import { nonZero } from "../statistics.ts";
 
 /** Texts a call of the embedder. */
 const BATCH_TEXTS = 64;
@@ -49,10 +50,7 @@ export function createEmbedBatcher(embedder: Embedder, signal: AbortSignal, time
         const message = `${embedder.model} gave ${vectors.length} vectors for ${texts.length} texts`;
         throw new RaglineError("dependency_failed", message);
       }
-      for (const [i, { done }] of batch.entries()) {
-        const vector = vectors[i];
-        done.resolve(vector?.some((value) => value !== 0) ? vector : null);
-      }
+      for (const [i, { done }] of batch.entries()) done.resolve(nonZero(vectors[i]));
     } catch (thrown) {
       for (const { done } of batch) done.reject(thrown);
     }

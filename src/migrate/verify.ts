@@ -4,6 +4,7 @@ import { InFlight } from "../in-flight.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { Fusion } from "../ports/fusion-store.ts";
 import type { SearchResult } from "../ports/passage-index.ts";
+import { nonZero } from "../statistics.ts";
 import { createWords, type Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 import { endsAmidBest, isIdentical, overlap, type Ranking, withTies } from "./agreement.ts";
@@ -128,9 +129,9 @@ async function ask(source: Side, target: Side, asked: Asked): Promise<[ours: Ran
   return [ranking(results[0], asked), ranking(results[1], asked)];
 }
 
-function find(side: Side, { question, vector }: Asked, limit: number): Promise<SearchResult> {
-  const isKnown = vector?.some((value) => value !== 0);
-  const query = { text: question, limit, ...(vector && isKnown && { vector }) };
+function find(side: Side, asked: Asked, limit: number): Promise<SearchResult> {
+  const vector = nonZero(asked.vector);
+  const query = { text: asked.question, limit, ...(vector && { vector }) };
   return side.call(SEARCH_TIMEOUT_MS, (call) => side.index.search(side.scope, query, call));
 }
 

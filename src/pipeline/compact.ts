@@ -1,4 +1,5 @@
 import type { SessionChange } from "../ports/session-store.ts";
+import { nonZero } from "../statistics.ts";
 import type { CallOptions, Session, ShortTurn, Turn } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import { budgetOf, MESSAGE_TOKENS } from "./budget.ts";
@@ -157,8 +158,8 @@ async function vectorsOf(
   const texts = fresh.map(({ question, answer }) => `${question}\n${answer}`.slice(0, EMBEDDED_CHARACTERS_MAX));
   const vectors = await embedder.embed(texts, "passage", call);
   const known = fresh.flatMap(({ number }, i) => {
-    const vector = vectors[i];
-    return vector?.some((value) => value !== 0) ? [{ number, vector }] : [];
+    const vector = nonZero(vectors[i]);
+    return vector ? [{ number, vector }] : [];
   });
   return known.length === 0 ? null : { model: embedder.model, vectors: known };
 }

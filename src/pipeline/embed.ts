@@ -1,4 +1,5 @@
 import { isUsed } from "../fusion/weights.ts";
+import { nonZero } from "../statistics.ts";
 import type { CallOptions, Scope } from "../types.ts";
 import { fusionWeights } from "./fusion-weights.ts";
 import type { Stages } from "./stages.ts";
@@ -13,5 +14,5 @@ export async function embedQuery(
 ): Promise<Float32Array | null> {
   if (!isUsed(await weights).vector) return null;
   const [vector] = await stages.embedder.embed([query], "query", call);
-  return vector?.some((value) => value !== 0) ? vector : null;
+  return nonZero(vector);
 }

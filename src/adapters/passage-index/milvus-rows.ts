@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { RowData } from "@zilliz/milvus2-sdk-node";
+import { nonZero } from "../../statistics.ts";
 import type { Document, PassageInput } from "../../types.ts";
 import type { HashedTerms } from "./hashed-terms.ts";
 import { documentIdOf, entryData, KINDS, passageContent, pieces, type StoredRecord, textId } from "./milvus-records.ts";
@@ -56,14 +57,14 @@ export function stage(
   const rows = passages.map((passage, ordinal): RowData => {
     const id = ids[ordinal] ?? "";
     const { counts, length } = terms[ordinal] ?? { counts: new Map<number, number>(), length: 1 };
-    const isEmbedded = passage.vector?.some((value) => value !== 0) ?? false;
+    const vector = nonZero(passage.vector);
     return {
       ...common,
       id,
       ordinal,
-      embedded: isEmbedded,
+      embedded: vector !== null,
       content: fitted(id, part, generation, passageContent(document, passage), texts),
-      vector: Array.from(isEmbedded && passage.vector ? passage.vector : placeholder(id, dimensions)),
+      vector: Array.from(vector ?? placeholder(id, dimensions)),
       ...(kind === "sparse"
         ? { words: counts.size > 0 ? passageWeights(counts, length, averageLength) : NO_WORDS }
         : { terms: [...counts.keys()].map(dimensionOf), counts: scannedCounts(counts, length) }),

@@ -1,3 +1,4 @@
+import { nonZero } from "../../statistics.ts";
 import type { Document, DocumentEntry, Passage, PassageInput } from "../../types.ts";
 import { documentKey } from "./opensearch-schema.ts";
 import { type PassageTokens, writtenTerms } from "./opensearch-terms.ts";
@@ -76,13 +77,14 @@ export function* bulkLines(version: NewVersion, averageLength: number, indexedAt
   const found = { fields: Object.keys(metadata), meta: sortableValues(metadata) };
   for (const [ordinal, { vector, text, headings, tokens: count, page, pageEnd }] of passages.entries()) {
     const terms = tokens[ordinal];
+    const known = nonZero(vector);
     yield line(recordId(key, generation, ordinal), {
       ...common,
       ...found,
       kind: "passage",
       ordinal,
       terms: terms ? writtenTerms(terms, averageLength) : "",
-      ...(vector?.some((value) => value !== 0) && { vector: Array.from(vector) }),
+      ...(known && { vector: Array.from(known) }),
       passage: { title, headings, text, tokens: count, page, pageEnd, url, metadata },
     });
   }

@@ -1,5 +1,6 @@
 import { RaglineError } from "../../errors.ts";
 import type { SearchQuery, SearchResult } from "../../ports/passage-index.ts";
+import { nonZero } from "../../statistics.ts";
 import type { Stem } from "../../text/tokens.ts";
 import type { Filter, Passage, Scope, ScoredPassage } from "../../types.ts";
 import { type Query, type ReadValue, readingValues } from "../postgres/database.ts";
@@ -119,7 +120,7 @@ async function searchFrom(
   const matched = filter ? few !== null : found.passages <= tuning.exactMax;
   const search = { read, texts, scope, found, filter, few, limit };
   const plan = firstPlan(weigh(terms, found), tuning.postingsMin);
-  const searched = vector?.some((value) => value !== 0) ? vector : null;
+  const searched = nonZero(vector);
   const isNear = !matched && found.dimensions <= INDEXED_DIMENSIONS_MAX;
   const rows = await hits(search, plan, searched && { vector: searched, isNear });
   const byText = leg(isCut(search, plan, rows) ? await hits(search, allOf(plan), null) : rows, BY_TEXT);

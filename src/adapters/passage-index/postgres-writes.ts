@@ -1,3 +1,4 @@
+import { nonZero } from "../../statistics.ts";
 import { type Document, groupsInOrder, type Metadata, type PassageInput, type Scope } from "../../types.ts";
 import type { Query } from "../postgres/database.ts";
 import type { HashedTerms } from "./hashed-terms.ts";
@@ -178,9 +179,10 @@ function postingColumns(passages: readonly HashedTerms[]): string[] {
 
 /** Vectors of zeros are near to nothing, and left out. */
 function vectorColumns(passages: readonly PassageInput[]): [string, string[]] {
-  const found = passages.flatMap(({ vector }, ordinal) =>
-    vector?.some((value) => value !== 0) ? [{ ordinal, vector }] : [],
-  );
+  const found = passages.flatMap((passage, ordinal) => {
+    const vector = nonZero(passage.vector);
+    return vector ? [{ ordinal, vector }] : [];
+  });
   return [numbers(found.map(({ ordinal }) => ordinal)), found.map(({ vector }) => `[${vector.join(",")}]`)];
 }
 

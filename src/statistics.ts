@@ -50,6 +50,11 @@ export function nonZero(vector: Float32Array | null | undefined): Float32Array |
   return vector?.some((value) => value !== 0) ? vector : null;
 }
 
+/** Scores of things in their order, as `{index, score}`: the best first, of equal ones the first. */
+export function bestFirst(scores: readonly number[]): { readonly index: number; readonly score: number }[] {
+  return scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
 export function rounded(value: number, digits = 2): number {
   return Number(value.toFixed(digits));
 }

@@ -1,5 +1,6 @@
 import type { Embedder, EmbedKind } from "../ports/embedder.ts";
 import type { Reranker } from "../ports/reranker.ts";
+import { bestFirst } from "../statistics.ts";
 import { createBatchQueue } from "./batch-queue.ts";
 
 export interface BatchedOptions {
@@ -75,8 +76,7 @@ export function batchedReranker(inner: Reranker, options: BatchedOptions): Reran
     score: queued,
     async rerank(query, texts, call) {
       const pairs = texts.map((text) => [query, text] as const);
-      const scores = await queued(pairs, call);
-      return scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
+      return bestFirst(await queued(pairs, call));
     },
   };
 }

@@ -1,14 +1,10 @@
 import { RaglineError } from "../../errors.ts";
 import type { RerankScore } from "../../ports/reranker.ts";
+import { bestFirst } from "../../statistics.ts";
 
 /** An upstream's scores, best first and equal ones in the order of the texts. @throws RaglineError: they do not fit `texts` texts. */
 export function allScores(scores: readonly RerankScore[], texts: number): RerankScore[] {
-  inOrder(scores, texts);
-  return bestFirst(scores);
-}
-
-export function bestFirst(scores: readonly RerankScore[]): RerankScore[] {
-  return scores.toSorted((a, b) => b.score - a.score || a.index - b.index);
+  return bestFirst(inOrder(scores, texts));
 }
 
 /** What an upstream sent, a list of `{index, score}`, as the scores of `texts` texts in their order. @throws RaglineError: they do not fit */

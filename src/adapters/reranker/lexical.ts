@@ -1,4 +1,5 @@
 import type { Reranker, RerankScore } from "../../ports/reranker.ts";
+import { bestFirst } from "../../statistics.ts";
 import { memoizedStem, queryTokens, type Stem, searchTokens } from "../../text/tokens.ts";
 
 /** Places in the order that the whole query standing close together is worth: what helps titles and headings most and costs long texts least. */
@@ -26,12 +27,10 @@ function rerank(query: string, texts: readonly string[], stem: Stem): RerankScor
   const weights = rarity(wanted, places);
   const width = Math.max(WINDOW_MIN, 2 * wanted.size);
   const highest = texts.length + PLACES_MAX;
-  return places
-    .map((found, index) => ({
-      index,
-      score: (texts.length - index + PLACES_MAX * proximity(found, weights, width)) / highest,
-    }))
-    .sort((a, b) => b.score - a.score || a.index - b.index);
+  const scores = places.map(
+    (found, index) => (texts.length - index + PLACES_MAX * proximity(found, weights, width)) / highest,
+  );
+  return bestFirst(scores);
 }
 
 /** Where a text holds a token of the query; ascending positions. */

@@ -1,5 +1,6 @@
 import { RaglineError } from "../../errors.ts";
 import type { Reranker } from "../../ports/reranker.ts";
+import { bestFirst } from "../../statistics.ts";
 import { type ModelOverrides, readReranker } from "../onnx/model-files.ts";
 import { type OnnxModelOptions, onnxModel } from "../onnx/opened-model.ts";
 
@@ -44,8 +45,4 @@ export function createOnnxReranker(options: OnnxModelOptions & ModelOverrides): 
     warm: ({ signal }) => model.warm(signal),
     close: async () => model.close(),
   };
-}
-
-function bestFirst(scores: readonly number[]) {
-  return scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
 }

@@ -1,6 +1,7 @@
 import type { Reranker } from "../../ports/reranker.ts";
+import { bestFirst } from "../../statistics.ts";
 import { inBatches } from "../http/batches.ts";
-import { bestFirst, inOrder } from "../http/scores.ts";
+import { inOrder } from "../http/scores.ts";
 import { createTei } from "../http/tei.ts";
 
 /** A `/rerank` endpoint as text-embeddings-inference serves it. Texts are scored one by one there, so that batches compare. */
@@ -17,7 +18,7 @@ export function createTeiReranker(options: {
       const scores = await inBatches(texts, batchTextsMax, async (batch) =>
         inOrder(await tei.post({ query, texts: batch, truncate: true }, call), batch.length),
       );
-      return bestFirst(scores.map((score, index) => ({ index, score })));
+      return bestFirst(scores);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { AnswerCache, CachedAnswer } from "../../ports/answer-cache.ts";
+import { purging } from "../../purging.ts";
 import { groupsInOrder, type Scope } from "../../types.ts";
 import type { Database } from "../sqlite/database.ts";
-import { purging } from "../sqlite/purge.ts";
 
 const FIND = "SELECT answer FROM answers WHERE tenant = ? AND collection = ? AND key = ? AND created_at > ?";
 const PUT = `INSERT INTO answers (tenant, collection, key, answer, created_at) VALUES (?, ?, ?, ?, ?)

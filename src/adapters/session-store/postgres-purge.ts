@@ -1,9 +1,8 @@
+import { purging } from "../../purging.ts";
 import type { PostgresDatabase } from "../postgres/database.ts";
 
-/** Sessions deleted in one statement; between two, and once all that are forgotten are gone, at most. */
+/** Deleted in one statement. */
 const SESSIONS_MAX = 50;
-const PIECE_EVERY_MS = 250;
-const AGAIN_MAX_MS = 600_000;
 
 /** Several processes do this at once: each takes those that nobody else has locked. */
 const PURGE = `DELETE FROM sessions WHERE row IN (
@@ -12,23 +11,13 @@ const PURGE = `DELETE FROM sessions WHERE row IN (
 
 /** Deletes forgotten sessions in the background, a little at a time. @returns what stops it */
 export function purgeSessions(database: PostgresDatabase, ttlMs: number): () => void {
-  const againMs = Math.min(AGAIN_MAX_MS, Math.max(PIECE_EVERY_MS, ttlMs / 4));
   const stopped = new AbortController();
-  let timer: NodeJS.Timeout | null = null;
-  const next = (waitMs: number) => {
-    if (stopped.signal.aborted) return;
-    timer = setTimeout(() => {
-      database.query({ signal: stopped.signal }, PURGE, [ttlMs]).then(
-        (gone) => next(gone.length === SESSIONS_MAX ? PIECE_EVERY_MS : againMs),
-        // Whoever needs the database is told what is wrong with it.
-        () => next(againMs),
-      );
-    }, waitMs);
-    timer.unref();
-  };
-  next(againMs);
+  const stop = purging(ttlMs, async () => {
+    const gone = await database.query({ signal: stopped.signal }, PURGE, [ttlMs]);
+    return gone.length === SESSIONS_MAX;
+  });
   return () => {
+    stop();
     stopped.abort();
-    if (timer) clearTimeout(timer);
   };
 }

@@ -1,5 +1,5 @@
+import { purging } from "../../purging.ts";
 import type { Database } from "../sqlite/database.ts";
-import { purging } from "../sqlite/purge.ts";
 import { AGES, PURGE } from "./sqlite-statements.ts";
 
 /** Sessions looked at in one piece of work, and turns deleted in one, unless a single session has more. */

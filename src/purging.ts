@@ -12,7 +12,7 @@ export function purging(ttlMs: number, piece: () => Promise<boolean>): () => voi
     timer = setTimeout(() => {
       piece().then(
         (isLeft) => next(isLeft ? PIECE_EVERY_MS : againMs),
-        // The file is locked, full or read-only: whoever writes to it is told so.
+        // The store is away, locked, full or read-only: whoever needs it is told so.
         () => next(againMs),
       );
     }, waitMs);

@@ -30,7 +30,7 @@ interface Answer {
  */
 export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const { model, dimensions } = options;
-  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/embeddings`, options);
+  const endpoint = Endpoint.under(options.baseUrl, "/embeddings", options);
   const encoding = new OptionalFields({ encoding_format: "base64" });
 
   const space = new SameSpace(async (text, call) => {

@@ -22,6 +22,11 @@ export class Endpoint {
     this.path = pathname + search;
     this.authorization = apiKey && `Bearer ${apiKey}`;
   }
+
+  /** `path` begins with a slash; the base URL may end with one. */
+  static under(baseUrl: string, path: string, options?: EndpointOptions): Endpoint {
+    return new Endpoint(baseUrl.replace(/\/+$/, "") + path, options);
+  }
 }
 
 /** A call that is no plain post of JSON. */

@@ -33,9 +33,8 @@ export function createTei(options: {
   readonly apiKey?: string | undefined;
   readonly model?: string;
 }): Tei {
-  const base = options.baseUrl.replace(/\/+$/, "");
-  const about = new Endpoint(`${base}/info`, options);
-  const endpoint = new Endpoint(base + options.path, options);
+  const about = Endpoint.under(options.baseUrl, "/info", options);
+  const endpoint = Endpoint.under(options.baseUrl, options.path, options);
   let known: TeiInfo | null = null;
 
   async function ask({ signal }: CallOptions): Promise<TeiInfo> {

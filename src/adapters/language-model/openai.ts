@@ -19,7 +19,7 @@ export function createOpenAiLanguageModel(
   options: OpenAiOptions,
   load: Pick<LoopLoad, "isBusy"> = new LoopLoad(),
 ): LanguageModel {
-  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/chat/completions`, options);
+  const endpoint = Endpoint.under(options.baseUrl, "/chat/completions", options);
   const usage = new OptionalFields({ stream_options: { include_usage: true } });
   // OpenAI's own newer models refuse the name that everyone else expects.
   let limitName = new URL(options.baseUrl).hostname === "api.openai.com" ? "max_completion_tokens" : "max_tokens";

@@ -32,7 +32,7 @@ const responseSchema = z.object({
 /** Cohere's `/rerank`, as Jina, vLLM, LiteLLM, llama.cpp, … speak it too. */
 export function createCohereReranker(options: CohereRerankerOptions): Reranker {
   const { model, counter, inputTokensMax } = options;
-  const endpoint = new Endpoint(`${options.baseUrl.replace(/\/+$/, "")}/rerank`, options);
+  const endpoint = Endpoint.under(options.baseUrl, "/rerank", options);
   // Jina sends the texts back unless told not to; others do not know the field.
   const echo = new OptionalFields({ return_documents: false });
   return {

@@ -120,8 +120,11 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
     },
 
     async close() {
-      await replicated?.close();
-      await redis.close();
+      try {
+        await replicated?.close();
+      } finally {
+        await redis.close();
+      }
     },
   };
 }

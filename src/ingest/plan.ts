@@ -87,8 +87,7 @@ async function cutAll(
   const cut: Chunk[] = [];
   for (const piece of chunks(blocks, chunk, counter)) {
     if (piece) cut.push(piece);
-    const breath = breathe();
-    if (await breath) await breath;
+    await breathe();
     signal.throwIfAborted();
   }
   return cut;
@@ -109,7 +108,7 @@ async function checkSpace(scope: Scope, { index, embedder }: IngestStages, signa
 }
 
 /** The scope widened to see the document. */
-export function readerOf({ groups }: { readonly groups: readonly string[] }, scope: Scope): Scope {
+function readerOf({ groups }: { readonly groups: readonly string[] }, scope: Scope): Scope {
   return groups.length === 0 ? scope : { ...scope, groups: [...scope.groups, ...groups] };
 }
 

@@ -47,7 +47,7 @@ const IDLE_MS = 10_000;
 const HEAP_SHARE = 0.75;
 const MB = 1_048_576;
 
-export const READER_LIMITS: ReaderLimits = { timeoutMs: 60_000, memoryBytesMax: 768 * MB };
+const READER_LIMITS: ReaderLimits = { timeoutMs: 60_000, memoryBytesMax: 768 * MB };
 
 interface Slot {
   child: ChildProcess | null;

@@ -18,7 +18,7 @@ const CHARACTERS_PER_TOKEN_MAX = 20;
  * that say nothing of their own. White space before the first word waits for it. A model that goes on long after `maxOutputTokens` is
  * cut; one that ends without a word, whatever it says of its end, has failed. Called once a token.
  */
-export class CheckedText {
+class CheckedText {
   readonly #citations: TextFilter | null;
   #charactersLeft: number;
   /** White space so far; null once something was said. */

@@ -33,7 +33,7 @@ export interface Desk {
   readonly finds: number;
 }
 
-export const DIMENSIONS_MAX = 4096;
+const DIMENSIONS_MAX = 4096;
 /** Threads that can scan one memory at a time. */
 export const DESKS = 4;
 /** Rows scored between two looks at what was found. */

@@ -11,7 +11,7 @@ export function outcomeOf(last: AnswerEvent | undefined): Outcome {
   return "cancelled";
 }
 
-export function outcomeOfCode(code: string): Outcome {
+function outcomeOfCode(code: string): Outcome {
   return outcomeOfStatus(ERRORS[code as ErrorCode]?.status ?? 500);
 }
 

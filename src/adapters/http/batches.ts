@@ -6,7 +6,7 @@ const LENGTH =
   /too (long|large|many)|context (length|window|size)|maximum|max_?(input|batch|client)|less than|exceed|larger than/i;
 
 /** Whether an upstream refused because of the length of what it was sent. */
-export function isTooLong(thrown: unknown): boolean {
+function isTooLong(thrown: unknown): boolean {
   const refusal = refusalOf(thrown);
   if (!refusal) return false;
   if (refusal.status === 413) return true;

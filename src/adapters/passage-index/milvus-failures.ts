@@ -1,7 +1,7 @@
 import { RaglineError } from "../../errors.ts";
 
 /** What Milvus said when it refused; the cause of a `RaglineError`, for the log alone. */
-export class MilvusRefusal extends Error {
+class MilvusRefusal extends Error {
   override readonly name = "MilvusRefusal";
   /** Milvus's own, or gRPC's where `isTransport`. */
   readonly code: number;

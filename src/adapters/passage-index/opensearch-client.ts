@@ -27,7 +27,7 @@ export interface OpenSearchRequest {
 }
 
 /** What OpenSearch said when it refused; the cause of a `RaglineError`, for the log alone. Holds nothing of what was sent. */
-export class OpenSearchRefusal extends Error {
+class OpenSearchRefusal extends Error {
   override readonly name = "OpenSearchRefusal";
   readonly status: number;
   /** E.g. `index_not_found_exception`. */

@@ -29,7 +29,7 @@ export function isMissing(thrown: unknown): boolean {
 }
 
 /** The statement's time was up, or it was cancelled. */
-export const QUERY_CANCELED = "57014";
+const QUERY_CANCELED = "57014";
 
 /** A table, a schema, a function. */
 const MISSING: ReadonlySet<string> = new Set(["42P01", "3F000", "42883"]);

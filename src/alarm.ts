@@ -1,7 +1,7 @@
-/** A longer timer would be taken for none. */
+/** The longest delay `setTimeout` takes; a longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** One timer for all that wait, of which most are over long before they are due: each with its own would cost more than many a call takes. */
+/** One timer shared by all waits. Most end long before they are due, and a timer each would cost more than many calls do. */
 export class Alarm {
   readonly #onLook: (now: number) => void;
   readonly #keepsProcess: boolean;
@@ -14,7 +14,7 @@ export class Alarm {
     this.#keepsProcess = keepsProcess;
   }
 
-  /** Looks at this time at the latest; what is put off after it was asked for costs nothing but a look. */
+  /** Looks no later than this time. If what was due has been postponed since, the only cost is one look in vain. */
   lookAt(time: number): void {
     if (time >= this.#firesAt) return;
     this.#firesAt = time;

@@ -1,7 +1,7 @@
 import { Alarm } from "./alarm.ts";
 import { RaglineError } from "./errors.ts";
 
-/** Whoever waits for something, until a time and for as long as its caller does. */
+/** A call that waits until a time, or until its caller leaves. */
 interface Waiting {
   readonly until: number;
   readonly expire: () => void;
@@ -30,10 +30,10 @@ export function within(timeoutMs: number, caller: AbortSignal): AbortSignal {
 export class Deadlines {
   readonly #message: string;
   readonly #waiting = new Set<Waiting>();
-  /** What is waited for keeps the process by itself. */
+  /** The alarm need not keep the process alive: the pending work does. */
   readonly #alarm = new Alarm((now) => this.#look(now), { keepsProcess: false });
 
-  /** `message`: of the error where one passes. */
+  /** `message`: what the error says when a deadline passes. */
   constructor(message: string) {
     this.#message = message;
   }

@@ -3,7 +3,7 @@ export interface FlightLimits {
   readonly weightMax: number;
 }
 
-/** Tasks a few at a time, of so much weight together; one that is heavier runs alone. */
+/** Runs tasks up to a total weight at once; a task heavier than that runs alone. */
 export class InFlight {
   readonly #limits: FlightLimits;
   readonly #onWait: (() => void) | undefined;

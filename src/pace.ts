@@ -1,7 +1,7 @@
 import { Usual } from "./latency.ts";
 import type { Step } from "./types.ts";
 
-/** What must follow a step that the answer can do without; what the step may take is what they leave. */
+/** The steps that must still follow an optional step: it may only use the time that they do not need. */
 const FOLLOWING: Partial<Record<Step, readonly Step[]>> = {
   rewrite: ["embed", "search", "rerank", "generate"],
   cache: ["embed", "search", "generate"],
@@ -12,7 +12,7 @@ const FOLLOWING: Partial<Record<Step, readonly Step[]>> = {
 const SHARE_MIN = 0.1;
 const PROBE_EVERY_MS = 1000;
 
-/** What is known of a step, and when it was last begun to see whether that still holds. */
+/** What is known about a step's duration, and when a call was last let through to check it. */
 class Known {
   readonly usual = new Usual();
   probedAt = performance.now();
@@ -26,7 +26,7 @@ class Known {
 export class Pace {
   readonly #steps = new Map<Step, Known>();
 
-  /** `ms` of a step that was cut says something only where it is more than was expected. */
+  /** Of a step that was cut short, `ms` counts only if it is longer than expected. */
   note(step: Step, ms: number, wasCut: boolean): void {
     const now = performance.now();
     const known = this.#steps.get(step) ?? new Known();
@@ -40,7 +40,7 @@ export class Pace {
     return this.#steps.get(step)?.usual.expect(performance.now()) ?? 0;
   }
 
-  /** Whether a step with so much time left is begun. */
+  /** Whether a step should begin, with this much time left. */
   admits(step: Step, leftMs: number): boolean {
     const known = this.#steps.get(step);
     const now = performance.now();

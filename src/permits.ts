@@ -9,14 +9,14 @@ export interface PermitOptions {
   readonly queueMax: number;
   /** The configuration's key of `queueMax`, which a refusal names. */
   readonly setting?: string;
-  /** Given a look at how many wait. */
+  /** Called once, with a function that tells how many calls wait. */
   readonly watchQueue?: ((waiting: () => number) => void) | undefined;
 }
 
 /** A call's turn. Times by `performance.now()`. */
 export interface Permit {
   readonly startedAt: number;
-  /** Gives it back; only the first call counts. `at`, default now: when the turn ended, by whoever keeps a clock of its own. */
+  /** Gives the permit back; only the first call counts. `at`: when the turn ended; default: now. */
   free(at?: number): void;
 }
 
@@ -26,11 +26,11 @@ interface Waiting {
   start(at: number): void;
 }
 
-/** The rest of a call's time is for what follows its turn. */
+/** Share of a call's time that it may spend waiting; the rest is for the work itself. */
 const WAIT_SHARE_MAX = 0.75;
 const RETRY_AFTER_MS = { min: 1000, max: 60_000 };
 
-/** When to come back to a line that takes so long to be served: not at once, nor never, however little is known of it. */
+/** When to try again, given how long the queue takes: bounded both ways, as the estimate may be poor. */
 export function retryAfterLine(ms: number): number {
   return Math.min(RETRY_AFTER_MS.max, Math.max(RETRY_AFTER_MS.min, ms));
 }
@@ -43,7 +43,7 @@ export class Permits {
   readonly #options: PermitOptions;
   readonly #usual = new Usual();
   #running = 0;
-  /** Readers wait before background work. */
+  /** Readers' calls come before background work. */
   readonly #queues: readonly [Set<Waiting>, Set<Waiting>] = [new Set(), new Set()];
 
   constructor(options: PermitOptions) {

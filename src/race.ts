@@ -2,7 +2,7 @@ import { Alarm } from "./alarm.ts";
 import { RaglineError } from "./errors.ts";
 import type { CallOptions, ModelCall, Served, Step } from "./types.ts";
 
-/** Who waits for calls: one timer and one listener for all of them, as they cost more than many a call takes. */
+/** Everyone who waits for calls shares one timer and one listener: one of each per call would cost more than many calls do. */
 export class Caller {
   readonly signal: AbortSignal;
   readonly #races = new Set<Race>();
@@ -17,7 +17,7 @@ export class Caller {
     this.signal = signal;
   }
 
-  /** Until `go` it is listened to also while it waits for nothing: more will follow. */
+  /** Keeps listening to the caller until `go`, even while nothing is being waited for: more calls will follow. */
   stay(): void {
     this.#isStaying = true;
   }
@@ -39,7 +39,7 @@ export class Caller {
     if (this.#races.size === 0 && !this.#isStaying) this.#rest();
   }
 
-  /** Looks at all races at this time at the latest; one that is put off later costs nothing. */
+  /** Looks at all races no later than this time. Postponing a race costs nothing. */
   lookAt(deadline: number): void {
     this.#alarm.lookAt(deadline);
   }
@@ -146,7 +146,7 @@ export class Race implements CallOptions {
     });
   }
 
-  /** The reader has the word: its slowness is not the source's. */
+  /** It is the reader's turn: time that the reader takes is not the source's. */
   pause(): void {
     this.#paused = true;
   }
@@ -159,7 +159,7 @@ export class Race implements CallOptions {
     this.#caller.lookAt(this.#deadline);
   }
 
-  /** However often it is restarted, its time is up then; infinity: no more. */
+  /** The latest time at which the race ends, however often its clock is restarted; infinity: there is none any more. */
   due(at: number): void {
     this.#dueAt = at;
     if (at >= this.#deadline) return;
@@ -200,7 +200,7 @@ export class Race implements CallOptions {
   }
 }
 
-/** Who aborts may say why; most callers just leave. */
+/** A caller may abort with a reason; most give none. */
 function cancelled(reason: unknown, step: Step): RaglineError {
   const message = reason instanceof RaglineError && reason.code === "cancelled" ? reason.message : "The caller left.";
   return new RaglineError("cancelled", message, { step });

@@ -7,7 +7,7 @@ export interface StreamBegun {
   readonly race: Race;
   /** What `call` begins belongs to the step. */
   within<R>(call: () => R): R;
-  /** Called once. Gives what the reader shall see of a failure; nothing was thrown where the stream ended or its reader left. */
+  /** Called once, at the end. Returns the error to show the reader; nothing was thrown if the stream ended or its reader left. */
   onOver(thrown: unknown): RaglineError | undefined;
 }
 

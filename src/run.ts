@@ -9,13 +9,13 @@ import type { AnswerEvent, CallOptions, Calls, Degradation, ModelCall, Served, S
 export interface RunOptions {
   /** The caller's: aborts when the caller leaves. */
   readonly signal: AbortSignal;
-  /** Limit for the whole run up to its first text. */
+  /** Limit for the whole run until its first text. */
   readonly timeoutMs: number;
   /** Limits by step; a step without one has the run's. */
   readonly limitsMs: Partial<Record<Step, number>>;
-  /** How long the steps take; default: not known, so that everything is tried while there is time. */
+  /** How long the steps usually take. Without it every step is tried as long as any time is left. */
   readonly pace?: Pace;
-  /** Told of every failure that costs the request something, with its cause. */
+  /** Called with every failure that makes the answer worse or ends it, and its cause. */
   readonly onFailure?: (error: RaglineError) => void;
   readonly observer?: RunObserver | undefined;
   readonly tracer?: StepTracer | undefined;
@@ -52,7 +52,7 @@ export class Run {
   readonly #calls: { readonly step: Step; readonly call: ModelCall }[] = [];
   readonly #observer: RunObserver | undefined;
   readonly #tracer: StepTracer | undefined;
-  /** Calls that began ahead of their step. */
+  /** Calls that were started before their step's turn. */
   readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
   /** What shall bring the first text, and since when. */
   #streaming: { readonly step: Step; readonly race: Race; readonly startedAt: number } | undefined;
@@ -173,7 +173,7 @@ export class Run {
     return this.#firstTextMs;
   }
 
-  /** Text goes out: the request's time binds no longer. */
+  /** Notes that the first text goes out. From here on the request's time limit no longer applies. */
   noteText(): void {
     if (this.#firstTextMs !== null) return;
     this.#firstTextMs = this.elapsedMs();
@@ -188,7 +188,7 @@ export class Run {
     this.#caller.stay();
   }
 
-  /** Nobody waits for steps any more: what began ahead of one that was never needed is cancelled. */
+  /** Ends the run: cancels calls that were started ahead for steps that never came. */
   leave(): void {
     this.#caller.go();
     for (const [step, { race, trace }] of this.#early) {
@@ -270,7 +270,7 @@ export class Run {
     throw new RaglineError("deadline_short", message, { step });
   }
 
-  /** What was waited in line is no part of what a step takes. */
+  /** Time spent waiting in a queue does not count as the step's own. */
   #note(step: Step, startedAt: number, served: Served, wasCut: boolean, early?: Served): void {
     const ms = performance.now() - startedAt - served.queueMs - (early?.queueMs ?? 0);
     this.#pace.note(step, Math.max(0, ms), wasCut);

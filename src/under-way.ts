@@ -1,6 +1,6 @@
 import { RaglineError } from "./errors.ts";
 
-/** One answer: what its work listens to, and when its reader begins and when it is over. */
+/** One answer under way: the signal for its work, and the calls that mark its beginning and end. */
 export interface Answering {
   /** Aborts when the caller's does, and when everything under way is ended. */
   readonly signal: AbortSignal;
@@ -34,7 +34,7 @@ export class UnderWay {
     };
   }
 
-  /** Ends them all with `cancelled`, and resolves when each is over, or after so long. What begins later ends at once. */
+  /** Ends all answers with `cancelled`; resolves when they are over, or after this time. An answer begun later ends at once. */
   async end(message: string, timeoutMs: number): Promise<void> {
     this.#end = new RaglineError("cancelled", message);
     for (const controller of this.#answers) controller.abort(this.#end);

@@ -10,14 +10,14 @@ declare module "fastify" {
   }
 }
 
-/** Requests that begin in one turn of the event loop. */
+/** How many requests begin in one turn of the event loop. */
 const PER_TURN = 4;
 /**
  * Turns that may pass for taking connections alone. Node takes one a turn: if each began its request at once, turns would be as long as
  * requests, and the others would wait in the system's line, where nobody sees or refuses them.
  */
 const ACCEPTING_TURNS_MAX = 16;
-/** Of the longest wait, where the line stands: those that are served are served soon, and the others are told at once. */
+/** Share of the longest wait that applies while the queue does not empty: whoever is served is served soon, the others are refused at once. */
 const STANDING_SHARE = 0.1;
 
 interface Waiting {
@@ -36,7 +36,7 @@ export class Admission {
   readonly #waitMaxMs: number;
   readonly #metrics: Pick<Metrics, "waiting" | "waited">;
   readonly #line: Waiting[] = [];
-  /** When the line was empty last. */
+  /** When the queue was last empty. */
   #standsSince = 0;
   #hasTurn = false;
   #begun = 0;
@@ -72,7 +72,7 @@ export class Admission {
     setImmediate(() => this.#turn());
   }
 
-  /** The end of a turn of the event loop in which anybody came. */
+  /** Runs at the end of each turn of the event loop in which a request arrived. */
   #turn(): void {
     this.#hasTurn = false;
     const isAccepting = this.#hasAccepted && this.#acceptingTurns < ACCEPTING_TURNS_MAX;

@@ -5,16 +5,16 @@ import { openChange } from "./open-change.ts";
 import type { Pruning } from "./prune.ts";
 import type { Stamps } from "./stamps.ts";
 
-/** Editors empty a file before they write it: what a file lacks is removed once it has stayed the same for so long. */
+/** Editors empty a file before they write it: what it lacks is deleted only once it has not changed for this long. */
 export const SETTLE_MS = 1_000;
 
-/** What was read of files just now. */
+/** The result of reading files. */
 export interface ReadFiles {
-  /** Absent: all that there are. */
+  /** The paths that were read; absent: all. */
   readonly files?: ReadonlySet<string>;
-  /** Those among them that are not there. */
+  /** Paths that no longer exist. */
   readonly missing: ReadonlySet<string>;
-  /** Below a root that is not in its place, nothing counts as gone. */
+  /** Whether the root above the path is missing itself: then nothing below it counts as deleted. */
   isAway(path: string): boolean;
   /** The file of each document, by its id. */
   readonly seen: ReadonlyMap<string, string>;
@@ -33,14 +33,14 @@ export interface Owned {
 export function createOwned(index: PassageIndex, stamps: Stamps, { owner, signal, onOpenChange }: Pruning): Owned {
   const owned = new Map<string, Set<string>>();
 
-  /** A document that was indexed of the file before it was watched is the file's too. */
+  /** A document that was indexed from the file before watching began belongs to the file as well. */
   async function claim({ path, documentId }: LoadFailure): Promise<void> {
     if (documentId === undefined) return;
     const stored = await index.find(await owner.scope(), documentId, { signal });
     if (stored?.source === fileOf(path)) addTo(owned, stored.source, documentId);
   }
 
-  /** Resolves to whether it was there. */
+  /** Resolves to whether the document existed. */
   async function remove(id: string): Promise<boolean> {
     const scope = await owner.scope();
     const stored = await index.find(scope, id, { signal });
@@ -88,7 +88,7 @@ export function createOwned(index: PassageIndex, stamps: Stamps, { owner, signal
   };
 }
 
-/** The file in which it failed: of JSONL, the path has a line's number. */
+/** The file of a failure: for JSONL the failure's path ends in a line number. */
 export function fileOf(path: string): string {
   return resolve(path.replace(/:\d+$/, ""));
 }

@@ -9,9 +9,9 @@ export interface Endpoint<P> {
   /** Shown in the status and in metrics, e.g. `10.0.0.7:50051`. */
   readonly name: string;
   readonly port: P;
-  /** Whether it says of itself that it serves; absent: it says nothing. Called once a call. */
+  /** Whether the endpoint reports that it serves; absent: it reports nothing. Called for every call. */
   serving?(): boolean;
-  /** Why it does not, for the log. */
+  /** Why it does not serve, for the log. */
   reason?(): string | null;
 }
 
@@ -19,11 +19,11 @@ export interface SpreadOptions {
   readonly step: Step;
   readonly balance: "least_outstanding" | "round_robin";
   readonly breaker: BreakerOptions;
-  /** Asks a second endpoint where the first takes longer than 19 of 20 calls; streams never do. */
+  /** Asks a second endpoint as well when the first takes longer than 95 % of calls do. Never for streams. */
   readonly hedge: boolean;
 }
 
-/** After a failure an endpoint is asked only where no other can be, so that the next try goes elsewhere. */
+/** For this long after a failure an endpoint is only asked if no other can be: a retry should go elsewhere. */
 const REST_MS = 1000;
 
 /** One endpoint and what is known of it. */
@@ -49,7 +49,7 @@ export class Slot<P> {
     return this.endpoint.serving?.() ?? true;
   }
 
-  /** One that says that it serves again, most often a process that was started again, is judged anew. */
+  /** An endpoint that reports that it serves again, usually a restarted process, starts with a clean record. */
   takes(now: number): boolean {
     const { serving } = this;
     if (serving && !this.#served) {
@@ -68,7 +68,7 @@ export class Slot<P> {
     return this.#breaker.waitMs(now);
   }
 
-  /** A call that is admitted begins; true: it is a probe. */
+  /** Begins an admitted call. @returns whether it is the breaker's probe */
   begin(): boolean {
     this.calls++;
     this.inFlight++;
@@ -89,7 +89,7 @@ export class Slot<P> {
     this.#breaker.end(isProbe, outcome, now);
   }
 
-  /** Its caller left before it said anything. */
+  /** The caller left before there was a verdict. */
   left(isProbe: boolean): void {
     this.#breaker.end(isProbe, null, performance.now());
   }
@@ -139,7 +139,7 @@ export class SpreadCalls<P> {
     return this.slots.map((slot) => slot.state(this.#options.step, now));
   }
 
-  /** A call that takes as long as it takes: it is never hedged, and slow only where it is cut. */
+  /** A call without haste: never hedged, and counted as slow only if it is cut short. */
   background<T>(call: CallOptions, work: (port: P, call: CallOptions) => Promise<T>): Promise<T> {
     return this.#at(null, call, work, false);
   }
@@ -240,7 +240,7 @@ export class SpreadCalls<P> {
     return hedge.result;
   }
 
-  /** What one endpoint asked for, to be left alone, is no reason to wait where there is another. */
+  /** Drops an endpoint's `Retry-After` where another endpoint can take the call. */
   elsewhere(thrown: unknown, slot: Slot<P>, now: number): unknown {
     if (!(thrown instanceof RaglineError) || thrown.retryAfterMs === undefined) return thrown;
     if (!this.slots.some((one) => one !== slot && one.takes(now) && !one.rests(now))) return thrown;

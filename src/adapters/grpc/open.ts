@@ -26,7 +26,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-/** An endpoint that can be reached has said by then what it serves. */
+/** Long enough for a reachable endpoint to report what it serves. */
 const FIRST_TRY_MS = 1000;
 
 /**

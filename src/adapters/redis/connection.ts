@@ -18,7 +18,7 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Limit for storing values, which nobody waits for. */
+/** Limit for storing values in the background. */
 const STORE_MAX_MS = 2000;
 /** Keys that one `SCAN` looks at: some 0.1 ms, in which the server does nothing else. */
 const SCANNED_AT_ONCE = 1000;
@@ -30,7 +30,7 @@ export class RedisConnection {
   /** Of the configuration, for messages. */
   readonly #block: string;
   #client: Client | null = null;
-  /** Why the last connection could not be made; null once one was. */
+  /** Why the last attempt to connect failed; null after one that succeeded. */
   #refused: unknown = null;
   readonly #connected: Promise<void>;
   readonly #closing = new AbortController();
@@ -217,7 +217,7 @@ export class RedisConnection {
   }
 }
 
-/** As a pattern that matches itself alone. */
+/** The text escaped, as a glob pattern that matches only itself. */
 function literal(text: string): string {
   return text.replaceAll(/[*?[\]\\^-]/g, "\\$&");
 }

@@ -1,5 +1,6 @@
 import { stemOf, verbOf, withoutParticle, withoutParticleBehind } from "./endings.ts";
 import { isStopWord, searchTokens } from "./tokens.ts";
+import { asSpelled } from "./typed.ts";
 import { verbForms } from "./verb-forms.ts";
 
 /** A word of a question that an answer should hold, as the search tokens that make it up. */
@@ -30,6 +31,7 @@ const ASKING = new RegExp(
     "(?:말해|말씀해|알려드려|가르쳐|부탁(?:해|드려|드립니다|드릴게|합니다|이에)?)요?",
     "(?:문의|질문|말씀|부탁)?드(?:려요?|려도|립니다|릴게요?|리고)|(?:문의|질문)(?:이요|이에요|있어요|있습니다|입니다|합니다|해요)",
     String.raw`여쭤(?:[보봐볼봅]\p{sc=Hangul}{0,3})?`,
+    String.raw`(?:안녕하|수고[하많]|많으십|바쁘[신실]|죄송[하합])\p{sc=Hangul}+|수고|실례[지합]\p{sc=Hangul}+|다름이?|아니라`,
     "바(?:랍니다|라요|래요)|(?:불?가능|필요)(?:해|한가|한지|하나|하죠|할까|할지|했나|합니까)요?",
     "(?:알고)?(?:싶(?:어|은데|습니다|네)|궁금(?:해|한데|합니다|하네|하다)?)요?",
     "(?:하|되|있|없|맞|걸리|나오)(?:나|는지|는데|는가|던가|었나|을까|을지|을|냐|니|지|고|면|죠|려고|려는데|려면|습니까)요?",
@@ -40,7 +42,8 @@ const ASKING = new RegExp(
     "괜찮(?:아|나|은가|은지|습니까|을까)?요?",
     "(?:어때|어떡해|어떡하죠|어떡하나|어떨까)요?",
     "(?:아시|아세|아나|아는지|모르)(?:나|는)?요?",
-    "(?:뭐|뭔|거|누구|어디|언제|얼마)(?:예|에|이에|인데|데|죠|쯤|서|인지)?요?",
+    "(?:뭐|뭔|거|누구|어디|언제|얼마)(?:예|에|이에|인데|인가|데|죠|쯤|서|인지)?요?",
+    String.raw`\p{sc=Hangul}야[하해할합되돼될됩]\p{sc=Hangul}{0,4}`,
     "얼만가요?|그래요?|그런가요?|좀요?|[전후안]에[는도]?|전까지|때[는도에]?",
     String.raw`몇\p{sc=Hangul}{0,6}`,
   ].join("|")})$`,
@@ -66,7 +69,7 @@ const HANGUL = /^\p{sc=Hangul}+$/u;
 /** The words of a question that carry its meaning. */
 export function termsOf(question: string): Term[] {
   const terms = new Map<string, Term>();
-  const words = question.normalize("NFKC").match(WORD) ?? [];
+  const words = asSpelled(question.normalize("NFKC")).match(WORD) ?? [];
   for (const [i, asked] of words.entries()) {
     // How many of what: 명부터, 개까지.
     if (words[i - 1] === "몇") continue;
@@ -98,6 +101,9 @@ function helpsAVerb(word: string): boolean {
   return /^[하해할합되돼될됩]/.test(word) && ASKING.test(word);
 }
 
+/** So many search tokens are no chance: of words without spaces between them a text may hold one. */
+const TOKENS_HELD_MIN = 3;
+
 /** How much of a term a text with these search tokens holds, verbs in any form: 0 to 1; less than half of a word is nothing. */
 export function held(term: Term, tokens: ReadonlySet<string>): number {
   let found = 0;
@@ -105,5 +111,5 @@ export function held(term: Term, tokens: ReadonlySet<string>): number {
   const isInForm = found < term.tokens.length && !tokens.has(term.tokens.at(-1) ?? "");
   if (isInForm && term.forms.some((form) => tokens.has(form))) found++;
   const share = found / term.tokens.length;
-  return share < 0.5 ? 0 : share;
+  return share < 0.5 && found < TOKENS_HELD_MIN ? 0 : share;
 }

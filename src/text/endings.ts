@@ -6,7 +6,7 @@ const ENDINGS = (
   "하려면은 으로부터 받으려면 에서부터 께서는 하시면 했습니까 되었나요 인가요 있나요 에서는 된다면 에게는 하려면 으로는 " +
   "없나요 됩니까 되려면 될까요 이라도 되나요 인데요 부터는 한다면 이라면 까지는 합니까 하나요 이라는 " +
   "입니까 이에요 습니까 할까요 이냐 예요 지요 한테 이란 라는 과는 이랑 라도 하는 려면 가요 와는 에는 되는 " +
-  "하지 까요 이고 에게 했는 했을 으로 보다 라면 해도 부터 처럼 해요 하고 아요 되냐 인데 이며 이니 까지 께서 하실 하신 " +
+  "하지 까요 이고 에게 했는 했을 으로 보다 라면 해도 부터 처럼 해요 하고 아요 되냐 인데 이며 이니 까지 께서 하실 하신 이면 " +
   "이야 이나 하면 돼요 나요 네요 어요 해야 에서 에도 마다 한가 되면 하냐 인지 을 만 될 죠 할 의 된 은 " +
   "는 에 도 요 를 로 이 란 과 와 한 가 씩 쯤"
 ).split(" ");
@@ -66,7 +66,8 @@ export function withoutParticleBehind(word: string): string {
   const [, code = word, tail = ""] = MIXED.exec(word) ?? [];
   if (ENDINGS.includes(tail)) return code;
   const syllablesMin = DIGIT_LAST.test(code) ? 1 : 2;
-  for (let rest = tail.replace(PREDICATE, ""); ; ) {
+  const counted = DIGIT_LAST.test(code) ? tail.replace(/(?<=.)면$/u, "") : tail;
+  for (let rest = counted.replace(PREDICATE, ""); ; ) {
     const ending = rest.endsWith("년도") ? "" : endingOf(rest, NONE, syllablesMin);
     if (ending === "") return code + rest;
     rest = rest.slice(0, -ending.length);

@@ -104,12 +104,17 @@ function helpsAVerb(word: string): boolean {
 /** So many search tokens are no chance: of words without spaces between them a text may hold one. */
 const TOKENS_HELD_MIN = 3;
 
-/** How much of a term a text with these search tokens holds, verbs in any form: 0 to 1; less than half of a word is nothing. */
+/** How much of a term a text with these search tokens holds, verbs in any form: 0 to 1; less than half of a word is nothing, nor is a number without its unit. */
 export function held(term: Term, tokens: ReadonlySet<string>): number {
   let found = 0;
   for (const token of term.tokens) if (tokens.has(token)) found++;
   const isInForm = found < term.tokens.length && !tokens.has(term.tokens.at(-1) ?? "");
   if (isInForm && term.forms.some((form) => tokens.has(form))) found++;
   const share = found / term.tokens.length;
-  return share < 0.5 && found < TOKENS_HELD_MIN ? 0 : share;
+  return (share < 0.5 && found < TOKENS_HELD_MIN) || (share < 1 && isCounted(term)) ? 0 : share;
+}
+
+/** Whether a term is a number with its unit: 3회, 25일. */
+export function isCounted({ tokens }: Term): boolean {
+  return tokens.length === 2 && /^\p{Nd}+$/u.test(tokens[0] ?? "");
 }

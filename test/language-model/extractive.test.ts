@@ -49,6 +49,22 @@ describe("a table", () => {
     expect((await answer(question, fees)).split("\n")).toContain(said);
   });
 
+  const condolences =
+    "구분 | 가족 | 휴가\n결혼 | 자녀 | 1일\n결혼 | 형제 | 1일\n사망 | 부모 | 5일\n사망 | 조부모 | 3일\n사망 | 자녀 | 4일";
+
+  test.each([
+    ["사망 부모 휴가는?", ["구분: 사망, 가족: 부모, 휴가: 5일"]],
+    ["자녀 결혼 휴가는?", ["구분: 결혼, 가족: 자녀, 휴가: 1일"]],
+    ["자녀 결혼과 형제 결혼 휴가는?", ["구분: 결혼, 가족: 자녀, 휴가: 1일", "구분: 결혼, 가족: 형제, 휴가: 1일"]],
+  ])("is quoted without the rows that hold less of the question: %s", async (question, rows) => {
+    expect(await answer(question, condolences)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
+  });
+
+  test("is asked for a number with its unit", async () => {
+    const measures = "횟수 | 조치\n위반 1회 | 경고, 교육 2시간\n위반 2회 | 시말서 제출\n위반 3회 | 인사위원회 회부";
+    expect(await answer("위반 2회면 어떻게 되나요?", measures)).toBe("횟수: 위반 2회, 조치: 시말서 제출 [1]");
+  });
+
   test("is no list of commands that pipe", async () => {
     const commands = "kubectl get pods | grep api\nkubectl describe pod api\nkubectl logs api | tail -n 20";
     const said = await answer("파드를 확인하는 명령은 무엇인가요?", `파드는 아래 명령으로 확인합니다.\n\n${commands}`);

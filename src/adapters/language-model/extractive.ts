@@ -5,12 +5,13 @@ import { CONTRASTS } from "../../text/asks.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import { headingText, passageText } from "../../text/passage-text.ts";
-import { held, type Term } from "../../text/terms.ts";
+import { held, isCounted, type Term } from "../../text/terms.ts";
 import { searchTokens } from "../../text/tokens.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Asked, askedOf } from "./asked.ts";
 import { namesAnother } from "./named.ts";
-import { type Quote, quotesOf } from "./quotes.ts";
+import { quotesOf } from "./quotes.ts";
+import { announcedBy, listOf, mostOf, type Weighed, withoutLess } from "./rows.ts";
 import { wantedForm } from "./wanted.ts";
 
 export interface ExtractiveOptions {
@@ -37,13 +38,11 @@ const BACKGROUND_WEIGHT = 0.5;
 const OWN_SHARE_MIN = 0.5;
 /** Quotes this much weaker than the best are left out. */
 const BEST_SHARE_MIN = 0.6;
-/** What a word in a heading is worth beside one in the quote itself. */
+/** What a word in a heading is worth beside one in the quote itself, but for the number of an article. */
 const ABOVE_WEIGHT = 0.5;
 /** What each rank of its passage costs a quote. */
 const RANK_COST = 0.1;
 
-/** Rows of a table, or items of a list, that are quoted together. */
-const ROWS_MAX = 20;
 /** What it is worth that a quote holds an amount or a time where one is asked for. */
 const FORM_WEIGHT = 0.3;
 
@@ -54,13 +53,10 @@ const NOT_FOUND = {
   en: "I don't know: the documents at hand do not answer this question.",
 } as const;
 
-interface ScoredQuote extends Quote {
+interface ScoredQuote extends Weighed {
   readonly score: number;
-  /** How much of each of the question's words it, or what stands above it, holds. */
-  readonly shares: readonly number[];
   /** Of the words that the reader asks with. */
   readonly ownShare: number;
-  readonly tokens: ReadonlySet<string>;
 }
 
 /**
@@ -141,10 +137,12 @@ async function choose(
   const placed = quotes.map((quote) => `${quote.above}\n${quote.text}`);
   const near = await cosines(query, placed, embedder, call);
   const form = wantedForm(query);
-  const all = quotes.map((quote, index): ScoredQuote => {
+  const weighed = quotes.map((quote, index): ScoredQuote => {
     const inside = tokens[index] ?? NO_TOKENS;
     const over = above[index] ?? NO_TOKENS;
-    const shares = terms.map((term) => Math.max(held(term, inside), held(term, over) * ABOVE_WEIGHT));
+    const shares = terms.map((term) =>
+      Math.max(held(term, inside), held(term, over) * (isCounted(term) ? 1 : ABOVE_WEIGHT)),
+    );
     return {
       ...quote,
       tokens: inside,
@@ -157,6 +155,7 @@ async function choose(
         RANK_COST * (quote.source.n - 1),
     };
   });
+  const all = withoutLess(weighed, terms);
   const scored = ofSubject(ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN), terms);
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
@@ -212,28 +211,6 @@ function ofSubject(quotes: readonly ScoredQuote[], terms: readonly Term[]): Scor
 function sharesOf(terms: readonly Term[], text: string): number[] {
   const tokens = tokensOf(text);
   return terms.map((term) => held(term, tokens));
-}
-
-/** The rows, items, commands or answers behind a sentence that says so. */
-function announcedBy({ source, position }: ScoredQuote, all: readonly ScoredQuote[]): ScoredQuote[] {
-  return all.filter((quote) => quote.source === source && quote.announcedAt === position);
-}
-
-/** The rows or items of a quote's table or list. */
-function listOf({ source, listAt }: ScoredQuote, all: readonly ScoredQuote[]): ScoredQuote[] {
-  return listAt === undefined ? [] : all.filter((quote) => quote.source === source && quote.listAt === listAt);
-}
-
-/**
- * Those that hold most of the terms, all where none holds any: what tells no row from another quotes every one, or nobody would see
- * that some are missing. Beyond `ROWS_MAX` an ellipsis stands for the rest.
- */
-function mostOf(rows: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
-  const counts = rows.map((row) => holds(terms, row.tokens));
-  const most = Math.max(...counts);
-  const even = rows.filter((_, i) => counts[i] === most).sort((a, b) => a.position - b.position);
-  const next = even[ROWS_MAX];
-  return next ? [...even.slice(0, ROWS_MAX), { ...next, text: "…", position: next.position - 0.5 }] : even;
 }
 
 /** The passage with the best quote first; what is quoted of one passage in the order it is written. */

@@ -13,7 +13,11 @@ export interface Quote {
   readonly announcedAt?: number;
   /** Of a row or an item: the position of its table's or list's first. */
   readonly listAt?: number;
+  /** Of a table. */
+  readonly isRow?: true;
 }
+
+type InList = Pick<Quote, "listAt" | "isRow">;
 
 const CELLS = / \| /;
 /** What is said below a table. */
@@ -75,14 +79,14 @@ class Reading {
     const [head = "", ...rows] = lines.filter((line) => CELLS.test(line));
     const table = { names: cellsOf(head), rows: rows.map(cellsOf) };
     const announcedAt = this.#announcing;
-    const listAt = this.quotes.length;
+    const place = { listAt: this.quotes.length, isRow: true } as const;
     for (const run of runs(lines, CELLS)) {
       if (!CELLS.test(run[0] as string)) {
         this.addText(run);
         continue;
       }
       for (const line of run)
-        if (line !== head) this.#add(asSaid(cellsOf(line), table), this.#announcing ?? announcedAt, listAt);
+        if (line !== head) this.#add(asSaid(cellsOf(line), table), this.#announcing ?? announcedAt, place);
     }
     this.#announcing = undefined;
   }
@@ -95,8 +99,8 @@ class Reading {
     const isAsked = announcedAt !== undefined && ASKS.test(this.quotes[announcedAt]?.text ?? "");
     this.#announcing = undefined;
     if (LIST_ITEM.test(first)) {
-      const listAt = this.quotes.length;
-      for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt, listAt);
+      const place = { listAt: this.quotes.length };
+      for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt, place);
     } else if (announcedAt !== undefined && !isAsked && !PROSE_END.test(text.trim())) {
       for (const part of parts(lines)) this.#push(part, announcedAt);
     } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
@@ -121,16 +125,15 @@ class Reading {
     return last;
   }
 
-  #add(text: string, announcedAt: number | undefined, listAt?: number): number | undefined {
-    return this.#push(text.replace(/\s+/g, " ").trim(), announcedAt, listAt);
+  #add(text: string, announcedAt: number | undefined, place?: InList): number | undefined {
+    return this.#push(text.replace(/\s+/g, " ").trim(), announcedAt, place);
   }
 
-  #push(text: string, announcedAt: number | undefined, listAt?: number): number | undefined {
+  #push(text: string, announcedAt: number | undefined, place?: InList): number | undefined {
     if (text === "" || text.length > CHARACTERS_MAX) return undefined;
     const position = this.quotes.length;
     const announced = announcedAt !== undefined && { announcedAt };
-    const listed = listAt !== undefined && { listAt };
-    this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced, ...listed });
+    this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced, ...place });
     return position;
   }
 }

@@ -1,0 +1,75 @@
+import { sum } from "../../statistics.ts";
+import { held, type Term } from "../../text/terms.ts";
+import type { Quote } from "./quotes.ts";
+
+/** A quote, and what it holds of a question. */
+export interface Weighed extends Quote {
+  /** How much of each of the question's words it, or what stands above it, holds. */
+  readonly shares: readonly number[];
+  readonly tokens: ReadonlySet<string>;
+}
+
+/** Rows of a table, or items of a list, that are quoted together. */
+const ROWS_MAX = 20;
+const WORD = /[\p{L}\p{N}]+/gu;
+
+/** The rows, items, commands or answers behind a sentence that says so. */
+export function announcedBy<Q extends Weighed>({ source, position }: Weighed, all: readonly Q[]): Q[] {
+  return all.filter((quote) => quote.source === source && quote.announcedAt === position);
+}
+
+/** The rows or items of a quote's table or list. */
+export function listOf<Q extends Weighed>({ source, listAt }: Weighed, all: readonly Q[]): Q[] {
+  return listAt === undefined ? [] : all.filter((quote) => quote.source === source && quote.listAt === listAt);
+}
+
+/**
+ * Those that hold most of the terms, all where none holds any: what tells no row from another quotes every one, or nobody would see
+ * that some are missing. Beyond `ROWS_MAX` an ellipsis stands for the rest.
+ */
+export function mostOf<Q extends Weighed>(rows: readonly Q[], terms: readonly Term[]): Q[] {
+  const counts = rows.map((row) => sum(terms.map((term) => held(term, row.tokens))));
+  const most = Math.max(...counts);
+  const even = rows.filter((_, i) => counts[i] === most).sort((a, b) => a.position - b.position);
+  const next = even[ROWS_MAX];
+  return next ? [...even.slice(0, ROWS_MAX), { ...next, text: "…", position: next.position - 0.5 }] : even;
+}
+
+/** How much of each of a question's words a row holds, and which as words of their own. */
+interface Pattern {
+  readonly shares: readonly number[];
+  readonly whole: readonly boolean[];
+}
+
+/**
+ * Without rows that say less than another of their table, which holds all of the question that they do, and more: a word of which they
+ * hold nothing, or which they hold within another word alone (부모 in 조부모).
+ */
+export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: readonly Term[]): Q[] {
+  const tables = Map.groupBy(quotes, ({ source, listAt, isRow }) => (isRow ? `${source.n} ${listAt}` : ""));
+  tables.delete("");
+  const less = new Set<Q>();
+  for (const rows of tables.values()) {
+    const alike = Map.groupBy(rows, (row) => JSON.stringify(patternOf(row, terms)));
+    const patterns = [...alike.keys()].map((key): Pattern => JSON.parse(key));
+    for (const [at, same] of [...alike.values()].entries()) {
+      const own = patterns[at] as Pattern;
+      if (patterns.some((other) => saysMore(other, own))) for (const row of same) less.add(row);
+    }
+  }
+  return quotes.filter((quote) => !less.has(quote));
+}
+
+function patternOf({ text, shares }: Weighed, terms: readonly Term[]): Pattern {
+  const words = new Set(text.toLowerCase().match(WORD));
+  return { shares, whole: terms.map(({ word }) => words.has(word)) };
+}
+
+function saysMore(other: Pattern, own: Pattern): boolean {
+  const compared = own.shares.map((share, t) => {
+    const gain = (other.shares[t] ?? 0) - share;
+    const whole = Number(other.whole[t]) - Number(own.whole[t]);
+    return { isLess: gain < 0 || whole < 0, isMore: whole > 0 || (gain > 0 && share === 0) };
+  });
+  return compared.some(({ isMore }) => isMore) && !compared.some(({ isLess }) => isLess);
+}

@@ -2,7 +2,7 @@ import { sum } from "../statistics.ts";
 import { type Term, termsOf } from "../text/terms.ts";
 import { searchTokens } from "../text/tokens.ts";
 import { corrected } from "./correction.ts";
-import { beyondThanks, contrasts, meansThere, pointsBack, refersBack, standsAlone } from "./points-back.ts";
+import { beyondThanks, contrasts, meansThere, pointsBack, refersBackForCertain, standsAlone } from "./points-back.ts";
 
 export interface Exchange {
   readonly question: string;
@@ -40,7 +40,7 @@ interface Turn {
 
 /** Whether a turn began a topic: its question stood alone, or was searched for as it was asked though words could have been carried over. */
 function beganTopic({ asked, query, answer }: Turn): boolean {
-  return standsAlone(asked) || (query === asked && answer !== "" && !refersBack(asked));
+  return standsAlone(asked) || (query === asked && answer !== "" && !refersBackForCertain(asked));
 }
 
 /**

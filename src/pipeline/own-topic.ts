@@ -3,7 +3,7 @@ import { searchTokens } from "../text/tokens.ts";
 import type { Words } from "../text/words.ts";
 import type { ScoredPassage } from "../types.ts";
 import { stillFits } from "./ahead.ts";
-import { refersBack } from "./points-back.ts";
+import { refersBackForCertain } from "./points-back.ts";
 import type { Rewritten } from "./stages.ts";
 
 /** One common word (신청, awards) names no topic; a compound (연차휴가) or two words do, or one that a title hardly holds more than. */
@@ -34,7 +34,7 @@ const NOTHING: FoundByText = { hits: [], isAll: true };
 
 /** Whether it takes evidence to tell if a rewritten question has a topic of its own. One that points back never has. */
 function mayHaveOwnTopic(asked: string, query: string): boolean {
-  if (!query.endsWith(` ${asked}`) || refersBack(asked)) return false;
+  if (!query.endsWith(` ${asked}`) || refersBackForCertain(asked)) return false;
   return new Set(termsOf(asked).flatMap(({ tokens }) => tokens)).size >= OWN_TOKENS_MIN;
 }
 

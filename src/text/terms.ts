@@ -18,7 +18,7 @@ const QUESTION_WORDS = new Set(
   (
     "what when where who whom whose which why how much mani long often do doe did doing can could mai might must should would i me my we our you your " +
     "have has had am been being get got about there ani some tell know pleas want need us from so if than after befor within per " +
-    "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 불가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 관련해서 관해 관해서 대해 대해서 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 " +
+    "무엇 뭐 뭔가 언제 어떻 어떻게 어디 누구 누가 얼마 얼마나 며칠 몇 왜 어떤 무슨 어느 알려 알고 궁금 가능 불가능 경우 방법 우리 저희 제가 내가 그리고 그럼 혹시 관련 관련해서 관해 관해서 대해 대해서 대한 무엇인 어떤가 있나 되나 하나 해야 이번 지금 차이 차이점 비교 내용 " +
     "있는 없는 하는 되는 받는 받을 하려 싶은 싶어 주나 주는 되죠 하죠 인가 건가 나요 가요 까요 니까 나올 있어 없어 그거 이거 뭐야 뭐지 뭔지 뭐니 뭐냐 뭐임 왜야 아니 아닌 안되 못하 걸리 걸려 걸렸 걸립 나오 나와 나왔 나옵 정도 이내 있냐 없냐 하냐 되냐"
   ).split(" "),
 );

@@ -60,6 +60,19 @@ describe("a table", () => {
     expect(await answer(question, condolences)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
   });
 
+  const leave = "근속 | 휴가\n1년 이상 3년 미만 | 15일\n3년 이상 5년 미만 | 16일\n5년 이상 | 17일";
+
+  test.each([
+    ["4년 다녔는데 휴가 며칠이에요?", ["근속: 3년 이상 5년 미만, 휴가: 16일"]],
+    ["6년차 휴가는 며칠인가요?", ["근속: 5년 이상, 휴가: 17일"]],
+    [
+      "휴가는 며칠인가요?",
+      ["근속: 1년 이상 3년 미만, 휴가: 15일", "근속: 3년 이상 5년 미만, 휴가: 16일", "근속: 5년 이상, 휴가: 17일"],
+    ],
+  ])("is quoted by the row whose range holds the amount: %s", async (question, rows) => {
+    expect(await answer(question, leave)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
+  });
+
   test("is asked for a number with its unit", async () => {
     const measures = "횟수 | 조치\n위반 1회 | 경고, 교육 2시간\n위반 2회 | 시말서 제출\n위반 3회 | 인사위원회 회부";
     expect(await answer("위반 2회면 어떻게 되나요?", measures)).toBe("횟수: 위반 2회, 조치: 시말서 제출 [1]");

@@ -11,7 +11,7 @@ import type { CallOptions } from "../../types.ts";
 import { type Asked, askedOf } from "./asked.ts";
 import { namesAnother } from "./named.ts";
 import { quotesOf } from "./quotes.ts";
-import { announcedBy, listOf, mostOf, type Weighed, withoutLess } from "./rows.ts";
+import { announcedBy, listOf, mostOf, ofAmounts, type Weighed, withoutLess } from "./rows.ts";
 import { wantedForm } from "./wanted.ts";
 
 export interface ExtractiveOptions {
@@ -130,7 +130,7 @@ async function choose(
   call: CallOptions,
 ): Promise<ScoredQuote[]> {
   const terms = [...own, ...background];
-  const quotes = sources.flatMap(quotesOf);
+  const quotes = ofAmounts(sources.flatMap(quotesOf), query);
   const tokens = quotes.map(({ text }) => tokensOf(text));
   const above = quotes.map((quote) => tokensOf(quote.above));
   const weights = weigh(terms, tokens).map((weight, t) => (t < own.length ? weight : weight * BACKGROUND_WEIGHT));

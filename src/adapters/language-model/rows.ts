@@ -1,4 +1,5 @@
 import { sum } from "../../statistics.ts";
+import { amountsOf, rangeOf } from "../../text/amounts.ts";
 import { held, type Term } from "../../text/terms.ts";
 import type { Quote } from "./quotes.ts";
 
@@ -35,6 +36,26 @@ export function mostOf<Q extends Weighed>(rows: readonly Q[], terms: readonly Te
   return next ? [...even.slice(0, ROWS_MAX), { ...next, text: "…", position: next.position - 0.5 }] : even;
 }
 
+/** Without rows that name other amounts than the question's, where the range of another row of their table holds it: 4년 in `3년 이상 5년 미만`. */
+export function ofAmounts<Q extends Quote>(quotes: readonly Q[], question: string): readonly Q[] {
+  const amounts = amountsOf(question);
+  if (amounts.length === 0) return quotes;
+  const others = new Set<Q>();
+  for (const rows of tablesOf(quotes)) {
+    for (const amount of amounts) {
+      const ranges = rows.map((row) => rangeOf(row.text, amount));
+      if (ranges.includes("holds"))
+        for (const [at, row] of rows.entries()) if (ranges[at] === "others") others.add(row);
+    }
+  }
+  return quotes.filter((quote) => !others.has(quote));
+}
+
+function tablesOf<Q extends Quote>(quotes: readonly Q[]): Iterable<Q[]> {
+  const rows = quotes.filter(({ isRow }) => isRow);
+  return Map.groupBy(rows, ({ source, listAt }) => `${source.n} ${listAt}`).values();
+}
+
 /** How much of each of a question's words a row holds, and which as words of their own. */
 interface Pattern {
   readonly shares: readonly number[];
@@ -46,10 +67,8 @@ interface Pattern {
  * hold nothing, or which they hold within another word alone (부모 in 조부모).
  */
 export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: readonly Term[]): Q[] {
-  const tables = Map.groupBy(quotes, ({ source, listAt, isRow }) => (isRow ? `${source.n} ${listAt}` : ""));
-  tables.delete("");
   const less = new Set<Q>();
-  for (const rows of tables.values()) {
+  for (const rows of tablesOf(quotes)) {
     const alike = Map.groupBy(rows, (row) => JSON.stringify(patternOf(row, terms)));
     const patterns = [...alike.keys()].map((key): Pattern => JSON.parse(key));
     for (const [at, same] of [...alike.values()].entries()) {

@@ -1,9 +1,11 @@
+import type { Logger } from "pino";
 import type { ComposedStage } from "../compose/stage.ts";
-import { loadConfig } from "../config.ts";
+import { type Config, loadConfig } from "../config.ts";
 import { isLoopback } from "../listening.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { openTracing } from "../telemetry/open-tracing.ts";
 import { createRedaction } from "../telemetry/redaction.ts";
+import type { CallOptions } from "../types.ts";
 import { VERSION } from "../version.ts";
 import { outliveReaders } from "./outlive-readers.ts";
 import { stopSignal } from "./session.ts";
@@ -28,36 +30,41 @@ export async function stageCommand(
     import("../grpc/serve.ts"),
   ]);
   const stop = stopSignal();
-  const stage = await composeStage(config, name, tracing?.tracer);
   try {
-    const server = await serveStage(stage, { ...config.stage, ...options }, log, tracing);
-    outliveReaders();
+    const stage = await composeStage(config, name, tracing?.tracer);
     try {
-      console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
-      const { host, certificateFile } = { ...config.stage, ...options };
-      if (!isLoopback(host) && certificateFile === undefined) {
-        log.warn({ host }, "other machines may reach this stage, in plain text: it asks nobody who they are");
-      }
-      const call = { signal: stop.signal };
-      if (stage.stage === "search") {
-        await (await stage.port(null)).version(
-          { tenant: config.tenant, collection: config.collection, groups: [] },
-          call,
-        );
-      } else {
-        await stage.port.warm?.(call).catch((err: unknown) => log.error({ err }, "the model cannot be loaded"));
-      }
-      server.ready(() => stageProblem(stage));
-      console.log(`${server.health.isServing ? "serving" : `not ready: ${stageProblem(stage)}`}`);
-      if (!stop.signal.aborted) {
-        await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+      const listening = { ...config.stage, ...options };
+      const server = await serveStage(stage, listening, log, tracing);
+      outliveReaders();
+      try {
+        console.log(`stage ${name} listening on ${server.address}; Ctrl-C stops`);
+        const { host, certificateFile } = listening;
+        if (!isLoopback(host) && certificateFile === undefined) {
+          log.warn({ host }, "other machines may reach this stage, in plain text: it asks nobody who they are");
+        }
+        await warm(stage, config, stop, log);
+        server.ready(() => stageProblem(stage));
+        console.log(`${server.health.isServing ? "serving" : `not ready: ${stageProblem(stage)}`}`);
+        if (!stop.signal.aborted) {
+          await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+        }
+      } finally {
+        await server.close();
       }
     } finally {
-      await server.close();
+      await stage.close();
     }
   } finally {
-    await stage.close();
     await tracing?.close();
     stop.release();
+  }
+}
+
+async function warm(stage: ComposedStage, config: Config, call: CallOptions, log: Logger): Promise<void> {
+  if (stage.stage === "search") {
+    const { tenant, collection } = config;
+    await (await stage.port(null)).version({ tenant, collection, groups: [] }, call);
+  } else {
+    await stage.port.warm?.(call).catch((err: unknown) => log.error({ err }, "the model cannot be loaded"));
   }
 }

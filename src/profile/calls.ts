@@ -95,7 +95,10 @@ function searches(stages: Stages, scope: Scope, { questions }: Material): Call {
   const asked = questions.slice(0, QUESTIONS_SEARCHED_MAX);
   let embedded: Promise<Float32Array[]> | null = null;
   return async (number, call) => {
-    embedded ??= stages.embedder.embed(asked, "query", { signal: new AbortController().signal });
+    embedded ??= stages.embedder.embed(asked, "query", { signal: new AbortController().signal }).catch((thrown) => {
+      embedded = null;
+      throw thrown;
+    });
     const vector = item(await embedded, number) ?? null;
     return search(stages, { scope, filter: null }, item(asked, number) ?? "", vector, call);
   };

@@ -85,7 +85,12 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
       const results = await options.run(items, controller);
       const now = performance.now();
       usual.note((now - startedAt) / batch.length, now);
-      if (results.length !== batch.length) throw new Error(`${results.length} results for ${batch.length} items`);
+      if (results.length !== batch.length) {
+        throw new RaglineError(
+          "dependency_failed",
+          `The model gave ${results.length} results for ${batch.length} texts.`,
+        );
+      }
       for (const [i, { call, at }] of batch.entries()) {
         call.results[at] = results[i] as Result;
         if (--call.missing === 0) call.done.resolve(call.results);

@@ -71,7 +71,7 @@ describe.skipIf(postgresMissing !== null)(`a PostgreSQL that cannot be used says
     await begin(store, "s", turn());
     await store.probe?.(scope(), call());
     await server.query("ALTER DATABASE failed_over SET default_transaction_read_only = on");
-    await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'failed_over'");
+    await server.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'failed_over'");
     expect(await store.load(scope(), "s", 1, call())).toMatchObject({ pending: [{}] });
     await expect(store.probe?.(scope(), call())).rejects.toMatchObject({ message: expect.stringMatching(/no writes/) });
   });

@@ -52,3 +52,20 @@ test("search is driven with vectors that one call embedded beforehand", async ()
   expect(searched.every((vector) => vector !== undefined)).toBe(true);
   expect(errors).toEqual({});
 });
+
+test("search is driven though the questions could not be embedded at first", async () => {
+  const { embedder } = fakeStages();
+  let tries = 0;
+  const embed: typeof embedder.embed = async (texts) => {
+    if (++tries === 1) throw new Error("the embedder is being started");
+    return texts.map(() => new Float32Array([1, 0]));
+  };
+  const stages = fakeStages({ embedder: { ...embedder, embed } });
+  const search = drivenStages(stages, SCOPE, MATERIAL)
+    .find(({ step }) => step === "search")
+    ?.call(1);
+  const ask = () => search?.(0, call(), () => undefined);
+  await expect(ask()).rejects.toThrow("started");
+  await ask();
+  expect(tries).toBe(2);
+});

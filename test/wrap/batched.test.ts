@@ -47,6 +47,15 @@ describe("batched embedder", () => {
     expect(await running).toEqual([Float32Array.of(3)]);
   });
 
+  test("a model that gives too few results has failed", async () => {
+    const { embedder } = held();
+    const short: Embedder = { ...embedder, embed: async () => [Float32Array.of(1)] };
+    await expect(batchedEmbedder(short, options).embed(["a", "b"], "query", call())).rejects.toMatchObject({
+      code: "dependency_failed",
+      message: "The model gave 1 results for 2 texts.",
+    });
+  });
+
   test("what waits while a batch runs goes together in the next, up to the budget", async () => {
     const { batches, embedder, most } = held();
     const batched = batchedEmbedder(embedder, options);

@@ -39,7 +39,22 @@ export async function openEndpoints<P>(
   portOf: (opened: Opened) => P,
 ): Promise<OpenedEndpoints<P>> {
   const siblings = new Siblings(isFixed);
-  const endpoints = options.endpoints.map((name) => new GrpcEndpoint(name, options, siblings));
+  const endpoints: GrpcEndpoint[] = [];
+  try {
+    for (const name of options.endpoints) endpoints.push(new GrpcEndpoint(name, options, siblings));
+    return await portsOf(endpoints, siblings, options, portOf);
+  } catch (thrown) {
+    for (const endpoint of endpoints) endpoint.close();
+    throw thrown;
+  }
+}
+
+async function portsOf<P>(
+  endpoints: readonly GrpcEndpoint[],
+  siblings: Siblings,
+  { step }: GrpcOptions,
+  portOf: (opened: Opened) => P,
+): Promise<OpenedEndpoints<P>> {
   const late = new AbortController();
   const tried = Promise.all(endpoints.map((endpoint) => endpoint.tried));
   await Promise.race([tried, sleep(FIRST_TRY_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
@@ -51,7 +66,7 @@ export async function openEndpoints<P>(
       siblings,
       problem: () => {
         const problem = endpoint.problem();
-        return problem && `${options.step}: ${problem}`;
+        return problem && `${step}: ${problem}`;
       },
       warm: async (call) => void (await endpoint.described(call)),
       close: async () => endpoint.close(),

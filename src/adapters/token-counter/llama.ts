@@ -19,7 +19,8 @@ export interface LlamaCounter extends TokenCounter {
 export async function createLlamaCounter(path: string): Promise<LlamaCounter> {
   const file = resolve(path);
   const { llama } = await openLlama(await importLlama(), 1);
-  const model = await llama.loadModel({ modelPath: file, vocabOnly: true }).catch((cause: unknown) => {
+  const model = await llama.loadModel({ modelPath: file, vocabOnly: true }).catch(async (cause: unknown) => {
+    await llama.dispose();
     throw new RaglineError("config_invalid", `generate.model: the tokenizer of ${file} cannot be loaded.`, { cause });
   });
   return {

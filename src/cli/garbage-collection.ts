@@ -4,7 +4,7 @@ import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 
 /** Of the two halves together, and of a server that collects much of the time: what a small one collects is collected quickly. */
-const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 64 * 1024 * 1024 };
+const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 32 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
@@ -39,7 +39,7 @@ export function holdYoungGeneration(): void {
 }
 
 /**
- * Ends the growth of V8's young generation at 8 MB, whose collection holds answers up for a millisecond, and at 64 MB (3 ms) once that takes a
+ * Ends the growth of V8's young generation at 8 MB, whose collection holds answers up for a millisecond, and at 32 MB (2 ms) once that takes a
  * twentieth of the time: one that is filled faster than answers end keeps what is about to be garbage, which with 64 clients at once cost a
  * tenth of the CPU a request. It would double up to 128 MB under load, whatever is held, and stay there. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { toRaglineError } from "../errors.ts";
 import type { SessionStore } from "../ports/session-store.ts";
 import type { CallOptions, Scope } from "../types.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Questions that wait at most; a further one is pending until its lease ends. */
 const QUESTIONS_MAX = 256;
-const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 2000;
 
 interface Refused {
   readonly scope: Scope;
@@ -24,8 +22,6 @@ interface Refused {
 export function endedRefusals(store: SessionStore, { leaseMs }: { readonly leaseMs: number }): SessionStore {
   /** By request id, in the order they were asked in. */
   const refused = new Map<string, Refused>();
-  const closing = new AbortController();
-  let running: Promise<void> | null = null;
   const ending = new Set<Promise<void>>();
 
   /** @throws what the store did, where it is still away. */
@@ -56,11 +52,9 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
       if (isOf(question, scope, id) && other !== requestId) await end(other, question, call);
     }
   };
-  /** Until no question waits. `running` is null as soon as it has seen that none does. */
-  const endAll = async () => {
-    for (let waitMs = FIRST_WAIT_MS; refused.size > 0; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-      await sleep(waitMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
-      if (closing.signal.aborted) break;
+  const endings = new Rounds({
+    isLeft: () => refused.size > 0,
+    async round() {
       const unhurried = { signal: new AbortController().signal };
       try {
         for (const [requestId, question] of refused) {
@@ -70,9 +64,8 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
       } catch {
         // Away still.
       }
-    }
-    running = null;
-  };
+    },
+  });
 
   return {
     ...store,
@@ -100,7 +93,7 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
               await store.finish(scope, id, { ...said, status: "failed" }, unhurried);
             },
           });
-          running ??= endAll();
+          endings.start();
         }
         throw thrown;
       }
@@ -117,8 +110,7 @@ export function endedRefusals(store: SessionStore, { leaseMs }: { readonly lease
     },
 
     async close() {
-      closing.abort();
-      await running;
+      await endings.close();
       await store.close?.();
     },
   };

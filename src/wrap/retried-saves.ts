@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type RaglineError, toRaglineError } from "../errors.ts";
 import type { SessionStore } from "../ports/session-store.ts";
 import type { FinishedTurn, Scope } from "../types.ts";
+import { Rounds } from "./rounds.ts";
 
 export interface RetriedSavesOptions {
   /** Turns that wait at most; a further one that fails is lost. */
@@ -45,8 +45,6 @@ export interface RetriedSaves extends SessionStore {
   counts(): Readonly<SaveCounts>;
 }
 
-const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 2000;
 /** What closing waits for turns that still wait. */
 const CLOSING_MS = 1000;
 
@@ -59,8 +57,6 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
   const counts: SaveCounts = { saved: 0, failed: 0, recovered: 0, lost: 0, waiting: 0 };
   const waiting = new Set<Waiting>();
   let characters = 0;
-  let running: Promise<void> | null = null;
-  const closing = new AbortController();
 
   const lose = ({ turn, error, of }: Pick<Waiting, "turn" | "error" | "of">) => {
     counts.lost++;
@@ -86,18 +82,13 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
       return !again;
     }
   };
-  /** Until no turn waits. `running` is null as soon as it has seen that none does. */
-  const retry = async () => {
-    for (let waitMs = FIRST_WAIT_MS; waiting.size > 0; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-      await sleep(waitMs * (0.5 + Math.random()), undefined, { signal: closing.signal, ref: false }).catch(
-        () => undefined,
-      );
-      if (closing.signal.aborted) break;
+  const retries = new Rounds({
+    isLeft: () => waiting.size > 0,
+    async round() {
       // One after the other: the first that fails shows that the store is still away.
       for (const one of waiting) if (!(await attempt(one))) break;
-    }
-    running = null;
-  };
+    },
+  });
   const keep = (failed: Pick<Waiting, "turn" | "error" | "of" | "save">) => {
     const { turn } = failed;
     const one: Waiting = {
@@ -108,8 +99,8 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     waiting.add(one);
     characters += one.characters;
     counts.waiting++;
-    if (waiting.size > options.turnsMax || characters > options.charsMax || closing.signal.aborted) settle(one, "lost");
-    else running ??= retry();
+    if (waiting.size > options.turnsMax || characters > options.charsMax || retries.isClosed) settle(one, "lost");
+    else retries.start();
   };
   /** @returns why a turn of the conversation has to wait still; null: none has */
   const flush = async (of: Conversation): Promise<RaglineError | null> => {
@@ -159,8 +150,7 @@ export function retriedSaves(store: SessionStore, options: RetriedSavesOptions):
     },
 
     async close() {
-      closing.abort();
-      await running;
+      await retries.close();
       const deadline = performance.now() + CLOSING_MS;
       for (const one of waiting) if (performance.now() > deadline || !(await attempt(one))) break;
       for (const one of waiting) settle(one, "lost");

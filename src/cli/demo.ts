@@ -6,8 +6,8 @@ import { styleText } from "node:util";
 import type { Config } from "../index.ts";
 import { printAnswer } from "./ask.ts";
 import { indexWithProgress } from "./index-sources.ts";
+import { searchOnFile, sessionsOnFile } from "./on-file.ts";
 import { outliveReaders } from "./outlive-readers.ts";
-import { searchOnFile } from "./search-on-file.ts";
 import { addressOf, listen, serveUntil, withAddress } from "./serve.ts";
 import { withRagline } from "./session.ts";
 
@@ -53,7 +53,7 @@ function withFile(config: Config, file: string): Config {
   return {
     ...config,
     search: searchOnFile(search, file),
-    session: onFile(session, file),
+    session: sessionsOnFile(session, file),
     cache: cache.use === "sqlite" ? { ...cache, file } : cache,
   };
 }
@@ -67,8 +67,4 @@ ${styleText("bold", `3. Serving on ${address} until Ctrl-C. Ask the next questio
 
 Add "sessionId" from the first event to follow up. Any OpenAI client works against ${address}/v1.
 Your own files: npx ragline index <path>, then npx ragline serve.`;
-}
-
-function onFile({ ttlMs, turns, timeoutMs, leaseMs, pendingMax }: Config["session"], file: string): Config["session"] {
-  return { use: "sqlite", file, ttlMs, turns, timeoutMs, leaseMs, pendingMax };
 }

@@ -16,7 +16,7 @@ import { Run } from "../run.ts";
 import { passageText } from "../text/passage-text.ts";
 import { type Scope, STEPS } from "../types.ts";
 import { evaluateConversations, printConversations } from "./eval-conversations.ts";
-import { searchOnFile } from "./search-on-file.ts";
+import { searchOnFile, sessionsOnFile } from "./on-file.ts";
 import { stopSignal } from "./session.ts";
 
 export interface EvalOptions {
@@ -93,12 +93,11 @@ async function measure(
 
 /** With a file, or a schema, that holds nothing else. */
 function onItsOwn(config: Config, file: string): Config {
-  const { ttlMs, turns, timeoutMs, leaseMs, pendingMax } = config.session;
   return {
     ...config,
     search:
       config.search.use === "postgres" ? { ...config.search, schema: EVAL_SCHEMA } : searchOnFile(config.search, file),
-    session: { ttlMs, turns, timeoutMs, leaseMs, pendingMax, use: "sqlite", file },
+    session: sessionsOnFile(config.session, file),
     cache: { use: "none" },
   };
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { type Config, loadConfig } from "../config.ts";
 import { RaglineError } from "../errors.ts";
 import type { Compared } from "../extract/extract.ts";
 import { createRagline } from "../index.ts";
+import { readQuestions } from "../load/questions.ts";
 import { quantile } from "../statistics.ts";
 import { terminalLog } from "./log.ts";
 import { stopSignal } from "./session.ts";
@@ -54,32 +54,12 @@ export async function extractCommand(
 }
 
 /** @throws RaglineError `request_invalid`: there are none. */
-async function questionsOf(config: Config, { questions, session }: ExtractOptions): Promise<string[]> {
+async function questionsOf(config: Config, { questions, session }: ExtractOptions): Promise<readonly string[]> {
   if (session !== undefined) return recordedQuestions(config, session);
   if (questions === undefined) {
     throw new RaglineError("request_invalid", "extract: name questions, with --questions <file> or --session <id>");
   }
-  let text: string;
-  try {
-    text = readFileSync(questions, "utf8");
-  } catch (cause) {
-    throw new RaglineError("request_invalid", `--questions: ${questions} cannot be read`, { cause });
-  }
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
-  const found = lines.map((line) => (line.startsWith("{") ? questionIn(line, questions) : line.trim()));
-  if (found.length > 0) return found;
-  throw new RaglineError("request_invalid", `--questions: ${questions} holds none`);
-}
-
-function questionIn(line: string, file: string): string {
-  try {
-    const { text, question } = JSON.parse(line) as { readonly text?: unknown; readonly question?: unknown };
-    const found = question ?? text;
-    if (typeof found === "string") return found;
-  } catch {
-    // Said below.
-  }
-  throw new RaglineError("request_invalid", `--questions: ${file}: a line that is no {"question": …} or {"text": …}`);
+  return (await readQuestions(questions)).questions;
 }
 
 async function recordedQuestions(config: Config, id: string): Promise<string[]> {

@@ -52,12 +52,6 @@ export function reciprocalRank(ranking: readonly string[], grades: Grades): numb
   return first < 0 ? 0 : 1 / (first + 1);
 }
 
-/** The smallest value that at least `percent` percent of the values do not exceed (nearest rank); 0 of none. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? 0;
-}
-
 function discounted(gains: readonly number[]): number {
   return gains.reduce((sum, gain, i) => sum + gain / Math.log2(i + 2), 0);
 }

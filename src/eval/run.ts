@@ -1,5 +1,6 @@
+import { quantile } from "../statistics.ts";
 import type { Timings } from "../types.ts";
-import { type Metrics, mean, percentile, score } from "./metrics.ts";
+import { type Metrics, mean, score } from "./metrics.ts";
 import type { EvalQuery, EvalSet } from "./sets.ts";
 
 /** What was found for one query: passage ids, best first, by text search alone, by the whole search, and reranked. */
@@ -55,6 +56,9 @@ function latencies(timings: readonly Timings[]): Record<string, Latency> {
     else byStep.set(step, [ms]);
   }
   return Object.fromEntries(
-    [...byStep].map(([step, values]) => [step, { p50: percentile(values, 50), p95: percentile(values, 95) }]),
+    [...byStep].map(([step, values]) => {
+      const sorted = values.toSorted((a, b) => a - b);
+      return [step, { p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95) }];
+    }),
   );
 }

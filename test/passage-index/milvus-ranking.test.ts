@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MilvusPostings } from "../../src/adapters/passage-index/milvus-postings.ts";
 import { nthBest, type Ranking, type Terms } from "../../src/adapters/passage-index/milvus-ranking.ts";
-import { readScanned, scannedCounts, termScore } from "../../src/adapters/passage-index/milvus-scanned.ts";
+import { countOf, readScanned, scannedCounts } from "../../src/adapters/passage-index/milvus-scanned.ts";
+import { saturated } from "../../src/adapters/passage-index/milvus-terms.ts";
 
 const AVERAGE_LENGTH = 50;
 const WORDS = 12;
@@ -31,7 +32,10 @@ function stored(all: readonly (readonly [readonly number[], number, number])[]) 
 }
 
 function scoreOf({ words }: Stored, terms: Terms): number {
-  return terms.reduce((sum, [hash, weight]) => sum + termScore(words, hash, weight, AVERAGE_LENGTH), 0);
+  return terms.reduce((sum, [hash, weight]) => {
+    const count = countOf(words, hash);
+    return count === null ? sum : sum + weight * saturated(count, words.length, AVERAGE_LENGTH);
+  }, 0);
 }
 
 function holding(held: readonly Stored[], hash: number): Stored[] {

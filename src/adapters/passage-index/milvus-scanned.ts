@@ -1,5 +1,3 @@
-import { saturated } from "./milvus-terms.ts";
-
 /** The words of a passage, where the server cannot compare them. */
 export interface ScannedPassage {
   readonly length: number;
@@ -45,12 +43,6 @@ export function scannedBytes({ hashes }: ScannedPassage): number {
 export function countOf({ hashes, counts }: ScannedPassage, hash: number): number | null {
   const place = placeOf(hashes, hash);
   return hashes[place] === hash ? (counts[place] ?? 0) : null;
-}
-
-/** What a word adds to a passage's score. */
-export function termScore(words: ScannedPassage, hash: number, weight: number, averageLength: number): number {
-  const count = countOf(words, hash);
-  return count === null ? 0 : weight * saturated(count, words.length, averageLength);
 }
 
 /** Of the first that is not smaller. Hashes are spread evenly: it is near where its value would have it. */

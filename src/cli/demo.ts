@@ -31,6 +31,7 @@ export async function demoCommand(configFile: string | undefined, options: DemoO
         try {
           console.log(styleText("bold", "1. Index the employee handbook (Korean and English)"));
           await indexWithProgress(ragline, [HANDBOOK], signal);
+          await ragline.warm(undefined, { signal });
           console.log(styleText("bold", `\n2. Ask: ${QUESTION}`));
           await printAnswer(ragline, { question: QUESTION }, { signal }, { timings: true, onward: "sessionId" });
           if (options.once) return;

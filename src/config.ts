@@ -50,7 +50,7 @@ const UNQUOTED_VARIABLE = /[{,[]\s*[^\s"'{},]*:?\s*\$\{/;
 
 /**
  * Reads `ragline.yaml` from the working folder, the path given, or the one in `RAGLINE_CONFIG`; none of them: the defaults.
- * @throws RaglineError `config_invalid`: a named file is missing, is not YAML, or breaks a rule.
+ * @throws RaglineError `config_invalid`: a named file is missing, cannot be read, is not YAML in UTF-8, or breaks a rule.
  */
 export function loadConfig(path?: string, environment: Environment = process.env): Config {
   const named = path ?? environment.RAGLINE_CONFIG;
@@ -59,23 +59,36 @@ export function loadConfig(path?: string, environment: Environment = process.env
     if (named) throw new RaglineError("config_invalid", `${named}: no such configuration file`);
     return parseConfig({}, environment);
   }
-  let text = "";
-  let raw: unknown;
   try {
-    text = readFileSync(file, "utf8");
-    raw = parseYaml(text, { prettyErrors: true });
-  } catch (cause) {
-    const reason = (cause as Error).message.split("\n")[0]?.replace(/:$/, "");
-    const hint = UNQUOTED_VARIABLE.test(text) ? '; within { } write a variable in quotes: "${NAME}"' : "";
-    const message = `${named ?? "ragline.yaml"}: not readable as YAML: ${reason}${hint}`;
-    throw new RaglineError("config_invalid", message, { cause });
-  }
-  try {
-    return parseConfig(raw, environment);
+    return parseConfig(readYaml(file), environment);
   } catch (thrown) {
     if (!(thrown instanceof RaglineError)) throw thrown;
     const lines = thrown.message.split("\n").map((line) => `${named ?? "ragline.yaml"}: ${line}`);
     throw invalid(lines);
+  }
+}
+
+function readYaml(file: string): unknown {
+  const text = readText(file, "");
+  try {
+    return parseYaml(text, { prettyErrors: true });
+  } catch (cause) {
+    const reason = (cause as Error).message.split("\n")[0]?.replace(/:$/, "");
+    const hint = UNQUOTED_VARIABLE.test(text) ? '; within { } write a variable in quotes: "${NAME}"' : "";
+    throw new RaglineError("config_invalid", `not readable as YAML: ${reason}${hint}`, { cause });
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws RaglineError `config_invalid`, whose message begins with `what`: it cannot be read, or is not UTF-8. */
+function readText(file: string, what: string): string {
+  try {
+    return UTF8.decode(readFileSync(file));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "is not UTF-8" : `cannot be read (${code})`;
+    throw new RaglineError("config_invalid", `${what}${reason}`, { cause });
   }
 }
 
@@ -186,9 +199,9 @@ function substitute(value: unknown, environment: Environment, path: string, prob
 
 function textOf(file: string, path: string, problems: string[]): string {
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    return readText(file, `${path}: the file ${file} `).replace(/\r?\n$/, "");
   } catch (thrown) {
-    problems.push(`${path}: the file ${file} cannot be read (${(thrown as NodeJS.ErrnoException).code})`);
+    problems.push((thrown as RaglineError).message);
     return "";
   }
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseConfig } from "../../src/config.ts";
+import { loadConfig, parseConfig } from "../../src/config.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 const KEY = { OPENAI_API_KEY: "sk-of-the-environment", OPENAI_MODEL: "m" };
@@ -74,7 +74,39 @@ describe("a file in a value", () => {
     }
   });
 
+  test("that is not UTF-8 is a problem of its place; a byte order mark is no part of it", () => {
+    writeFileSync(folder.file("key"), Buffer.from("web-0123456789abcde\xe9", "latin1"));
+    expect(() => keyOf(`\${file:${folder.file("key")}}`)).toThrow(
+      `server.callers.0.key: the file ${folder.file("key")} is not UTF-8`,
+    );
+    writeFileSync(folder.file("key"), "\uFEFFweb-0123456789abcdef\r\n");
+    expect(keyOf(`\${file:${folder.file("key")}}`)).toBe("web-0123456789abcdef");
+  });
+
   test("is no variable of that name with a fallback", () => {
     expect(keyOf("${file:-file-0123456789abcdef}")).toBe("file-0123456789abcdef");
+  });
+});
+
+describe("a configuration file", () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+  const file = folder.file("ragline.yaml");
+
+  test("in another encoding is refused, rather than another tenant being served", () => {
+    const korean = Buffer.from([0xc7, 0xd1, 0xb1, 0xdb]); // 한글 in CP949
+    writeFileSync(file, Buffer.concat([Buffer.from("tenant: "), korean]));
+    expect(() => loadConfig(file, {})).toThrow(`${file}: is not UTF-8`);
+    writeFileSync(file, "\uFEFFtenant: 한글\n", "utf16le");
+    expect(() => loadConfig(file, {})).toThrow(`${file}: is not UTF-8`);
+  });
+
+  test("may begin with a byte order mark", () => {
+    writeFileSync(file, "\uFEFFtenant: 한글\n");
+    expect(loadConfig(file, {}).tenant).toBe("한글");
+  });
+
+  test("that cannot be read is not said to be wrong YAML", () => {
+    expect(() => loadConfig(folder.path, {})).toThrow(`${folder.path}: cannot be read (EISDIR)`);
   });
 });

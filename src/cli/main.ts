@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
 import { DTYPES } from "../hub/files.ts";
 import { withoutUrlSecrets } from "../telemetry/redaction.ts";
@@ -77,7 +77,7 @@ function program(): Command {
     .addHelpText("after", EXAMPLES)
     .showHelpAfterError("(ragline --help shows how)")
     .exitOverride()
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({ sortSubcommands: false, optionDescription: withoutEmptyDefault });
   const command = (usage: string, description: string, parent = root) => {
     const added = parent.command(usage).description(description).exitOverride();
     const path = parent === root ? added.name() : `${parent.name()} ${added.name()}`;
@@ -250,6 +250,11 @@ function stageName(name: string) {
   const found = (["embed", "rerank", "generate", "search"] as const).find((one) => one === name);
   if (found) return found;
   throw new RaglineError("request_invalid", `stage: ${name} is none of embed, rerank, generate, search`);
+}
+
+/** Options that may be repeated begin with none. */
+function withoutEmptyDefault(option: Option): string {
+  return new Help().optionDescription(option).replace(" (default: [])", "");
 }
 
 function wholeNumber(min: number, max: number): (value: string) => number {

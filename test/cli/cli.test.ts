@@ -305,4 +305,10 @@ describe("usage and configuration", () => {
     for (const word of ["demo", "index", "ask", "serve", "status", "eval", "Exit codes"])
       expect(stdout).toContain(word);
   });
+
+  it.each(["index", "ask", "serve", "status", "load", "bottleneck"])("names no empty default: %s", async (command) => {
+    const { stdout } = await ragline(cwd, command, "--help");
+    expect(stdout).toContain("--help");
+    expect(stdout).not.toContain("[]");
+  });
 });

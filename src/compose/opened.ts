@@ -6,7 +6,7 @@ export class Opened {
   readonly #databases = new Map<string, Database>();
   readonly #parts: Part[] = [];
 
-  /** One for each file. @throws RaglineError `config_invalid`: see `Database.open` */
+  /** One for each file. @throws RaglineError See `Database.open` */
   readonly database = (file: string): Database => {
     const opened = this.#databases.get(file) ?? Database.open(file);
     this.#databases.set(file, opened);

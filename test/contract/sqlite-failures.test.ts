@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import { rebuildDatabase } from "../../src/adapters/sqlite/rebuild.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { call, SCOPE, sleep } from "../support/calls.ts";
@@ -65,6 +65,19 @@ async function expectFull(run: () => string): Promise<void> {
   expect(filled.found).toBe(textsOf("d-0", 1).length);
 }
 
+/** A file system of 1 MiB. */
+function smallDisk(context: TestContext): string {
+  const mount = folder.file("small");
+  mkdirSync(mount);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], { stdio: "ignore" });
+  } catch {
+    context.skip("no permission to mount a file system");
+  }
+  onTestFinished(() => void execFileSync("umount", [mount]));
+  return mount;
+}
+
 describe("a full disk", () => {
   test("a size limit: the write is refused, searches go on, nothing acknowledged is lost, and later writes succeed", async () => {
     let filled: Filled = { acknowledged: [], found: 0, message: "" };
@@ -83,18 +96,22 @@ describe("a full disk", () => {
   });
 
   test("a file system without space", async (context) => {
-    const mount = folder.file("small");
-    mkdirSync(mount);
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], { stdio: "ignore" });
-    } catch {
-      context.skip("no permission to mount a file system");
+    const mount = smallDisk(context);
+    await expectFull(() => execFileSync(process.execPath, [FILLING, `${mount}/ragline.db`]).toString());
+  });
+
+  test("a file that is opened there says so, and is no fault of the configuration; it opens once there is space", async (context) => {
+    const mount = smallDisk(context);
+    const [whole, none] = [`${mount}/ragline.db`, `${mount}/new.db`];
+    await fill(2, whole);
+    expect(() => writeFileSync(`${mount}/rest`, Buffer.alloc(2 ** 20))).toThrow("ENOSPC");
+    for (const path of [whole, none]) {
+      const { code, message } = refusalOf(() => openIndex(path));
+      expect(code).toBe("overloaded");
+      expect(message).toMatch(/\.db: cannot be opened: the disk is full.*Free space/);
     }
-    try {
-      await expectFull(() => execFileSync(process.execPath, [FILLING, `${mount}/ragline.db`]).toString());
-    } finally {
-      execFileSync("umount", [mount]);
-    }
+    rmSync(`${mount}/rest`);
+    expect(await searched(whole, "d-0")).toBe(textsOf("d-0", 1).length);
   });
 });
 

@@ -32,7 +32,8 @@ export class Database {
 
   /**
    * A file that this user may not write is opened for reading.
-   * @throws RaglineError `config_invalid`: the file cannot be opened, is damaged, is no Ragline database, or of another version.
+   * @throws RaglineError `config_invalid`: the file cannot be opened, is damaged, is no Ragline database, or of another version;
+   * `overloaded`: the disk is full: even reading takes some space beside the file.
    */
   static open(path: string): Database {
     const file = resolve(path);

@@ -26,7 +26,7 @@ export function sqliteError(file: string, doing: "read" | "written", failure: Sq
   const name = basename(file);
   const cause = new Error(failure.message);
   const { errcode = 0 } = failure;
-  if (isFull(errcode)) {
+  if (isFull(failure)) {
     const message = `${name} cannot grow: the disk is full, or a size limit is reached. Nothing of this write is stored; free space and try again.`;
     return new RaglineError("overloaded", message, { cause });
   }
@@ -65,6 +65,6 @@ export function toSqliteFailure(thrown: unknown): SqliteFailure {
   return { message: thrown.message, ...(errcode !== undefined && { errcode }) };
 }
 
-function isFull(errcode: number): boolean {
+export function isFull({ errcode = 0 }: SqliteFailure): boolean {
   return (errcode & 0xff) === FULL || errcode === IOERR_WRITE || errcode === IOERR_SHMSIZE;
 }

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { RaglineError } from "../../errors.ts";
 import { connect, rollBack } from "./connect.ts";
-import { isDamage, REBUILD_HINT, toSqliteFailure } from "./failure.ts";
+import { isDamage, isFull, REBUILD_HINT, toSqliteFailure } from "./failure.ts";
 import { type FileIdentity, identityOf } from "./opened-file.ts";
 import { PRAGMAS } from "./pragmas.ts";
 import { LATER_COLUMNS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
@@ -21,7 +21,7 @@ export interface OpenedDatabase {
 
 /**
  * Opens a file, or makes it. `path` is what the user wrote, `file` what it resolves to.
- * @throws RaglineError `config_invalid`: see `Database.open`.
+ * @throws RaglineError See `Database.open`.
  */
 export function openDatabase(path: string, file: string): OpenedDatabase {
   const readOnly = checkPlace(path, file);
@@ -30,6 +30,10 @@ export function openDatabase(path: string, file: string): OpenedDatabase {
   } catch (cause) {
     if (cause instanceof RaglineError) throw cause;
     const failure = toSqliteFailure(cause);
+    if (isFull(failure)) {
+      const full = "cannot be opened: the disk is full, or a size limit is reached. Free space and start again";
+      throw new RaglineError("overloaded", `${path}: ${full}`, { cause });
+    }
     const problem = isDamage(failure)
       ? `is damaged, or not a database (${failure.message}): if it is Ragline's, ${REBUILD_HINT}; else name another file`
       : `cannot be opened as a database: ${failure.message}`;

@@ -15,8 +15,9 @@ export function rebuildCommand(configFile: string | undefined): void {
       failures.push(toRaglineError(thrown));
     }
   }
-  if (failures.length === 0) return;
-  throw new RaglineError("config_invalid", failures.map(({ message }) => message).join("\n"), { cause: failures[0] });
+  const [first] = failures;
+  if (!first) return;
+  throw new RaglineError(first.code, failures.map(({ message }) => message).join("\n"), { cause: first });
 }
 
 function rebuildFile({ path, holdsIndex, holdsSessions, rebuild }: RebuildableFile): void {

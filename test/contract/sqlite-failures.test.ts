@@ -1,5 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import {
+  chmodSync,
+  chownSync,
   cpSync,
   mkdirSync,
   readdirSync,
@@ -11,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 import { beforeEach, describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import { rebuildDatabase } from "../../src/adapters/sqlite/rebuild.ts";
 import { RaglineError } from "../../src/errors.ts";
@@ -19,6 +22,8 @@ import { answersOf, documentOf, openIndex, passagesOf, textsOf, token } from "..
 import { folderForTest } from "../support/folder.ts";
 
 const FILLING = new URL("../support/durability/filling-child.ts", import.meta.url).pathname;
+const REBUILD = new URL("../../src/adapters/sqlite/rebuild.ts", import.meta.url).href;
+const isRoot = process.getuid?.() === 0;
 let folder: ReturnType<typeof folderForTest>;
 let file: string;
 
@@ -110,6 +115,9 @@ describe("a full disk", () => {
       expect(code).toBe("overloaded");
       expect(message).toMatch(/\.db: cannot be opened: the disk is full.*Free space/);
     }
+    const { code, message } = refusalOf(() => rebuildDatabase(whole));
+    expect(code).toBe("overloaded");
+    expect(message).toMatch(/\.db: cannot be rebuilt: the disk is full.*left as it is/);
     rmSync(`${mount}/rest`);
     expect(await searched(whole, "d-0")).toBe(textsOf("d-0", 1).length);
   });
@@ -247,6 +255,26 @@ describe("a damaged file", () => {
     expect(await answersOf(after.index, 20)).toEqual(answers);
     await after.close();
     expect(readdirSync(folder.path)).toEqual(["ragline.db"]);
+  });
+
+  test("it stays whose it was, and for the same readers", async () => {
+    await fill(2);
+    chmodSync(file, 0o640);
+    if (isRoot) chownSync(file, 65_534, 65_534);
+    const { mode, uid, gid } = statSync(file);
+    rebuildDatabase(file);
+    expect(statSync(file)).toMatchObject({ mode, uid, gid });
+  });
+
+  test("no permission: refused, and no advice to move it away", async () => {
+    await fill(2);
+    chmodSync(folder.path, 0o777);
+    if (isRoot) chmodSync(file, 0o644);
+    else chmodSync(file, 0o444);
+    const script = `import(${JSON.stringify(REBUILD)}).then(({ rebuildDatabase }) => rebuildDatabase(${JSON.stringify(file)}))
+      .catch(({ message }) => console.log(message))`;
+    const run = promisify(execFile)(process.execPath, ["-e", script], { cwd: "/", ...(isRoot && { uid: 65_534 }) });
+    expect((await run).stdout).toMatch(/ragline\.db: no permission to read and write it\n$/);
   });
 });
 

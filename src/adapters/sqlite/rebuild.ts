@@ -1,5 +1,9 @@
 import {
+  accessSync,
+  chmodSync,
+  chownSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
@@ -13,7 +17,7 @@ import { basename, dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { RaglineError } from "../../errors.ts";
 import { sum } from "../../statistics.ts";
-import { toSqliteFailure } from "./failure.ts";
+import { isFull, toSqliteFailure } from "./failure.ts";
 import { DamagedFile } from "./salvage.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
@@ -53,7 +57,8 @@ INSERT INTO changes (collection, document) SELECT collection, row FROM documents
  * Makes the file anew from what it records: documents with their passages and vectors, and conversations, each whole or not
  * at all. Also for a file that is damaged, or of an older version; a damaged one is kept beside it. `isDerived`: it holds nothing but cached
  * answers, and one of which nothing can be read is put aside for an empty one.
- * @throws RaglineError `config_invalid`: there is no such file, it is in use, is not Ragline's, or nothing can be read of it.
+ * @throws RaglineError `config_invalid`: there is no such file, it is in use, is not Ragline's, or nothing can be read of it;
+ * `overloaded`: the disk has no space for another one.
  */
 export function rebuildDatabase(
   path: string,
@@ -62,22 +67,44 @@ export function rebuildDatabase(
   const file = resolve(path);
   if (!existsSync(file)) throw invalid(path, "does not exist; index without --rebuild");
   if (!statSync(file).isFile()) throw invalid(path, "is not a regular file; name a database file");
+  checkPermitted(path, file);
   const made = `${file}.rebuilding`;
   for (const name of [made, `${made}-wal`, `${made}-shm`]) rmSync(name, { force: true });
   try {
+    closeSync(openSync(made, "wx", 0o600));
     const source = openSource(path, file, isDerived);
     const wasHealthy = source?.isHealthy() ?? false;
     const report = copyRecords(path, source, made);
     source?.close();
     const isLoss = report.incomplete.length > 0 || report.incompleteSessions > 0 || report.unreadable > 0;
     const kept = wasHealthy && !isLoss ? null : `${file}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
+    permitAs(file, made);
     putInPlace(file, made, kept);
     return { ...report, kept: kept && basename(kept) };
   } catch (thrown) {
     for (const name of [made, `${made}-wal`, `${made}-shm`]) rmSync(name, { force: true });
     if (thrown instanceof RaglineError) throw thrown;
-    throw invalid(path, `cannot be rebuilt: ${toSqliteFailure(thrown).message}`, thrown);
+    throw notRebuilt(path, thrown);
   }
+}
+
+function checkPermitted(path: string, file: string): void {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    throw invalid(path, "no permission to read and write it", cause);
+  }
+}
+
+/** It holds conversations: whoever may read and write the old file, such as a service of another user, may so the new one. */
+function permitAs(file: string, made: string): void {
+  const { mode, uid, gid } = statSync(file);
+  try {
+    chownSync(made, uid, gid);
+  } catch {
+    // Only root may give files away.
+  }
+  chmodSync(made, mode & 0o777);
 }
 
 /** Null: nothing can be read of it, which costs nothing where it `isDerived`. */
@@ -98,6 +125,7 @@ function openSource(path: string, file: string, isDerived: boolean): DamagedFile
     if (source && !(thrown instanceof RaglineError) && hasColumns(source)) return source;
     source?.close();
     if (thrown instanceof RaglineError) throw thrown;
+    if (isFull(toSqliteFailure(thrown))) throw notRebuilt(path, thrown);
     if (isDerived) return null;
     const reason = "nothing can be read of it: it is not a database, or its first pages are lost";
     throw invalid(
@@ -159,8 +187,7 @@ function copyTable(path: string, source: DamagedFile, target: DatabaseSync, tabl
   try {
     for (const row of source.rows(table, columns)) insert.run(...columns.map((name) => row[name] ?? null));
   } catch (thrown) {
-    const reason = `cannot be rebuilt: table ${table}: ${toSqliteFailure(thrown).message}. It is left as it is`;
-    throw invalid(path, reason, thrown);
+    throw notRebuilt(path, thrown, `table ${table}: `);
   }
 }
 
@@ -182,6 +209,16 @@ function putInPlace(file: string, made: string, kept: string | null): void {
   const folder = openSync(dirname(file), "r");
   fsyncSync(folder);
   closeSync(folder);
+}
+
+function notRebuilt(path: string, thrown: unknown, where = ""): RaglineError {
+  const failure = toSqliteFailure(thrown);
+  const isWithoutSpace = isFull(failure) || (thrown as NodeJS.ErrnoException).code === "ENOSPC";
+  if (!isWithoutSpace)
+    return invalid(path, `cannot be rebuilt: ${where}${failure.message}. It is left as it is`, thrown);
+  const full = "cannot be rebuilt: the disk is full, or a size limit is reached";
+  const message = `${path}: ${full}. It is left as it is; free as much space as it takes and try again`;
+  return new RaglineError("overloaded", message, { cause: thrown });
 }
 
 function invalid(path: string, reason: string, cause?: unknown): RaglineError {

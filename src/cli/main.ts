@@ -18,6 +18,9 @@ Configuration: ragline.yaml in this folder, or --config FILE, or RAGLINE_CONFIG;
 every key. With OPENAI_BASE_URL or OPENAI_API_KEY set, answers are written by that model.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`;
 
+/** Node 22.13 has over 200 open at once while it loads modules. */
+const FEW_FILES = "ragline: this process may have too few files open: 256 at least (ulimit -n, systemd's LimitNOFILE)";
+
 /** Runs one command; sets the exit code, and never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
@@ -31,7 +34,7 @@ function report(thrown: unknown): number {
   if (thrown instanceof DOMException && thrown.name === "AbortError") return stopped();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (!(thrown instanceof RaglineError)) {
-    print(thrown);
+    print(thrown instanceof Error && /\bEMFILE\b/.test(thrown.message) ? FEW_FILES : thrown);
     return 1;
   }
   if (thrown.code === "cancelled") return stopped();

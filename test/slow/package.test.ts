@@ -83,7 +83,7 @@ describe("the packed package", () => {
   });
 
   /** The oldest one of `engines`, and the latest of each line. */
-  describe.each(["22.13.1", "22", "24"])("on Node %s", (version) => {
+  describe.each(["22.13.0", "22", "24"])("on Node %s", (version) => {
     let env: NodeJS.ProcessEnv;
     const ragline = (...values: string[]) => run("npx", ["--no-install", "ragline", ...values], { cwd: folder, env });
 
@@ -114,6 +114,16 @@ describe("the packed package", () => {
       for (const { stdout } of await Promise.all(asked)) expect(stdout).toMatch(/"finishReason":"stop"/);
       const { stdout } = await ragline("-c", config, "ask", "--session", version, "그럼 첫해에는요?");
       expect(stdout).toMatch(/\[1\]/);
+    });
+
+    it("with few open files it runs, or says how many it takes", async () => {
+      const limited = async (files: number) => {
+        const script = `ulimit -n ${files}; node node_modules/ragline/bin/ragline.js status 2>&1 || true`;
+        return (await run("bash", ["-c", script], { cwd: folder, env })).stdout;
+      };
+      expect(await limited(256)).toMatch(/^ragline \d/);
+      const few = version === "22.13.0" ? /^ragline: .*too few files open: 256[^\n]*\n$/ : /^ragline \d/;
+      expect(await limited(64)).toMatch(few);
     });
 
     it("a write that fails takes nobody else's with it", async () => {

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { LoadFailure } from "./files.ts";
@@ -30,7 +31,13 @@ export interface Owned {
   update(read: ReadFiles): Promise<{ readonly removed: number; readonly unsettled: ReadonlySet<string> }>;
 }
 
-export function createOwned(index: PassageIndex, stamps: Stamps, { owner, signal, onOpenChange }: Pruning): Owned {
+export interface OwnedOptions extends Pruning {
+  /** Whether changes of the file are told. */
+  isWatched(path: string): boolean;
+}
+
+export function createOwned(index: PassageIndex, stamps: Stamps, options: OwnedOptions): Owned {
+  const { owner, signal, onOpenChange, isWatched } = options;
   const owned = new Map<string, Set<string>>();
 
   /** A document that was indexed from the file before watching began belongs to the file as well. */
@@ -40,10 +47,12 @@ export function createOwned(index: PassageIndex, stamps: Stamps, { owner, signal
     if (stored?.source === fileOf(path)) addTo(owned, stored.source, documentId);
   }
 
-  /** Resolves to whether the document existed. */
+  /** Resolves to whether the document existed, and came from no file elsewhere that is still there: such a one has the same text. */
   async function remove(id: string): Promise<boolean> {
     const scope = await owner.scope();
     const stored = await index.find(scope, id, { signal });
+    const source = stored?.source;
+    if (source !== undefined && !isWatched(source) && (await stat(source).catch(() => null))) return false;
     if (!(await index.delete(scope, id, { signal }))) return false;
     onOpenChange?.(openChange(stored, null));
     return true;

@@ -47,7 +47,6 @@ export async function watch(
   const { signal } = options;
   const stamps = createStamps();
   const owner = createOwner(stages.index, options);
-  const owned = createOwned(stages.index, stamps, { ...options, owner });
   const changed = new Set<string>();
   /** To be looked at, files and all. */
   const due = new Set<WatchedRoot>();
@@ -72,6 +71,8 @@ export async function watch(
   };
   const roots = await Promise.all(paths.map((path) => createRoot(path, events, signal)));
   const rootOf = (path: string) => roots.find((root) => isWithin(root.path, path));
+  const isWatched = (path: string) => rootOf(path) !== undefined;
+  const owned = createOwned(stages.index, stamps, { ...options, owner, isWatched });
   const rescans = setInterval(rescan, options.rescanMs ?? RESCAN_MS);
   const stop = () => wake();
   signal.addEventListener("abort", stop, { once: true });

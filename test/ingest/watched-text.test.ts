@@ -4,7 +4,7 @@ import { type Folder, folderForTest } from "../support/folder.ts";
 import { lines, makePdf } from "../support/pdf.ts";
 import { until } from "../support/until.ts";
 import { memoryIndex } from "./fakes.ts";
-import { watching, watchingInto } from "./watching.ts";
+import { indexInto, watching, watchingInto } from "./watching.ts";
 
 let folder: Folder;
 const write = (name: string, content: string | Uint8Array) => writeFile(folder.file(name), content);
@@ -99,4 +99,20 @@ test("a file that cannot be read keeps its stored version: damaged, without a te
   expect(ids()).toEqual(["a.md", "damaged.pdf", "scan.pdf"]);
   await rm(folder.file("scan.pdf"));
   await until(async () => ids().join() === "a.md,damaged.pdf");
+});
+
+test("a copy that goes takes no document along that was read from a file elsewhere which is still there", async () => {
+  const memory = memoryIndex();
+  const elsewhere = folderForTest();
+  for (const { path } of [elsewhere, folder]) {
+    await writeFile(`${path}/licence.md`, "사용 조건");
+    await writeFile(`${path}/moved.md`, "옮긴 글");
+    if (path === elsewhere.path) await indexInto(memory, path);
+  }
+  await rm(elsewhere.file("moved.md"));
+  const { deleted } = await watchingInto(memory, folder.path);
+  await rm(folder.file("licence.md"));
+  await rm(folder.file("moved.md"));
+  await until(async () => deleted.length > 0);
+  expect(deleted).toEqual(["moved.md"]);
 });

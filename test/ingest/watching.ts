@@ -1,8 +1,26 @@
 import { onTestFinished } from "vitest";
-import type { IngestReport } from "../../src/ingest/ingest.ts";
+import { type IngestReport, ingest } from "../../src/ingest/ingest.ts";
 import { createReader } from "../../src/ingest/reader.ts";
 import { watch } from "../../src/ingest/watch.ts";
+import type { PassageIndex } from "../../src/ports/passage-index.ts";
+import type { TokenCounter } from "../../src/ports/token-counter.ts";
 import { memoryIndex, recordingEmbedder } from "./fakes.ts";
+
+const OPTIONS = {
+  scope: { tenant: "t", collection: "c", groups: [] },
+  prune: false,
+  chunk: { targetTokens: 64, overlapTokens: 0 },
+} as const;
+
+function stagesOf(index: PassageIndex) {
+  const counter: TokenCounter = { name: "characters", count: (text) => text.length };
+  return { index, embedder: recordingEmbedder().embedder, counter };
+}
+
+/** Indexes a folder once. */
+export async function indexInto({ index }: ReturnType<typeof memoryIndex>, path: string): Promise<void> {
+  await ingest([path], stagesOf(index), { ...OPTIONS, signal: new AbortController().signal });
+}
 
 /** Watches until the running test ends; resolves after the first run. */
 export function watching(...paths: readonly string[]) {
@@ -19,21 +37,17 @@ export async function watchingInto({ index, documents }: ReturnType<typeof memor
   const run = watch(
     paths,
     {
-      index: {
+      ...stagesOf({
         ...index,
         delete(scope, id, options) {
           deleted.push(id);
           return index.delete(scope, id, options);
         },
-      },
-      embedder: recordingEmbedder().embedder,
-      counter: { name: "characters", count: (text) => text.length },
+      }),
       reader,
     },
     {
-      scope: { tenant: "t", collection: "c", groups: [] },
-      prune: false,
-      chunk: { targetTokens: 64, overlapTokens: 0 },
+      ...OPTIONS,
       signal: stop.signal,
       onReport: (report) => {
         reports.push(report);

@@ -34,7 +34,7 @@ function report(thrown: unknown): number {
   if (thrown instanceof DOMException && thrown.name === "AbortError") return stopped();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (!(thrown instanceof RaglineError)) {
-    print(thrown instanceof Error && /\bEMFILE\b/.test(thrown.message) ? FEW_FILES : thrown);
+    print((!process.env.DEBUG && systemFailure(thrown)) || thrown);
     return 1;
   }
   if (thrown.code === "cancelled") return stopped();
@@ -51,6 +51,13 @@ function report(thrown: unknown): number {
 
 function print(what: unknown): void {
   console.error(withoutUrlSecrets(typeof what === "string" ? what : inspect(what)));
+}
+
+/** What the system refused, such as a folder for temporary files; null: a fault of ours, told with its stack. */
+function systemFailure(thrown: unknown): string | null {
+  if (!(thrown instanceof Error)) return null;
+  if (/\bEMFILE\b/.test(thrown.message)) return FEW_FILES;
+  return "syscall" in thrown ? `ragline: ${thrown.message}` : null;
 }
 
 /** What the system says of a connection, or whose stage it was, which holds no secret; what a server says may. */

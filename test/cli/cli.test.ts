@@ -299,6 +299,12 @@ describe("usage and configuration", () => {
     });
   });
 
+  it("says what the system refused, without a stack", async () => {
+    const { code, stderr } = await finish(start(cwd, ["demo", "--once"], { TMPDIR: join(cwd, "none") }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^ragline: ENOENT: no such file or directory, mkdtemp '[^']*none[^']*'\n$/);
+  });
+
   it("explains itself, and exits with 0", async () => {
     const { code, stdout } = await ragline(cwd, "--help");
     expect(code).toBe(0);

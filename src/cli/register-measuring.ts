@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { RaglineError } from "../errors.ts";
 import { hasNoUser } from "../url-part.ts";
 import type { BottleneckOptions } from "./bottleneck.ts";
 import type { LoadOptions } from "./load.ts";
 import { loaded } from "./loaded.ts";
+import { amount, type Register, wholeNumber } from "./options.ts";
 import type { ProfileOptions } from "./profile.ts";
 
 const LOAD_EXAMPLES = `
@@ -33,10 +34,21 @@ up, how busy the event loop is, and what first texts waited for. From a profile:
   $ ragline load --rate 10 --seconds 60 & sleep 20; ragline bottleneck --seconds 30
   $ ragline profile --seconds 60 && ragline bottleneck --profile profile.json`;
 
-type Register = (usage: string, description: string) => Command;
-
 /** The commands that measure. */
 export function registerMeasuring(command: Register, configFile: () => string | undefined): void {
+  command("eval <folder>", "measure retrieval (quality: no time limits) on a set of questions with known answers")
+    .option("--corpus <file>", "passages, JSONL {id, title?, text}", "corpus.jsonl")
+    .option("--queries <file>", "questions, JSONL {id, text}", "queries.jsonl")
+    .option("--qrels <file>", "judgements, TSV: query-id, corpus-id, score", "qrels.tsv")
+    .option("--field <name>", "field of a question to search for", "text")
+    .option("--no-titles", "leave titles out of the index")
+    .addOption(new Option("--limit <n>", "ask only the first n questions").argParser(wholeNumber(1, 1_000_000)))
+    .option("--conversations", "questions {id, text, history, rewrite}: as asked, as rewritten, by turn number")
+    .option("--json", "print one JSON object on the last line")
+    .action(async (folder: string, options) =>
+      (await loaded(import("./eval.ts"))).evalCommand(configFile(), folder, options),
+    );
+
   registerLoad(command);
   command("profile", "drive each stage alone and write what it can do")
     .option("-o, --output <file>", "where the profile goes", "profile.json")
@@ -92,14 +104,6 @@ function registerLoad(command: Register): void {
     .option("--json", "print every figure as one JSON object, on the last line")
     .addHelpText("after", LOAD_EXAMPLES)
     .action(async (options: LoadOptions) => (await loaded(import("./load.ts"))).loadCommand(options));
-}
-
-function amount(min: number, max: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (value.trim() !== "" && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
-  };
 }
 
 function httpUrl(value: string): string {

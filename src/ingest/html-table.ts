@@ -8,10 +8,13 @@ interface Cell {
   readonly isHeader: boolean;
 }
 
+/** Where a row meets a column. */
+type Place = Pick<Cell, "text" | "isHeader">;
+
 /** A row with what reaches into it from above, and where its own cells begin. */
 interface Row {
   readonly cells: readonly Cell[];
-  readonly places: readonly string[];
+  readonly places: readonly Place[];
 }
 
 /** As HTML bounds them. */
@@ -24,7 +27,8 @@ const SEPARATOR = " | ";
 
 /**
  * A table as it is read. Merged cells stand in every row and column that they span, so that each row makes sense alone; header
- * rows become one; a cell with nothing beside it is text between two tables that both have the header.
+ * rows become one; a cell with nothing beside it is text between two tables that both have the header. A form, in which a header cell stands
+ * before each other one, is a list of what they say.
  */
 export class TableReader {
   readonly #rows: Cell[][] = [];
@@ -56,6 +60,7 @@ export class TableReader {
     const rows = this.#spread();
     const grid = rows.filter((row) => typeof row !== "string");
     if (grid.length === 0) return rows.length > 0 ? [{ kind: "table", text: rows.join("\n") }] : [];
+    if (isForm(grid)) return [{ kind: "list", text: rows.flatMap(formLines).join("\n") }];
     const depth = headerDepth(grid);
     const header = depth > 0 ? headerOf(grid.slice(0, depth)) : "";
     const blocks: Block[] = [];
@@ -73,7 +78,7 @@ export class TableReader {
       if (typeof row === "string") {
         endPart();
         blocks.push({ kind: "text", text: row });
-      } else if (isBody.has(row)) part.push(row.places.join(SEPARATOR));
+      } else if (isBody.has(row)) part.push(row.places.map(({ text }) => text).join(SEPARATOR));
     }
     endPart();
     return blocks;
@@ -101,28 +106,28 @@ export class TableReader {
   /** The rows that say something, with the columns in which any cell begins; as text, those of one cell with nothing beside it. */
   #spread(): (Row | string)[] {
     const begun = new Set<number>();
-    const spans: ({ readonly text: string; rows: number } | undefined)[] = [];
+    const spans: ({ readonly place: Place; rows: number } | undefined)[] = [];
     const rows = this.#rows.map((cells) => {
       const [only] = cells;
       if (only && cells.length === 1 && spans.length === 0) return only.text;
-      const places: string[] = [];
-      const repeat = (text: string) => {
-        if (this.#takes(text)) places.push(text);
+      const places: Place[] = [];
+      const repeat = (place: Place) => {
+        if (this.#takes(place.text)) places.push(place);
         else spans.length = 0;
       };
       const passSpan = () => {
         const span = spans[places.length];
         if (span && --span.rows === 0) spans[places.length] = undefined;
-        repeat(span?.text ?? "");
+        repeat(span?.place ?? { text: "", isHeader: false });
       };
       for (const cell of cells) {
         while (spans[places.length]) passSpan();
         const start = places.length;
         begun.add(start);
-        const text = cell.text.length <= REPEATED_LENGTH_MAX ? cell.text : "";
-        places.push(cell.text);
-        while (places.length < start + cell.columns && this.#room.left > 0) repeat(text);
-        const span = cell.rows > 1 ? { text, rows: cell.rows - 1 } : undefined;
+        const repeated = cell.text.length <= REPEATED_LENGTH_MAX ? cell : { ...cell, text: "" };
+        places.push(cell);
+        while (places.length < start + cell.columns && this.#room.left > 0) repeat(repeated);
+        const span = cell.rows > 1 ? { place: repeated, rows: cell.rows - 1 } : undefined;
         for (let column = start; column < places.length; column++) spans[column] = span && { ...span };
       }
       while (places.length < spans.length) passSpan();
@@ -142,6 +147,40 @@ function spanOf(value: string | undefined, max: number): number {
   return span >= 0 ? Math.min(span, max) : 1;
 }
 
+/** Whether each row says what is what by itself: header cells, then one other, and so on. */
+function isForm(rows: readonly Row[]): boolean {
+  return rows.every((row) =>
+    /^(?:h+d)+$/.test(
+      saidOnce(row)
+        .map(({ isHeader }) => (isHeader ? "h" : "d"))
+        .join(""),
+    ),
+  );
+}
+
+/** A line for each cell that is no header and says something, behind what the header cells before it say. */
+function formLines(row: Row | string): string[] {
+  if (typeof row === "string") return [row];
+  let names: string[] = [];
+  return saidOnce(row).flatMap(({ text, isHeader }) => {
+    if (isHeader) {
+      names.push(text);
+      return [];
+    }
+    const name = [...new Set(names)].join(" ");
+    names = [];
+    return text === "" ? [] : `- ${name}: ${text}`;
+  });
+}
+
+/** A row's places without those that a merged cell reaches into from the left. */
+function saidOnce({ places }: Row): Place[] {
+  return places.filter((place, column) => {
+    const before = places[column - 1];
+    return place !== before && (place.text !== "" || place.isHeader || before?.isHeader);
+  });
+}
+
 /** How many rows are the header's: those of header cells alone, or those that the cells beside a group's name reach down to. */
 function headerDepth(rows: readonly Row[]): number {
   if (rows.length < 2) return 0;
@@ -159,8 +198,8 @@ function headerDepth(rows: readonly Row[]): number {
 function headerOf(rows: readonly Row[]): string {
   const [first, ...others] = rows;
   return (first?.places ?? [])
-    .map((name, column) =>
-      [...new Set([name, ...others.map(({ places }) => places[column] ?? "")])].filter(Boolean).join(" "),
+    .map(({ text }, column) =>
+      [...new Set([text, ...others.map(({ places }) => places[column]?.text ?? "")])].filter(Boolean).join(" "),
     )
     .join(SEPARATOR);
 }

@@ -63,6 +63,25 @@ describe("HTML", () => {
     ).toEqual(["지역 | 숙박비 상한 서울 | 숙박비 상한 지방 | 일비\n임원 | 15만 원 | 12만 원 | 5만 원"]);
   });
 
+  test("a form, with a header cell before each other one, is a list of what they say", () => {
+    const { blocks } = read(
+      `<table><tr><th>회사명<td>한빛전자<th>대표<td>김한빛<tr><th>주소<td colspan=3>${"서울 ".repeat(60)}<tr><th rowspan=2>연락처<th>전화<td>02-123-4567` +
+        "<th>내선<td><tr><th>팩스<td>02-123-4568<th>비고<td>없음<tr><td colspan=4>※ 끝</table>",
+    );
+    expect(blocks).toEqual([
+      {
+        kind: "list",
+        text:
+          `- 회사명: 한빛전자\n- 대표: 김한빛\n- 주소: ${"서울 ".repeat(60).trim()}\n` +
+          "- 연락처 전화: 02-123-4567\n- 연락처 팩스: 02-123-4568\n- 비고: 없음\n※ 끝",
+      },
+    ]);
+  });
+
+  test("a header cell before several others is a row's name", () => {
+    expect(tables("<th>구분<td>1월<td>2월", "<th>매출<td>100<td>120")).toEqual(["구분 | 1월 | 2월\n매출 | 100 | 120"]);
+  });
+
   test("a row of one cell is text between two tables, both with the header", () => {
     expect(
       tables(

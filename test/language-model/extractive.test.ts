@@ -49,6 +49,13 @@ describe("a table", () => {
     expect((await answer(question, fees)).split("\n")).toContain(said);
   });
 
+  test.each([
+    ["병가는 며칠인가요?", "병가, 60일"],
+    ["연차는 며칠인가요?", "연차, 15일"],
+  ])("may have no header, as its first line has the others' units: %s", async (question, row) => {
+    expect(await answer(question, "연차 | 15일\n병가 | 60일\n공가 | 10일")).toBe(`${row} [1]`);
+  });
+
   const condolences =
     "구분 | 가족 | 휴가\n결혼 | 자녀 | 1일\n결혼 | 형제 | 1일\n사망 | 부모 | 5일\n사망 | 조부모 | 3일\n사망 | 자녀 | 4일";
 

@@ -13,18 +13,29 @@ export interface Questions {
   readonly questions: readonly string[];
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
- * Questions of a file: JSONL with `question` or `text`, or one a line.
- * @throws RaglineError `request_invalid`: the file cannot be read or holds none.
+ * Questions of a file in UTF-8: JSONL with `question` or `text`, or one a line.
+ * @throws RaglineError `request_invalid`: the file cannot be read, has another encoding, or holds none.
  */
 export async function readQuestions(file: string): Promise<Questions> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+  const bytes = await readFile(file).catch((cause: unknown) => {
     throw new RaglineError("request_invalid", `--questions: ${file} cannot be read`, { cause });
   });
+  const text = decoded(bytes, file);
   const lines = text.split("\n").map((line) => line.trim());
   const questions = lines.filter((line) => line !== "").map((line, index) => questionOf(line, index, file));
   if (questions.length === 0) throw new RaglineError("request_invalid", `--questions: ${file} holds no questions`);
   return { from: file, questions };
+}
+
+function decoded(bytes: Uint8Array, file: string): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (cause) {
+    throw new RaglineError("request_invalid", `--questions: ${file} is not UTF-8`, { cause });
+  }
 }
 
 function questionOf(line: string, index: number, file: string): string {

@@ -299,6 +299,12 @@ describe("usage and configuration", () => {
     });
   });
 
+  it("extract reads questions as load does, and so refuses another encoding", async () => {
+    await writeFile(join(cwd, "q.txt"), Buffer.from([0xbf, 0xac, 0xc2, 0xf7, 0x3f])); // 연차? in CP949
+    const { code, stderr } = await ragline(cwd, "extract", "embed", "--to", "127.0.0.1:1", "--questions", "q.txt");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "ragline: --questions: q.txt is not UTF-8\n" });
+  });
+
   it("says what the system refused, without a stack", async () => {
     const { code, stderr } = await finish(start(cwd, ["demo", "--once"], { TMPDIR: join(cwd, "none") }));
     expect(code).toBe(1);

@@ -137,6 +137,17 @@ describe("traces and questions in files", () => {
     await expect(readQuestions(await write("bad", '{"id": 1}'))).rejects.toThrow("line 1");
   });
 
+  test("questions in another encoding are refused, rather than asked garbled; a byte order mark is part of none", async () => {
+    const korean = folder.file("cp949");
+    await writeFile(korean, Buffer.from([0xbf, 0xac, 0xc2, 0xf7, 0x3f])); // 연차? in CP949
+    await expect(readQuestions(korean)).rejects.toMatchObject({
+      code: "request_invalid",
+      message: expect.stringContaining("cp949 is not UTF-8"),
+    });
+    const marked = await write("marked", '\uFEFF{"text": "연차는?"}\n');
+    expect((await readQuestions(marked)).questions).toEqual(["연차는?"]);
+  });
+
   test("no questions given: the handbook's where it is indexed, else about the titles", async () => {
     const handbook = await questionsAbout([{ id: "ko/severance-early-settlement.md", title: "중간정산" }]);
     expect(handbook.from).toContain("handbook");

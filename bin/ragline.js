@@ -28,9 +28,14 @@ for (const stream of [process.stdout, process.stderr]) {
 setFlagsFromString("--semi-space-growth-factor=1");
 // A checkout runs from its sources, an installed package from what was built.
 const sources = new URL("../src/cli/main.ts", import.meta.url);
-const { main } = await import(
-  existsSync(sources) ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href
-);
+const isCheckout = existsSync(sources);
+if (isCheckout && !process.features.typescript) {
+  console.error(
+    `ragline: a checkout needs Node 22.18 or newer, this is ${process.versions.node}; npx ragline takes that of npm ci`,
+  );
+  process.exit(2);
+}
+const { main } = await import(isCheckout ? sources.href : new URL("../dist/cli/main.js", import.meta.url).href);
 await main(process.argv);
 // A library that still waits, as an exporter of spans does for a silent collector, holds up nobody.
 setTimeout(() => process.exit(), 250).unref();

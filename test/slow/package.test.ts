@@ -116,6 +116,14 @@ describe("the packed package", () => {
       expect(stdout).toMatch(/\[1\]/);
     });
 
+    it("runs a checkout, or says what that takes", async () => {
+      const script = `node ${join(ROOT, "bin/ragline.js")} --version 2>&1 || true`;
+      const { stdout } = await run("bash", ["-c", script], { cwd: folder, env });
+      expect(stdout).toMatch(
+        version === "22.13.0" ? /^ragline: a checkout needs Node 22\.18[^\n]*\n$/ : /^\d+\.\d+\.\d+\n$/,
+      );
+    });
+
     it("with few open files it runs, or says how many it takes", async () => {
       const limited = async (files: number) => {
         const script = `ulimit -n ${files}; node node_modules/ragline/bin/ragline.js status 2>&1 || true`;

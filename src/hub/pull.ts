@@ -60,7 +60,8 @@ interface RemoteFile {
 /**
  * Fetches what is needed to run a model into the hub clients' cache, file by file; whole files that are there are kept.
  * Lengths, and hashes where the hub names them, are checked before a file takes its place.
- * @throws RaglineError `request_invalid`: no such model, or none of its files fits; `dependency_failed`: the hub's answer.
+ * @throws RaglineError `request_invalid`: no such model, or none of its files fits; `dependency_failed`: the hub's answer, or a
+ * folder that takes no file.
  */
 export async function pullModel(model: string, options: PullOptions): Promise<PullReport> {
   const repository = repositoryOf(model);
@@ -131,8 +132,8 @@ async function fetchFile(
       done(null, chunk);
     },
   });
-  await mkdir(dirname(target), { recursive: true });
   try {
+    await mkdir(dirname(target), { recursive: true });
     const path = `/${repository}/resolve/${sha}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
     const response = await request(path, repository, options, silence.signal);
     if (!response.body) throw failed(repository, `${file.path} came without a body`);
@@ -143,9 +144,12 @@ async function fetchFile(
     }
     await rename(partial, target);
   } catch (thrown) {
-    await rm(partial, { force: true });
+    await rm(partial, { force: true }).catch(() => undefined);
     options.signal.throwIfAborted();
-    throw thrown instanceof RaglineError ? thrown : failed(repository, `${file.path} was cut`, thrown);
+    if (thrown instanceof RaglineError) throw thrown;
+    // The file system's errors name the call that failed, those of fetch do not.
+    const isOurs = thrown instanceof Error && "syscall" in thrown;
+    throw failed(repository, isOurs ? `${target} cannot be written` : `${file.path} was cut`, thrown);
   } finally {
     silence.end();
   }

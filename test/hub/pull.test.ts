@@ -104,6 +104,16 @@ describe("fetching a model from the hub", () => {
     expect(locateModel(MODEL, cacheFolder)).not.toBeNull();
   });
 
+  test("a folder that takes no file is told, and no cut answer of the hub", async () => {
+    const { cacheFolder, pull } = pulling();
+    writeFileSync(cacheFolder, "");
+    await expect(pull()).rejects.toMatchObject({
+      code: "dependency_failed",
+      message: expect.stringMatching(/config\.json cannot be written\.$/),
+      cause: { code: "ENOTDIR" },
+    });
+  });
+
   test("a file of the right length with other bytes is refused by its hash", async () => {
     hub.intercept(({ url }, response) => {
       if (!url?.startsWith("/cdn/")) return false;

@@ -26,6 +26,12 @@ const RULE_LINE = /^\s*([-*])(?:[ \t]*\1)+\s*$/;
 /** A bare address, without the punctuation that ends a sentence or a mark. */
 const ADDRESS = /^(?:https?:\/\/|ftp:\/\/|www\.)[^\s<]*[^\s<?!.,:;*_'"~()&]/i;
 
+/** Emphasis without emphasis inside: its mark, its text. */
+const EMPHASIS = /^(\*{1,3})(?=[^\s*])((?:\\.|`[^`\n]*`|[^\\*`])*[^\s*\\])\1(?!\*)/s;
+const PUNCTUATION = /[\p{P}\p{S}]/u;
+/** What is written without spaces around it, but for punctuation. */
+const UNSPACED = /[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
+
 /** Text up to what may be a mark, an address or a hard line break. */
 const INLINE_TEXT =
   /^(?:[`~]+|[^`~])(?:(?= {2,}\n)|[\s\S]*?(?:(?=[\\<![`*~_]|https?:\/\/|ftp:\/\/|www\.|$)|[^ ](?= {2,}\n)))/;
@@ -84,7 +90,20 @@ class BoundedTokenizer extends Tokenizer {
   }
 
   override emStrong(...args: Parameters<Tokenizer["emStrong"]>): ReturnType<Tokenizer["emStrong"]> {
-    return this.search(args[0], () => super.emStrong(...args));
+    return this.besideUnspaced(args[0], args[2] ?? "") ?? this.search(args[0], () => super.emStrong(...args));
+  }
+
+  /**
+   * Emphasis that CommonMark does not see, as it takes words to be parted by spaces: `**15일(연차)**을` has punctuation within the mark and
+   * a particle behind it. As in https://github.com/tats-u/markdown-cjk-friendly.
+   */
+  private besideUnspaced(src: string, before: string): Tokens.Strong | Tokens.Em | undefined {
+    const [raw, mark, text = ""] = EMPHASIS.exec(src) ?? [];
+    if (raw === undefined) return undefined;
+    const opens = sideOf(before, text.charAt(0));
+    const closes = sideOf(src.charAt(raw.length), text.slice(-1));
+    if (opens === "apart" || closes === "apart" || (opens === "usual" && closes === "usual")) return undefined;
+    return { type: mark === "*" ? "em" : "strong", raw, text, tokens: this.lexer.inlineTokens(text) };
   }
 
   override del(...args: Parameters<Tokenizer["del"]>): ReturnType<Tokenizer["del"]> {
@@ -110,4 +129,10 @@ class BoundedTokenizer extends Tokenizer {
     const raw = INLINE_TEXT.exec(src)?.[0];
     return raw === undefined ? undefined : { type: "text", raw, text: raw };
   }
+}
+
+/** How a mark stands between what is outside and inside: as CommonMark wants it, beside a word that needs no space, or as no mark at all. */
+function sideOf(outside: string, inside: string): "usual" | "unspaced" | "apart" {
+  if (!PUNCTUATION.test(inside) || outside === "" || /\s/.test(outside) || PUNCTUATION.test(outside)) return "usual";
+  return UNSPACED.test(outside) ? "unspaced" : "apart";
 }

@@ -106,8 +106,9 @@ class BoundedTokenizer extends Tokenizer {
     return { type: mark === "*" ? "em" : "strong", raw, text, tokens: this.lexer.inlineTokens(text) };
   }
 
+  /** One tilde is a range: `3~5일, 7~10일`. */
   override del(...args: Parameters<Tokenizer["del"]>): ReturnType<Tokenizer["del"]> {
-    return this.search(args[0], () => super.del(...args));
+    return args[0].startsWith("~~") ? this.search(args[0], () => super.del(...args)) : undefined;
   }
 
   /** A mark without its other half is looked for up to the end: quadratic without a limit. Past it, marks are text. */

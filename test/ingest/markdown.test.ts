@@ -30,6 +30,12 @@ describe("Markdown", () => {
     ]);
   });
 
+  test("one tilde is a range, two strike out", () => {
+    expect(blocks("평일 18:00~20:00, 주말 3~5일, ~~지운~~ 남은 ~30분")).toEqual([
+      { kind: "text", text: "평일 18:00~20:00, 주말 3~5일, 지운 남은 ~30분" },
+    ]);
+  });
+
   test("a rule at the top is not front matter", () => {
     expect(blocks("---\n\nJust prose\n\n---\n\nmore")).toEqual([
       { kind: "text", text: "Just prose" },

@@ -66,7 +66,7 @@ export function withoutParticleBehind(word: string): string {
   const [, code = word, tail = ""] = MIXED.exec(word) ?? [];
   if (ENDINGS.includes(tail)) return code;
   const syllablesMin = DIGIT_LAST.test(code) ? 1 : 2;
-  const counted = DIGIT_LAST.test(code) ? tail.replace(/(?<=.)면$/u, "") : tail;
+  const counted = DIGIT_LAST.test(code) ? tail.replace(/(?<=.)[면인]$/u, "") : tail;
   for (let rest = counted.replace(PREDICATE, ""); ; ) {
     const ending = rest.endsWith("년도") ? "" : endingOf(rest, NONE, syllablesMin);
     if (ending === "") return code + rest;

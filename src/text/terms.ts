@@ -38,12 +38,11 @@ const ASKING = new RegExp(
     "(?:할|될|있을|없을|괜찮을)(?:까|지|는지|수)?요?",
     "(?:해|말해|설명해|돼|되|써|받아|맞아|나와|걸려|봐|물어봐|물어보나)(?:야|도|서)?요?",
     "(?:합|됩|갑|납)니까",
-    "(?:쓰|쓸|받|보)(?:나|까|면|는지|죠)요?",
+    "(?:쓰|쓸|받|보)(?:나|까|면|는지|죠)요?|[내와줘사써타봐떼]요",
     "괜찮(?:아|나|은가|은지|습니까|을까)?요?",
     "(?:어때|어떡해|어떡하죠|어떡하나|어떨까)요?",
     "(?:아시|아세|아나|아는지|모르)(?:나|는)?요?",
     "(?:뭐|뭔|거|누구|어디|언제|얼마)(?:예|에|이에|인데|인가|데|죠|쯤|서|인지)?요?",
-    String.raw`\p{sc=Hangul}야[하해할합함되돼될됩됨]\p{sc=Hangul}{0,4}`,
     "얼만가요?|그래요?|그런가요?|좀요?|[전후안]에[는도]?|전까지|때[는도에]?",
     String.raw`몇\p{sc=Hangul}{0,6}`,
   ].join("|")})$`,
@@ -53,8 +52,12 @@ const ASKING = new RegExp(
 /** Behind 얼마나: how often, how much, how long, how soon, how far. */
 const HOW = /^(?:자주|많이|오래|오랫동안|빨리|일찍|늦게|멀리|크게|길게)$/u;
 
-/** Of one syllable, before "하나요" or "돼요": 내야, 가야. */
-const VERB_THAT_MUST = /^\p{sc=Hangul}야$/u;
+/** Before how many: 1년에 며칠, 2주에 몇 번. */
+const PER = /^\d+(?:년|개월|주일?|일|시간|회|인|명)에는?$/u;
+const HOW_MANY = /^(?:몇|며칠|얼마|최대)/u;
+
+/** Of one syllable, with "하나요", "돼요" or "됨" behind it: 내야, 가야하나요, 내야됨. */
+const VERB_THAT_MUST = /^\p{sc=Hangul}야(\p{sc=Hangul}*)$/u;
 
 /** Of more syllables: 바꿔야 하나요, 바꿔야하나요. */
 const MUST = /^(\p{sc=Hangul}{2,})야(\p{sc=Hangul}*)$/u;
@@ -73,8 +76,10 @@ export function termsOf(question: string): Term[] {
   for (const [i, asked] of words.entries()) {
     // How many of what: 명부터, 개까지.
     if (words[i - 1] === "몇") continue;
+    if (PER.test(asked) && HOW_MANY.test(words[i + 1] ?? "")) continue;
     if (ASKING.test(asked) || (words[i - 1] === "얼마나" && HOW.test(asked))) continue;
-    if (VERB_THAT_MUST.test(asked) && helpsAVerb(words[i + 1] ?? "")) continue;
+    const [, joined] = VERB_THAT_MUST.exec(asked) ?? [];
+    if (joined !== undefined && helpsAVerb(joined || (words[i + 1] ?? ""))) continue;
     const word = (i < words.length - 1 ? asked : asked.replace(INFORMAL_ENDING, "")).slice(0, WORD_LENGTH_MAX);
     const content = HANGUL.test(word) ? stemOf(word, QUESTION_WORDS) : withoutParticleBehind(word).toLowerCase();
     if (HANGUL.test(content) && (content.length < 2 || QUESTION_WORDS.has(content))) continue;
@@ -98,23 +103,42 @@ function verbThatMust(word: string, next: string, content: string): string | nul
 
 /** Whether a word is one of 하다 or 되다 that asks. */
 function helpsAVerb(word: string): boolean {
-  return /^[하해할합되돼될됩]/.test(word) && ASKING.test(word);
+  return /^[됨함]$/.test(word) || (/^[하해할합되돼될됩]/.test(word) && ASKING.test(word));
 }
 
 /** So many search tokens are no chance: of words without spaces between them a text may hold one. */
 const TOKENS_HELD_MIN = 3;
 
+/** What may stand right behind a unit: 3일은, 25일까지, 30분간, 2회차, 2025년도. */
+const BEHIND_UNIT = [..."은는이가을를에의과와도만로까씩간당쯤째차전후"];
+/** Words of their own. */
+const NO_UNIT = new Set(["시간", "회의", "주의", "인간"]);
+/** Units that a syllable more says the same of (2025년도, 6년차), and those that are two: 3만원, 3만 원. */
+const UNIT_AND_MORE = /^[년일회주][도차째간]$/;
+const FACTOR_FIRST = /^[십백천만억]./u;
+
 /** How much of a term a text with these search tokens holds, verbs in any form: 0 to 1; less than half of a word is nothing, nor is a number without its unit. */
 export function held(term: Term, tokens: ReadonlySet<string>): number {
+  if (isCounted(term)) return holdsCount(term, tokens) ? 1 : 0;
   let found = 0;
   for (const token of term.tokens) if (tokens.has(token)) found++;
   const isInForm = found < term.tokens.length && !tokens.has(term.tokens.at(-1) ?? "");
   if (isInForm && term.forms.some((form) => tokens.has(form))) found++;
   const share = found / term.tokens.length;
-  return (share < 0.5 && found < TOKENS_HELD_MIN) || (share < 1 && isCounted(term)) ? 0 : share;
+  return share < 0.5 && found < TOKENS_HELD_MIN ? 0 : share;
 }
 
 /** Whether a term is a number with its unit: 3회, 25일. */
 export function isCounted({ tokens }: Term): boolean {
   return tokens.length === 2 && /^\p{Nd}+$/u.test(tokens[0] ?? "");
+}
+
+/** Whether a text has the number, and its unit by itself or with a particle. */
+function holdsCount({ tokens: [number = "", unit = ""] }: Term, tokens: ReadonlySet<string>): boolean {
+  if (!tokens.has(number)) return false;
+  const [first = "", second = ""] = unit;
+  const holds = (one: string) =>
+    tokens.has(one) || BEHIND_UNIT.some((behind) => tokens.has(one + behind) && !NO_UNIT.has(one + behind));
+  if (holds(unit) || (UNIT_AND_MORE.test(unit) && holds(first))) return true;
+  return FACTOR_FIRST.test(unit) && tokens.has(first) && holds(second);
 }

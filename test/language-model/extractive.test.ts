@@ -63,8 +63,24 @@ describe("a table", () => {
     ["사망 부모 휴가는?", ["구분: 사망, 가족: 부모, 휴가: 5일"]],
     ["자녀 결혼 휴가는?", ["구분: 결혼, 가족: 자녀, 휴가: 1일"]],
     ["자녀 결혼과 형제 결혼 휴가는?", ["구분: 결혼, 가족: 자녀, 휴가: 1일", "구분: 결혼, 가족: 형제, 휴가: 1일"]],
+    ["1일 휴가를 주는 결혼은?", ["구분: 결혼, 가족: 자녀, 휴가: 1일", "구분: 결혼, 가족: 형제, 휴가: 1일"]],
   ])("is quoted without the rows that hold less of the question: %s", async (question, rows) => {
     expect(await answer(question, condolences)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
+  });
+
+  test.each([
+    [
+      "병실 | 요금 | 비고\n1인실 | 35만원 | 건강보험이 적용되지 않음\n2인실 | 8만원 | 건강보험 적용",
+      "건강보험이 적용되는 병실은?",
+      ["병실: 1인실, 요금: 35만원, 비고: 건강보험이 적용되지 않음", "병실: 2인실, 요금: 8만원, 비고: 건강보험 적용"],
+    ],
+    [
+      "Event | Leave\nWedding | 5 days\nMoving house | 1 day",
+      "How many days of leave are there?",
+      ["Event: Wedding, Leave: 5 days", "Event: Moving house, Leave: 1 day"],
+    ],
+  ])("is quoted with rows that say a word in another form: %#", async (table, question, rows) => {
+    expect(await answer(question, table)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
   });
 
   const leave = "근속 | 휴가\n1년 이상 3년 미만 | 15일\n3년 이상 5년 미만 | 16일\n5년 이상 | 17일";
@@ -72,12 +88,23 @@ describe("a table", () => {
   test.each([
     ["4년 다녔는데 휴가 며칠이에요?", ["근속: 3년 이상 5년 미만, 휴가: 16일"]],
     ["6년차 휴가는 며칠인가요?", ["근속: 5년 이상, 휴가: 17일"]],
+    ["2년차와 6년차의 휴가 차이는?", ["근속: 1년 이상 3년 미만, 휴가: 15일", "근속: 5년 이상, 휴가: 17일"]],
+    ["2026년 기준으로 4년차 휴가는 며칠인가요?", ["근속: 3년 이상 5년 미만, 휴가: 16일"]],
+    [
+      "휴가는 1년에 며칠인가요?",
+      ["근속: 1년 이상 3년 미만, 휴가: 15일", "근속: 3년 이상 5년 미만, 휴가: 16일", "근속: 5년 이상, 휴가: 17일"],
+    ],
     [
       "휴가는 며칠인가요?",
       ["근속: 1년 이상 3년 미만, 휴가: 15일", "근속: 3년 이상 5년 미만, 휴가: 16일", "근속: 5년 이상, 휴가: 17일"],
     ],
   ])("is quoted by the row whose range holds the amount: %s", async (question, rows) => {
     expect(await answer(question, leave)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
+  });
+
+  test("keeps the rows of another column that holds the amount", async () => {
+    const table = "근속 | 휴가 | 보존\n1년 이상 3년 미만 | 15일 | 5년 이상\n3년 이상 | 16일 | 1년 미만";
+    expect(await answer("4년차 휴가는 며칠인가요?", table)).toBe("근속: 3년 이상, 휴가: 16일, 보존: 1년 미만 [1]");
   });
 
   test("is asked for a number with its unit", async () => {
@@ -177,6 +204,13 @@ describe("what the reader asks with comes before what the turns before were abou
       expect(await followUp("뉴욕 출장 숙박비", question, lodging)).toMatch(/찾지 못했습니다|I don't know/);
     },
   );
+
+  test("an amount that a row's range holds is known", async () => {
+    const table =
+      "인원 | 회의실 | 요금\n5명 이하 | 소회의실 | 5천원\n6명 이상 30명 이하 | 중회의실 | 1만원\n31명 이상 | 강당 | 5만원";
+    const said = await followUp("회의실 요금", "그럼 40명은요?", [table]);
+    expect(said).toBe("인원: 31명 이상, 회의실: 강당, 요금: 5만원 [1]");
+  });
 
   test("a question after its reasons in words of its own is no other thing", async () => {
     expect(await followUp("뉴욕 출장 숙박비", "넘으면 어떻게 처리돼요?", lodging)).toContain("300달러");

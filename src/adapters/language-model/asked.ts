@@ -1,4 +1,5 @@
 import type { GenerateRequest } from "../../ports/language-model.ts";
+import { type Amount, amountsOf } from "../../text/amounts.ts";
 import { ASKS } from "../../text/asks.ts";
 import { splitSentences } from "../../text/sentences.ts";
 import { type Term, termsOf } from "../../text/terms.ts";
@@ -13,6 +14,8 @@ export interface Asked {
   readonly background: readonly Term[];
   /** Whether it was searched by other words: it goes on from the turns before. */
   readonly goesOn: boolean;
+  /** The amounts that it names; where it names none, those of the turns before. */
+  readonly amounts: readonly Amount[];
 }
 
 export function askedOf({ question, query }: Pick<GenerateRequest, "question" | "query">): Asked {
@@ -23,10 +26,12 @@ export function askedOf({ question, query }: Pick<GenerateRequest, "question" | 
   const terms = termsOf(query);
   const own = terms.filter(({ word }) => words.has(word));
   const isTold = own.length === 0;
+  const amounts = amountsOf(question);
   return {
     question: asked,
     own: isTold ? terms : own,
     background: isTold ? [] : terms.filter(({ word }) => !words.has(word)),
     goesOn: query !== question,
+    amounts: amounts.length > 0 ? amounts : amountsOf(query),
   };
 }

@@ -5,13 +5,13 @@ import { CONTRASTS } from "../../text/asks.ts";
 import { unlikeCitations } from "../../text/brackets.ts";
 import { languageOf } from "../../text/language.ts";
 import { headingText, passageText } from "../../text/passage-text.ts";
-import { held, isCounted, type Term } from "../../text/terms.ts";
-import { searchTokens } from "../../text/tokens.ts";
+import { isCounted, type Term } from "../../text/terms.ts";
 import type { CallOptions } from "../../types.ts";
 import { type Asked, askedOf } from "./asked.ts";
 import { namesAnother } from "./named.ts";
 import { quotesOf } from "./quotes.ts";
 import { announcedBy, listOf, mostOf, ofAmounts, type Weighed, withoutLess } from "./rows.ts";
+import { sharesBy } from "./shares.ts";
 import { wantedForm } from "./wanted.ts";
 
 export interface ExtractiveOptions {
@@ -45,8 +45,6 @@ const RANK_COST = 0.1;
 
 /** What it is worth that a quote holds an amount or a time where one is asked for. */
 const FORM_WEIGHT = 0.3;
-
-const NO_TOKENS: ReadonlySet<string> = new Set();
 
 const NOT_FOUND = {
   ko: "제공된 문서에서는 이 질문의 답을 찾지 못했습니다.",
@@ -96,56 +94,47 @@ async function isSupported(
 ): Promise<boolean> {
   const texts = sources.map(passageText);
   if (namesAnother(question, texts)) return false;
-  const tokens = texts.map(tokensOf);
-  const holdsAny = (terms: readonly Term[]) => tokens.some((held) => holds(terms, held) > 0);
-  if (goesOn && CONTRASTS.test(question) && holdsAny(background) && !holdsAny(own)) return false;
+  const terms = [...own, ...background];
+  const sharesOf = sharesBy(terms);
+  const shares = texts.map(sharesOf);
+  const ofOwn = shares.map((share) => sum(share.slice(0, own.length)));
+  const ofBackground = shares.map((share) => sum(share.slice(own.length)));
+  if (goesOn && CONTRASTS.test(question) && Math.max(...ofBackground) > 0 && Math.max(...ofOwn) === 0) return false;
   const most = own.length + BACKGROUND_WEIGHT * background.length;
-  const words = tokens.map(
-    (held) => (holds(own, held) + BACKGROUND_WEIGHT * holds(background, held)) / Math.max(1, most),
-  );
+  const words = ofOwn.map((held, at) => (held + BACKGROUND_WEIGHT * (ofBackground[at] ?? 0)) / Math.max(1, most));
   const near = await cosines(query, texts, embedder, call);
   if (!near) return words.some((share) => share >= WORDS_SUPPORT_MIN);
-  const terms = [...own, ...background];
   const wanted = Math.min(HEADING_WORDS, Math.max(1, terms.length));
   return sources.some(({ title, headings }, index) => {
-    const above = Math.min(wanted, holds(terms, tokensOf([title, ...headings].join(" ")))) / wanted;
+    const above = Math.min(wanted, sum(sharesOf([title, ...headings].join(" ")))) / wanted;
     const support = WORDS_WEIGHT * (words[index] ?? 0) + HEADINGS_WEIGHT * above + (near[index] ?? 0);
     return support >= SUPPORT_MIN;
   });
 }
 
-function tokensOf(text: string): ReadonlySet<string> {
-  return new Set(searchTokens(text));
-}
-
-/** How many of the terms a text with these tokens holds, parts of them counting as parts. */
-function holds(terms: readonly Term[], tokens: ReadonlySet<string>): number {
-  return sum(terms.map((term) => held(term, tokens)));
-}
-
 async function choose(
   { query, sources }: GenerateRequest,
-  { own, background, goesOn }: Asked,
+  { own, background, goesOn, amounts }: Asked,
   { sentencesMax, embedder }: ExtractiveOptions,
   call: CallOptions,
 ): Promise<ScoredQuote[]> {
   const terms = [...own, ...background];
-  const quotes = ofAmounts(sources.flatMap(quotesOf), query);
-  const tokens = quotes.map(({ text }) => tokensOf(text));
-  const above = quotes.map((quote) => tokensOf(quote.above));
-  const weights = weigh(terms, tokens).map((weight, t) => (t < own.length ? weight : weight * BACKGROUND_WEIGHT));
+  const quotes = ofAmounts(sources.flatMap(quotesOf), amounts);
+  const sharesOf = sharesBy(terms);
+  const inside = quotes.map(({ text }) => sharesOf(text));
+  const above = quotes.map((quote) => sharesOf(quote.above));
+  const weights = weigh(terms, inside).map((weight, t) => (t < own.length ? weight : weight * BACKGROUND_WEIGHT));
   const placed = quotes.map((quote) => `${quote.above}\n${quote.text}`);
   const near = await cosines(query, placed, embedder, call);
   const form = wantedForm(query);
   const weighed = quotes.map((quote, index): ScoredQuote => {
-    const inside = tokens[index] ?? NO_TOKENS;
-    const over = above[index] ?? NO_TOKENS;
-    const shares = terms.map((term) =>
-      Math.max(held(term, inside), held(term, over) * (isCounted(term) ? 1 : ABOVE_WEIGHT)),
+    const held = inside[index] ?? [];
+    const shares = terms.map((term, t) =>
+      Math.max(held[t] ?? 0, (above[index]?.[t] ?? 0) * (isCounted(term) ? 1 : ABOVE_WEIGHT)),
     );
     return {
       ...quote,
-      tokens: inside,
+      inside: held,
       shares,
       ownShare: sum(shares.slice(0, own.length)) / Math.max(1, own.length),
       score:
@@ -156,7 +145,7 @@ async function choose(
     };
   });
   const all = withoutLess(weighed, terms);
-  const scored = ofSubject(ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN), terms);
+  const scored = ofSubject(ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN), sharesOf);
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;
   const seen = new Set<string>();
@@ -165,14 +154,13 @@ async function choose(
     seen.add(text);
     return true;
   });
-  const told = chosen.slice(0, sentencesMax).flatMap((quote) => [
-    quote,
-    ...mostOf(
-      announcedBy(quote, all),
-      terms.filter((term) => held(term, quote.tokens) === 0),
-    ),
-    ...mostOf(listOf(quote, all), terms),
-  ]);
+  const told = chosen
+    .slice(0, sentencesMax)
+    .flatMap((quote) => [
+      quote,
+      ...mostOf(announcedBy(quote, all), ({ inside }) => sum(inside.filter((_, t) => quote.inside[t] === 0))),
+      ...mostOf(listOf(quote, all), ({ inside }) => sum(inside)),
+    ]);
   return inReadingOrder([...new Map(told.map((quote) => [`${quote.source.n} ${quote.position}`, quote])).values()]);
 }
 
@@ -189,11 +177,11 @@ function ofOwn(quotes: readonly ScoredQuote[], share: number): ScoredQuote[] {
  * Without those that say the same of another subject: a title or heading holds a word of the question, their passage does not, and a quote
  * below it holds all words that they do.
  */
-function ofSubject(quotes: readonly ScoredQuote[], terms: readonly Term[]): ScoredQuote[] {
+function ofSubject(quotes: readonly ScoredQuote[], sharesOf: (text: string) => readonly number[]): ScoredQuote[] {
   const bySource = Map.groupBy(quotes, ({ source }) => source);
   const subjects = [...bySource].map(([source, own]) => ({
-    entitled: sharesOf(terms, headingText(source)),
-    mentioned: sharesOf(terms, passageText(source)),
+    entitled: sharesOf(headingText(source)),
+    mentioned: sharesOf(passageText(source)),
     said: new Map(own.map(({ shares }) => [shares.map((share) => (share > 0 ? 1 : 0)).join(""), shares])),
   }));
   const isOther = ({ mentioned }: (typeof subjects)[number], { entitled }: (typeof subjects)[number]) =>
@@ -205,12 +193,6 @@ function ofSubject(quotes: readonly ScoredQuote[], terms: readonly Term[]): Scor
       ({ shares }) => !said.some((others) => shares.every((share, t) => share === 0 || (others[t] ?? 0) > 0)),
     );
   });
-}
-
-/** How much of each term a text holds. */
-function sharesOf(terms: readonly Term[], text: string): number[] {
-  const tokens = tokensOf(text);
-  return terms.map((term) => held(term, tokens));
 }
 
 /** The passage with the best quote first; what is quoted of one passage in the order it is written. */
@@ -234,10 +216,10 @@ async function cosines(
 }
 
 /** Rare words say more: inverse frequency over the quotes, summing to 1. */
-function weigh(terms: readonly Term[], tokens: readonly ReadonlySet<string>[]): number[] {
-  const raw = terms.map((term) => {
-    const frequency = tokens.filter((set) => held(term, set) > 0).length;
-    return Math.log(1 + (tokens.length + 1) / (frequency + 0.5));
+function weigh(terms: readonly Term[], held: readonly (readonly number[])[]): number[] {
+  const raw = terms.map((_, t) => {
+    const frequency = held.filter((shares) => (shares[t] ?? 0) > 0).length;
+    return Math.log(1 + (held.length + 1) / (frequency + 0.5));
   });
   const total = raw.reduce((a, b) => a + b, 0);
   return raw.map((weight) => weight / total);

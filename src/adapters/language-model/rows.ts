@@ -1,18 +1,26 @@
-import { sum } from "../../statistics.ts";
-import { amountsOf, rangeOf } from "../../text/amounts.ts";
-import { held, type Term } from "../../text/terms.ts";
+import { type Amount, standingIn } from "../../text/amounts.ts";
+import type { Term } from "../../text/terms.ts";
 import type { Quote } from "./quotes.ts";
 
 /** A quote, and what it holds of a question. */
 export interface Weighed extends Quote {
   /** How much of each of the question's words it, or what stands above it, holds. */
   readonly shares: readonly number[];
-  readonly tokens: ReadonlySet<string>;
+  /** How much it holds itself. */
+  readonly inside: readonly number[];
 }
 
 /** Rows of a table, or items of a list, that are quoted together. */
 const ROWS_MAX = 20;
-const WORD = /[\p{L}\p{N}]+/gu;
+/** Where the next cell of a row begins, and its column's name. */
+const CELL = /, (?=[^,:]{1,40}: )/;
+const COLUMN = /^[^,:]{1,40}: /;
+/** What stands between the things that a row names. */
+const BETWEEN = /: |\s*[,·/()]\s*/;
+const HANGUL = /^\p{sc=Hangul}+$/u;
+const NUMBER = /\d/;
+/** A number with its unit, or a code. */
+const NUMBERED = /[\p{L}\p{N}-]*\d[\p{L}\p{N}-]*/gu;
 
 /** The rows, items, commands or answers behind a sentence that says so. */
 export function announcedBy<Q extends Weighed>({ source, position }: Weighed, all: readonly Q[]): Q[] {
@@ -25,30 +33,41 @@ export function listOf<Q extends Weighed>({ source, listAt }: Weighed, all: read
 }
 
 /**
- * Those that hold most of the terms, all where none holds any: what tells no row from another quotes every one, or nobody would see
- * that some are missing. Beyond `ROWS_MAX` an ellipsis stands for the rest.
+ * Those that hold most, all where none holds anything: what tells no row from another quotes every one, or nobody would see that some
+ * are missing. Beyond `ROWS_MAX` an ellipsis stands for the rest.
  */
-export function mostOf<Q extends Weighed>(rows: readonly Q[], terms: readonly Term[]): Q[] {
-  const counts = rows.map((row) => sum(terms.map((term) => held(term, row.tokens))));
+export function mostOf<Q extends Weighed>(rows: readonly Q[], holds: (row: Q) => number): Q[] {
+  const counts = rows.map(holds);
   const most = Math.max(...counts);
   const even = rows.filter((_, i) => counts[i] === most).sort((a, b) => a.position - b.position);
   const next = even[ROWS_MAX];
   return next ? [...even.slice(0, ROWS_MAX), { ...next, text: "…", position: next.position - 0.5 }] : even;
 }
 
-/** Without rows that name other amounts than the question's, where the range of another row of their table holds it: 4년 in `3년 이상 5년 미만`. */
-export function ofAmounts<Q extends Quote>(quotes: readonly Q[], question: string): readonly Q[] {
-  const amounts = amountsOf(question);
+/**
+ * Without rows that name other amounts than the question's in a column where another row of their table holds one: 4년 in
+ * `3년 이상 5년 미만`. A row that holds one of several stays.
+ */
+export function ofAmounts<Q extends Quote>(quotes: readonly Q[], amounts: readonly Amount[]): readonly Q[] {
   if (amounts.length === 0) return quotes;
   const others = new Set<Q>();
   for (const rows of tablesOf(quotes)) {
-    for (const amount of amounts) {
-      const ranges = rows.map((row) => rangeOf(row.text, amount));
-      if (ranges.includes("holds"))
-        for (const [at, row] of rows.entries()) if (ranges[at] === "others") others.add(row);
+    const cells = rows.map(({ text }) => text.split(CELL).map((cell) => standingOf(cell, amounts)));
+    const columns = new Set(cells.flatMap((row) => row.filter(({ isHeld }) => isHeld).map(({ column }) => column)));
+    for (const [at, row] of cells.entries()) {
+      const isOther = row.some(({ column, isOther }) => isOther && columns.has(column));
+      if (isOther && !row.some(({ isHeld }) => isHeld)) others.add(rows[at] as Q);
     }
   }
   return quotes.filter((quote) => !others.has(quote));
+}
+
+/** How a cell, behind its column's name, stands to amounts. */
+function standingOf(cell: string, amounts: readonly Amount[]) {
+  const column = COLUMN.exec(cell)?.[0] ?? "";
+  const standings = amounts.map(standingIn(cell.slice(column.length)));
+  const isHeld = standings.includes("holds");
+  return { column, isHeld, isOther: !isHeld && standings.includes("others") };
 }
 
 function tablesOf<Q extends Quote>(quotes: readonly Q[]): Iterable<Q[]> {
@@ -56,7 +75,7 @@ function tablesOf<Q extends Quote>(quotes: readonly Q[]): Iterable<Q[]> {
   return Map.groupBy(rows, ({ source, listAt }) => `${source.n} ${listAt}`).values();
 }
 
-/** How much of each of a question's words a row holds, and which as words of their own. */
+/** How much of each of a question's words a row holds, and which as all that a cell, or an item of one, says. */
 interface Pattern {
   readonly shares: readonly number[];
   readonly whole: readonly boolean[];
@@ -64,7 +83,7 @@ interface Pattern {
 
 /**
  * Without rows that say less than another of their table, which holds all of the question that they do, and more: a word of which they
- * hold nothing, or which they hold within another word alone (부모 in 조부모).
+ * hold nothing, or which is a cell of that one and no cell of theirs (부모, and 조부모).
  */
 export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: readonly Term[]): Q[] {
   const less = new Set<Q>();
@@ -80,8 +99,12 @@ export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: read
 }
 
 function patternOf({ text, shares }: Weighed, terms: readonly Term[]): Pattern {
-  const words = new Set(text.toLowerCase().match(WORD));
-  return { shares, whole: terms.map(({ word }) => words.has(word)) };
+  const items = new Set(text.toLowerCase().split(BETWEEN));
+  const words = new Set(text.toLowerCase().match(NUMBERED));
+  return {
+    shares,
+    whole: terms.map(({ word }) => (NUMBER.test(word) ? words.has(word) : HANGUL.test(word) && items.has(word))),
+  };
 }
 
 function saysMore(other: Pattern, own: Pattern): boolean {

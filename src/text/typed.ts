@@ -3,7 +3,10 @@ const VERB_ALSO = "[해가써봐와줘돼내어아려여켜져쳐겨셔워]도";
 
 /** Endings as they are written among friends (되나여, 하나욤, 이월되져, 내야대요); 수여, 고용, 나염 and 대여 are nouns. */
 const BY_EAR: readonly (readonly [RegExp, string])[] = [
-  [/(?<=\p{sc=Hangul}(?:[까세돼되네해]|나(?!염))[^\S\n]?|[하되있없]나|[인한은던]가)[여염욤욥](?!\p{L})/gu, "요"],
+  [
+    /(?<=\p{sc=Hangul}(?:[까세돼되네해]|나(?!염))[^\S\n]?|[하되있없]나|[인한은던]가|(?:뭐|거|얼마|누구|어디|언제)[에예]|는데)[여염욤욥](?!\p{L})/gu,
+    "요",
+  ],
   [/(?<=\p{sc=Hangul}[되하이지]|언제|얼마|어디|누구)져(?!\p{L})/gu, "죠"],
   [
     new RegExp(
@@ -35,9 +38,17 @@ const PARTICLE =
 /** Behind one of these, two syllables before the next word's two, a space was left out. */
 const PARTICLE_WITHIN = new RegExp(String.raw`(?<=\p{sc=Hangul}{2}(?:${PARTICLE}))(?=\p{sc=Hangul}{2})`, "gu");
 
+/** Syllables that end in ㄹ. */
+const IN_RIEUL = Array.from({ length: 399 }, (_, n) => String.fromCharCode(0xac08 + 28 * n)).join("");
+/** 신청할수있나요, 될수없다 */
+const CAN_WITHIN = new RegExp(`(?<=[${IN_RIEUL}])수(?=[있없])`, "gu");
+
 /** A question's words as others would have typed them: endings as they are spelled, and spaces where none was put between words. */
 export function asSpelled(question: string): string {
-  const spelled = BY_EAR.reduce((text, [pattern, by]) => text.replace(pattern, by), question);
+  const spelled = BY_EAR.reduce(
+    (text, [pattern, by]) => text.replace(pattern, by),
+    question.replace(CAN_WITHIN, " 수 "),
+  );
   return spelled.replace(/\p{sc=Hangul}+/gu, (word) =>
     word.length < UNSPACED_LENGTH_MIN ? word : spaced(word).trim(),
   );

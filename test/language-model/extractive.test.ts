@@ -205,6 +205,11 @@ describe("what the reader asks with comes before what the turns before were abou
     },
   );
 
+  test("a row of what the turns before were about is not quoted beside it", async () => {
+    const table = "지역 | 하루 요금\n일본 | 9,900원\n중국 | 9,500원\n미국 | 13,000원";
+    expect(await followUp("일본 하루", "미국은?", [table])).toBe("지역: 미국, 하루 요금: 13,000원 [1]");
+  });
+
   test("an amount that a row's range holds is known", async () => {
     const table =
       "인원 | 회의실 | 요금\n5명 이하 | 소회의실 | 5천원\n6명 이상 30명 이하 | 중회의실 | 1만원\n31명 이상 | 강당 | 5만원";

@@ -159,7 +159,9 @@ async function choose(
     .flatMap((quote) => [
       quote,
       ...mostOf(announcedBy(quote, all), ({ inside }) => sum(inside.filter((_, t) => quote.inside[t] === 0))),
-      ...mostOf(listOf(quote, all), ({ inside }) => sum(inside)),
+      ...mostOf(listOf(quote, all), ({ inside }) =>
+        sum(inside.map((share, t) => (t < own.length ? share : share * BACKGROUND_WEIGHT))),
+      ),
     ]);
   return inReadingOrder([...new Map(told.map((quote) => [`${quote.source.n} ${quote.position}`, quote])).values()]);
 }

@@ -34,9 +34,14 @@ const ASKS_WITHIN = new RegExp(
 );
 /** What looks like one of the particles below, but for 서류, 서비스, 게시, 게재, 터미널, 테마, 테크, 베를린 and 카를로스. */
 const PARTICLE =
-  "에서(?!류|비스)|으로|까지|부터(?!미널)|에게(?!시[판물글된하]|재[된하])|한테(?!마|크)|는데|려면|하면|를(?!린|로스)|는";
+  "에서(?!류|비스)|으로|까지|부터(?!미널)|에게(?!시[판물글된하]|재[된하])|한테(?!마|크)|는데|려면|하면서|하면(?!서)|를(?!린|로스)|는";
+/** What goes on the same word: 감독으로부터, 신인으로서는, 사용되는지에. */
+const GOES_ON = `(?:부터|까지|조차|라도|나마|든지|처럼|마저|밖에|보다|만큼|다[는면고]|[서데지가와과])(?:부터|까지|이?였?다|[는은도의에를만라])*`;
 /** Behind one of these, two syllables before the next word's two, a space was left out. */
-const PARTICLE_WITHIN = new RegExp(String.raw`(?<=\p{sc=Hangul}{2}(?:${PARTICLE}))(?=\p{sc=Hangul}{2})`, "gu");
+const PARTICLE_WITHIN = new RegExp(
+  String.raw`(?<=\p{sc=Hangul}{2}(?:${PARTICLE}))(?=\p{sc=Hangul}{2})(?!${GOES_ON}(?!\p{sc=Hangul}))`,
+  "gu",
+);
 
 /** Syllables that end in ㄹ. */
 const IN_RIEUL = Array.from({ length: 399 }, (_, n) => String.fromCharCode(0xac08 + 28 * n)).join("");

@@ -15,7 +15,7 @@ const LOWER_CASE = /[a-z]/;
 
 /** No word is written with one of these at its beginning. */
 const CONNECTIVE_KO = /^(?:그럼|그러면|그리고|그런데|근데|그래서|그렇다면|또한)/;
-const ADDS_KO = /^(?:그리고|그런데|근데|또한)[\s,]+/;
+const ADDS_KO = /^(?:그리고|그런데|근데|또한)요?[\s,]+/;
 const PARTICLE_KO =
   "(?:에서|서|에게|한테|까지|부터|보다|처럼|하고|이랑|랑|으로|로|에|의|만)?(?:은|는|이|가|을|를|과|와|도)?(?:요|이?에요|예요|인가요|이?죠)?";
 /** "왜", "또" */

@@ -66,6 +66,7 @@ describe("by the scores of what was found without them", () => {
     ["one noun that is asked of, too", "재택근무도 되나요?", [scored(REMOTE, 9)], false],
     ["one that points back after thanks", "네, 그럼 재택근무는 며칠 가능해요?", [scored(REMOTE, 9)], false],
     ["one that adds", "아 그리고 재택근무는 며칠 가능해요?", [scored(REMOTE, 9)], true],
+    ["one that adds politely", "근데요, 재택근무는 며칠 가능해요?", [scored(REMOTE, 9)], true],
     ["one that adds to what was asked", "그리고 그건 며칠 가능해요?", [scored(REMOTE, 9)], false],
     ["a word that is everywhere", "신청은 어떻게 하나요?", [scored(CARD, 9)], false],
     ["nothing found", asked, [], false],

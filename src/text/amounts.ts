@@ -27,6 +27,7 @@ const COMPARES = new RegExp(
 const SAME: Readonly<Record<string, string>> = { 번: "회", 인: "명", 살: "세", 퍼센트: "%" };
 /** What a unit holds of a smaller one behind it: 1년 6개월, 1시간 30분. */
 const PARTS: Readonly<Record<string, readonly [string, number]>> = { 년: ["개월", 12], 시간: ["분", 60] };
+const OR = /또는|이거나|혹은/;
 /** A year of the calendar, no number of years. */
 const YEAR_MIN = 1_000;
 /** Of a question: more are no question that anybody reads. */
@@ -53,6 +54,15 @@ export function amountsOf(question: string): Amount[] {
     .map(({ value, unit }) => ({ value, unit }));
 }
 
+/** The amounts that a question compares with: 5년 of "5년 이상" and "5년 넘게"; eight at most. */
+export function comparedIn(question: string): Amount[] {
+  const text = question.normalize("NFKC");
+  return namedIn(text)
+    .filter(({ bound, end }) => bound !== undefined || /^[을를이가]?\s?넘/.test(text.slice(end, end + 3)))
+    .slice(0, AMOUNTS_MAX)
+    .map(({ value, unit }) => ({ value, unit }));
+}
+
 /** How a text stands to an amount. */
 export type Standing = "holds" | "others" | "none";
 
@@ -61,17 +71,25 @@ export function standingIn(text: string): (amount: Amount) => Standing {
   const spelled = text
     .normalize("NFKC")
     .replace(SPAN, (_, from, its, to, of) => `${from}${its ?? of} 이상 ${to}${of} 이하`);
-  const named = namedIn(spelled);
-  return ({ value, unit }) => {
-    const alike = named.filter((other) => other.unit === unit);
-    const bounds = alike.filter(({ bound }) => bound !== undefined);
+  const ways = spelled.split(OR).map((way) => namedIn(way).map(inParts));
+  return (amount) => {
+    const { value, unit } = inParts(amount);
+    const alike = ways.map((named) => named.filter((other) => other.unit === unit)).filter(({ length }) => length > 0);
     if (alike.length === 0) return "none";
-    const isHeld =
-      bounds.length > 0
+    const isHeld = alike.some((named) => {
+      const bounds = named.filter(({ bound }) => bound !== undefined);
+      return bounds.length > 0
         ? bounds.every((bound) => isWithin(value, bound))
-        : alike.some((other) => other.value === value);
+        : named.some((other) => other.value === value);
+    });
     return isHeld ? "holds" : "others";
   };
+}
+
+/** In the smaller unit where it has one: 12개월 of 1년. */
+function inParts<A extends Amount>(amount: A): A {
+  const [unit, parts] = PARTS[amount.unit] ?? [amount.unit, 1];
+  return { ...amount, unit, value: Math.round(amount.value * parts * 1e6) / 1e6 };
 }
 
 function isWithin(value: number, { value: limit, bound }: Named): boolean {

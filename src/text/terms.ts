@@ -111,6 +111,8 @@ const TOKENS_HELD_MIN = 3;
 
 /** What may stand right behind a unit: 3일은, 25일까지, 30분간, 2회차, 2025년도. */
 const BEHIND_UNIT = [..."은는이가을를에의과와도만로까씩간당쯤째차전후"];
+/** Says what it is without its unit. */
+const YEAR = /^(?:19|20)\d\d$/;
 /** Words of their own. */
 const NO_UNIT = new Set(["시간", "회의", "주의", "인간"]);
 /** Units that a syllable more says the same of (2025년도, 6년차), and those that are two: 3만원, 3만 원. */
@@ -136,6 +138,7 @@ export function isCounted({ tokens }: Term): boolean {
 /** Whether a text has the number, and its unit by itself or with a particle. */
 function holdsCount({ tokens: [number = "", unit = ""] }: Term, tokens: ReadonlySet<string>): boolean {
   if (!tokens.has(number)) return false;
+  if (YEAR.test(number) && unit.startsWith("년")) return true;
   const [first = "", second = ""] = unit;
   const holds = (one: string) =>
     tokens.has(one) || BEHIND_UNIT.some((behind) => tokens.has(one + behind) && !NO_UNIT.has(one + behind));

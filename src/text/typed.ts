@@ -27,8 +27,8 @@ const QUESTION_WORD =
   "누가(?!복음|크래커)|누구|어떻게|무엇|뭐)";
 /** A question word with what counts, its particles and the copula. */
 const ASKS_WITHIN = new RegExp(
-  String.raw`(?<=\p{sc=Hangul}{2})(${QUESTION_WORD}` +
-    "(?:전|후|안|쯤|정도|이상|이내)?(?:까지|부터|에서|으로|한테|동안|씩|마다|에(?!요)|로|이(?![에예])|가(?!능)|를|을)?" +
+  String.raw`(?<=\p{sc=Hangul}{2}|[A-Za-z]\p{sc=Hangul}?|\d\p{sc=Hangul})(${QUESTION_WORD}` +
+    "(?:전|후|안|쯤|정도|이상|이내)?(?:까지|부터|에?서(?!류|비스)|으로|한테|동안|씩|마다|에(?!요)|로|이(?![에예])|가(?!능)|를|을)?" +
     "(?:이?[에예]요|이?[죠야냐임]$|인[가데지]요?|입니까)?)",
   "gu",
 );
@@ -54,7 +54,7 @@ export function asSpelled(question: string): string {
     (text, [pattern, by]) => text.replace(pattern, by),
     question.replace(CAN_WITHIN, " 수 "),
   );
-  return spelled.replace(/\p{sc=Hangul}+/gu, (word) =>
+  return spelled.replace(/[A-Za-z\d]{0,32}\p{sc=Hangul}+/gu, (word) =>
     word.length < UNSPACED_LENGTH_MIN ? word : spaced(word).trim(),
   );
 }

@@ -102,6 +102,18 @@ describe("a table", () => {
     expect(await answer(question, leave)).toBe(rows.map((row) => `${row} [1]`).join("\n"));
   });
 
+  test("of single amounts is not told apart by one that is compared", async () => {
+    const table = "서류 | 보관\n계약서 | 10년\n영수증 | 5년\n회의록 | 3년";
+    expect(await answer("5년 이상 보관하는 서류는?", table)).toContain("서류: 계약서, 보관: 10년 [1]");
+    expect(await answer("5년이 넘게 보관하는 서류는?", table)).toContain("서류: 계약서, 보관: 10년 [1]");
+    expect(await answer("5년 보관하는 서류는?", table)).toBe("서류: 영수증, 보관: 5년 [1]");
+  });
+
+  test("is quoted by the row whose range holds it in another unit", async () => {
+    const table = "계약 | 위약금\n6개월 이상 1년 미만 | 10%\n1년 이상 2년 미만 | 8%\n2년 이상 | 5%";
+    expect(await answer("18개월 계약 위약금은?", table)).toBe("계약: 1년 이상 2년 미만, 위약금: 8% [1]");
+  });
+
   test("keeps the rows of another column that holds the amount", async () => {
     const table = "근속 | 휴가 | 보존\n1년 이상 3년 미만 | 15일 | 5년 이상\n3년 이상 | 16일 | 1년 미만";
     expect(await answer("4년차 휴가는 며칠인가요?", table)).toBe("근속: 3년 이상, 휴가: 16일, 보존: 1년 미만 [1]");

@@ -52,7 +52,12 @@ test.each([
   ["2회", "2번", "holds"],
   ["2회", "4회", "others"],
   ["대표이사", "4회", "none"],
-  ["3년 이상", "4개월", "none"],
+  ["3년 이상", "4개월", "others"],
+  ["3년 이상", "4일", "none"],
+  ["6개월 이상 1년 미만", "18개월", "others"],
+  ["1년 이상 2년 미만", "18개월", "holds"],
+  ["1년 미만 또는 10년 이상", "12년", "holds"],
+  ["1년 미만 또는 10년 이상", "5년", "others"],
 ])("%j and %j: %s", (text, amount, range) => {
   const [asked] = amountsOf(amount);
   expect(asked && standingIn(text)(asked)).toBe(range);

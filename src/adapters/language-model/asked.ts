@@ -1,5 +1,5 @@
 import type { GenerateRequest } from "../../ports/language-model.ts";
-import { type Amount, amountsOf } from "../../text/amounts.ts";
+import { type Amount, amountsOf, comparedIn } from "../../text/amounts.ts";
 import { ASKS } from "../../text/asks.ts";
 import { splitSentences } from "../../text/sentences.ts";
 import { type Term, termsOf } from "../../text/terms.ts";
@@ -16,6 +16,8 @@ export interface Asked {
   readonly goesOn: boolean;
   /** The amounts that it names; where it names none, those of the turns before. */
   readonly amounts: readonly Amount[];
+  /** Those that it compares with: 5년 이상. */
+  readonly compared: readonly Amount[];
 }
 
 export function askedOf({ question, query }: Pick<GenerateRequest, "question" | "query">): Asked {
@@ -33,5 +35,6 @@ export function askedOf({ question, query }: Pick<GenerateRequest, "question" | 
     background: isTold ? [] : terms.filter(({ word }) => !words.has(word)),
     goesOn: query !== question,
     amounts: amounts.length > 0 ? amounts : amountsOf(query),
+    compared: comparedIn(query),
   };
 }

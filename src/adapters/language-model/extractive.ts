@@ -114,7 +114,7 @@ async function isSupported(
 
 async function choose(
   { query, sources }: GenerateRequest,
-  { own, background, goesOn, amounts }: Asked,
+  { own, background, goesOn, amounts, compared }: Asked,
   { sentencesMax, embedder }: ExtractiveOptions,
   call: CallOptions,
 ): Promise<ScoredQuote[]> {
@@ -144,7 +144,7 @@ async function choose(
         RANK_COST * (quote.source.n - 1),
     };
   });
-  const all = withoutLess(weighed, terms);
+  const all = withoutLess(weighed, terms, compared);
   const scored = ofSubject(ofOwn(all, background.length === 0 ? 1 : goesOn ? 0 : OWN_SHARE_MIN), sharesOf);
   scored.sort((a, b) => b.score - a.score || a.source.n - b.source.n || a.position - b.position);
   const best = scored[0]?.score ?? 0;

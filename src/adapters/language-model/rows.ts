@@ -1,5 +1,5 @@
-import { type Amount, standingIn } from "../../text/amounts.ts";
-import type { Term } from "../../text/terms.ts";
+import { type Amount, amountsOf, standingIn } from "../../text/amounts.ts";
+import { isCounted, type Term } from "../../text/terms.ts";
 import type { Quote } from "./quotes.ts";
 
 /** A quote, and what it holds of a question. */
@@ -19,6 +19,7 @@ const COLUMN = /^[^,:]{1,40}: /;
 const BETWEEN = /: |\s*[,·/()]\s*/;
 const HANGUL = /^\p{sc=Hangul}+$/u;
 const NUMBER = /\d/;
+const RANGE = /이상|초과|이하|미만/;
 /** A number with its unit, or a code. */
 const NUMBERED = /[\p{L}\p{N}-]*\d[\p{L}\p{N}-]*/gu;
 
@@ -83,12 +84,20 @@ interface Pattern {
 
 /**
  * Without rows that say less than another of their table, which holds all of the question that they do, and more: a word of which they
- * hold nothing, or which is a cell of that one and no cell of theirs (부모, and 조부모).
+ * hold nothing, or which is a cell of that one and no cell of theirs (부모, and 조부모). Where a table has no ranges, a number that is
+ * compared with (5년 이상) tells no rows apart.
  */
-export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: readonly Term[]): Q[] {
+export function withoutLess<Q extends Weighed>(
+  quotes: readonly Q[],
+  terms: readonly Term[],
+  compared: readonly Amount[],
+): Q[] {
+  const isCompared = terms.map((term) => isOneOf(term, compared));
   const less = new Set<Q>();
   for (const rows of tablesOf(quotes)) {
-    const alike = Map.groupBy(rows, (row) => JSON.stringify(patternOf(row, terms)));
+    const hasRanges = rows.some(({ text }) => RANGE.test(text));
+    const tells = isCompared.map((is) => hasRanges || !is);
+    const alike = Map.groupBy(rows, (row) => JSON.stringify(patternOf(row, terms, tells)));
     const patterns = [...alike.keys()].map((key): Pattern => JSON.parse(key));
     for (const [at, same] of [...alike.values()].entries()) {
       const own = patterns[at] as Pattern;
@@ -98,12 +107,20 @@ export function withoutLess<Q extends Weighed>(quotes: readonly Q[], terms: read
   return quotes.filter((quote) => !less.has(quote));
 }
 
-function patternOf({ text, shares }: Weighed, terms: readonly Term[]): Pattern {
+/** Whether a term is the number of one of those amounts. */
+function isOneOf(term: Term, amounts: readonly Amount[]): boolean {
+  const [named] = amounts.length > 0 && isCounted(term) ? amountsOf(term.word) : [];
+  return named !== undefined && amounts.some(({ value, unit }) => value === named.value && unit === named.unit);
+}
+
+function patternOf({ text, shares }: Weighed, terms: readonly Term[], tells: readonly boolean[]): Pattern {
   const items = new Set(text.toLowerCase().split(BETWEEN));
   const words = new Set(text.toLowerCase().match(NUMBERED));
   return {
-    shares,
-    whole: terms.map(({ word }) => (NUMBER.test(word) ? words.has(word) : HANGUL.test(word) && items.has(word))),
+    shares: shares.filter((_, t) => tells[t]),
+    whole: terms
+      .filter((_, t) => tells[t])
+      .map(({ word }) => (NUMBER.test(word) ? words.has(word) : HANGUL.test(word) && items.has(word))),
   };
 }
 

@@ -222,6 +222,11 @@ describe("what the reader asks with comes before what the turns before were abou
     expect(await followUp("일본 하루", "미국은?", [table])).toBe("지역: 미국, 하루 요금: 13,000원 [1]");
   });
 
+  test("an amount of the turns before is none of a question that compares with another", async () => {
+    const table = "근속 | 휴가\n1년 이상 3년 미만 | 15일\n3년 이상 5년 미만 | 16일\n5년 이상 | 17일";
+    expect(await followUp("근속 2년 휴가", "그럼 5년 이상은요?", [table])).toContain("근속: 5년 이상, 휴가: 17일 [1]");
+  });
+
   test("an amount that a row's range holds is known", async () => {
     const table =
       "인원 | 회의실 | 요금\n5명 이하 | 소회의실 | 5천원\n6명 이상 30명 이하 | 중회의실 | 1만원\n31명 이상 | 강당 | 5만원";

@@ -29,12 +29,13 @@ export function askedOf({ question, query }: Pick<GenerateRequest, "question" | 
   const own = terms.filter(({ word }) => words.has(word));
   const isTold = own.length === 0;
   const amounts = amountsOf(question);
+  const namesAny = amounts.length > 0 || comparedIn(question).length > 0;
   return {
     question: asked,
     own: isTold ? terms : own,
     background: isTold ? [] : terms.filter(({ word }) => !words.has(word)),
     goesOn: query !== question,
-    amounts: amounts.length > 0 ? amounts : amountsOf(query),
+    amounts: namesAny ? amounts : amountsOf(query),
     compared: comparedIn(query),
   };
 }

@@ -36,7 +36,7 @@ const ASKS_WITHIN = new RegExp(
 const PARTICLE =
   "에서(?!류|비스)|으로|까지|부터(?!미널)|에게(?!시[판물글된하]|재[된하])|한테(?!마|크)|는데|려면|하면서|하면(?!서)|를(?!린|로스)|는";
 /** What goes on the same word: 감독으로부터, 신인으로서는, 사용되는지에. */
-const GOES_ON = `(?:부터|까지|조차|라도|나마|든지|처럼|마저|밖에|보다|만큼|였다|다[는면고]|[서데지가와과])(?:부터|까지|이?였?다|[는은도의에를만라])*`;
+const GOES_ON = `(?:부터|까지|조차|라도|나마|든지|처럼|마저|밖에|보다|만큼|였다|다[는면고]|[서데지가와과])(?:부터|까지|이?였?다|[는은도의에를만라와과])*`;
 /** Behind one of these, two syllables before the next word's two, a space was left out. */
 const PARTICLE_WITHIN = new RegExp(
   String.raw`(?<=\p{sc=Hangul}{2}(?:${PARTICLE}))(?=\p{sc=Hangul}{2})(?!${GOES_ON}(?!\p{sc=Hangul}))`,

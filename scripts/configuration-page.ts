@@ -25,7 +25,7 @@ Generated from the schema in \`src/config.ts\` by \`npm run docs\`; do not edit.
 Ragline reads \`ragline.yaml\` in the working folder, the file given with \`--config\`, or the one named by
 \`RAGLINE_CONFIG\`. Every key has a default, so that no file is needed. The blocks carry the names of the pipeline's steps; \`use\`
 chooses the implementation. \`\${NAME}\` in a value reads an environment variable, \`\${NAME:-fallback}\` with a fallback,
-\`\${file:PATH}\` a file, without the line end at its end, as a secret that is mounted. A key that does not exist, or a value out of its range, stops the start with every problem listed (exit code 2).
+\`\${file:PATH}\` a file, without the line end at its end, as a secret that is mounted. Where a number, \`true\` or \`false\` is due, such a text is taken for it. A key that does not exist, or a value out of its range, stops the start with every problem listed (exit code 2).
 
 With \`OPENAI_BASE_URL\` or \`OPENAI_API_KEY\` in the environment and no \`generate.use\`, answers come from there;
 \`OPENAI_MODEL\` names the model. With \`generate.use: openai\`, too, what the block leaves out is taken from these three, unless its

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { OPENAI_URL } from "./config/models.ts";
-import { configProblems } from "./config/problems.ts";
+import { configProblems, valueAt } from "./config/problems.ts";
 import { type Config, configSchema } from "./config/schema.ts";
 import { RaglineError } from "./errors.ts";
 
@@ -31,18 +31,23 @@ const SUBSTITUTED = Symbol("substituted");
  * @throws RaglineError `config_invalid` with every problem, one a line, with its path.
  */
 export function parseConfig(input: unknown = {}, environment: Environment = process.env): Config {
-  const problems: string[] = [];
+  const unread: Unread[] = [];
   const isSubstituted = typeof input === "object" && input !== null && SUBSTITUTED in input;
-  const raw = isSubstituted ? input : substitute(input ?? {}, environment, "", problems);
-  if (problems.length > 0) throw invalid(problems);
+  const raw = isSubstituted ? input : substitute(input ?? {}, environment, "", unread);
+  const problems = unread.map(({ path, problem }) => `${path}: ${problem}`);
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
-    throw invalid(["the configuration must be a mapping of keys to values"]);
+    throw invalid([...problems, "the configuration must be a mapping of keys to values"]);
   }
-  const filled = withDefaults(raw as Record<string, unknown>, environment);
+  let filled = withDefaults(raw as Record<string, unknown>, environment);
   let result = configSchema.safeParse(filled);
-  if (!result.success && numbersFromText(filled, result.error.issues)) result = configSchema.safeParse(filled);
-  if (result.success) return Object.assign(result.data, { [SUBSTITUTED]: true });
-  throw invalid(configProblems(filled, result.error.issues));
+  if (!result.success) {
+    filled = valuesFromText(filled, result.error.issues);
+    result = configSchema.safeParse(filled);
+  }
+  const issues = result.error?.issues.filter((issue) => !unread.some(({ path }) => isOf(issue, path))) ?? [];
+  problems.push(...configProblems(filled, issues));
+  if (result.success && problems.length === 0) return Object.assign(result.data, { [SUBSTITUTED]: true });
+  throw invalid(problems);
 }
 
 /** A value that YAML takes for the start of a mapping, after what may stand within one. */
@@ -151,19 +156,37 @@ function isSameServer(url: unknown, other: string): boolean {
   return URL.parse(String(url))?.origin === URL.parse(other)?.origin;
 }
 
-/** Where a number is due and its text was given, as an environment variable's is: takes the number. */
-function numbersFromText(filled: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): boolean {
-  let found = false;
-  for (const { code, path } of issues) {
-    const [key, name] = path;
-    const block = filled[String(key)];
-    if (code !== "invalid_type" || name === undefined || typeof block !== "object" || block === null) continue;
-    const value = (block as Record<PropertyKey, unknown>)[name];
-    if (typeof value !== "string" || !/^-?\d+(\.\d+)?$/.test(value)) continue;
-    filled[String(key)] = { ...(filled[String(key)] as object), [name]: Number(value) };
-    found = true;
-  }
-  return found;
+/** With what texts say where a number, or true or false, is due: an environment variable's value is a text. */
+function valuesFromText(filled: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): Record<string, unknown> {
+  return issues.reduce((read, issue) => {
+    const value = issue.code === "invalid_type" ? valueOfText(valueAt(read, issue.path), issue.expected) : undefined;
+    return value === undefined ? read : (withValue(read, issue.path, value) as Record<string, unknown>);
+  }, filled);
+}
+
+/** Undefined: the text says no such value. */
+function valueOfText(text: unknown, expected: string): number | boolean | undefined {
+  if (typeof text !== "string") return undefined;
+  if (expected === "boolean") return text === "true" || (text === "false" ? false : undefined);
+  return /^-?\d+(\.\d+)?$/.test(text) && (expected === "number" || expected === "int") ? Number(text) : undefined;
+}
+
+function withValue(target: unknown, [key, ...rest]: readonly PropertyKey[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const copy = Array.isArray(target) ? [...target] : { ...(target as object) };
+  return Object.assign(copy, { [key]: withValue(valueAt(target, [key]), rest, value) });
+}
+
+/** A value that stands nowhere yet: its variable is not set, or its file cannot be read. */
+interface Unread {
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Whether what is wrong is that the value at `place` could not be read. */
+function isOf({ code, path }: z.core.$ZodIssue, place: string): boolean {
+  const at = path.join(".");
+  return at === place || at.startsWith(`${place}.`) || (code === "invalid_union" && place.startsWith(`${at}.`));
 }
 
 const VARIABLE = /\$\{(?:file:(?!-)(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^}]*))?)\}/g;
@@ -172,36 +195,36 @@ const VARIABLE = /\$\{(?:file:(?!-)(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*
  * Replaces `${NAME}` and `${NAME:-fallback}` in every string, and `${file:PATH}` by a file's text without the line end at its end. A name
  * that is not set, or a file that cannot be read, is a problem.
  */
-function substitute(value: unknown, environment: Environment, path: string, problems: string[]): unknown {
+function substitute(value: unknown, environment: Environment, path: string, unread: Unread[]): unknown {
   if (typeof value === "string") {
     return value.replace(VARIABLE, (...match) => {
       const { file, name = "", fallback } = match.at(-1) as Partial<Record<"file" | "name" | "fallback", string>>;
-      if (file !== undefined) return textOf(file, path, problems);
+      if (file !== undefined) return textOf(file, path, unread);
       const found = environment[name] ?? fallback;
-      if (found === undefined) problems.push(`${path}: the environment variable ${name} is not set`);
+      if (found === undefined) unread.push({ path, problem: `the environment variable ${name} is not set` });
       return found ?? "";
     });
   }
   if (Array.isArray(value)) {
-    return value.map((item, index) => substitute(item, environment, `${path}.${index}`, problems));
+    return value.map((item, index) => substitute(item, environment, `${path}.${index}`, unread));
   }
   // A model object of the AI SDK is what it is.
   if (typeof value === "object" && value !== null && !("specificationVersion" in value)) {
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [
         key,
-        substitute(item, environment, path ? `${path}.${key}` : key, problems),
+        substitute(item, environment, path ? `${path}.${key}` : key, unread),
       ]),
     );
   }
   return value;
 }
 
-function textOf(file: string, path: string, problems: string[]): string {
+function textOf(file: string, path: string, unread: Unread[]): string {
   try {
-    return readText(file, `${path}: the file ${file} `).replace(/\r?\n$/, "");
+    return readText(file, `the file ${file} `).replace(/\r?\n$/, "");
   } catch (thrown) {
-    problems.push((thrown as RaglineError).message);
+    unread.push({ path, problem: (thrown as RaglineError).message });
     return "";
   }
 }

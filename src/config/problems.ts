@@ -36,7 +36,7 @@ function alternatives(errors: readonly (readonly Issue[])[]): string {
   return [...new Set(messages)].join(", or ");
 }
 
-function valueAt(input: unknown, path: Issue["path"]): unknown {
+export function valueAt(input: unknown, path: Issue["path"]): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
 }
 

@@ -39,6 +39,31 @@ describe("a key of the environment", () => {
   });
 });
 
+describe("a variable's text is taken for what is due", () => {
+  const environment = { N: "5", RATIO: "0.25", ON: "true", OFF: "false" };
+  const embed = { use: "grpc", endpoints: ["h:1"] };
+
+  test("a number, and true or false, however deep", () => {
+    const callers = [{ name: "web", key: "0123456789abcdef", requestsMax: "${N}", forOthers: "${ON}" }];
+    const breaker = { callsMin: "${N}", failureRatio: "${RATIO}" };
+    const input = { embed: { ...embed, hedge: "${OFF}", breaker }, server: { callers } };
+    const before = structuredClone(input);
+    expect(parseConfig(input, environment)).toMatchObject({
+      embed: { hedge: false, breaker: { callsMin: 5, failureRatio: 0.25 } },
+      server: { callers: [{ requestsMax: 5, forOthers: true }] },
+    });
+    expect(input).toEqual(before);
+  });
+
+  test.each([
+    [{ embed: { ...embed, hedge: "${N}" } }, "embed.hedge: expected boolean, received string"],
+    [{ server: { port: "${ON}" } }, "server.port: expected number, received string"],
+    [{ server: { port: "${RATIO}" } }, "server.port: expected int, received number"],
+  ])("%j says something else", (input, message) => {
+    expect(() => parseConfig(input, environment)).toThrow(expect.objectContaining({ message }));
+  });
+});
+
 describe("a file in a value", () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());

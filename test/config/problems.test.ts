@@ -66,6 +66,26 @@ describe("a configuration that breaks a rule", () => {
     const broken = { server: { prot: 1, zzz: 2 }, rerank: { timeoutMs: 0 } };
     expect(() => parseConfig(broken, {})).toThrow(/^(server|rerank)\..*\n.*\n[^\n]*$/);
   });
+
+  test("what cannot be read hides no other problem, and is none twice", () => {
+    const broken = {
+      serch: {},
+      session: { use: "redis", url: "${UNSET}", ttl: 1 },
+      rerank: { use: "${UNSET}" },
+      generate: { use: "openai", model: "m", baseUrl: ["http://a/v1", "${file:/nowhere}"] },
+      server: { port: "${UNSET}", host: 5 },
+    };
+    const message = [
+      "session.url: the environment variable UNSET is not set",
+      "rerank.use: the environment variable UNSET is not set",
+      "generate.baseUrl.1: the file /nowhere cannot be read (ENOENT)",
+      "server.port: the environment variable UNSET is not set",
+      "session.ttl: there is no such key",
+      "server.host: expected string, received number",
+      "serch: there is no such key; did you mean search?",
+    ];
+    expect(() => parseConfig(broken, {})).toThrow(expect.objectContaining({ message: message.join("\n") }));
+  });
 });
 
 test("an authority's file without a certificate is refused by its field, whatever is spoken to", () => {

@@ -7,7 +7,7 @@ import { begin } from "./begin.ts";
 import { keepAnswer, lookUp } from "./cache.ts";
 import { compact, hasGrown } from "./compact.ts";
 import { bare, byRules, FALLBACKS, searchOrder } from "./fallbacks.ts";
-import { Finder } from "./find.ts";
+import { Finder, findAhead } from "./find.ts";
 import { generate } from "./generate.ts";
 import { letGo } from "./history.ts";
 import { searchRewritten } from "./own-topic.ts";
@@ -41,14 +41,14 @@ export async function* ask(
   let error: RaglineError | null = null;
   try {
     yield answerStart(question);
-    const unwritten = needsModel(stages, question, begun.session) ? find(question.question).catch(() => null) : null;
+    const early = needsModel(stages, question, begun.session) ? findAhead(stages, question, run, asIs) : null;
     const ruled = byRules(rewriteByRules(stages, question, begun.session));
     const rewritten = (call: CallOptions) => rewrite(stages, question, begun.session, call);
-    const asked = unwritten ? await run.may("rewrite", rewritten, ruled) : ruled.value;
+    const asked = early ? await run.may("rewrite", rewritten, ruled) : ruled.value;
     answer.query = asked.query;
     const cached =
       stages.cache && question.useCache
-        ? await run.may("cache", (call) => lookUp(stages, question, begun.session, asked, call), FALLBACKS.cache)
+        ? await run.may("cache", (call) => lookUp(stages, question, begun.session, asked, early, call), FALLBACKS.cache)
         : null;
     const hit = cached?.hit;
     if (hit) {
@@ -62,7 +62,7 @@ export async function* ask(
     } else {
       // What it takes to write is let go here: an answer may be written for minutes, beside thousands of others.
       const { deltas, checked, learn } = await (async () => {
-        const { query, vector, found } = await searchRewritten(asIs, asked, stages.words, find, unwritten);
+        const { query, vector, found } = await searchRewritten(asIs, asked, stages.words, find, early?.found ?? null);
         answer.query = query;
         const keep = question.top ?? stages.settings.keep;
         const inOrder = searchOrder(found, keep);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { CachedAnswer } from "../ports/answer-cache.ts";
 import { type CallOptions, groupsInOrder, type Session } from "../types.ts";
 import type { Answer } from "./answer.ts";
+import type { Ahead } from "./find.ts";
 import type { Question, Rewritten, Stages } from "./stages.ts";
 
 /** Raised when entries hold more or other than before: those of others are not found. */
@@ -23,6 +24,7 @@ export async function lookUp(
   question: Question,
   session: Session,
   asked: Rewritten,
+  early: Ahead | null,
   call: CallOptions,
 ): Promise<Looked | null> {
   const conversation = quotable(question, session);
@@ -34,7 +36,7 @@ export async function lookUp(
     question.scope.tenant,
     question.scope.collection,
     groupsInOrder(question.scope.groups),
-    await index.version(question.scope, call),
+    await (early?.version ?? index.version(question.scope, call)),
     question.filter,
     question.top,
     settings.fingerprint,

@@ -84,6 +84,21 @@ export class Finder {
   }
 }
 
+/** A search before its turn, while something else is waited for. */
+export interface Ahead {
+  /** Of the corpus as it was before the search: what quotes it is an answer of this version, or of none. Undefined: nobody looks for one. */
+  readonly version: Promise<string> | undefined;
+  /** Null: it failed, and is made again in its turn. */
+  readonly found: Promise<Awaited<ReturnType<Finder["find"]>> | null>;
+}
+
+export function findAhead({ cache, index }: Stages, { scope, useCache }: Question, run: Run, finder: Finder): Ahead {
+  const find = () => finder.find().catch(() => null);
+  if (!cache || !useCache) return { version: undefined, found: find() };
+  const version = run.ahead("cache", (call) => index.version(scope, call));
+  return { version, found: version.then(find, find) };
+}
+
 /** The steps 4 to 6 alone: passages for a query, without an answer. */
 export async function find(
   stages: Stages,

@@ -145,6 +145,28 @@ describe("what the key covers", () => {
     expect((await askAll(following("20일"))).last).toMatchObject({ cached: false });
   });
 
+  test("the corpus before the search, also where that was made while the model rewrote the question", async () => {
+    const cache = memoryCache();
+    const base = fakeStages({ cache });
+    let version = 1;
+    const rewriting = modelOf(async function* () {
+      version = 2;
+      yield { type: "text", text: "연차는 나눠 쓸 수 있나요?" };
+      yield { type: "end", finishReason: "stop" };
+    });
+    const index = { ...base.index, version: async () => `${version}` };
+    const stages = { ...base, cache, index, instructed: rewriting };
+    const history = [
+      { role: "user", content: "연차" },
+      { role: "assistant", content: "15일" },
+    ] as const;
+    const followUp = () => askAll(stages, questionOf({ question: "나눠 쓸 수 있나요?", history }));
+    expect((await followUp()).last).toMatchObject({ cached: false, degraded: [] });
+    expect(cache.entries.size).toBe(1);
+    expect((await followUp()).last).toMatchObject({ cached: false });
+    expect((await followUp()).last).toMatchObject({ cached: true });
+  });
+
   test.each(["length", "content_filter", "no_answer"] as const)("an answer that ended by %s", async (finishReason) => {
     const cache = memoryCache();
     const model = modelOf(async function* () {

@@ -4,6 +4,7 @@ import type { GenerateDelta, LanguageModel } from "../ports/language-model.ts";
 import type { PassageIndex } from "../ports/passage-index.ts";
 import type { Reranker } from "../ports/reranker.ts";
 import type { EndpointState } from "../types.ts";
+import { AgreedVersions } from "./agreed-versions.ts";
 import { closeAll } from "./close-all.ts";
 import { type Endpoint, type Slot, SpreadCalls, type SpreadOptions } from "./spread-calls.ts";
 import { type Watch, WatchedStream } from "./watched-stream.ts";
@@ -51,12 +52,16 @@ export function spreadSearches(
   options: SpreadOptions,
 ): Spread<PassageIndex> {
   const calls = new SpreadCalls(endpoints, options);
+  const versions = new AgreedVersions();
   const { fusion } = firstOf(endpoints);
   const load: FusionStore["load"] = (scope, call) =>
     calls.run(call, async (index, own) => (await index.fusion?.load(scope, own)) ?? null);
   const port = withMethods(firstOf(endpoints), {
     search: (scope, query, call) => calls.run(call, (index, own) => index.search(scope, query, own)),
-    version: (scope, call) => calls.run(call, (index, own) => index.version(scope, own)),
+    version: async (scope, call) => {
+      const version = await calls.run(call, (index, own) => index.version(scope, own));
+      return endpoints.length > 1 ? versions.of(scope, version) : version;
+    },
     status: (scope, call) => calls.run(call, (index, own) => index.status(scope, own)),
     ...(fusion && { fusion: withMethods(fusion, { load }) }),
     close: () => closeAll(endpoints.map(({ port }) => port)),

@@ -188,6 +188,8 @@ function questionOf(question: string, requestId: string): Question {
     filter: null,
     top: null,
     useCache: false,
+    useRewrite: true,
+    useReranker: true,
   };
 }
 

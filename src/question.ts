@@ -12,7 +12,7 @@ export function questionOf(
   scope: Scope,
   { requestId = randomUUID(), idempotencyKey }: CallerOptions,
 ): Question {
-  const { question, sessionId: named, history, filter, top, cache } = asked;
+  const { question, sessionId: named, history, filter, top, cache, rewrite, rerank } = asked;
   const key = history ? undefined : idempotencyKey;
   const sessionId = named ?? (key === undefined ? randomUUID() : keyedSession(scope, key));
   return {
@@ -27,5 +27,7 @@ export function questionOf(
     filter: (filter as Filter | undefined) ?? null,
     top: top ?? null,
     useCache: cache ?? true,
+    useRewrite: rewrite ?? true,
+    useReranker: rerank ?? true,
   };
 }

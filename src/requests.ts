@@ -102,6 +102,8 @@ export function requestSchemas(config: Config) {
     filter: filter.optional(),
     top: top.optional().describe("Passages that go into the prompt."),
     cache: z.boolean().optional().describe("`false`: neither look for a stored answer nor store this one."),
+    rewrite: z.boolean().optional().describe("`false`: a follow-up is searched for as it is asked, which is quicker."),
+    rerank: z.boolean().optional().describe("`false`: the order of search, which is quicker."),
     timeoutMs: z.int().min(1).max(timeoutMaxMs).optional().describe("Limit up to the first token, milliseconds."),
   });
   const ask = asked.refine(({ sessionId, history }) => sessionId === undefined || history === undefined, {

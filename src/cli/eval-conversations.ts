@@ -48,12 +48,14 @@ export async function evaluateConversations(
   return { ...report(outcomes), degraded };
 }
 
-const ASKED: Pick<Question, "mayBeRepeated" | "isFirst" | "filter" | "top" | "useCache"> = {
+const ASKED: Omit<Question, "requestId" | "turnKey" | "scope" | "sessionId" | "question" | "history"> = {
   mayBeRepeated: false,
   isFirst: false,
   filter: null,
   top: null,
   useCache: false,
+  useRewrite: true,
+  useReranker: true,
 };
 
 interface Found {

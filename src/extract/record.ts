@@ -72,9 +72,12 @@ export async function record(
     isFirst: true,
     filter: null,
     top: null,
+    useCache: false,
+    useRewrite: true,
+    useReranker: true,
   };
   const run = new Run({ ...limits, limitsMs: {} });
-  for await (const event of ask(noting, { ...asked, useCache: false }, run, () => undefined)) {
+  for await (const event of ask(noting, asked, run, () => undefined)) {
     if (event.type === "answer-error") {
       throw errorOf({ ...event.error, message: `${question}: ${event.error.message}` });
     }

@@ -30,7 +30,7 @@ function requestSchema(ragline: Ragline) {
       .nullish()
       .describe("Of the last message text parts alone; of earlier ones others are left out."),
   });
-  const { question, sessionId, filter, top, collection, cache, timeoutMs } = ragline.schemas.ask.shape;
+  const { question, history: _, ...own } = ragline.schemas.ask.shape;
   const earlier = ragline.schemas.history.element.shape.content;
   const request = z.looseObject({
     model: z.string().nullish().describe("Accepted and ignored: the answer comes from the configured model."),
@@ -42,7 +42,7 @@ function requestSchema(ragline: Ragline) {
     function_call: toolChoice,
     response_format: z.looseObject({ type: z.literal("text", "must be text: answers have no other format") }).nullish(),
     ragline: z
-      .strictObject({ sessionId, filter, top, collection, cache, timeoutMs })
+      .strictObject(own)
       .nullish()
       .describe(
         "Ragline's own: as in `/v1/ask`. With `sessionId` the stored conversation is used, and of `messages` the last.",

@@ -69,7 +69,7 @@ export async function* ask(
         const ranked = (call: CallOptions) => rerank(stages, query, found, keep, call);
         const past = (call: CallOptions) => recall(stages, question, begun, { query, vector }, call);
         const [best, recalled] = await Promise.all([
-          stages.reranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
+          stages.reranker && question.useReranker ? run.may("rerank", ranked, inOrder) : inOrder.value,
           callsSent().then(() => run.may("prompt", past, bare(begun.session))),
         ]);
         const prompt = await run.must("prompt", () => assemblePrompt(stages, question, query, recalled, best));

@@ -16,8 +16,8 @@ export interface Looked {
 
 /**
  * Step 3: a stored answer that is safe to return. Its key is everything the answer depends on: the standalone query, the
- * question, the scope, the corpus version, the filter, the number of passages, the configuration, and all of the conversation that
- * may be quoted to the model. Null, and nothing to store the answer under, where that is not at hand.
+ * question, the scope, the corpus version, the filter, the number of passages and whether they are reranked, the configuration, and all
+ * of the conversation that may be quoted to the model. Null, and nothing to store the answer under, where that is not at hand.
  */
 export async function lookUp(
   { cache, index, settings, embedder, reranker, model }: Stages,
@@ -39,6 +39,7 @@ export async function lookUp(
     await (early?.version ?? index.version(question.scope, call)),
     question.filter,
     question.top,
+    question.useReranker,
     settings.fingerprint,
     // A stage apart may be given another model while this process runs.
     [embedder.model, reranker?.model, model.model],

@@ -19,15 +19,19 @@ const TURNS_SHOWN = 4;
 const CHARACTERS_SHOWN = 320;
 
 /** Whether a question leans on the conversation before it. A first one never does. */
-function isFollowUp({ settings }: Stages, { question }: Question, session: Session): boolean {
-  return settings.rewriteFollowUps && session.turns.length > 0 && !standsAlone(corrected(question).asked);
+function isFollowUp(stages: Stages, question: Question, session: Session): boolean {
+  return mayRewrite(stages, question) && session.turns.length > 0 && !standsAlone(corrected(question.question).asked);
+}
+
+function mayRewrite({ settings }: Stages, { useRewrite }: Question): boolean {
+  return settings.rewriteFollowUps && useRewrite;
 }
 
 /** Whether a question is searched for as it is, whatever was said before it, and for certain: known before the conversation is loaded. */
-export function isSettled({ settings }: Stages, { question, isFirst, mayBeRepeated }: Question): boolean {
-  if (mayBeRepeated) return false;
-  if (isFirst || !settings.rewriteFollowUps) return true;
-  return standsAlone(question) && corrected(question).replaced.length === 0;
+export function isSettled(stages: Stages, question: Question): boolean {
+  if (question.mayBeRepeated) return false;
+  if (question.isFirst || !mayRewrite(stages, question)) return true;
+  return standsAlone(question.question) && corrected(question.question).replaced.length === 0;
 }
 
 /** Whether the language model will be asked: only then is there something to wait for. */
@@ -39,7 +43,7 @@ export function needsModel(stages: Stages, question: Question, session: Session)
 export function rewriteByRules(stages: Stages, question: Question, session: Session): Rewritten {
   const asked = question.question;
   if (isFollowUp(stages, question, session)) return { query: carryOver(asked, session.turns), standalone: false };
-  const isPutRight = stages.settings.rewriteFollowUps && session.turns.length > 0;
+  const isPutRight = mayRewrite(stages, question) && session.turns.length > 0;
   return { query: isPutRight ? corrected(asked).asked : asked, standalone: true };
 }
 

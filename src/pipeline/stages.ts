@@ -73,6 +73,10 @@ export interface Question {
   /** Passages to keep; at most the configured number of passages searched. */
   readonly top: number | null;
   readonly useCache: boolean;
+  /** False: a follow-up is searched for as it is asked. */
+  readonly useRewrite: boolean;
+  /** False: the order of search. */
+  readonly useReranker: boolean;
 }
 
 export interface Rewritten {

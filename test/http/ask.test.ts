@@ -137,6 +137,28 @@ describe("sessions", () => {
     await expectError(await fetch(sessionUrl(sessionId), { method: "DELETE" }), "not_found");
   });
 
+  test("a follow-up that wants neither rewriting nor reranking is searched as it is asked, on either route", async () => {
+    const history = [
+      { role: "user", content: "연차 휴가는 며칠인가요?" },
+      { role: "assistant", content: "15일입니다." },
+    ];
+    const without = { rewrite: false, rerank: false, cache: false };
+    const question = "그럼 병가는요?";
+    const answer = async (fields: object) => {
+      const response = await ask({ question, history, ...fields }, { accept: "application/json" });
+      return answerSchema.parse(await response.json());
+    };
+    const plain = await answer(without);
+    expect(plain.query).toBe(question);
+    expect(plain.timings).not.toHaveProperty("rerank");
+    const usual = await answer({ cache: false });
+    expect(usual.query).not.toBe(question);
+    expect(usual.timings).toHaveProperty("rerank");
+    const messages = [...history, { role: "user", content: question }];
+    const completion = await postJson(`${served.url}/v1/chat/completions`, { messages, ragline: without });
+    expect(await completion.json()).toMatchObject({ ragline: { query: question } });
+  });
+
   test("without a session id one is made up, and can be gone on with", async () => {
     const [start] = await eventsOf(await ask({ question: QUESTION }));
     if (start?.type !== "answer-start") throw new Error("no start");

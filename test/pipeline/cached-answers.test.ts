@@ -177,6 +177,29 @@ describe("what the key covers", () => {
     expect(cache.entries.size).toBe(0);
   });
 
+  test("whether passages are reranked, which a request may do without", async () => {
+    const cache = memoryCache();
+    let calls = 0;
+    const reranker = {
+      model: "fake",
+      async rerank(_query: string, texts: readonly string[]) {
+        calls++;
+        return texts.map((_, i) => ({ index: texts.length - 1 - i, score: 1 - i / 10 }));
+      },
+    };
+    const stages = fakeStages({ cache, reranker });
+    const asked = async (useReranker: boolean) => {
+      const { events, last } = await askAll(stages, questionOf({ useReranker, history: [] }));
+      const list = events.find((event) => event.type === "source-list");
+      expect(last).toMatchObject({ degraded: [] });
+      return [list?.sources[0]?.documentId, (last as { readonly cached?: boolean }).cached];
+    };
+    expect(await asked(false)).toEqual(["a", false]);
+    expect(calls).toBe(0);
+    expect(await asked(true)).toEqual(["d", false]);
+    expect(await asked(false)).toEqual(["a", true]);
+  });
+
   test("the configuration", async () => {
     const cache = memoryCache();
     await askAll(fakeStages({ cache, settings: { fingerprint: "a" } }));

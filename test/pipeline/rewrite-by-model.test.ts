@@ -93,6 +93,15 @@ describe("rewriting by the language model", () => {
     expect([first.searched.length, alone.searched.length]).toEqual([1, 1]);
   });
 
+  test("a request that wants no rewriting is searched as it is asked, by no model and no rules", async () => {
+    const { stages, asked, searched } = stagesWith(REWRITTEN);
+    const { events, last } = await askAll(stages, questionOf({ question: FOLLOW_UP, useRewrite: false }));
+    expect(queryOf(events)).toBe(FOLLOW_UP);
+    expect([asked, searched]).toEqual([[], [FOLLOW_UP]]);
+    expect(endOf(last)).toMatchObject({ degraded: [] });
+    expect(endOf(last).timings).not.toHaveProperty("rewrite");
+  });
+
   test.each([
     ["is empty", "  \n "],
     ["runs away", "육아휴직을 ".repeat(200)],

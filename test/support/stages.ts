@@ -153,6 +153,8 @@ export function questionOf(change: Partial<Question> = {}): Question {
     filter: null,
     top: null,
     useCache: true,
+    useRewrite: true,
+    useReranker: true,
     ...change,
   };
 }

@@ -1,3 +1,4 @@
+import OpenAI from "openai";
 import { expect, onTestFinished, test } from "vitest";
 import { parseConfig } from "../../src/config.ts";
 import { eventsOf, expectError, postJson, textOf } from "../support/http.ts";
@@ -27,7 +28,7 @@ test.each([false, true])("a page of the origin asks, streams and reads refusals;
   expect(before.status).toBe(204);
   expect(before.headers.get("access-control-allow-origin")).toBe(PAGE);
   expect(before.headers.get("access-control-allow-methods")).toBe("GET, POST, PUT, DELETE");
-  const allowed = before.headers.get("access-control-allow-headers")?.split(", ");
+  const allowed = before.headers.get("access-control-allow-headers")?.split(/, ?/);
   expect(allowed).toEqual(expect.arrayContaining(PREFLIGHT["access-control-request-headers"].split(",")));
   const headers = { origin: PAGE, ...(callers && { authorization: `Bearer ${KEY}` }) };
   const answer = await postJson(`${url}/v1/ask`, { question: "연차 휴가는 며칠인가요?" }, headers);
@@ -45,6 +46,24 @@ test.each([false, true])("a page of the origin asks, streams and reads refusals;
   const refused = await postJson(`${url}/v1/ask`, { question: "휴가?" }, { origin: PAGE });
   expect(refused.headers.get("access-control-allow-origin")).toBe(PAGE);
   await expectError(refused, "unauthorized");
+});
+
+test("OpenAI's own client may send from a page all that it sends", async () => {
+  const url = await served(false);
+  let asked: string[] = [];
+  const client = new OpenAI({
+    baseURL: `${url}/v1`,
+    apiKey: "unused",
+    fetch: (input, init) => {
+      asked = [...new Headers(init?.headers).keys()];
+      return fetch(input, init);
+    },
+  });
+  await client.models.list();
+  expect(asked).toContain("x-stainless-lang");
+  const headers = { ...PREFLIGHT, origin: PAGE, "access-control-request-headers": asked.join(",") };
+  const before = await fetch(`${url}/v1/chat/completions`, { method: "OPTIONS", headers });
+  expect(before.headers.get("access-control-allow-headers")?.split(/, ?/)).toEqual(asked);
 });
 
 test("a page of any other origin is given no leave, and without `server.origins` none is", async () => {

@@ -4,7 +4,7 @@ import { type Answer, answerError, failed } from "./answer.ts";
 import type { Conversation } from "./history.ts";
 import { expectPrompt } from "./prompt.ts";
 import { saveRecorded } from "./save.ts";
-import { beginTurn } from "./session.ts";
+import { beginTurn, countAhead } from "./session.ts";
 import type { Question, Stages } from "./stages.ts";
 
 /** Step 1 in a run. Its failure is the answer's end; a question that was recorded all the same is saved as it was left. */
@@ -17,6 +17,7 @@ export async function begin(
 ): Promise<Conversation> {
   let beginning: Promise<Conversation> | undefined;
   try {
+    if (question.history) await countAhead(stages, question.history, run.signal);
     const begun = await run.must("session", (call) => {
       beginning = beginTurn(stages, question, call);
       expectPrompt(stages, question);

@@ -1,3 +1,4 @@
+import { createBreather } from "../breather.ts";
 import type { CallOptions, Message, Session, Turn } from "../types.ts";
 import { factsOf, outlineOf } from "./extract.ts";
 import { type Conversation, sizeOf } from "./history.ts";
@@ -7,6 +8,19 @@ import type { Question, Stages } from "./stages.ts";
 /** Of a history that the client keeps: older turns are looked through for facts, the latest of them outlined. */
 const OLDER_TURNS_MAX = 200;
 const OUTLINED_MAX = 6;
+
+/**
+ * A history that the client brings may be megabytes, and takes a while to count: message by message, so that others are served
+ * meanwhile. The counter remembers it for what follows.
+ */
+export async function countAhead({ counter }: Stages, history: readonly Message[], signal: AbortSignal): Promise<void> {
+  const breathe = createBreather();
+  for (const { content } of history) {
+    if (signal.aborted) return;
+    counter.count(content);
+    await breathe();
+  }
+}
 
 /**
  * Step 1: records the question and loads the conversation before it, or takes the history that the client brought along, of

@@ -1,9 +1,11 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createO200kCounter } from "../../src/adapters/token-counter/o200k.ts";
 import { budgetOf } from "../../src/pipeline/budget.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import type { GenerateRequest } from "../../src/ports/language-model.ts";
 import type { Message } from "../../src/types.ts";
+import { remembered } from "../../src/wrap/remembered.ts";
 import { postJson } from "../support/http.ts";
 import { addPages, serveRagline } from "../support/ragline.ts";
 import { askAll, endOf, fakeStages, modelOf, questionOf } from "../support/stages.ts";
@@ -44,6 +46,31 @@ async function asked(question: string, messages = history()) {
   const sent = prompts.at(-1)?.messages.slice(0, -1) ?? [];
   return { ...endOf(last), text: sent.map(({ content }) => content).join("\n"), budget: budgetOf(stages) };
 }
+
+test("while a long history is counted others are served", async () => {
+  const messages = history().slice(0, 100);
+  const long = new Set(messages.filter(({ role }) => role === "assistant").map(({ content }) => content));
+  const counter = remembered({
+    name: "slow",
+    count(text) {
+      for (const until = performance.now() + (long.has(text) ? 5 : 0); performance.now() < until; );
+      return text.length;
+    },
+  });
+  let longestMs = 0;
+  let isOver = false;
+  const others = (async () => {
+    for (let since = performance.now(); !isOver; since = performance.now()) {
+      await nextTurn();
+      longestMs = Math.max(longestMs, performance.now() - since);
+    }
+  })();
+  const { last } = await askAll(fakeStages({ counter }), questionOf({ history: messages }));
+  isOver = true;
+  await others;
+  expect(endOf(last).timings.session).toBeGreaterThan(200);
+  expect(longestMs).toBeLessThan(150);
+});
 
 describe("a history of 300 messages that the client keeps", () => {
   test("the latest turns, the outline of older ones, and within the budget", async () => {

@@ -20,6 +20,7 @@ describe("POST /v1/ask as server-sent events", () => {
     const response = await ask({ question: QUESTION });
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toContain("no-cache");
+    expect(response.headers.get("x-accel-buffering")).toBe("no");
     const events = await eventsOf(response);
     const types = events.map(({ type }) => type);
     expect(types[0]).toBe("answer-start");

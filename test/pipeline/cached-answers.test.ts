@@ -5,6 +5,7 @@ import { addPages, type OpenedRagline, openRagline } from "../support/ragline.ts
 import {
   askAll,
   emptySession,
+  endOf,
   fakeStages,
   hangingEmbedder,
   memoryCache,
@@ -175,6 +176,56 @@ describe("what the key covers", () => {
     });
     await askAll(fakeStages({ cache, model }));
     expect(cache.entries.size).toBe(0);
+  });
+
+  test("whose question it is, and its own words though another has the same rewritten form", async () => {
+    const cache = memoryCache();
+    const stages = fakeStages({
+      cache,
+      instructed: modelOf(async function* () {
+        yield { type: "text", text: "연차를 나눠 쓸 수 있나요?" };
+        yield { type: "end", finishReason: "stop" };
+      }),
+    });
+    const history = [
+      { role: "user", content: "연차" },
+      { role: "assistant", content: "15일" },
+    ] as const;
+    const usual = { question: "나눠 쓸 수 있나요?", history };
+    const scope = questionOf().scope;
+    const others = [
+      { ...usual, question: "그걸 나눠 쓸 수 있나요?" },
+      { ...usual, scope: { ...scope, tenant: "other" } },
+      { ...usual, scope: { ...scope, collection: "other" } },
+      { ...usual, scope: { ...scope, groups: ["board"] } },
+    ];
+    for (const [i, one] of [usual, ...others].entries()) {
+      const { events, last } = await askAll(stages, questionOf(one));
+      expect(events[1]).toMatchObject({ query: "연차를 나눠 쓸 수 있나요?" });
+      expect(last).toMatchObject({ cached: false });
+      expect(cache.entries.size).toBe(i + 1);
+    }
+    expect((await askAll(stages, questionOf(usual))).last).toMatchObject({ cached: true });
+  });
+
+  test("the models, which may change at their stages while this process runs", async () => {
+    const cache = memoryCache();
+    const base = fakeStages({ cache });
+    const inOrder = (model: string) => ({
+      model,
+      rerank: async (_query: string, texts: readonly string[]) => texts.map((_, index) => ({ index, score: 1 })),
+    });
+    const usual = { ...base, reranker: inOrder("a") };
+    const changed = [
+      { ...usual, model: { ...base.model, model: "another" } },
+      { ...usual, reranker: inOrder("b") },
+      { ...usual, embedder: { ...base.embedder, model: "another" } },
+    ];
+    const isCached = async (stages: typeof usual) =>
+      endOf((await askAll(stages, questionOf({ history: [] }))).last).cached;
+    expect(await isCached(usual)).toBe(false);
+    for (const stages of changed) expect(await isCached(stages)).toBe(false);
+    expect(await isCached(usual)).toBe(true);
   });
 
   test("whether passages are reranked, which a request may do without", async () => {

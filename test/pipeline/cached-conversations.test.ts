@@ -53,6 +53,14 @@ const pair = fc
   )
   .map(([one, other, differing]): [Stored, Stored] => [one, { ...one, [differing]: other[differing] }]);
 
+/** Two that differ in the table that a shortened turn refers to. */
+function ofOriginals(...tables: [string, string]): [Stored, Stored] {
+  const short = { question: "단가를 알려 주세요.", answer: "[table, 9 rows: turn 1; 품목 단가]", short: true };
+  const kept = { turns: [short], summarizedTurns: 0, summary: "", facts: [], pending: [] };
+  const [one, other] = tables.map((table): Stored => ({ ...kept, originals: { 1: table } }));
+  return [one as Stored, other as Stored];
+}
+
 function turnOf(number: number, words: Pick<Turn, "question" | "answer" | "short">): Turn {
   return { requestId: `r${number}`, number, query: "", status: "complete", tokens: 20, at: "", ...words };
 }
@@ -105,7 +113,7 @@ test("whatever two conversations differ in, neither gets an answer to another pr
       seen.prompts.add(own.text);
       if (endOf(found.last).cached) seen.hits++;
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [[ofOriginals("연차 단가는 100원입니다.", "연차 단가는 999원입니다."), true]] },
   );
   expect(seen.prompts.size).toBeGreaterThan(30);
   expect(seen.hits).toBeGreaterThan(10);

@@ -47,6 +47,13 @@ async function asked(question: string, messages = history()) {
   return { ...endOf(last), text: sent.map(({ content }) => content).join("\n"), budget: budgetOf(stages) };
 }
 
+test("of a history that the client keeps no store hears", async () => {
+  const stages = fakeStages();
+  await askAll(stages, questionOf({ history: [] }));
+  await askAll(stages, questionOf({ history: history().slice(0, 2) }));
+  expect(stages.turns).toEqual([]);
+});
+
 test("while a long history is counted others are served", async () => {
   const messages = history().slice(0, 100);
   const long = new Set(messages.filter(({ role }) => role === "assistant").map(({ content }) => content));

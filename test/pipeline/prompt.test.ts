@@ -261,6 +261,16 @@ describe("what goes in", () => {
     );
   });
 
+  test("where parts count less than what they are joined to, the prompt is made smaller until it fits", () => {
+    const more = { name: "more", count: (text: string) => text.length + Math.max(0, text.length - 300) };
+    const stages = fakeStages({ counter: more, model: { ...fakeStages().model, contextTokensMax: 1000 } });
+    const session = { ...emptySession("s"), summary: "연차는 15일이다. ".repeat(10), summarizedTurns: 3, turnCount: 3 };
+    const facts = Array.from({ length: 8 }, (_, i) => ({ name: "reader", note: `${i} ${"가".repeat(60)}`, turn: i }));
+    const { request, ledger } = assemblePrompt(stages, questionOf(), "연차", { session, older: [], facts }, []);
+    expect(request.messages).toHaveLength(3);
+    expect(ledger.total + request.maxOutputTokens).toBeLessThanOrEqual(1000);
+  });
+
   test("stored token counts that are wrong do not break the window", () => {
     const stages = fakeStages({ counter: characters, model: { ...fakeStages().model, contextTokensMax: 1000 } });
     const lying = turnsOf({ ...small, turns: Array(6).fill(["가".repeat(300), "네"]) }, characters).map((turn) => ({

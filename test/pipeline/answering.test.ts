@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { ask } from "../../src/pipeline/ask.ts";
+import { MESSAGE_TOKENS, REPLY_TOKENS } from "../../src/pipeline/budget.ts";
 import type { Stages } from "../../src/pipeline/stages.ts";
 import { type AnswerEvent, STEPS } from "../../src/types.ts";
 import { retriedModel } from "../../src/wrap/retried.ts";
@@ -43,6 +44,20 @@ describe("generate", () => {
     expect(errorOf(last).error).toMatchObject({ code: "dependency_failed", step: "generate" });
     expect(stages.turns).toMatchObject([{ answer: "연차는 15", status: "failed" }]);
     expect(cache.entries.size).toBe(0);
+  });
+
+  test("counting learns what the endpoint has counted of the prompt's texts", async () => {
+    const told: number[] = [];
+    const compare = () => (tokens: number) => void told.push(tokens);
+    const counter = { name: "characters", count: (text: string) => text.length, compare };
+    const model = modelOf(async function* () {
+      await sleep(10);
+      yield { type: "text", text: "15일" };
+      yield { type: "end", finishReason: "stop", usage: { promptTokens: 111, completionTokens: 3 } };
+    });
+    const { last } = await askAll(fakeStages({ counter, model }));
+    expect(endOf(last).usage).toEqual({ promptTokens: 111, completionTokens: 3 });
+    expect(told).toEqual([111 - 2 * MESSAGE_TOKENS - REPLY_TOKENS]);
   });
 
   test("what a model thinks is neither shown nor stored", async () => {

@@ -4,12 +4,14 @@ import { ask } from "../../src/pipeline/ask.ts";
 import type { SessionStore } from "../../src/ports/session-store.ts";
 import { Run } from "../../src/run.ts";
 import type { AnswerEvent, CallOptions } from "../../src/types.ts";
+import { sleep } from "../support/calls.ts";
 import {
   askAll,
   broken,
   emptySession,
   fakeStages,
   hangingEmbedder,
+  memoryCache,
   questionOf,
   withSessions,
 } from "../support/stages.ts";
@@ -76,6 +78,25 @@ test("who has left already records nothing", async () => {
   await expect(next()).rejects.toMatchObject({ code: "cancelled" });
   await later();
   expect(calls).toEqual([]);
+});
+
+test.each(["model", "cache"])("no text comes from the %s before the question is recorded", async (source) => {
+  const cache = memoryCache();
+  const recorded = Promise.withResolvers<void>();
+  const base = fakeStages({ cache });
+  if (source === "cache") await askAll(base, questionOf({ sessionId: "before" }));
+  base.turns.length = 0;
+  const begin: SessionStore["begin"] = async (_scope, id) => ({
+    session: emptySession(id),
+    recorded: recorded.promise,
+  });
+  const stages = { ...base, sessions: { ...base.sessions, begin } };
+  const events: string[] = [];
+  const over = askAll(stages, questionOf(), { onEvent: ({ type }) => events.push(type) });
+  await sleep(20);
+  expect(events).toEqual(["answer-start", "source-list"]);
+  recorded.resolve();
+  expect((await over).last).toMatchObject({ type: "answer-end", cached: source === "cache", degraded: [] });
 });
 
 test("a question that is recorded too late is one that failed", async () => {

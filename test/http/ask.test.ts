@@ -105,6 +105,17 @@ describe("POST /v1/ask as JSON", () => {
     await expectError(await json({ question: QUESTION, filter: { nosuch: 1 } }), "request_invalid", /nosuch/);
   });
 
+  test("a filter's fields and values are found however their Hangul is composed", async () => {
+    const metadata = { 부서: "인사팀" };
+    await served.ragline.addDocument({ id: "hr/팀.md", text: "인사팀의 휴가 담당은 김하나입니다.", metadata });
+    for (const form of ["NFC", "NFD"]) {
+      const filter = { $and: [{ ["부서".normalize(form)]: { $in: ["인사팀".normalize(form)] } }] };
+      const answer = answerSchema.parse(await (await json({ question: "휴가 담당은?", filter })).json());
+      expect(answer.sources.map(({ documentId }) => documentId)).toEqual(["hr/팀.md"]);
+    }
+    await served.ragline.deleteDocument("hr/팀.md");
+  });
+
   test("a filter narrows the sources", async () => {
     const answer = answerSchema.parse(await (await json({ question: "휴가 security", filter: { year: 2023 } })).json());
     expect(answer.sources.map(({ documentId }) => documentId)).toEqual(["hr/severance.md"]);

@@ -323,7 +323,8 @@ test("a caller has so many requests under way, and each tenant of one that speak
   await expect.poll(() => model.requests.length).toBe(4);
   const refused = await ask(by(KEYS.reader));
   expect(refused.headers.get("retry-after")).toBe("1");
-  await expectError(refused, "rate_limited", /^small has 2 requests under way/);
+  const error = await expectError(refused, "rate_limited", /^small has 2 requests under way/);
+  expect(error.retryAfterMs).toBe(1000);
   for (const name of ["a", "%61"]) await expectError(await ask(forTenant(name)), "rate_limited");
   leaving.abort();
   await left;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cutToTokens } from "../../src/pipeline/budget.ts";
+import { budgetOf, cutToTokens } from "../../src/pipeline/budget.ts";
+import { fakeStages } from "../support/stages.ts";
 
 /** A token begins with every word, and with every fourth of its units. */
 const counter = { name: "words", count: (text: string) => text.match(/\S{1,4}/g)?.length ?? 0 };
@@ -22,6 +23,13 @@ test("a text is cut to the longest beginning of so many tokens, and to none of l
       expect(isLongest || cut.length === tokens * 8).toBe(true);
     }),
   );
+});
+
+test("of a large window no more is used than models read well", () => {
+  const { model } = fakeStages();
+  const windowOf = (contextTokensMax: number) =>
+    budgetOf(fakeStages({ model: { ...model, contextTokensMax }, settings: { preRotTokens: 5000 } })).windowTokens;
+  expect([windowOf(4000), windowOf(1_000_000)]).toEqual([4000, 5000]);
 });
 
 test("no character is halved", () => {

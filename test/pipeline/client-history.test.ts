@@ -47,6 +47,16 @@ async function asked(question: string, messages = history()) {
   return { ...endOf(last), text: sent.map(({ content }) => content).join("\n"), budget: budgetOf(stages) };
 }
 
+test("a question that got no answer still says what the next ones are about", async () => {
+  const messages: Message[] = [
+    { role: "user", content: "육아휴직 신청 방법을 알려 주세요." },
+    { role: "user", content: "그건 언제까지인가요?" },
+    { role: "assistant", content: "3월 31일까지입니다." },
+  ];
+  const { events } = await askAll(fakeStages(), questionOf({ question: "나눠 쓸 수 있어요?", history: messages }));
+  expect(events[1]).toMatchObject({ query: expect.stringContaining("육아휴직") });
+});
+
 test("of a history that the client keeps no store hears", async () => {
   const stages = fakeStages();
   await askAll(stages, questionOf({ history: [] }));

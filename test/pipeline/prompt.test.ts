@@ -241,6 +241,35 @@ describe("what goes in", () => {
     ]);
   });
 
+  test("the summary has its share beside latest turns that would take it all", () => {
+    const turns = Array(6).fill(["가".repeat(120), "네"]);
+    const { request, ledger } = assemble({ ...small, turns, summary: "연차는 15일이다. ".repeat(15) }, characters);
+    expect(request.messages[1]?.content).toContain("연차는 15일이다.");
+    expect(ledger.rungs.map(({ rung }) => rung)).toEqual(["raw", "summary"]);
+  });
+
+  test("a latest turn too long for the window is cut, not dropped", () => {
+    const { request, ledger } = assemble({ ...small, turns: [["처음 묻는 것", "답".repeat(1500)]] }, characters);
+    expect(request.messages[1]).toEqual({ role: "user", content: "처음 묻는 것" });
+    expect(request.messages[2]?.content).toMatch(/^답{100,1000}$/);
+    expect(ledger.leftOut).toMatchObject([{ part: "history", what: "bulk of turn 1" }]);
+  });
+
+  test("of the other places of a passage three are named", () => {
+    const places = [1, 2, 3, 4, 5].map((n) => ({
+      title: `곳 ${n}`,
+      headings: [],
+      documentId: `${n}`,
+      passageId: `${n}#0`,
+    }));
+    const stages = fakeStages({ counter: characters });
+    const past = { session: emptySession("s"), older: [], facts: [] };
+    const best = [{ passage: passage("d", "15일을 준다."), score: 1, alsoIn: places }];
+    const { request } = assemblePrompt(stages, questionOf(), "연차", past, best);
+    expect(request.messages.at(-1)?.content).toContain("[1] 제목 d; also: 곳 1; also: 곳 2; also: 곳 3\n");
+    expect(request.sources[0]?.alsoIn).toHaveLength(5);
+  });
+
   test("a best passage too long for the window is cut, not dropped, and no character is halved", () => {
     const { request } = assemble({ ...small, passages: ["🏝️휴가".repeat(1000)] }, o200k);
     expect(request.sources).toHaveLength(1);

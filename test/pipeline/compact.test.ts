@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compact } from "../../src/pipeline/compact.ts";
+import type { SessionChange } from "../../src/ports/session-store.ts";
 import type { Session, Turn } from "../../src/types.ts";
 import { call } from "../support/calls.ts";
 import { emptySession, fakeStages, questionOf } from "../support/stages.ts";
@@ -9,6 +10,7 @@ interface Change {
   readonly version: number;
   readonly summary: string;
   readonly summarizedTurns: number;
+  readonly recall?: NonNullable<SessionChange["recall"]>;
 }
 
 /** Compacts such a session. @returns what was committed, or null */
@@ -23,7 +25,7 @@ async function compacted(change: Partial<Session>, { commits = true, history = f
       ...base.sessions,
       load: async (_scope: unknown, _id: string, turnsMax: number) => ({ ...session, turns: turns.slice(-turnsMax) }),
       turns: async (_scope: unknown, _id: string, numbers: readonly number[]) =>
-        numbers.flatMap((n) => turns[n - 1] ?? []),
+        numbers.flatMap((n) => turns.find(({ number }) => number === n) ?? turnsOf(n).slice(-1)),
       replace: async (_scope: unknown, _id: string, version: number, to: Omit<Change, "version">) => {
         changes.push({ version, ...to });
         return commits;
@@ -85,6 +87,16 @@ describe("compaction (6 raw turns, a history budget of 2,970 tokens)", () => {
     });
     expect(change?.summarizedTurns).toBe(27);
     expect(change?.summary.startsWith("앞선 이야기\n")).toBe(true);
+  });
+
+  test("turns that are summarised are embedded, once; by another model the older ones too", async () => {
+    const embedded = async (recall: Session["recall"]) => {
+      const { change } = await compacted({ turns: turnsOf(20).slice(4), turnCount: 20, summarizedTurns: 4, recall });
+      return [change?.recall?.model, change?.recall?.vectors.map(({ number }) => number)];
+    };
+    const moved = Array.from({ length: 10 }, (_, i) => 5 + i);
+    expect(await embedded({ model: "fake", upTo: 4 })).toEqual(["fake", moved]);
+    expect(await embedded({ model: "another", upTo: 4 })).toEqual(["fake", [1, 2, 3, 4, ...moved]]);
   });
 
   test("who was overtaken changes nothing, and says so", async () => {

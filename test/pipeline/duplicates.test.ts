@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { collapseDuplicates } from "../../src/pipeline/duplicates.ts";
+import { search } from "../../src/pipeline/search.ts";
 import type { ScoredPassage } from "../../src/types.ts";
+import { call, SCOPE } from "../support/calls.ts";
 import { cpuMs } from "../support/cpu.ts";
+import { fakeStages, withIndex } from "../support/stages.ts";
 
 const hit = (documentId: string, text: string, score: number, headings: string[] = []): ScoredPassage => ({
   passage: { id: `${documentId}#0`, documentId, title: documentId, headings, text, tokens: 1, metadata: {} },
@@ -53,6 +56,41 @@ test("a few words under different headings are not the same", () => {
   expect(collapseDuplicates([hit("a", "해당 없음", 1, ["제3조"]), hit("b", "해당 없음", 1, ["제5조"])])).toHaveLength(
     2,
   );
+});
+
+describe("a search", () => {
+  /** How many hits each search asked for, and what was found of these. */
+  async function searched(all: readonly ScoredPassage[], settings: { readonly top: number; readonly keep: number }) {
+    const limits: number[] = [];
+    const index = withIndex(async (_scope, { limit }) => {
+      limits.push(limit);
+      return { byText: all.slice(0, limit), byVector: [] };
+    });
+    const stages = fakeStages({ ...index, settings });
+    const found = await search(stages, { scope: SCOPE, filter: null }, "연차", null, call());
+    return { limits, documents: found.map(({ passage }) => passage.documentId) };
+  }
+  const same = Array.from({ length: 30 }, (_, i) => hit(`same-${i}`, LEAVE, 100 - i));
+  const others = Array.from({ length: 30 }, (_, i) =>
+    hit(`other-${i}`, `${i}번 창구의 연차 담당자는 김${i}이다.`, 60 - i),
+  );
+
+  test("that duplicates leave too few passages of looks deeper, once", async () => {
+    const { limits, documents } = await searched([...same, ...others], { top: 20, keep: 5 });
+    expect(limits).toEqual([20, 100]);
+    expect(documents).toHaveLength(20);
+    expect(documents.slice(0, 2)).toEqual(["same-0", "other-0"]);
+  });
+
+  test("that finds enough, or all there is, does not", async () => {
+    expect((await searched(others, { top: 20, keep: 5 })).limits).toEqual([20]);
+    expect((await searched(same.slice(0, 10), { top: 20, keep: 5 })).limits).toEqual([20]);
+  });
+
+  test("looks at twenty hits a leg, however few are wanted", async () => {
+    const { limits, documents } = await searched(others, { top: 3, keep: 2 });
+    expect([limits, documents.length]).toEqual([[20], 3]);
+  });
 });
 
 test("texts without end are compared with nothing, and take no time", () => {

@@ -212,6 +212,16 @@ describe("a shared cache", () => {
     expect(second.texts).toEqual([["병가"], ["연차"]]);
   });
 
+  test("a vector of another length is none of this model's", async () => {
+    const { entries, cache } = shared();
+    const { embedder, texts } = counting();
+    const cached = cachedEmbedder(embedder, { bytesMax: 0, shared: cache });
+    await cached.embed(["연차"], "query", call());
+    for (const key of entries.keys()) entries.set(key, new Float32Array(32));
+    expect((await cached.embed(["연차"], "query", call()))[0]).toHaveLength(64);
+    expect(texts).toHaveLength(2);
+  });
+
   test.each(["find", "put"] as const)("an outage (%s) is a miss, not a failure", async (method) => {
     const broken = vi.fn(() => Promise.reject(new RaglineError("dependency_failed", "away")));
     const { embedder, texts } = counting();

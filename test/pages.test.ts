@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Calls } from "../src/calls.ts";
+import { parseConfig } from "../src/config.ts";
 import { boundedPage, latestThatFit } from "../src/pages.ts";
+import type { SessionStore } from "../src/ports/session-store.ts";
+import { requestSchemas } from "../src/requests.ts";
+import { Sessions } from "../src/sessions.ts";
+import { SCOPE } from "./support/calls.ts";
+import { emptySession } from "./support/stages.ts";
 
 const MIB = 1_048_576;
 const items = (sizes: readonly number[]) => sizes.map((size, i) => ({ number: i + 1, text: "x".repeat(size) }));
@@ -35,6 +42,15 @@ test("pages of any sizes, one after the other, hold everything once, each within
     }),
     { numRuns: 40 },
   );
+});
+
+test("a conversation is read with its latest turns that fit a page", async () => {
+  const turns = items(Array(6).fill(3 * MIB)).map(({ number, text }) => ({ number, requestId: "r", question: text }));
+  const load = async () => ({ ...emptySession("s"), version: 1, turns });
+  const calls = { scope: () => SCOPE, store: (_step: string, _caller: object, call: () => unknown) => call() };
+  const store = { load } as unknown as SessionStore;
+  const sessions = new Sessions(requestSchemas(parseConfig({}, {})), store, calls as unknown as Calls);
+  expect((await sessions.read("s", undefined, {}))?.turns.map(({ number }) => number)).toEqual([5, 6]);
 });
 
 test("small things are read in few pieces, large ones not far beyond the page", async () => {

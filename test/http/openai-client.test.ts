@@ -71,10 +71,11 @@ describe("the official client", () => {
     expect(await runner.finalContent()).toBe("네, 15일");
   });
 
-  test("content in text parts is read; system messages do not disturb", async () => {
+  test("content in text parts is read; messages of other roles do not disturb", async () => {
     upstream.answer(streaming(wholeStream(["네"])));
     await create([
       { role: "system", content: "You are a pirate." },
+      { role: "developer", content: "Talk like a pirate." },
       {
         role: "user",
         content: [
@@ -84,7 +85,7 @@ describe("the official client", () => {
       },
     ]);
     expect(sentQuestion().at(-1)?.content).toContain("Question: 연차 휴가는\n며칠인가요?");
-    expect(sentQuestion()[0]?.content).not.toContain("pirate");
+    expect(JSON.stringify(sentQuestion())).not.toContain("pirate");
   });
 
   test("history is the client's where no session is named", async () => {

@@ -57,6 +57,21 @@ test("a question that got no answer still says what the next ones are about", as
   expect(events[1]).toMatchObject({ query: expect.stringContaining("육아휴직") });
 });
 
+test("the latest question, where it got no answer, is shown with word of that: roles take turns", async () => {
+  const prompts: GenerateRequest[] = [];
+  const model = modelOf(async function* (request) {
+    prompts.push(request);
+    yield { type: "text", text: "네." };
+    yield { type: "end", finishReason: "stop" };
+  });
+  const messages: Message[] = [{ role: "user", content: "연차는 며칠인가요?" }];
+  await askAll(fakeStages({ model }), questionOf({ question: "반차도요?", history: messages }));
+  expect(prompts[0]?.messages.slice(1, -1)).toEqual([
+    { role: "user", content: "연차는 며칠인가요?" },
+    { role: "assistant", content: "(This question was not answered.)" },
+  ]);
+});
+
 test("of a history that the client keeps no store hears", async () => {
   const stages = fakeStages();
   await askAll(stages, questionOf({ history: [] }));

@@ -191,6 +191,8 @@ export interface LeftOut {
   readonly part: "history" | "context";
   readonly what: string;
   readonly tokens: number;
+  /** E.g. `only 40 of context's 500 tokens were left`. */
+  readonly why: string;
 }
 
 export type AnswerEvent =

@@ -109,7 +109,9 @@ const end = z.object({
           tokens: z.int(),
         }),
       ),
-      leftOut: z.array(z.object({ part: z.enum(["history", "context"]), what: z.string(), tokens: z.int() })),
+      leftOut: z.array(
+        z.object({ part: z.enum(["history", "context"]), what: z.string(), tokens: z.int(), why: z.string() }),
+      ),
     })
     .nullable(),
   degraded,

@@ -1,5 +1,6 @@
 import type { TokenCounter } from "../ports/token-counter.ts";
 import { beginning } from "../text/beginning.ts";
+import type { LeftOut } from "../types.ts";
 import type { Stages } from "./stages.ts";
 
 const SYSTEM_PROMPT = `You answer questions from the numbered passages that come with them, and from nothing else.
@@ -40,6 +41,18 @@ export function budgetOf({ model, settings, counter }: Pick<Stages, "model" | "s
 /** What history may claim of what the question leaves, beside context. */
 export function historyClaim(room: number): number {
   return Math.floor((room * SHARE.history) / (SHARE.history + SHARE.context));
+}
+
+/** What the ledger says of something that needs more tokens than the `left` of its part's `budget`. */
+export function withoutRoom(
+  part: LeftOut["part"],
+  what: string,
+  tokens: number,
+  left: number,
+  budget: number,
+): LeftOut {
+  const why = `only ${Math.max(0, left)} of ${part}'s ${Math.max(0, budget)} tokens were left`;
+  return { part, what, tokens, why };
 }
 
 /** Of a text as a message. */

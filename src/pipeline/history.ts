@@ -1,7 +1,8 @@
 import type { Begun } from "../ports/session-store.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { sum } from "../statistics.ts";
 import type { Entity, HistoryRung, LeftOut, Message, Session, Turn } from "../types.ts";
-import { cutToTokens, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
+import { cutToTokens, MESSAGE_TOKENS, messageTokens, withoutRoom } from "./budget.ts";
 import { statement } from "./extract.ts";
 import { shortForm } from "./short-form.ts";
 
@@ -122,15 +123,15 @@ function fitTurns(
     if (!fitting) {
       const rest = answered.slice(age);
       const size = rest.reduce((sum, one) => sum + one.tokens + 2 * MESSAGE_TOKENS, 0);
-      leftOut.push({ part: "history", what: `${rest.length} older turns`, tokens: size });
+      leftOut.push(withoutRoom("history", `${rest.length} older turns`, size, budget - tokens, budget));
       break;
+    }
+    const lost = turn.tokens + 2 * MESSAGE_TOKENS - fitting.tokens;
+    if (fitting.rung === "compaction" && !turn.short && lost > 0) {
+      leftOut.push(withoutRoom("history", `bulk of turn ${turn.number}`, lost, budget - tokens, budget));
     }
     tokens += fitting.tokens;
     shown.unshift(fitting);
-    const lost = turn.tokens + 2 * MESSAGE_TOKENS - fitting.tokens;
-    if (fitting.rung === "compaction" && !turn.short && lost > 0) {
-      leftOut.push({ part: "history", what: `bulk of turn ${turn.number}`, tokens: lost });
-    }
   }
   const messages = shown.flatMap(({ question, answer }): Message[] => [
     { role: "user", content: question },
@@ -197,11 +198,19 @@ function fitOlder({ session, facts, older, excerpt }: Past, budget: number, coun
     const tokens = add(`${HEADING.summary}\n${session.summary}`);
     const needed = counter.count(session.summary) + MESSAGE_TOKENS;
     if (tokens > 0) rungs.push({ rung: "summary", turns: session.summarizedTurns, tokens });
-    else leftOut.push({ part: "history", what: "summary", tokens: needed });
+    else leftOut.push(withoutRoom("history", "summary", needed, room, budget));
   }
   let said = 0;
-  for (const [i, fact] of facts.entries()) {
-    said += add(`${i === 0 ? `\n\n${HEADING.facts}` : ""}\n- ${statement(fact)}`);
+  const unsaid: string[] = [];
+  for (const fact of facts) {
+    const line = `\n- ${statement(fact)}`;
+    const tokens = add(said === 0 ? `\n\n${HEADING.facts}${line}` : line);
+    if (tokens === 0) unsaid.push(line);
+    said += tokens;
+  }
+  if (unsaid.length > 0) {
+    const needed = sum(unsaid.map((line) => counter.count(line)));
+    leftOut.push(withoutRoom("history", `${unsaid.length} of ${facts.length} facts`, needed, room, budget));
   }
   let loaded = 0;
   let loadedTokens = said;
@@ -217,7 +226,7 @@ function fitOlder({ session, facts, older, excerpt }: Past, budget: number, coun
       tokens = add(cutToTokens(`${heading}\n${written(turn)}`, room, counter));
     }
     if (tokens > 0) loaded++;
-    else leftOut.push({ part: "history", what: `recalled turn ${turn.number}`, tokens: turn.tokens });
+    else leftOut.push(withoutRoom("history", `recalled turn ${turn.number}`, turn.tokens, room, budget));
     loadedTokens += tokens;
   }
   if (loadedTokens > 0) rungs.push({ rung: "recall", turns: loaded, tokens: loadedTokens });

@@ -4,7 +4,7 @@ import type { TokenCounter } from "../ports/token-counter.ts";
 import { sum } from "../statistics.ts";
 import { pageLabel } from "../text/page-label.ts";
 import type { LeftOut, Message, ScoredPassage, Source, TokenLedger } from "../types.ts";
-import { budgetOf, historyClaim, MESSAGE_TOKENS, messageTokens } from "./budget.ts";
+import { budgetOf, historyClaim, MESSAGE_TOKENS, messageTokens, withoutRoom } from "./budget.ts";
 import { fitHistory, historyTokens, type Past } from "./history.ts";
 import type { Question, Stages } from "./stages.ts";
 
@@ -148,7 +148,7 @@ function fitPassages(
       text += parts.join("");
       continue;
     }
-    leftOut.push({ part: "context", what: source.passageId, tokens: needed });
+    leftOut.push(withoutRoom("context", source.passageId, needed, budget - tokens, budget));
   }
   const [first] = best;
   if (sources.length === 0 && first) {

@@ -141,6 +141,12 @@ describe.each([
         );
         const out = ledger.leftOut.filter(({ part }) => part === "context").map(({ what }) => what);
         expect(new Set(out).size).toBe(out.length);
+        for (const { part, tokens, why } of ledger.leftOut) {
+          const [, left, of, budget] = /^only (\d+) of (.*)'s (\d+) tokens were left$/.exec(why) ?? [];
+          expect(of).toBe(part);
+          expect(Number(left)).toBeLessThanOrEqual(Number(budget));
+          if (part === "context") expect(Number(left)).toBeLessThan(tokens);
+        }
         for (const { passageId } of whole) expect(out).not.toContain(passageId);
         expect(whole.length + out.length).toBe(given.passages.length);
         const said = request.messages.filter(({ role }) => role === "user").length - 1;
@@ -249,11 +255,26 @@ describe("what goes in", () => {
     expect(ledger.rungs.map(({ rung }) => rung)).toEqual(["raw", "summary"]);
   });
 
+  test("facts that do not fit are named, and those that do have their heading", () => {
+    const facts = ["긴 사실. ".repeat(200), "사번은 E-48213이다."].map((note) => ({ name: "사번", note, turn: 1 }));
+    const stages = fakeStages({ counter: characters, model: { ...fakeStages().model, contextTokensMax: 1000 } });
+    const past = { session: emptySession("s"), older: [], facts };
+    const { request, ledger } = assemblePrompt(stages, questionOf(), "사번", past, []);
+    expect(request.messages[1]?.content).toMatch(/^Said before:\n- .*E-48213/);
+    expect(ledger.leftOut).toMatchObject([{ part: "history", what: "1 of 2 facts" }]);
+  });
+
   test("a latest turn too long for the window is cut, not dropped", () => {
     const { request, ledger } = assemble({ ...small, turns: [["처음 묻는 것", "답".repeat(1500)]] }, characters);
     expect(request.messages[1]).toEqual({ role: "user", content: "처음 묻는 것" });
     expect(request.messages[2]?.content).toMatch(/^답{100,1000}$/);
-    expect(ledger.leftOut).toMatchObject([{ part: "history", what: "bulk of turn 1" }]);
+    expect(ledger.leftOut).toMatchObject([
+      {
+        part: "history",
+        what: "bulk of turn 1",
+        why: expect.stringMatching(/^only \d+ of history's \d+ tokens were left$/),
+      },
+    ]);
   });
 
   test("of the other places of a passage three are named", () => {

@@ -76,11 +76,20 @@ export function loadConfig(path?: string, environment: Environment = process.env
 function readYaml(file: string): unknown {
   const text = readText(file, "");
   try {
-    return parseYaml(text, { prettyErrors: true });
+    return withoutCycles(parseYaml(text, { prettyErrors: true }));
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0]?.replace(/:$/, "");
     const hint = UNQUOTED_VARIABLE.test(text) ? '; within { } write a variable in quotes: "${NAME}"' : "";
     throw new RaglineError("config_invalid", `not readable as YAML: ${reason}${hint}`, { cause });
+  }
+}
+
+function withoutCycles(raw: unknown): unknown {
+  try {
+    JSON.stringify(raw);
+    return raw;
+  } catch {
+    throw new Error("an alias (*…) stands within what it names");
   }
 }
 

@@ -48,6 +48,9 @@ export interface RaglineErrorOptions {
   readonly stored?: boolean;
 }
 
+/** When to come back to what is busy just now, and to a caller's turn. */
+export const RETRY_AFTER_MS = 1_000;
+
 /** The only error that crosses a module's border. `message` is written for clients; `cause` stays in the log. */
 export class RaglineError extends Error {
   override readonly name = "RaglineError";

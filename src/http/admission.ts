@@ -1,8 +1,7 @@
 import type { EventEmitter } from "node:events";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { RaglineError } from "../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { RETRY_AFTER_MS } from "./retry-after.ts";
 
 declare module "fastify" {
   interface FastifyInstance {

@@ -1,10 +1,9 @@
 import { hash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { RaglineError } from "../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import type { CallerOptions, Config, Ragline } from "../index.ts";
 import { groupNames, parseRequest, tenantName, userName } from "../requests.ts";
 import { whenOver } from "./over.ts";
-import { RETRY_AFTER_MS } from "./retry-after.ts";
 import { sentOnce } from "./sent-once.ts";
 
 type Caller = NonNullable<Config["server"]["callers"]>[number];

@@ -1,9 +1,8 @@
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { RaglineError } from "../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import { connectionLimits } from "../open-files.ts";
 import { PROBES } from "./probes.ts";
-import { RETRY_AFTER_MS } from "./retry-after.ts";
 
 /**
  * Keeps clients from taking every file that the process may open: it could then call no model, nor answer a probe. Requests on

@@ -148,6 +148,7 @@ function chunkEncoder(head: Reply, includeUsage: boolean): Encode {
       ...head,
       object: "chat.completion.chunk",
       choices: [{ index: 0, delta, finish_reason: finishReason, logprobs: null }],
+      ...(includeUsage && { usage: null }),
       ...extra,
     });
   let start: object = {};

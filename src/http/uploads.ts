@@ -1,6 +1,6 @@
 import { Transform } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { RaglineError } from "../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import { whenOver } from "./over.ts";
 
 /** What brings a document. */
@@ -41,5 +41,6 @@ export function boundUploads(app: FastifyInstance, bytesMax: number): void {
 }
 
 function tooMany(): RaglineError {
-  return new RaglineError("overloaded", "Too many documents are being received and read: try again in a moment.");
+  const message = "Too many documents are being received and read: try again in a moment.";
+  return new RaglineError("overloaded", message, { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { RaglineError } from "../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import { EmptyDocumentError, type SourceDocument } from "./document.ts";
 import { decodeText } from "./encoding.ts";
 import { frontMatterLength } from "./markdown.ts";
@@ -142,7 +142,7 @@ function end(slot: Slot): void {
 
 function tooMany(waitMs: number): RaglineError {
   const message = `Too many documents are being read: this one waited ${waitMs / 1000} s for its turn. Try again later.`;
-  return new RaglineError("overloaded", message);
+  return new RaglineError("overloaded", message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 function megabytes({ memoryBytesMax }: ReaderLimits): number {

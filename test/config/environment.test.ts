@@ -131,6 +131,13 @@ describe("a configuration file", () => {
     expect(loadConfig(file, {}).tenant).toBe("한글");
   });
 
+  test("in which an alias stands within what it names is refused, not followed without an end", () => {
+    writeFileSync(file, "server: &server\n  callers: [*server]\n");
+    expect(() => loadConfig(file, {})).toThrow(
+      `${file}: not readable as YAML: an alias (*…) stands within what it names`,
+    );
+  });
+
   test("that cannot be read is not said to be wrong YAML", () => {
     expect(() => loadConfig(folder.path, {})).toThrow(`${folder.path}: cannot be read (EISDIR)`);
   });

@@ -156,6 +156,7 @@ export function sessionStoreContract(name: string, open: () => Promise<OpenedSes
       await Promise.all(asked.map((one) => begin(store, id, one)));
       await expect(begin(store, id, turn())).rejects.toMatchObject({
         code: "rate_limited",
+        retryAfterMs: 1000,
         message: expect.stringContaining(`${PENDING_MAX}`),
       });
       expect((await load(id)).pending).toHaveLength(PENDING_MAX);

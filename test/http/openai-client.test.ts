@@ -58,6 +58,7 @@ describe("the official client", () => {
     expect(extraOf(chunks[0] ?? {})?.sources).toMatchObject([{ documentId: "hr/휴가.md" }, {}, {}]);
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe("네, 15일입니다 [1].");
     expect(chunks.flatMap(({ choices }) => choices[0]?.finish_reason ?? [])).toEqual(["stop"]);
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 7 } });
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
 

@@ -151,6 +151,7 @@ test("uploads beyond the bound are refused with 503 while others are under way, 
   await until(async () => {
     const refused = await put("z.txt", "text/plain", "x".repeat(900_000));
     if (refused.status === 200) return false;
+    expect(refused.headers.get("retry-after")).toBe("1");
     await expectError(refused, "overloaded");
     return true;
   });
@@ -203,7 +204,9 @@ test("where others are read all the time, a document is refused as overloaded af
     fetch(`${busy.url}/v1/documents/${id}`, { method: "PUT", headers: { "content-type": "text/markdown" }, body });
   const endless = ["a", "b"].map((id) => send(id, "[".repeat(8_000_000)));
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await expectError(await send("c", "plain words ".repeat(2_000)), "overloaded", /waited 0\.5 s/);
+  const late = await send("c", "plain words ".repeat(2_000));
+  expect(late.headers.get("retry-after")).toBe("1");
+  await expectError(late, "overloaded", /waited 0\.5 s/);
   for (const one of endless) await expectError(await one, "request_invalid", /took more than 2\.5 s/);
   await busy.close();
 });

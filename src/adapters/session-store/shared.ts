@@ -1,4 +1,4 @@
-import { RaglineError } from "../../errors.ts";
+import { RaglineError, RETRY_AFTER_MS } from "../../errors.ts";
 import type { Asked, SessionPlace } from "../../ports/session-store.ts";
 import type { FinishedTurn, Scope, Session } from "../../types.ts";
 
@@ -63,5 +63,6 @@ export function neverBegun(): RaglineError {
 }
 
 export function tooManyPending(pendingMax: number): RaglineError {
-  return new RaglineError("rate_limited", `sessionId: ${pendingMax} questions are being answered in it, the limit`);
+  const message = `sessionId: ${pendingMax} questions are being answered in it, the limit`;
+  return new RaglineError("rate_limited", message, { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -32,6 +32,12 @@ const PUNCTUATION = /[\p{P}\p{S}]/u;
 /** What is written without spaces around it, but for punctuation. */
 const UNSPACED = /[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
 
+/** Where a reference leads; anything else behind `[비고]:` is text. */
+const TARGET = /^(?:[a-z][a-z\d+.-]*:|<|#|\.{0,2}\/)|^[^@]*\.[a-z]{2,5}(?:[#?]|$)/i;
+
+/** `[[문서]]`, `[[문서|shown]]`, `![[picture]]`, as Obsidian and wikis link. */
+const WIKI_LINK = /^!?\[\[([^\s[\]|][^[\]\n|]{0,300})(?:\|([^[\]\n]{1,300}))?\]\](?!\()/;
+
 /** Text up to what may be a mark, an address or a hard line break. */
 const INLINE_TEXT =
   /^(?:[`~]+|[^`~])(?:(?= {2,}\n)|[\s\S]*?(?:(?=[\\<![`*~_]|https?:\/\/|ftp:\/\/|www\.|$)|[^ ](?= {2,}\n)))/;
@@ -89,7 +95,22 @@ class BoundedTokenizer extends Tokenizer {
     return super.table(src);
   }
 
+  /** A reference is no text, but `[비고]: 없음` and footnotes are. */
+  override def(src: string): Tokens.Def | undefined {
+    const found = super.def(src);
+    return found && !found.tag.startsWith("^") && TARGET.test(found.href) ? found : undefined;
+  }
+
+  override link(src: string): ReturnType<Tokenizer["link"]> {
+    const [raw, name = "", shown] = WIKI_LINK.exec(src) ?? [];
+    if (raw === undefined) return super.link(src);
+    const text = shown ?? name.replace(/\\$/, "");
+    return { type: "link", raw, href: name, text, tokens: [{ type: "text", raw: text, text }] };
+  }
+
+  /** `2*3*4` multiplies. */
   override emStrong(...args: Parameters<Tokenizer["emStrong"]>): ReturnType<Tokenizer["emStrong"]> {
+    if (/^\*\d/.test(args[0]) && /\d$/.test(args[2] ?? "")) return undefined;
     return this.besideUnspaced(args[0], args[2] ?? "") ?? this.search(args[0], () => super.emStrong(...args));
   }
 

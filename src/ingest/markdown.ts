@@ -14,6 +14,12 @@ const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
 /** An explicit anchor after a heading, as MkDocs and Pandoc write it: `## Scopes { #scopes }`. */
 const HEADING_ATTRIBUTES = /\s*\{:?\s*[#.][^{}]*\}$/;
 
+/** Tags within a line that part what is before from what is behind. */
+const PARTING = /^<(?:br|\/?(?:li|ul|ol|p|div))\b/i;
+
+/** What kind of quotation it is, as GitHub and Obsidian write it: `[!NOTE]`. */
+const ALERT = /^\[![\w-]+\][+-]?\s*/;
+
 /**
  * Parses GitHub-flavoured Markdown with YAML front matter. Marks, links' targets and comments are left out of the text.
  * @throws RaglineError `request_invalid` for front matter that is not valid YAML, and as `lexMarkdown` does.
@@ -81,7 +87,7 @@ function toBlocks(token: Token): Block[] {
     case "table":
       return block("table", tableText(token as Tokens.Table));
     case "blockquote":
-      return (token.tokens ?? []).flatMap(toBlocks).map(asQuoted);
+      return withoutAlert((token.tokens ?? []).flatMap(toBlocks).map(asQuoted));
     case "html":
       return parseHtml(token.text).blocks.map(asQuoted);
     default:
@@ -93,6 +99,11 @@ function block(kind: "text" | "table" | "code" | "list", text: string): Block[] 
   return text.trim() === "" ? [] : [{ kind, text: text.trimEnd() }];
 }
 
+function withoutAlert([first, ...others]: Block[]): Block[] {
+  if (first === undefined) return [];
+  return first.kind === "text" ? [...block("text", first.text.replace(ALERT, "")), ...others] : [first, ...others];
+}
+
 /** A heading inside a quotation or raw HTML does not divide the document. */
 function asQuoted(inner: Block): Block {
   return inner.kind === "heading" ? { kind: "text", text: inner.text } : inner;
@@ -102,12 +113,23 @@ function listText(list: Tokens.List, indent: string): string {
   const start = typeof list.start === "number" ? list.start : 1;
   return list.items
     .map((item, i) => {
-      const marker = list.ordered ? `${start + i}. ` : "- ";
+      const marker = list.ordered ? `${numberOf(item, start, i)}. ` : "- ";
       const inner = indent + " ".repeat(marker.length);
       const parts = item.tokens.flatMap((token) => itemParts(token, inner));
-      return indent + marker + parts.join("\n").trimStart();
+      return indent + marker + stateOf(item) + parts.join("\n").trimStart();
     })
     .join("\n");
+}
+
+/** As it is written (`2024. 3. 1.` begins no count), but for lists that leave counting to the reader: `1. 1. 1.` */
+function numberOf({ raw }: Tokens.ListItem, start: number, index: number): number {
+  const own = Number(/^\s*(\d{1,9})/.exec(raw)?.[1] ?? start + index);
+  return own === start && start <= 1 ? start + index : own;
+}
+
+/** Of a task whose box stands outside its text. */
+function stateOf({ tokens: [first] }: Tokens.ListItem): string {
+  return first?.type === "checkbox" ? inlineText(first) : "";
 }
 
 function itemParts(token: Token, indent: string): string[] {
@@ -130,7 +152,7 @@ function inlineText(token: Token): string {
     case "br":
       return "\n";
     case "html":
-      return /^<br\b/i.test(token.raw) ? "\n" : "";
+      return PARTING.test(token.raw) ? "\n" : "";
     case "codespan":
     case "image":
       return token.text;

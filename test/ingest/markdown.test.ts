@@ -86,6 +86,45 @@ describe("Markdown", () => {
     expect(blocks(markdown)).toEqual([{ kind: "text", text }]);
   });
 
+  test.each([
+    ["[담당자]: 홍길동\n[전화]: 02-123-4567\n\n[비고]: 없음", "[담당자]: 홍길동 [전화]: 02-123-4567\n[비고]: 없음"],
+    ["본문[^1]\n\n[^1]: 제외", "본문[^1]\n[^1]: 제외"],
+    ["출처[^1]\n\n[^1]: https://a.b/c", "출처[^1]\n[^1]: https://a.b/c"],
+    ["[메일]: hr@a.kr", "[메일]: hr@a.kr"],
+    ["[글][1]과 [안][2]\n\n[1]: ../a.md\n[2]: #b", "글과 안"],
+  ])("what looks like a reference and leads nowhere is text: %s", (markdown, text) => {
+    expect(
+      blocks(markdown)
+        .map((block) => block.text)
+        .join("\n"),
+    ).toBe(text);
+  });
+
+  test.each([
+    ["2024. 3. 1. 시행\n2024. 4. 1. 개정", "2024. 3. 1. 시행\n2024. 4. 1. 개정"],
+    ["1. 가\n3. 다\n7. 사", "1. 가\n3. 다\n7. 사"],
+    ["1. 가\n1. 나\n1. 다", "1. 가\n2. 나\n3. 다"],
+    ["- [ ] 할 일\n- [x] 한 일", "- [ ] 할 일\n- [x] 한 일"],
+  ])("a list's numbers and states are those that are written: %s", (markdown, text) => {
+    expect(blocks(markdown)).toEqual([{ kind: "list", text }]);
+  });
+
+  test.each([
+    ["[[휴가 규정]]과 [[휴가#연차|연차]], ![[그림.png]]", "휴가 규정과 연차, 그림.png"],
+    ["[[1]](https://a.b) 그리고 if [[ -f a ]]", "[1] 그리고 if [[ -f a ]]"],
+    ["시급 2*3*4와 10*20*30", "시급 2*3*4와 10*20*30"],
+    ["> [!NOTE]\n> 주의할 것", "주의할 것"],
+    ["> [!warning]- 제목\n> 내용", "제목 내용"],
+  ])("links of wikis, products and alerts: %s", (markdown, text) => {
+    expect(blocks(markdown)).toEqual([{ kind: "text", text }]);
+  });
+
+  test("words in lists within cells stay apart", () => {
+    expect(blocks("| 가 | 나 |\n|---|---|\n| [[a\\|b]] | <ul><li>하나</li><li>둘</li></ul> |")).toEqual([
+      { kind: "table", text: "가 | 나\nb | 하나 둘" },
+    ]);
+  });
+
   test("tables are rows of cells, header first", () => {
     expect(blocks("| 구분 | 금액 |\n|---|--:|\n| **교통비** | 1,000 |\n| 식비 | `a\\|b` |")).toEqual([
       { kind: "table", text: "구분 | 금액\n교통비 | 1,000\n식비 | a|b" },

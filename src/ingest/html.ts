@@ -21,8 +21,11 @@ const DROPPED = new Set([
   "iframe",
   "object",
   "select",
-  "button",
 ]);
+
+/** Text that is no longer valid: it stays, marked as Markdown does. */
+const STRUCK = new Set(["del", "s", "strike"]);
+const STRUCK_MARK = "~~";
 
 /** Elements that end the text before them and after them. */
 const BLOCKS = new Set(
@@ -31,6 +34,9 @@ const BLOCKS = new Set(
     "header hgroup hr html legend main p section summary"
   ).split(" "),
 );
+
+/** Elements that part what is before from what is behind, beside blocks. */
+const PARTS = new Set(["pre", "li", "ul", "ol", "tr", "td", "th", "table"]);
 
 type Attributes = Readonly<Record<string, string>>;
 type Target = "text" | "heading" | "code" | "list" | "table" | "title";
@@ -72,6 +78,10 @@ class BlockReader {
   private target: Target = "text";
   private depth = 0;
   private dropped = 0;
+  /** Whether it is all a button that is left out. */
+  private isButton = false;
+  /** Whether the text that follows is a superscript's. */
+  private isRaised = false;
   private readonly lists: { ordered: boolean; items: number }[] = [];
   private table: TableReader | null = null;
   private tables = 0;
@@ -86,8 +96,15 @@ class BlockReader {
     if (++this.depth > DEPTH_MAX) {
       throw new RaglineError("request_invalid", `is nested deeper than ${DEPTH_MAX} elements`);
     }
+    // Questions that open their answers: a heading in a button, or a button in a heading.
+    if (this.isButton && this.dropped === 1 && isHeading(name)) this.endButton();
     if (name === "title" && this.dropped === 0 && this.target === "text") this.start("title");
-    else if (DROPPED.has(name)) this.dropped++;
+    else if (name === "button" && this.dropped === 0) {
+      if (this.target !== "heading") {
+        this.dropped = 1;
+        this.isButton = true;
+      }
+    } else if (DROPPED.has(name)) this.dropped++;
     else if (this.dropped === 0) {
       if (name === "pre") this.preformatted++;
       this.openShown(name, attributes);
@@ -95,7 +112,12 @@ class BlockReader {
   }
 
   text(text: string): void {
-    if (this.dropped === 0) this.buffer += this.preformatted > 0 ? text : text.replace(/\s+/g, " ");
+    if (this.dropped > 0) return;
+    const shown = this.preformatted > 0 ? text : text.replace(/\s+/g, " ");
+    // 10² is not 102.
+    if (this.isRaised && /\d$/.test(this.buffer) && /^\d/.test(shown)) this.buffer += "^";
+    this.isRaised = false;
+    this.buffer += shown;
   }
 
   close(name: string): void {
@@ -104,7 +126,9 @@ class BlockReader {
       this.title ||= collapse(this.buffer);
       this.buffer = "";
       this.target = "text";
-    } else if (DROPPED.has(name)) this.dropped--;
+    } else if (name === "button" && this.dropped === 1 && this.isButton) this.endButton();
+    else if (name === "button" && this.dropped === 0) return;
+    else if (DROPPED.has(name)) this.dropped--;
     else if (this.dropped === 0) {
       if (name === "pre") this.preformatted--;
       this.closeShown(name);
@@ -119,15 +143,22 @@ class BlockReader {
     this.blocks.push({ kind: this.target === "heading" ? "text" : this.target, text });
   }
 
+  private endButton(): void {
+    this.dropped = 0;
+    this.isButton = false;
+  }
+
   private openShown(name: string, attributes: Attributes): void {
-    if (name === "br") this.buffer += this.target === "table" ? " " : "\n";
+    if (name === "sup") this.isRaised = true;
+    if (STRUCK.has(name)) this.buffer += STRUCK_MARK;
+    else if (name === "br") this.buffer += this.target === "table" ? " " : "\n";
     else if (this.table) this.openInTable(this.table, name, attributes);
     else if (name === "table") {
       this.start("table");
       this.table = new TableReader(this.room);
       this.tables = 1;
-    } else if (name === "ul" || name === "ol") this.openList(name === "ol");
-    else if (this.lists.length > 0) this.openInList(name);
+    } else if (name === "ul" || name === "ol") this.openList(name === "ol", attributes);
+    else if (this.lists.length > 0) this.openInList(name, attributes);
     else if (name === "pre") this.start("code");
     else if (isHeading(name)) this.start("heading");
     else if (BLOCKS.has(name)) this.openBlock();
@@ -139,9 +170,11 @@ class BlockReader {
   }
 
   private closeShown(name: string): void {
-    if (this.table) this.closeInTable(this.table, name);
+    if (name === "sup") this.isRaised = false;
+    if (STRUCK.has(name)) this.buffer += STRUCK_MARK;
+    else if (this.table) this.closeInTable(this.table, name);
     else if (name === "ul" || name === "ol") this.closeList();
-    else if (this.lists.length > 0) return;
+    else if (this.lists.length > 0) this.part(name);
     else if (name === "pre" && this.target === "code") this.start("text");
     else if (isHeading(name) && this.target === "heading") this.closeHeading(Number(name[1]));
     else if (BLOCKS.has(name) && this.target === "text") this.flush();
@@ -159,9 +192,9 @@ class BlockReader {
     if (text !== "") this.blocks.push({ kind: "heading", depth, text });
   }
 
-  private openList(ordered: boolean): void {
+  private openList(ordered: boolean, { start }: Attributes): void {
     if (this.lists.length === 0) this.start("list");
-    this.lists.push({ ordered, items: 0 });
+    this.lists.push({ ordered, items: numberOf(start, 1) - 1 });
   }
 
   private closeList(): void {
@@ -169,12 +202,18 @@ class BlockReader {
     if (this.lists.length === 0 && this.target === "list") this.start("text");
   }
 
-  private openInList(name: string): void {
+  private openInList(name: string, { value }: Attributes): void {
     const list = this.lists.at(-1);
     if (name === "li" && list) {
+      if (list.ordered) list.items = numberOf(value, list.items + 1) - 1;
       const marker = list.ordered ? `${++list.items}.` : "-";
       this.buffer += `\n${INDENT.repeat(Math.min(this.lists.length, 9) - 1)}${marker} `;
-    } else if (BLOCKS.has(name) || isHeading(name)) this.buffer += " ";
+    } else this.part(name);
+  }
+
+  /** Within an entry or a cell: other elements stand within a word, too. */
+  private part(name: string): void {
+    if (BLOCKS.has(name) || isHeading(name) || PARTS.has(name)) this.buffer += " ";
   }
 
   private openInTable(table: TableReader, name: string, attributes: Attributes): void {
@@ -182,11 +221,12 @@ class BlockReader {
     else if (name === "tr" && this.tables === 1) table.openRow(this.take());
     else if (name === "td" || name === "th")
       table.openCell(this.take(), name === "th", this.tables === 1 ? attributes : {});
-    else this.buffer += " ";
+    else this.part(name);
   }
 
   private closeInTable(table: TableReader, name: string): void {
-    if (name !== "table" || --this.tables > 0) return;
+    if (name !== "table") return this.part(name);
+    if (--this.tables > 0) return;
     for (const block of table.close(this.take())) this.blocks.push(block);
     this.table = null;
     this.target = this.lists.length > 0 ? "list" : "text";
@@ -200,6 +240,11 @@ class BlockReader {
 }
 
 const INDENT = "  ";
+
+/** A list's first number, or an entry's. */
+function numberOf(value: string | undefined, otherwise: number): number {
+  return value !== undefined && /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : otherwise;
+}
 
 /** White space as a browser shows it, line ends and indents of our own kept. */
 function tidy(text: string): string {

@@ -113,7 +113,7 @@ function listText(list: Tokens.List, indent: string): string {
   const start = typeof list.start === "number" ? list.start : 1;
   return list.items
     .map((item, i) => {
-      const marker = list.ordered ? `${numberOf(item, start, i)}. ` : "- ";
+      const marker = list.ordered ? `${numberOf(item, start, i)}${/^\s*\d+\)/.test(item.raw) ? ")" : "."} ` : "- ";
       const inner = indent + " ".repeat(marker.length);
       const parts = item.tokens.flatMap((token) => itemParts(token, inner));
       return indent + marker + stateOf(item) + parts.join("\n").trimStart();
@@ -161,17 +161,23 @@ function inlineText(token: Token): string {
     case "text":
     case "escape":
       return "tokens" in token ? plain(token.tokens) : decodeEntities(unwrap(token.text));
+    case "del":
+      // No longer valid: without its marks it would look so.
+      return `~~${(token.tokens ?? []).map(inlineText).join("")}~~`;
     default:
       return "tokens" in token ? (token.tokens ?? []).map(inlineText).join("") : token.raw;
   }
 }
 
-/** Soft line breaks as spaces. */
+/** How entries of lists begin that Markdown does not know. */
+const ENTRY = /^(?:[①-⑳㉮-㉻㈀-㈎○●◎◦■□▪▶►◆◇※☞·•]|[가-하]\.\s|[(（][\d가-하]{1,2}[)）])/u;
+
+/** Soft line breaks as spaces, but before an entry. */
 function unwrap(text: string): string {
   if (!text.includes("\n")) return text;
   const lines = text.split("\n");
   return lines
     .map((line, i) => (i === 0 ? line : line.trimStart()))
     .map((line, i) => (i === lines.length - 1 ? line : line.trimEnd()))
-    .join(" ");
+    .reduce((before, line) => `${before}${ENTRY.test(line) ? "\n" : " "}${line}`);
 }

@@ -78,6 +78,38 @@ describe("HTML", () => {
     ]);
   });
 
+  test.each([
+    ["10<sup>2</sup>㎡, 3<sup>1)</sup>, m<sup>2</sup>, 15<sup><a>2</a></sup>", "10^2㎡, 3^1), m2, 15^2"],
+    ["<del>5일</del><ins>7일</ins>이고 <s>9일</s>", "~~5일~~7일이고 ~~9일~~"],
+  ])("numbers stay what they are, and struck-out text stays marked: %s", (html, text) => {
+    expect(read(`<p>${html}</p>`).blocks).toEqual([{ kind: "text", text }]);
+  });
+
+  test("numbered lists are numbered as they are shown", () => {
+    expect(read("<ol start=3><li>셋<li value=7>일곱<li>여덟<ol><li>하나</ol></ol>").blocks).toEqual([
+      { kind: "list", text: "3. 셋\n7. 일곱\n8. 여덟\n  1. 하나" },
+    ]);
+  });
+
+  test("elements within a word do not part it, blocks in a cell or an entry do", () => {
+    expect(
+      tables("<td>연차<b>휴가</b>는<td><p>15<b>일</b></p><p>이상</p>", "<td>가<br>나<td><ul><li>다<li>라</ul>"),
+    ).toEqual(["연차휴가는 | 15일 이상\n가 나 | 다 라"]);
+    expect(read("<ul><li><h3>제목</h3>글<li>가<pre>code</pre>나</ul>").blocks).toEqual([
+      { kind: "list", text: "- 제목 글\n- 가 code 나" },
+    ]);
+  });
+
+  test("a button is left out, but not the question that opens its answer", () => {
+    const faq = (question: string) => read(`<div>${question}<div>답이다.</div><button>닫기</button></div>`).blocks;
+    const both = [
+      { kind: "heading", depth: 3, text: "질문인가요?" },
+      { kind: "text", text: "답이다." },
+    ];
+    expect(faq("<h3><button>질문인가요?</button></h3>")).toEqual(both);
+    expect(faq("<button><svg><path/></svg><h3>질문인가요?</h3></button>")).toEqual(both);
+  });
+
   test("a header cell before several others is a row's name", () => {
     expect(tables("<th>구분<td>1월<td>2월", "<th>매출<td>100<td>120")).toEqual(["구분 | 1월 | 2월\n매출 | 100 | 120"]);
   });

@@ -30,9 +30,9 @@ describe("Markdown", () => {
     ]);
   });
 
-  test("one tilde is a range, two strike out", () => {
+  test("one tilde is a range; two strike out, and what is struck out stays marked", () => {
     expect(blocks("평일 18:00~20:00, 주말 3~5일, ~~지운~~ 남은 ~30분")).toEqual([
-      { kind: "text", text: "평일 18:00~20:00, 주말 3~5일, 지운 남은 ~30분" },
+      { kind: "text", text: "평일 18:00~20:00, 주말 3~5일, ~~지운~~ 남은 ~30분" },
     ]);
   });
 
@@ -123,6 +123,13 @@ describe("Markdown", () => {
     expect(blocks("| 가 | 나 |\n|---|---|\n| [[a\\|b]] | <ul><li>하나</li><li>둘</li></ul> |")).toEqual([
       { kind: "table", text: "가 | 나\nb | 하나 둘" },
     ]);
+  });
+
+  test("entries that Markdown does not know begin lines, other line ends are spaces", () => {
+    expect(blocks("다음 각 호와\n같다.\n① 하나\n② 둘이고\n이어진다\n※ 참고\n가. 나이\n(1) 첫째\n가능하다")).toEqual([
+      { kind: "text", text: "다음 각 호와 같다.\n① 하나\n② 둘이고 이어진다\n※ 참고\n가. 나이\n(1) 첫째 가능하다" },
+    ]);
+    expect(blocks("1) 하나\n2) 둘\n   1. 셋")).toEqual([{ kind: "list", text: "1) 하나\n2) 둘\n   1. 셋" }]);
   });
 
   test("tables are rows of cells, header first", () => {

@@ -21,6 +21,7 @@ const DROPPED = new Set([
   "iframe",
   "object",
   "select",
+  "button",
 ]);
 
 /** Text that is no longer valid: it stays, marked as Markdown does. */
@@ -77,9 +78,8 @@ class BlockReader {
   private buffer = "";
   private target: Target = "text";
   private depth = 0;
-  private dropped = 0;
-  /** Whether it is all a button that is left out. */
-  private isButton = false;
+  /** The outermost of the open elements that are left out. */
+  private dropped: { readonly name: string; readonly depth: number } | null = null;
   /** Whether the text that follows is a superscript's. */
   private isRaised = false;
   private readonly lists: { ordered: boolean; items: number }[] = [];
@@ -96,23 +96,20 @@ class BlockReader {
     if (++this.depth > DEPTH_MAX) {
       throw new RaglineError("request_invalid", `is nested deeper than ${DEPTH_MAX} elements`);
     }
-    // Questions that open their answers: a heading in a button, or a button in a heading.
-    if (this.isButton && this.dropped === 1 && isHeading(name)) this.endButton();
-    if (name === "title" && this.dropped === 0 && this.target === "text") this.start("title");
-    else if (name === "button" && this.dropped === 0) {
-      if (this.target !== "heading") {
-        this.dropped = 1;
-        this.isButton = true;
-      }
-    } else if (DROPPED.has(name)) this.dropped++;
-    else if (this.dropped === 0) {
+    // A heading in a button, as a button in a heading, is a question that opens its answer.
+    if (this.dropped?.name === "button" && isHeading(name)) this.dropped = null;
+    if (this.dropped) return;
+    const isQuestion = name === "button" && this.target === "heading";
+    if (name === "title" && this.target === "text") this.start("title");
+    else if (DROPPED.has(name) && !isQuestion) this.dropped = { name, depth: this.depth };
+    else {
       if (name === "pre") this.preformatted++;
       this.openShown(name, attributes);
     }
   }
 
   text(text: string): void {
-    if (this.dropped > 0) return;
+    if (this.dropped) return;
     const shown = this.preformatted > 0 ? text : text.replace(/\s+/g, " ");
     // 10² is not 102.
     if (this.isRaised && /\d$/.test(this.buffer) && /^\d/.test(shown)) this.buffer += "^";
@@ -121,15 +118,14 @@ class BlockReader {
   }
 
   close(name: string): void {
-    this.depth--;
-    if (name === "title" && this.target === "title") {
+    const depth = this.depth--;
+    if (this.dropped) {
+      if (this.dropped.depth === depth) this.dropped = null;
+    } else if (name === "title" && this.target === "title") {
       this.title ||= collapse(this.buffer);
       this.buffer = "";
       this.target = "text";
-    } else if (name === "button" && this.dropped === 1 && this.isButton) this.endButton();
-    else if (name === "button" && this.dropped === 0) return;
-    else if (DROPPED.has(name)) this.dropped--;
-    else if (this.dropped === 0) {
+    } else {
       if (name === "pre") this.preformatted--;
       this.closeShown(name);
     }
@@ -141,11 +137,6 @@ class BlockReader {
     this.buffer = "";
     if (text.trim() === "" || this.target === "title") return;
     this.blocks.push({ kind: this.target === "heading" ? "text" : this.target, text });
-  }
-
-  private endButton(): void {
-    this.dropped = 0;
-    this.isButton = false;
   }
 
   private openShown(name: string, attributes: Attributes): void {
@@ -225,8 +216,8 @@ class BlockReader {
   }
 
   private closeInTable(table: TableReader, name: string): void {
-    if (name !== "table") return this.part(name);
-    if (--this.tables > 0) return;
+    if (name !== "table") this.part(name);
+    if (name !== "table" || --this.tables > 0) return;
     for (const block of table.close(this.take())) this.blocks.push(block);
     this.table = null;
     this.target = this.lists.length > 0 ? "list" : "text";

@@ -7,6 +7,7 @@ import { OPENAI_URL } from "./config/models.ts";
 import { configProblems, valueAt } from "./config/problems.ts";
 import { type Config, configSchema } from "./config/schema.ts";
 import { RaglineError } from "./errors.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 export { type Config, type ConfigInput, configSchema } from "./config/schema.ts";
 
@@ -93,17 +94,18 @@ function withoutCycles(raw: unknown): unknown {
   }
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 /** @throws RaglineError `config_invalid`, whose message begins with `what`: it cannot be read, or is not UTF-8. */
 function readText(file: string, what: string): string {
+  let bytes: Uint8Array;
   try {
-    return UTF8.decode(readFileSync(file));
+    bytes = readFileSync(file);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const reason = code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "is not UTF-8" : `cannot be read (${code})`;
-    throw new RaglineError("config_invalid", `${what}${reason}`, { cause });
+    throw new RaglineError("config_invalid", `${what}cannot be read (${code})`, { cause });
   }
+  const text = decodeUtf8(bytes);
+  if (text === null) throw new RaglineError("config_invalid", `${what}is not UTF-8`);
+  return text;
 }
 
 function withDefaults(raw: Record<string, unknown>, environment: Environment): Record<string, unknown> {

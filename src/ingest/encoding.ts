@@ -1,7 +1,6 @@
 import { RaglineError } from "../errors.ts";
+import { decodeUtf8 } from "../utf8.ts";
 import { decodeCp949 } from "./cp949.ts";
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Of the pairs of bytes in EUC-KR text: CP949's added syllables are rare, and so is Hanja beside Hangul. */
 const ADDED_SHARE_MAX = 0.2;
@@ -30,15 +29,13 @@ export function decodeText(bytes: Uint8Array, options: { readonly isHtml?: boole
     throw refused("is a binary file, or text in an encoding that is not recognised (UTF-8 always is)");
   }
   if (hasShiftCodes(bytes)) throw refused("is text in ISO-2022, which is not supported: save it as UTF-8");
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    const declared = options.isHtml ? declaredEncoding(bytes) : null;
-    if (declared) return decodeAs(declared, bytes);
-    const text = eucKr(bytes) ?? bareUtf16(bytes);
-    if (text !== null) return text;
-    throw refused("is not valid UTF-8, nor certainly EUC-KR (CP949) or UTF-16: save it as UTF-8");
-  }
+  const utf8 = decodeUtf8(bytes);
+  if (utf8 !== null) return utf8;
+  const declared = options.isHtml ? declaredEncoding(bytes) : null;
+  if (declared) return decodeAs(declared, bytes);
+  const text = eucKr(bytes) ?? bareUtf16(bytes);
+  if (text !== null) return text;
+  throw refused("is not valid UTF-8, nor certainly EUC-KR (CP949) or UTF-16: save it as UTF-8");
 }
 
 function byMark(bytes: Uint8Array): string | null {

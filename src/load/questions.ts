@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RaglineError } from "../errors.ts";
+import { decodeUtf8 } from "../utf8.ts";
 
 const HANDBOOK_QUESTIONS = fileURLToPath(new URL("../../examples/handbook-questions.jsonl", import.meta.url));
 /** A document of the bundled handbook: who has it indexed gets the handbook's questions. */
@@ -13,8 +14,6 @@ export interface Questions {
   readonly questions: readonly string[];
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 /**
  * Questions of a file in UTF-8: JSONL with `question` or `text`, or one a line.
  * @throws RaglineError `request_invalid`: the file cannot be read, has another encoding, or holds none.
@@ -23,19 +22,12 @@ export async function readQuestions(file: string): Promise<Questions> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new RaglineError("request_invalid", `--questions: ${file} cannot be read`, { cause });
   });
-  const text = decoded(bytes, file);
+  const text = decodeUtf8(bytes);
+  if (text === null) throw new RaglineError("request_invalid", `--questions: ${file} is not UTF-8`);
   const lines = text.split("\n").map((line) => line.trim());
   const questions = lines.filter((line) => line !== "").map((line, index) => questionOf(line, index, file));
   if (questions.length === 0) throw new RaglineError("request_invalid", `--questions: ${file} holds no questions`);
   return { from: file, questions };
-}
-
-function decoded(bytes: Uint8Array, file: string): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch (cause) {
-    throw new RaglineError("request_invalid", `--questions: ${file} is not UTF-8`, { cause });
-  }
 }
 
 function questionOf(line: string, index: number, file: string): string {

@@ -47,18 +47,18 @@ interface Named extends Amount {
 
 /** The amounts that a question names, each for itself: 4년 and 300만원, not "1년 미만", "1년에 며칠" or 2024년; eight at most. */
 export function amountsOf(question: string): Amount[] {
-  const text = question.normalize("NFKC");
-  return namedIn(text)
-    .filter(({ bound, end }) => bound === undefined && !COMPARES.test(text.slice(end, end + 20)))
-    .slice(0, AMOUNTS_MAX)
-    .map(({ value, unit }) => ({ value, unit }));
+  return askedIn(question, (bound, behind) => bound === undefined && !COMPARES.test(behind));
 }
 
 /** The amounts that a question compares with: 5년 of "5년 이상" and "5년 넘게"; eight at most. */
 export function comparedIn(question: string): Amount[] {
+  return askedIn(question, (bound, behind) => bound !== undefined || /^[을를이가]?\s?넘/.test(behind));
+}
+
+function askedIn(question: string, isMeant: (bound: string | undefined, behind: string) => boolean): Amount[] {
   const text = question.normalize("NFKC");
   return namedIn(text)
-    .filter(({ bound, end }) => bound !== undefined || /^[을를이가]?\s?넘/.test(text.slice(end, end + 3)))
+    .filter(({ bound, end }) => isMeant(bound, text.slice(end, end + 20)))
     .slice(0, AMOUNTS_MAX)
     .map(({ value, unit }) => ({ value, unit }));
 }

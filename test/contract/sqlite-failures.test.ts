@@ -3,7 +3,6 @@ import {
   chmodSync,
   chownSync,
   cpSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,12 +13,13 @@ import {
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
-import { beforeEach, describe, expect, onTestFinished, type TestContext, test } from "vitest";
+import { beforeEach, describe, expect, type TestContext, test } from "vitest";
 import { rebuildDatabase } from "../../src/adapters/sqlite/rebuild.ts";
 import { RaglineError } from "../../src/errors.ts";
 import { call, SCOPE, sleep } from "../support/calls.ts";
 import { answersOf, documentOf, openIndex, passagesOf, textsOf, token } from "../support/durability/documents.ts";
 import { folderForTest } from "../support/folder.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 
 const FILLING = new URL("../support/durability/filling-child.ts", import.meta.url).pathname;
 const REBUILD = new URL("../../src/adapters/sqlite/rebuild.ts", import.meta.url).href;
@@ -73,13 +73,7 @@ async function expectFull(run: () => string): Promise<void> {
 /** A file system of 1 MiB. */
 function smallDisk(context: TestContext): string {
   const mount = folder.file("small");
-  mkdirSync(mount);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], { stdio: "ignore" });
-  } catch {
-    context.skip("no permission to mount a file system");
-  }
-  onTestFinished(() => void execFileSync("umount", [mount]));
+  mountSmallDisk(context, mount, 1);
   return mount;
 }
 

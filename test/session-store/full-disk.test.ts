@@ -1,22 +1,16 @@
-import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
 import { until } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
 import { addPages, openRagline, warnings } from "../support/ragline.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 
 const QUESTIONS = ["연차 휴가는 며칠인가요?", "병가는 며칠인가요?", "How long must passwords be?"] as const;
 
 /** A Ragline whose file lies on a small file system of its own, which can be filled and emptied. */
 async function onSmallDisk(context: TestContext) {
   const mount = folderForTest().file("small");
-  mkdirSync(mount);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=6m", "tmpfs", mount], { stdio: "ignore" });
-  } catch {
-    context.skip("no permission to mount a file system");
-  }
-  onTestFinished(() => void execFileSync("umount", [mount]));
+  mountSmallDisk(context, mount, 6);
   const { log, lines } = warnings();
   const file = `${mount}/ragline.db`;
   const { ragline, close } = await openRagline({ search: { file }, session: { file }, cache: { use: "none" } }, log);

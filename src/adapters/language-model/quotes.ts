@@ -79,7 +79,7 @@ class Reading {
     const [first = "", ...others] = lines.filter((line) => CELLS.test(line));
     const names = cellsOf(first);
     const rows = others.map(cellsOf);
-    const head = isRow(names, rows) ? null : first;
+    const head = isLikeOthers(names, rows) ? null : first;
     const table = { names: head === null ? [] : names, rows };
     const announcedAt = this.#announcing;
     const place = { listAt: this.quotes.length, isRow: true } as const;
@@ -167,7 +167,7 @@ function parts(lines: readonly string[]): string[] {
 const UNIT = /\d\s?([\p{L}%]+)$/u;
 
 /** Whether the first line of a table is a row like the others, which hold a number of the same unit in the same column. */
-function isRow(first: readonly string[], others: readonly (readonly string[])[]): boolean {
+function isLikeOthers(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   return first.some((cell, column) => {
     const unit = UNIT.exec(cell)?.[1];
     return unit !== undefined && others.length > 0 && others.every((row) => UNIT.exec(row[column] ?? "")?.[1] === unit);

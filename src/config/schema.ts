@@ -195,6 +195,7 @@ const server = z.strictObject({
     "Limit for a question's or a search's wait until the process begins it; after it 503. Where some have waited that long without a break, a tenth of it.",
   ),
   stallTimeoutMs: milliseconds(60_000, "Limit for a client that reads nothing of its answer."),
+  heartbeatMs: milliseconds(15_000, "A stream that is silent has a comment (`:`) written at the latest every so long."),
   bodyBytesMax: z
     .int()
     .min(1024)

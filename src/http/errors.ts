@@ -1,9 +1,18 @@
 import type { Socket } from "node:net";
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RaglineError, toRaglineError } from "../errors.ts";
+import type { ErrorBody } from "../types.ts";
+
+/** Answers failures of these routes' requests. @param shape what a body's `error` looks like */
+export function answerErrors(routes: FastifyInstance, shape: (error: ErrorBody) => object): void {
+  routes.setErrorHandler((thrown: FastifyError, request, reply) => {
+    const error = toHttpError(thrown, request);
+    return withStatus(reply, error).send({ error: shape(error.body(request.id)) });
+  });
+}
 
 /** Any failure of a request in the words of the error table; faults of Ragline's own go to the log. */
-export function toHttpError(thrown: FastifyError, request: FastifyRequest): RaglineError {
+function toHttpError(thrown: FastifyError, request: FastifyRequest): RaglineError {
   const error = translate(thrown, request.routeOptions);
   if (error.code === "internal") request.log.error({ requestId: request.id, err: error.cause ?? error }, error.message);
   return error;

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import type { AskRequest, Ragline } from "../index.ts";
@@ -6,7 +6,7 @@ import { defined } from "../requests.ts";
 import type { AnswerEvent, ErrorBody, FinishReason, Usage } from "../types.ts";
 import { wholeAnswer } from "../whole-answer.ts";
 import { askFor, askHeaders } from "./asking.ts";
-import { toHttpError, withStatus } from "./errors.ts";
+import { answerErrors } from "./errors.ts";
 import { type Encode, sendEvents } from "./sse.ts";
 import type { ZodRequests } from "./type-provider.ts";
 
@@ -86,10 +86,7 @@ export function registerOpenAi(routes: FastifyInstance, ragline: Ragline): void 
   const typed = routes.withTypeProvider<ZodRequests>();
   const summary = "OpenAI's chat completions; sources in the extra field `ragline`.";
   const model = () => ragline.modelName;
-  routes.setErrorHandler((thrown: FastifyError, request, reply) => {
-    const error = toHttpError(thrown, request);
-    return withStatus(reply, error).send({ error: openAiError(error.body(request.id)) });
-  });
+  answerErrors(routes, openAiError);
 
   const schema = { summary, headers: askHeaders, body: requestSchema(ragline) };
   typed.post("/v1/chat/completions", { onRequest: routes.admission.enter, schema }, async (request, reply) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from "fastify";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { z } from "zod";
 import { RaglineError } from "../errors.ts";
 import { type Ragline, VERSION } from "../index.ts";
@@ -10,8 +10,9 @@ import { checkCallers } from "./callers.ts";
 import { registerCollections } from "./collections.ts";
 import { registerDocuments } from "./documents.ts";
 import { endInOrder } from "./ending.ts";
-import { refuseAddress, refuseConnection, toHttpError, withStatus } from "./errors.ts";
+import { answerErrors, refuseAddress, refuseConnection, withStatus } from "./errors.ts";
 import { registerHealth } from "./health.ts";
+import { keepAlive } from "./heartbeats.ts";
 import { refuseOtherThanOneHost } from "./host.ts";
 import { readJsonBodies } from "./json-body.ts";
 import { registerListeners } from "./listen.ts";
@@ -82,11 +83,9 @@ export async function createServer(ragline: Ragline): Promise<FastifyInstance> {
   endInOrder(app);
   checkCallers(app, ragline);
   keepOpenFiles(app);
+  keepAlive(app, ragline.config.server.heartbeatMs);
   cutStalled(app, ragline.config.server.stallTimeoutMs);
-  app.setErrorHandler((thrown: FastifyError, request, reply) => {
-    const error = toHttpError(thrown, request);
-    return withStatus(reply, error).send({ error: error.body(request.id) });
-  });
+  answerErrors(app, (error) => error);
   app.setNotFoundHandler((request, reply) => {
     const [path = ""] = request.url.split("?");
     const allowed = (["GET", "POST", "PUT", "DELETE"] as const).filter(

@@ -53,6 +53,7 @@ export async function sendEvents(
   await meanwhile(next, callsSent());
   reply.hijack();
   raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS });
+  const over = reply.server.heartbeats.add(raw);
   try {
     if (text) writeSoon(raw, text);
     for (let item = await next; !item.done && !raw.destroyed; item = await next) {
@@ -73,6 +74,7 @@ export async function sendEvents(
     reply.log.error({ err: error }, "an answer broke off");
     raw.destroy();
   } finally {
+    over();
     await events.return();
   }
 }

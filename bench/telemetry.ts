@@ -19,7 +19,7 @@ several processes run, since two of the very same code differ by up to 7%; round
 what the processes of a kind take, each the median over rounds, beside what those of the first kind take, with its 95% interval by
 bootstrap over processes and rounds. Takes some ten minutes.
 
-  --rounds <n>       30 by default: short ones, since a shared machine drifts
+  --rounds <n>       15 by default: of a second and more, so that the young generation is as large as under steady load
   --processes <n>    of each kind, 4 by default
   --against <folder> also a server of another checkout's src folder, e.g. one before a change, or one without any tracing: it is the first then
   --bars             only the servers that a bar is about: half of the time
@@ -29,7 +29,7 @@ bootstrap over processes and rounds. Takes some ten minutes.
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "30" },
+    rounds: { type: "string", default: "15" },
     processes: { type: "string", default: "4" },
     against: { type: "string" },
     bars: { type: "boolean", default: false },
@@ -42,7 +42,7 @@ const { values: options } = parseArgs({
 /** Stages that hardly wait and 64 clients: the server is the bottleneck. */
 const RUN: Run = {
   clients: 64,
-  requests: 192,
+  requests: 576,
   periodMs: 0,
   delays: { embedMs: 1, rerankMs: 1, firstTokenMs: 1, tokenMs: 0, tokens: 64 },
 };

@@ -8,7 +8,7 @@ const BYTES_MAX = { usually: 8 * 1024 * 1024, busy: 32 * 1024 * 1024 };
 /** Of the last second or more, spent collecting the young generation: from here on it is too small for its load. */
 const BUSY_SHARE = 0.05;
 const WINDOW_MS = 1000;
-/** After a collection of everything: what streams leave soon fills the old generation again. */
+/** After a collection of everything: what streams leave soon fills the old generation again. And after a busy second: another is likely. */
 const HOLDING_MS = 60_000;
 /** V8's own. */
 const GROWTH = 2;
@@ -39,8 +39,8 @@ export function holdYoungGeneration(): void {
 }
 
 /**
- * Ends the growth of V8's young generation at 8 MB, whose collection holds answers up for a millisecond, and at 32 MB (2 ms) once that takes a
- * twentieth of the time: one that is filled faster than answers end keeps what is about to be garbage, which with 64 clients at once cost a
+ * Ends the growth of V8's young generation at 8 MB, whose collection holds answers up for a millisecond, and at 32 MB (2 ms) for a minute after
+ * that took a twentieth of the time: one that is filled faster than answers end keeps what is about to be garbage, which with 64 clients at once cost a
  * tenth of the CPU a request. It would double up to 128 MB under load, whatever is held, and stay there. Where V8 makes it small again, as it does in idle times, it may grow anew:
  * one that stays small is collected a hundred times a second. That a flag ends it, which counts at any time, is because the one that names
  * the size (`--max-semi-space-size`) counts only on Node's command line; whoever sets that has a smaller bound, or this one. Worker
@@ -77,7 +77,7 @@ type Collection = Pick<PerformanceEntry, "duration" | "startTime"> & { readonly 
 export class CollectionLoad {
   #since = performance.now();
   #collectedMs = 0;
-  #isBusy = false;
+  #busyAt = Number.NEGATIVE_INFINITY;
   #everythingAt = Number.NEGATIVE_INFINITY;
   #inUseBytes = 0;
 
@@ -91,13 +91,13 @@ export class CollectionLoad {
       this.#inUseBytes = inUseBytes();
     }
     if (now - this.#since < WINDOW_MS) return;
-    this.#isBusy = this.#collectedMs >= BUSY_SHARE * (now - this.#since);
+    if (this.#collectedMs >= BUSY_SHARE * (now - this.#since)) this.#busyAt = now;
     this.#since = now;
     this.#collectedMs = 0;
   }
 
   get isBusy(): boolean {
-    return this.#isBusy;
+    return performance.now() - this.#busyAt < HOLDING_MS;
   }
 
   /** Of what is in use: how much more there may be before the next time. */

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { constants } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { CollectionLoad } from "../../src/cli/garbage-collection.ts";
 
 /** Holds much for a while, as V8 lets its young generation grow for, and tells how large it has become, in MB, at most. */
@@ -84,6 +84,21 @@ test("for a minute after everything was collected as much garbage may be held as
   load.add([collection(major, now)], () => 256 * MB);
   expect(load.garbagePercent).toBe(100);
   expect(load.isBusy).toBe(false);
+});
+
+test("a process is busy for a minute after collections took a twentieth of a second", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const load = new CollectionLoad();
+  const collectedAfter = (seconds: number, duration: number) => {
+    vi.advanceTimersByTime(seconds * 1000);
+    load.add([{ startTime: 0, duration, detail: { kind: constants.NODE_PERFORMANCE_GC_MINOR } }]);
+    return load.isBusy;
+  };
+  expect(collectedAfter(2, 90)).toBe(false);
+  expect(collectedAfter(2, 110)).toBe(true);
+  expect(collectedAfter(55, 1)).toBe(true);
+  expect(collectedAfter(6, 1)).toBe(false);
 });
 
 /** Tells the priorities of V8's threads and of the main one; they begin with the process. */

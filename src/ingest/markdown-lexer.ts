@@ -28,6 +28,8 @@ const ADDRESS = /^(?:https?:\/\/|ftp:\/\/|www\.)[^\s<]*[^\s<?!.,:;*_'"~()&]/i;
 
 /** Emphasis without emphasis inside: its mark, its text. */
 const EMPHASIS = /^(\*{1,3})(?=[^\s*])((?:\\.|`[^`\n]*`|[^\\*`])*[^\s*\\])\1(?!\*)/s;
+/** Within words `__` is none in CommonMark, so that a particle behind it would keep the mark: `__연차__는`. */
+const UNDERSCORED = /^(__)(?=[^\s_])((?:\\.|`[^`\n]*`|[^\\_`]|_(?!_))*[^\s_\\])__(?!_)/s;
 const PUNCTUATION = /[\p{P}\p{S}]/u;
 /** What is written without spaces around it, but for punctuation. */
 const UNSPACED = /[\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
@@ -119,10 +121,13 @@ class BoundedTokenizer extends Tokenizer {
    * a particle behind it. As in https://github.com/tats-u/markdown-cjk-friendly.
    */
   private besideUnspaced(src: string, before: string): Tokens.Strong | Tokens.Em | undefined {
-    const [raw, mark, text = ""] = EMPHASIS.exec(src) ?? [];
+    const [raw, mark, text = ""] = EMPHASIS.exec(src) ?? UNDERSCORED.exec(src) ?? [];
     if (raw === undefined) return undefined;
-    const opens = sideOf(before, text.charAt(0));
-    const closes = sideOf(src.charAt(raw.length), text.slice(-1));
+    const isWord = mark === "__";
+    // `__init__은` is a name.
+    if (isWord && !UNSPACED.test(text)) return undefined;
+    const opens = sideOf(before, isWord || PUNCTUATION.test(text.charAt(0)));
+    const closes = sideOf(src.charAt(raw.length), isWord || PUNCTUATION.test(text.slice(-1)));
     if (opens === "apart" || closes === "apart" || (opens === "usual" && closes === "usual")) return undefined;
     return { type: mark === "*" ? "em" : "strong", raw, text, tokens: this.lexer.inlineTokens(text) };
   }
@@ -153,8 +158,11 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** How a mark stands between what is outside and inside: as CommonMark wants it, beside a word that needs no space, or as no mark at all. */
-function sideOf(outside: string, inside: string): "usual" | "unspaced" | "apart" {
-  if (!PUNCTUATION.test(inside) || outside === "" || /\s/.test(outside) || PUNCTUATION.test(outside)) return "usual";
+/**
+ * How a mark stands beside what is outside it: as CommonMark wants it, beside a word that needs no space, or as no mark at all.
+ * @param mustPart where only a space or punctuation would do in CommonMark
+ */
+function sideOf(outside: string, mustPart: boolean): "usual" | "unspaced" | "apart" {
+  if (!mustPart || outside === "" || /\s/.test(outside) || PUNCTUATION.test(outside)) return "usual";
   return UNSPACED.test(outside) ? "unspaced" : "apart";
 }

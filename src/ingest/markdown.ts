@@ -1,6 +1,7 @@
 import type { Token, Tokens } from "marked";
 import { LineCounter, parseDocument } from "yaml";
 import { RaglineError } from "../errors.ts";
+import { openContainers } from "./containers.ts";
 import type { Block, ParsedText } from "./document.ts";
 import { decodeEntities, parseHtml } from "./html.ts";
 import { lexMarkdown } from "./markdown-lexer.ts";
@@ -15,7 +16,10 @@ const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
 const HEADING_ATTRIBUTES = /\s*\{:?\s*[#.][^{}]*\}$/;
 
 /** Tags within a line that part what is before from what is behind. */
-const PARTING = /^<(?:br|\/?(?:li|ul|ol|p|div))\b/i;
+const PARTING = /^<(?:br|hr|\/?(?:li|ul|ol|p|div|t[dhr]|table|summary|details|d[dlt]|pre|h[1-6]))\b/i;
+
+/** As Obsidian, MkDocs and Docusaurus mark text: `==15일==`. */
+const HIGHLIGHT = /(?<![\w=])==(?=[^\s=])([^=\n]*[^\s=])==(?![\w=])/g;
 
 /** What kind of quotation it is, as GitHub and Obsidian write it: `[!NOTE]`. */
 const ALERT = /^\[![\w-]+\][+-]?\s*/;
@@ -27,7 +31,7 @@ const ALERT = /^\[![\w-]+\][+-]?\s*/;
  */
 export function parseMarkdown(source: string): ParsedText {
   const { fields, body } = splitFrontMatter(source);
-  return { fields, blocks: lexMarkdown(body).flatMap(toBlocks) };
+  return { fields, blocks: lexMarkdown(openContainers(body)).flatMap(toBlocks) };
 }
 
 /** How much YAML stands before the text, in UTF-16 units. */
@@ -160,7 +164,7 @@ function inlineText(token: Token): string {
       return token.checked ? "[x] " : "[ ] ";
     case "text":
     case "escape":
-      return "tokens" in token ? plain(token.tokens) : decodeEntities(unwrap(token.text));
+      return "tokens" in token ? plain(token.tokens) : decodeEntities(unwrap(token.text)).replace(HIGHLIGHT, "$1");
     case "del":
       // No longer valid: without its marks it would look so.
       return `~~${(token.tokens ?? []).map(inlineText).join("")}~~`;

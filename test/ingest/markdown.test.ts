@@ -36,6 +36,41 @@ describe("Markdown", () => {
     ]);
   });
 
+  test("boxes and tabs of MkDocs, Docusaurus and others are text, with their titles", () => {
+    const texts = (source: string) => blocks(source).map(({ kind, text }) => `${kind}: ${text}`);
+    const titled = ["text: 주의", "text: 첫 줄", "text: 둘째"];
+    expect(texts('!!! note "주의"\n    첫 줄\n\n    둘째\n\n뒤')).toEqual([...titled, "text: 뒤"]);
+    expect(texts('???+ warning "주의"\n\n    첫 줄\n\n    둘째\n\n뒤')).toEqual([...titled, "text: 뒤"]);
+    expect(texts("앞\n:::tip 주의\n첫 줄\n\n둘째\n:::\n뒤")).toEqual(["text: 앞", ...titled, "text: 뒤"]);
+    expect(texts("::: warning [주의]\n첫 줄\n\n둘째\n:::")).toEqual(titled);
+    expect(texts("/// note | 주의\n첫 줄\n\n둘째\n///")).toEqual(titled);
+    expect(texts("::: danger\n위험\n:::\n\n/// tip\n팁\n///")).toEqual(["text: 위험", "text: 팁"]);
+    const tabs =
+      '=== "macOS"\n\n    ```sh\n    brew\n      x\n    ```\n\n    !!! tip\n        안쪽\n\n=== "Linux"\n\n    apt';
+    expect(texts(tabs)).toEqual(["text: macOS", "code: brew\n  x", "text: 안쪽", "text: Linux", "text: apt"]);
+    expect(texts("1. 하나\n\n   :::info\n   안\n   :::\n\n2. 둘")).toEqual(["list: 1. 하나\n   안\n2. 둘"]);
+  });
+
+  test("what looks like a box stays in code, and where nothing is indented below", () => {
+    expect(blocks('```\n:::tip\n!!! note\n    x\n///\n```\n\n!!! note "주의"\n뒤')).toEqual([
+      { kind: "code", text: ":::tip\n!!! note\n    x\n///" },
+      { kind: "text", text: '!!! note "주의" 뒤' },
+    ]);
+    expect(blocks("제목\n===\n\n    code")).toEqual(
+      [
+        { kind: "heading", depth: 1, text: "제목" },
+        { kind: "code", text: "code" },
+      ].slice(1),
+    );
+  });
+
+  test("tags in cells part words", () => {
+    const table = "<table><tr><th>이름</th><td>형</td></tr></table>";
+    expect(blocks(`a | b\n---|---\nx | <details><summary>칸</summary>${table}</details>`)).toEqual([
+      { kind: "table", text: "a | b\nx | 칸 이름 형" },
+    ]);
+  });
+
   test("a rule at the top is not front matter", () => {
     expect(blocks("---\n\nJust prose\n\n---\n\nmore")).toEqual([
       { kind: "text", text: "Just prose" },
@@ -71,6 +106,9 @@ describe("Markdown", () => {
   });
 
   test.each([
+    ["__연차__는 법정__휴가__다. __15일(연차)__을", "연차는 법정휴가다. 15일(연차)을"],
+    ["__init__은 snake__case__다", "__init__은 snake__case__다"],
+    ["==연차==는 a == b and c==d and e==f, =====", "연차는 a == b and c==d and e==f, ====="],
     ["**15일(연차)**을 준다. **10일(병가)**도.", "15일(연차)을 준다. 10일(병가)도."],
     ["**『근로기준법』**에 따라", "『근로기준법』에 따라"],
     ["회사는**(주)한빛**이다", "회사는(주)한빛이다"],
@@ -214,6 +252,10 @@ describe("hostile Markdown", () => {
     ["marks before a mail address", `${"_a.".repeat(3300)}@`],
     ["marks of several kinds", "a~_b.*".repeat(1600)],
     ["brackets", "[".repeat(9_900)],
+    ["words that are never bold", "__가_나".repeat(2400)],
+    ["what is never highlighted", "==a ".repeat(2400)],
+    ["boxes that are none", `!!! note${" a".repeat(4900)}!\n:::${" ".repeat(4900)}`],
+    ["boxes in boxes", `!!! note\n${"\n".repeat(9_000)}    a`],
     ["pictures in links", "[![a](b)](".repeat(990)],
   ])("1 MB of %s takes under 2 s", (_, paragraph) => {
     const startedAt = cpuMs();

@@ -54,6 +54,8 @@ export class Run {
   readonly #tracer: StepTracer | undefined;
   /** Calls that were started before their step's turn. */
   readonly #early = new Map<Step, { readonly race: Race; readonly trace: StepTrace }>();
+  /** What a step failed with: where it cannot be begun again, that tells why, not how little time it left. */
+  readonly #failed: Partial<Record<Step, RaglineError>> = {};
   /** What shall bring the first text, and since when. */
   #streaming: { readonly step: Step; readonly race: Race; readonly startedAt: number } | undefined;
   #firstTextMs: number | null = null;
@@ -251,6 +253,7 @@ export class Run {
     } catch (thrown) {
       if (isCut(thrown)) this.#note(step, now, race.served, true, early?.race.served);
       error = toRaglineError(thrown, step);
+      this.#failed[step] = error;
       throw error;
     } finally {
       race.end();
@@ -258,10 +261,12 @@ export class Run {
     }
   }
 
-  /** @throws RaglineError `deadline_short`: it usually takes longer than there is time. */
+  /** @throws RaglineError `deadline_short`: it usually takes longer than there is time; or what it failed with before. */
   #checkTime(step: Step, now: number, deadline: number): void {
     const left = deadline - now;
     if (this.signal.aborted || this.#pace.admits(step, left)) return;
+    const before = this.#failed[step];
+    if (before) throw before;
     const usual = Math.ceil(this.#pace.expect(step));
     const message =
       left > 0

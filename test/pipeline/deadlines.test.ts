@@ -38,6 +38,15 @@ describe("a stage that cannot finish in the time left", () => {
     expect([begun, run.timeline.timings, run.elapsedMs() < 100]).toEqual([false, {}, true]);
   });
 
+  test("fails with what it failed with before in this run, not with the time that this left", async () => {
+    const run = open(150);
+    const hangs = () => new Promise<never>(() => undefined);
+    await failure(run.must("search", hangs));
+    expect(await failure(run.must("search", hangs))).toMatchObject({ code: "dependency_timeout", step: "search" });
+    await run.may("rerank", hangs, otherwise);
+    expect(run.degraded).toMatchObject([{ step: "rerank", reason: "deadline_short" }]);
+  });
+
   test("holds for a stream too, whose first text is what takes long", async () => {
     const slow = async function* () {
       yield 1;

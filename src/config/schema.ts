@@ -278,7 +278,7 @@ export const configSchema = z
     telemetry,
     log,
   })
-  .superRefine(({ ingest, compact, rerank, search, server }, context) => {
+  .superRefine(({ ingest, compact, embed, rerank, generate, search, server }, context) => {
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (ingest.overlapTokens > ingest.chunkTokens / 2) {
       issue(["ingest", "overlapTokens"], `more than half of chunkTokens (${ingest.chunkTokens})`);
@@ -289,6 +289,11 @@ export const configSchema = z
     }
     if (compact.targetRatio >= compact.startRatio) {
       issue(["compact", "targetRatio"], `not below startRatio (${compact.startRatio})`);
+    }
+    for (const [step, block] of Object.entries({ embed, rerank, generate })) {
+      if (!("apiKey" in block && block.apiKey && "headers" in block)) continue;
+      const twice = Object.keys(block.headers ?? {}).find((name) => name.toLowerCase() === "authorization");
+      if (twice !== undefined) issue([step, "headers", twice], "apiKey is sent in it");
     }
     if (rerank.keep > search.top) issue(["rerank", "keep"], `more than search.top (${search.top})`);
   });

@@ -47,6 +47,22 @@ describe("a configuration that breaks a rule", () => {
       { rerank: { use: "cohere", model: "m", baseUrl: "http://a/v1", apiKey: "열쇠" } },
       "rerank.apiKey: must be printable ASCII, without spaces and line ends",
     ],
+    [
+      { embed: { use: "tei", model: "m", dimensions: 8, baseUrl: "http://a", headers: { "x key": "a", Host: "b" } } },
+      "embed.headers.x key: no header can have this name\nembed.headers.Host: calls have their own",
+    ],
+    [
+      { generate: { use: "openai", apiKey: "sk", headers: { Authorization: "Basic a" } } },
+      "generate.headers.Authorization: apiKey is sent in it",
+    ],
+    [
+      { generate: { use: "openai", headers: { "api-key": "열쇠" } } },
+      "generate.headers.api-key: must be printable ASCII, without line ends",
+    ],
+    [
+      { generate: { use: "openai", body: { model: "other", top_p: 0.8 } } },
+      "generate.body.model: calls have their own, or could not be read with it",
+    ],
     [{ ingest: { chunkTokens: 100, overlapTokens: 51 } }, /^ingest\.overlapTokens: more than half of chunkTokens/],
     [
       { server: { fileBytesMax: 2000, bodyBytesMax: 3000, uploadBytesMax: 2999 } },

@@ -14,6 +14,7 @@ const SECRETS = {
   generate: 'sk-generate-"quoted"-9876',
   session: "redis-p@ss/wörd",
   hub: "hf_abcdefghijklmnop",
+  gateway: "gw-geheim-77",
   collector: "collector-key-4711",
 } as const;
 const QUESTION = "주민등록번호 900101-1234567의 연차는 며칠인가요?";
@@ -27,7 +28,12 @@ beforeAll(async () => {
   upstream = await stubServer(({ headers, body }, response) => {
     response.writeHead(400, { "content-type": "application/json" });
     response.end(
-      JSON.stringify({ error: { code: "bad_thing", message: `${headers.authorization} ${JSON.stringify(body)}` } }),
+      JSON.stringify({
+        error: {
+          code: "bad_thing",
+          message: `${headers.authorization} ${headers["x-gateway"]} ${JSON.stringify(body)}`,
+        },
+      }),
     );
   });
 });
@@ -40,7 +46,14 @@ function configuration(content: boolean): string {
   const password = encodeURIComponent(SECRETS.session);
   return JSON.stringify({
     embed: { use: "tei", baseUrl: upstream.url, model: "m", dimensions: 64, apiKey: SECRETS.embed, retries: 0 },
-    rerank: { use: "cohere", baseUrl: `${upstream.url}/v1`, model: "m", apiKey: SECRETS.rerank, retries: 0 },
+    rerank: {
+      use: "cohere",
+      baseUrl: `${upstream.url}/v1`,
+      model: "m",
+      apiKey: SECRETS.rerank,
+      headers: { "x-gateway": SECRETS.gateway },
+      retries: 0,
+    },
     generate: { use: "openai", baseUrl: `${upstream.url}/v1`, model: "m", apiKey: SECRETS.generate, retries: 0 },
     search: { file: folder.file(`${content}.db`) },
     models: { token: SECRETS.hub },

@@ -5,7 +5,10 @@ import { type Headers, ResponseBody } from "./response-body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 export interface EndpointOptions {
+  /** A bearer token. */
   readonly apiKey?: string | undefined;
+  /** Sent with each call, beside those that it needs itself. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An address as calls need it, read once. */
@@ -13,14 +16,14 @@ export class Endpoint {
   readonly url: string;
   readonly origin: string;
   readonly path: string;
-  readonly authorization: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(url: string, { apiKey }: EndpointOptions = {}) {
+  constructor(url: string, { apiKey, headers }: EndpointOptions = {}) {
     const { origin, pathname, search } = new URL(url);
     this.url = url;
     this.origin = origin;
     this.path = pathname + search;
-    this.authorization = apiKey && `Bearer ${apiKey}`;
+    this.headers = { ...headers, ...(apiKey && { authorization: `Bearer ${apiKey}` }) };
   }
 
   /** `path` begins with a slash; the base URL may end with one. */
@@ -104,10 +107,9 @@ export async function getJson(endpoint: Endpoint, signal: AbortSignal): Promise<
 
 /** As `post`, for any call. @throws RaglineError `dependency_failed` */
 export async function send(endpoint: Endpoint, call: HttpCall, signal: AbortSignal): Promise<ResponseBody> {
-  const { url, origin, path, authorization } = endpoint;
+  const { url, origin, path } = endpoint;
   const { method, body } = call;
-  const headers: Record<string, string> = { ...call.headers };
-  if (authorization) headers.authorization = authorization;
+  const headers: Record<string, string> = { ...call.headers, ...endpoint.headers };
   addTraceHeaders(headers);
   const response = new ResponseBody(signal);
   let status: number;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
-import { Endpoint, getJson, postJson, refusalOf } from "./post.ts";
+import { Endpoint, type EndpointOptions, getJson, postJson, refusalOf } from "./post.ts";
 import { reportServed } from "./served.ts";
 
 /** What text-embeddings-inference serves, from `/info`. */
@@ -27,12 +27,9 @@ export interface Tei {
 }
 
 /** One call of a text-embeddings-inference server, e.g. `/rerank`. `model`: what it must serve, where that can be told. */
-export function createTei(options: {
-  readonly path: string;
-  readonly baseUrl: string;
-  readonly apiKey?: string | undefined;
-  readonly model?: string;
-}): Tei {
+export function createTei(
+  options: EndpointOptions & { readonly path: string; readonly baseUrl: string; readonly model?: string },
+): Tei {
   const about = Endpoint.under(options.baseUrl, "/info", options);
   const endpoint = Endpoint.under(options.baseUrl, options.path, options);
   let known: TeiInfo | null = null;

@@ -1,12 +1,12 @@
 import { RaglineError } from "../../errors.ts";
+import type { EndpointOptions } from "./post.ts";
 
 /** An embedding endpoint, and what its model expects. */
-export interface HttpEmbedderOptions {
+export interface HttpEmbedderOptions extends EndpointOptions {
   /** Of `openai` up to and with `/v1`; of `tei` the server, without `/embed`, which must say that it serves `model`. */
   readonly baseUrl: string;
   readonly model: string;
   readonly dimensions: number;
-  readonly apiKey?: string | undefined;
   readonly queryPrefix: string;
   readonly passagePrefix: string;
 }

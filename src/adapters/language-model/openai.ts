@@ -1,17 +1,18 @@
 import type { GenerateRequest, LanguageModel } from "../../ports/language-model.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { Endpoint, post, refusalOf } from "../http/post.ts";
+import { Endpoint, type EndpointOptions, post, refusalOf } from "../http/post.ts";
 import type { ResponseBody } from "../http/response-body.ts";
 import { LoopLoad } from "./loop-load.ts";
 import { ChatDeltas } from "./openai-deltas.ts";
 
-export interface OpenAiOptions {
+export interface OpenAiOptions extends EndpointOptions {
   /** Up to and with `/v1`. */
   readonly baseUrl: string;
   readonly model: string;
-  readonly apiKey?: string | undefined;
   readonly contextTokensMax: number;
   readonly temperature: number | null;
+  /** Further fields of each request; none of those that are sent anyway. */
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, Ollama, … While `load` is busy, text comes in fewer pieces. */
@@ -27,6 +28,7 @@ export function createOpenAiLanguageModel(
   async function open(request: GenerateRequest, signal: AbortSignal): Promise<ResponseBody> {
     const named = limitName;
     const body = {
+      ...options.body,
       model: options.model,
       messages: request.messages,
       stream: true,

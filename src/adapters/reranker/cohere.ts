@@ -3,15 +3,14 @@ import type { Reranker } from "../../ports/reranker.ts";
 import type { TokenCounter } from "../../ports/token-counter.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
-import { Endpoint, postJson } from "../http/post.ts";
+import { Endpoint, type EndpointOptions, postJson } from "../http/post.ts";
 import { allScores, unfit } from "../http/scores.ts";
 import { reportServed } from "../http/served.ts";
 
-export interface CohereRerankerOptions {
+export interface CohereRerankerOptions extends EndpointOptions {
   /** Up to and with `/v1` or `/v2`. */
   readonly baseUrl: string;
   readonly model: string;
-  readonly apiKey?: string | undefined;
   /** Longer texts are cut; counted by `counter`. */
   readonly inputTokensMax: number;
   readonly counter: TokenCounter;

@@ -88,36 +88,6 @@ export const token = z.string().regex(/^[!-~]*$/, "must be printable ASCII, with
 
 export const apiKey = token.optional().describe("Sent as a bearer token. Read it from the environment: `${NAME}`.");
 
-/** What calls say themselves. */
-const OWN_HEADERS =
-  /^(?:accept-encoding|connection|content-(?:encoding|length|type)|expect|host|keep-alive|te|trailer|trace(?:parent|state)|transfer-encoding|upgrade)$/i;
-export const requestHeaders = z
-  .record(z.string(), z.string().regex(/^[ -~]*$/, "must be printable ASCII, without line ends"))
-  .superRefine((headers, context) => {
-    const refuse = (name: string, message: string) => context.addIssue({ code: "custom", path: [name], message });
-    for (const name of Object.keys(headers)) {
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) refuse(name, "no header can have this name");
-      else if (OWN_HEADERS.test(name)) refuse(name, "calls have their own");
-    }
-  })
-  .optional()
-  .describe('Sent with each call beside `apiKey`, e.g. a gateway\'s key: `{ x-api-key: "${NAME}" }`.');
-
-/** What calls of a language model say themselves, and what would give their answers another shape. */
-const OWN_FIELDS =
-  /^(?:model|messages|stream|stream_options|max_tokens|max_completion_tokens|temperature|n|tools|tool_choice|functions|function_call|logprobs)$/;
-export const requestBody = z
-  .record(z.string(), z.json())
-  .superRefine((body, context) => {
-    for (const name of Object.keys(body).filter((name) => OWN_FIELDS.test(name))) {
-      context.addIssue({ code: "custom", path: [name], message: "calls have their own, or could not be read with it" });
-    }
-  })
-  .optional()
-  .describe(
-    "Further fields of each request, as the endpoint knows them. Against a reasoning model's thinking: `{ reasoning_effort: none }` (OpenAI, Ollama), `{ chat_template_kwargs: { enable_thinking: false } }` (vLLM, SGLang; Qwen3).",
-  );
-
 export const retries = z
   .int()
   .min(0)

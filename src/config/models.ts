@@ -17,14 +17,13 @@ import {
   oneEndpoint,
   patience,
   prefixes,
-  requestBody,
-  requestHeaders,
   reranking,
   silence,
   temperature,
   vectorCache,
 } from "./fields.ts";
 import { grpcClient } from "./grpc.ts";
+import { embedBodies, generateBody, requestHeaders } from "./http-requests.ts";
 import { onnx, onnxEmbedding } from "./onnx.ts";
 import { simulatedEmbed, simulatedGenerate, simulatedRerank } from "./simulated.ts";
 
@@ -49,6 +48,7 @@ export const embed = z.discriminatedUnion("use", [
     apiKey,
     headers: requestHeaders,
     ...prefixes,
+    ...embedBodies,
     inputTokensMax,
     batchTextsMax,
     timeoutMs: embedLimit,
@@ -181,7 +181,7 @@ export const generate = z.discriminatedUnion("use", [
     headers: requestHeaders,
     contextTokensMax,
     temperature,
-    body: requestBody,
+    body: generateBody,
     ...silence,
     ...generatePatience,
     ...endpoints,

@@ -63,6 +63,10 @@ describe("a configuration that breaks a rule", () => {
       { generate: { use: "openai", body: { model: "other", top_p: 0.8 } } },
       "generate.body.model: calls have their own, or could not be read with it",
     ],
+    [
+      { embed: { use: "openai", model: "m", dimensions: 8, baseUrl: "http://a", queryBody: { input: "b" } } },
+      "embed.queryBody.input: calls have their own, or could not be read with it",
+    ],
     [{ ingest: { chunkTokens: 100, overlapTokens: 51 } }, /^ingest\.overlapTokens: more than half of chunkTokens/],
     [
       { server: { fileBytesMax: 2000, bodyBytesMax: 3000, uploadBytesMax: 2999 } },

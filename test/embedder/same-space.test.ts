@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createOpenAiEmbedder } from "../../src/adapters/embedder/openai.ts";
+import { createOpenAiEmbedder, type OpenAiEmbedderOptions } from "../../src/adapters/embedder/openai.ts";
 import { call } from "../support/calls.ts";
 import { DIMENSIONS, embeddings } from "../support/stub-embeddings.ts";
 import { type StubHandler, type StubServer, sendJson, stubServer } from "../support/stub-server.ts";
@@ -10,8 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const open = () =>
+const open = (bodies: Pick<OpenAiEmbedderOptions, "body" | "queryBody" | "passageBody"> = {}) =>
   createOpenAiEmbedder({
+    ...bodies,
     baseUrl: `${server.url}/v1`,
     model: "e5",
     dimensions: DIMENSIONS,
@@ -66,5 +67,24 @@ test("another name for the same model, as gateways give, is looked at once", asy
     ["query: 연차 휴가"],
     ["query: 병가"],
     ["query: 병가"],
+  ]);
+});
+
+test("questions and passages have further fields of their own, also where a text is looked at again", async () => {
+  server.answer(named("e5"));
+  const embedder = open({
+    body: { dimensions: 64 },
+    queryBody: { input_type: "query" },
+    passageBody: { input_type: "document" },
+  });
+  const asked = server.requests.length;
+  await embedder.embed(["연차 휴가"], "passage", call());
+  server.answer(named("azure/e5-0613"));
+  await embedder.embed(["병가"], "query", call());
+  const sent = server.requests.slice(asked).map(({ body }) => [body.input, body.dimensions, body.input_type]);
+  expect(sent).toEqual([
+    [["연차 휴가"], 64, "document"],
+    [["query: 병가"], 64, "query"],
+    [["연차 휴가"], 64, "document"],
   ]);
 });

@@ -1,11 +1,11 @@
-import type { Embedder } from "../../ports/embedder.ts";
+import type { Embedder, EmbedKind } from "../../ports/embedder.ts";
 import type { TokenCounter } from "../../ports/token-counter.ts";
 import type { CallOptions } from "../../types.ts";
 import { inBatches } from "../http/batches.ts";
 import { cutTo } from "../http/cut.ts";
 import { OptionalFields } from "../http/optional-fields.ts";
 import { Endpoint, postJson } from "../http/post.ts";
-import { SameSpace } from "../http/same-space.ts";
+import { type NamedVector, SameSpace } from "../http/same-space.ts";
 import { reportServed } from "../http/served.ts";
 import { exceptBlank, type HttpEmbedderOptions, unitVector, unusable } from "../http/vectors.ts";
 
@@ -15,7 +15,13 @@ export interface OpenAiEmbedderOptions extends HttpEmbedderOptions {
   /** Texts a call. */
   readonly batchTextsMax: number;
   readonly counter: TokenCounter;
+  /** Further fields of each request, and of those for questions and passages alone. */
+  readonly body?: Fields | undefined;
+  readonly queryBody?: Fields | undefined;
+  readonly passageBody?: Fields | undefined;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** What of a response is read, as far as it is there. */
 interface Answer {
@@ -33,22 +39,29 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
   const endpoint = Endpoint.under(options.baseUrl, "/embeddings", options);
   const encoding = new OptionalFields({ encoding_format: "base64" });
 
-  const space = new SameSpace(async (text, call) => {
-    const { model: answering, vectors } = await post([text], call);
-    return { model: answering, vector: vectors[0] ?? new Float32Array(dimensions) };
-  });
+  const bodies = {
+    query: { ...options.body, ...options.queryBody },
+    passage: { ...options.body, ...options.passageBody },
+  };
+  const space = new SameSpace();
 
-  async function send(input: readonly string[], call: CallOptions): Promise<Float32Array[]> {
-    const { model: answering, vectors } = await post(input, call);
+  async function one(text: string, kind: EmbedKind, call: CallOptions): Promise<NamedVector> {
+    const { model: answering, vectors } = await post([text], kind, call);
+    return { model: answering, vector: vectors[0] ?? new Float32Array(dimensions) };
+  }
+
+  async function send(input: readonly string[], kind: EmbedKind, call: CallOptions): Promise<Float32Array[]> {
+    const { model: answering, vectors } = await post(input, kind, call);
     const [text, vector] = [input[0], vectors[0]];
-    const strangers = text && vector ? await space.stranger({ model: answering, vector }, text, call) : null;
+    const again = (call: CallOptions) => one(text ?? "", kind, call);
+    const strangers = text && vector ? await space.stranger({ model: answering, vector }, again, call) : null;
     if (strangers)
       throw unusable(`another model answers under the name ${model}`, new Error(strangers.join(", then ")));
     return vectors;
   }
 
-  async function post(input: readonly string[], call: CallOptions) {
-    const sent = (fields: object) => postJson(endpoint, { model, input, ...fields }, call.signal);
+  async function post(input: readonly string[], kind: EmbedKind, call: CallOptions) {
+    const sent = (fields: object) => postJson(endpoint, { ...bodies[kind], model, input, ...fields }, call.signal);
     const { value, headers } = await encoding.send(sent);
     reportServed(headers, call);
     const { model: answering, data, usage } = (value ?? {}) as Answer;
@@ -75,7 +88,7 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder {
       const prefix = kind === "query" ? options.queryPrefix : options.passagePrefix;
       return exceptBlank(texts, dimensions, (said) => {
         const inputs = said.map((text) => cutTo(prefix + text, options.inputTokensMax, options.counter));
-        return inBatches(inputs, options.batchTextsMax, (batch) => send(batch, call));
+        return inBatches(inputs, options.batchTextsMax, (batch) => send(batch, kind, call));
       });
     },
   };

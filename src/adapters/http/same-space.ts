@@ -13,38 +13,34 @@ export interface NamedVector {
   readonly vector: Float32Array;
 }
 
+type Again = (call: CallOptions) => Promise<NamedVector>;
+
 /**
  * Notices a server that answers with another model under the same configured name. What servers call their model says little: a gateway names
  * whichever deployment answered. So a name that is new has a text that was embedded under the first one embedded again, and is
  * taken for the same model where the vectors agree.
  */
 export class SameSpace {
-  readonly #embed: (text: string, call: CallOptions) => Promise<NamedVector>;
   readonly #names = new Set<string>();
-  #first: { readonly name: string; readonly text: string; readonly vector: Float32Array } | undefined;
+  #first: { readonly name: string; readonly vector: Float32Array; readonly again: Again } | undefined;
 
-  /** `embed`: asks the endpoint for one text, without looking here. */
-  constructor(embed: (text: string, call: CallOptions) => Promise<NamedVector>) {
-    this.#embed = embed;
-  }
-
-  /** Null, or the names of the first model and of one whose vectors are not its. `text`: whose vector it is. */
+  /** Null, or the names of the first model and of one whose vectors are not its. `again`: asks for the same vector, without looking here. */
   async stranger(
     { model, vector }: NamedVector,
-    text: string,
+    again: Again,
     call: CallOptions,
   ): Promise<readonly [string, string] | null> {
     if (typeof model !== "string" || model === "" || this.#names.has(model)) return null;
     if (!this.#first) {
-      this.#first = { name: model, text, vector };
+      this.#first = { name: model, vector, again };
       this.#names.add(model);
       return null;
     }
-    const { name, text: known, vector: before } = this.#first;
-    const again = await this.#embed(known, call);
+    const { name, vector: before } = this.#first;
+    const now = await this.#first.again(call);
     // Somebody else answered this time: nothing is known of the new one.
-    if (again.model !== model) return null;
-    if (dot(before, again.vector) < ALIKE_MIN) return [name, model];
+    if (now.model !== model) return null;
+    if (dot(before, now.vector) < ALIKE_MIN) return [name, model];
     if (this.#names.size >= NAMES_MAX) this.#names.clear();
     this.#names.add(model);
     return null;

@@ -1,16 +1,10 @@
 import type { Token, Tokens } from "marked";
-import { LineCounter, parseDocument } from "yaml";
-import { RaglineError } from "../errors.ts";
 import { openContainers } from "./containers.ts";
 import type { Block, ParsedText } from "./document.ts";
+import { splitFrontMatter } from "./front-matter.ts";
 import { decodeEntities, parseHtml } from "./html.ts";
 import { lexMarkdown } from "./markdown-lexer.ts";
 import { collapse } from "./normalize.ts";
-
-const FRONT_MATTER_LENGTH_MAX = 65_536;
-
-/** An opening line of three dashes, YAML, and a closing line of three dashes or dots. */
-const FRONT_MATTER = /^---[^\S\n]*\n([\s\S]*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|$)/m;
 
 /** An explicit anchor after a heading, as MkDocs and Pandoc write it: `## Scopes { #scopes }`. */
 const HEADING_ATTRIBUTES = /\s*\{:?\s*[#.][^{}]*\}$/;
@@ -25,54 +19,13 @@ const HIGHLIGHT = /(?<![\w=])==(?=[^\s=])([^=\n]*[^\s=])==(?![\w=])/g;
 const ALERT = /^\[![\w-]+\][+-]?\s*/;
 
 /**
- * Parses GitHub-flavoured Markdown with YAML front matter. Marks, links' targets and comments are left out of the text.
- * @throws RaglineError `request_invalid` for front matter that is not valid YAML, and as `lexMarkdown` does.
+ * Parses GitHub-flavoured Markdown with front matter. Marks, links' targets and comments are left out of the text.
+ * @throws RaglineError `request_invalid` as `splitFrontMatter` and `lexMarkdown` do.
  * @throws RangeError when nested too deeply.
  */
 export function parseMarkdown(source: string): ParsedText {
   const { fields, body } = splitFrontMatter(source);
   return { fields, blocks: lexMarkdown(openContainers(body)).flatMap(toBlocks) };
-}
-
-/** How much YAML stands before the text, in UTF-16 units. */
-export function frontMatterLength(source: string): number {
-  return matchFrontMatter(source)?.[1]?.length ?? 0;
-}
-
-function matchFrontMatter(source: string): RegExpExecArray | null {
-  const match = source.startsWith("---") ? FRONT_MATTER.exec(source.slice(0, FRONT_MATTER_LENGTH_MAX)) : null;
-  return match?.index === 0 ? match : null;
-}
-
-function splitFrontMatter(source: string): { fields: Record<string, unknown>; body: string } {
-  const match = matchFrontMatter(source);
-  if (match === null) return { fields: {}, body: source };
-  const fields = parseYaml(match[1] ?? "");
-  const body = source.slice(match[0].length);
-  if (fields === null) return { fields: {}, body };
-  return isRecord(fields) ? { fields, body } : { fields: {}, body: source };
-}
-
-/** The place of the first fault is looked up here: the parser's `prettyErrors` do it for all of them, which there may be thousands of. */
-function parseYaml(source: string): unknown {
-  try {
-    const lineCounter = new LineCounter();
-    const document = parseDocument(source, { logLevel: "error", prettyErrors: false, lineCounter });
-    const [error] = document.errors;
-    if (error === undefined) return document.toJS();
-    const { line, col } = lineCounter.linePos(error.pos[0]);
-    throw invalidFrontMatter(`${error.message} at line ${line}, column ${col}`, error);
-  } catch (thrown) {
-    throw thrown instanceof RaglineError ? thrown : invalidFrontMatter("nested too deeply", thrown);
-  }
-}
-
-function invalidFrontMatter(detail: string, cause: unknown): RaglineError {
-  return new RaglineError("request_invalid", `has front matter that is not valid YAML: ${detail}`, { cause });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function toBlocks(token: Token): Block[] {

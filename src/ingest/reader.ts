@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { RaglineError, RETRY_AFTER_MS } from "../errors.ts";
 import { EmptyDocumentError, type SourceDocument } from "./document.ts";
 import { decodeText } from "./encoding.ts";
-import { frontMatterLength } from "./markdown.ts";
+import { frontMatterLength } from "./front-matter.ts";
 import { normalize } from "./normalize.ts";
 import { isText, type ReadRequest, readHere } from "./read.ts";
 import { type Row, readRow } from "./row.ts";

@@ -20,6 +20,24 @@ describe("Markdown", () => {
     ]);
   });
 
+  test("TOML front matter, as Hugo has it, gives the same", () => {
+    const document = read(
+      '+++\ntitle = "퇴직금 안내"\nurl = "https://example.com/a"\ngroups = ["hr", "legal"]\ndate = 2026-03-01\nat = 2026-03-01T09:00:00Z\nversion = 3\ndraft = false\ntags = ["급여", "퇴직"]\n[author]\nname = "nested"\n+++\n# 제목\n\n본문',
+    );
+    expect(document).toMatchObject({ title: "퇴직금 안내", url: "https://example.com/a", groups: ["hr", "legal"] });
+    const at = "2026-03-01T09:00:00.000Z";
+    expect(document.metadata).toEqual({ date: "2026-03-01", at, version: 3, draft: false, tags: ["급여", "퇴직"] });
+    expect(document.blocks.at(-1)).toEqual({ kind: "text", text: "본문" });
+    expect(() => read("+++\ntitle = 안내\n+++\n본문")).toThrow(
+      /"doc\.md" has front matter that is not valid TOML: invalid value at line 1, column 9/,
+    );
+    expect(() => read(`+++\na = ${"[".repeat(2000)}\n+++\n본문`)).toThrow(/is not valid TOML/);
+    expect(blocks("+++\n\n본문")).toEqual([
+      { kind: "text", text: "+++" },
+      { kind: "text", text: "본문" },
+    ]);
+  });
+
   test("the h1 that became the title is not a heading of its passages", () => {
     const document = read("# 휴가 규정 { #leave }\n\n소개\n\n## 연차\n\n15일");
     expect(document.title).toBe("휴가 규정");

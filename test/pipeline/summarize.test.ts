@@ -55,6 +55,16 @@ describe("the summary of older turns", () => {
     expect(entities).toContainEqual({ name: "사번", note: "1", turn: 2 });
   });
 
+  test("is not written by rules where the step itself was given up", async () => {
+    const controller = new AbortController();
+    const { stages } = replying(async () => {
+      controller.abort(new Error("given up"));
+      return hang();
+    });
+    const summary = summarize(stages, emptySession("s"), TURNS, 200, { ...call(), signal: controller.signal });
+    await expect(summary).rejects.toThrow("given up");
+  });
+
   test("of two facts that only their names tell apart both are kept", async () => {
     const { stages } = replying("SUMMARY: ok\nFACTS:\n- 휴가: 승인\n- 예산: 승인");
     const { entities } = await summarize(stages, emptySession("s"), TURNS, 200, call());

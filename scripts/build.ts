@@ -21,7 +21,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   "ingest/pdf": ["unpdf"],
   "telemetry/api": ["@opentelemetry/api"],
   "telemetry/prometheus": ["prom-client", "tdigest", "bintrees"],
-  "ingest/docx": ["mammoth"],
+  "ingest/symbols": ["dingbat-to-unicode"],
   "ingest/xlsx-numbers": ["numfmt"],
   "ingest/markdown-lexer": ["marked"],
   "ingest/markup": ["htmlparser2"],

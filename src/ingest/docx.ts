@@ -1,41 +1,57 @@
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
+import { type Context, readBody } from "./docx-body.ts";
+import { WordNumbering } from "./docx-numbering.ts";
+import { Styles } from "./docx-styles.ts";
 import { parseHtml } from "./html.ts";
-import { refuseOldOrEncrypted } from "./ooxml.ts";
+import { openDocument } from "./ooxml.ts";
+import { chartHtml } from "./pptx-chart.ts";
+import { slideHtml } from "./pptx-slide.ts";
 import { titled } from "./titled.ts";
-import { checkArchive } from "./zip.ts";
 
-const HEADING_DEPTH_MAX = 6;
-/** The way back from a note. */
-const BACK = /<a href="#[^"]*">↑<\/a>/g;
-/** Of headings, as Word and Korean producers call them: below the title, which has a style of its own. */
-const STYLES = [
-  ...["Title", "제목"].map((name) => `p[style-name='${name}'] => h1:fresh`),
-  ...[1, 2, 3, 4, 5, 6].flatMap((n) =>
-    [`[style-name='Heading ${n}']`, `.Heading${n}`, `[style-name='제목 ${n}']`, `[style-name='개요 ${n}']`].map(
-      (style) => `p${style} => h${Math.min(HEADING_DEPTH_MAX, n + 1)}:fresh`,
-    ),
-  ),
-  // What a template says to write.
-  "r[style-name='Placeholder Text'] => !",
-];
+const FORMAT = { ending: "docx", usual: "word/document.xml", root: "document" } as const;
+const CHART = "/chart";
+/** UTF-16 units that merged cells may be repeated in, beside as many as the text's part has. */
+const REPEATED_MAX = 100_000;
 
 /**
- * Parses a Word document: headings, lists, tables and notes; pictures and comments are left out.
+ * Parses a Word document: headings by style and outline, lists and paragraphs with the numbers that Word makes, tables, text boxes, charts
+ * and SmartArt, and notes after their paragraph; of tracked changes what they come to. Tables of contents, hidden text, pictures, comments,
+ * page headers and footers are left out.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, pictures alone, or unpacking to more than it should.
  */
-export async function parseDocx(bytes: Uint8Array): Promise<ParsedText> {
-  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  refuseOldOrEncrypted(archive, ".doc", ".docx");
-  checkArchive(archive);
-  const { default: mammoth } = await import("mammoth");
-  const { value } = await mammoth.convertToHtml(
-    { buffer: archive },
-    { styleMap: STYLES, convertImage: mammoth.images.imgElement(async () => ({ src: "" })) },
-  );
-  const parsed = titled(parseHtml(value.replace(BACK, "")));
-  if (parsed.blocks.length === 0 && value.includes("<img")) {
+export function parseDocx(bytes: Uint8Array): ParsedText {
+  const { parts, path, xml } = openDocument(bytes, FORMAT);
+  const references = parts.references(path);
+  const partOf = (name: string) =>
+    parts.get([...references.values()].find(({ type }) => type.endsWith(`/${name}`))?.path ?? `word/${name}.xml`);
+  const plain: Context = {
+    styles: new Styles(partOf("styles")),
+    numbering: new WordNumbering(partOf("numbering")),
+    note: () => [],
+    embedded: () => [],
+    room: { left: REPEATED_MAX + xml.length },
+  };
+  const notesOf = (name: string) => {
+    const part = partOf(name);
+    return new Map(part ? readBody(part, plain).notes : []);
+  };
+  const notes = { footnote: notesOf("footnotes"), endnote: notesOf("endnotes") };
+  const { blocks, hasPicture } = readBody(xml, {
+    ...plain,
+    note(kind, id) {
+      const note = notes[kind].get(id) ?? [];
+      notes[kind].delete(id);
+      return note;
+    },
+    embedded(id) {
+      const { path = "", type = "" } = references.get(id) ?? {};
+      const part = parts.get(path);
+      return part ? parseHtml(type.endsWith(CHART) ? chartHtml(part) : slideHtml(part)).blocks : [];
+    },
+  });
+  if (blocks.length === 0 && hasPicture) {
     throw new RaglineError("request_invalid", "holds pictures only: recognise their text first");
   }
-  return parsed;
+  return titled({ fields: {}, blocks });
 }

@@ -23,7 +23,8 @@ const ROWSPAN_MAX = 65_534;
 /** A longer text stands in the first of the places that its cell spans alone. */
 const REPEATED_LENGTH_MAX = 100;
 const HEADER_ROWS_MAX = 3;
-const SEPARATOR = " | ";
+/** Between the cells of a row. */
+export const SEPARATOR = " | ";
 
 /**
  * A table as it is read. Merged cells stand in every row and column that they span, so that each row makes sense alone; header

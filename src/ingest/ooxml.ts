@@ -26,7 +26,7 @@ export function refuseOldOrEncrypted(archive: Buffer, old: string, now: string):
 
 export interface DocumentFormat {
   /** Without its dot; that of before 2007 has no `x`. */
-  readonly ending: "pptx" | "xlsx";
+  readonly ending: "docx" | "pptx" | "xlsx";
   /** The part with which a document begins, where its archive names none. */
   readonly usual: string;
   /** That part's outermost element. */
@@ -122,4 +122,9 @@ export function referenceOf(attributes: Attributes, name = "id"): string {
 /** As XML Schema writes what is true. */
 export function isSet(value: string | undefined): boolean {
   return value === "1" || value === "true";
+}
+
+/** Of a property of text that is on where its element says nothing else. */
+export function isOn(value: string): boolean {
+  return value === "" || isSet(value) || value === "on";
 }

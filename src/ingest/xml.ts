@@ -49,6 +49,14 @@ function local(name: string): string {
   return name.slice(name.indexOf(":") + 1);
 }
 
+/** An attribute, however its namespace is called; empty: there is none. */
+export function attributeOf(attributes: Attributes, name: string): string {
+  const own = attributes[`w:${name}`] ?? attributes[name];
+  if (own !== undefined) return own;
+  const key = Object.keys(attributes).find((key) => local(key) === name);
+  return key === undefined ? "" : (attributes[key] ?? "");
+}
+
 /** As HTML's text. */
 export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

@@ -30,13 +30,14 @@ export function makeZip(files: Readonly<Record<string, string | Uint8Array>>): B
   return Buffer.concat([...bodies, ...directory, Buffer.from("PK\x05\x06"), end]);
 }
 
-/** A Word document with this XML for its body. */
-export function makeDocx(body: string): Buffer {
+/** A Word document with this XML for its body, and other parts by their paths. */
+export function makeDocx(body: string, more: Readonly<Record<string, string>> = {}): Buffer {
   const open = `<?xml version="1.0" encoding="UTF-8"?>`;
   const office = "http://schemas.openxmlformats.org";
   return makeZip({
     "[Content_Types].xml": `${open}<Types xmlns="${office}/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>`,
     "_rels/.rels": `${open}<Relationships xmlns="${office}/package/2006/relationships"><Relationship Id="r1" Type="${office}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>`,
     "word/document.xml": `${open}<w:document xmlns:w="${office}/wordprocessingml/2006/main"><w:body>${body}</w:body></w:document>`,
+    ...more,
   });
 }

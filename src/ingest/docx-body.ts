@@ -21,13 +21,9 @@ const DROPPED = new Set([
   "Fallback",
 ]);
 /** Elements of a run that stand for characters. */
-const CHARACTERS: Readonly<Record<string, string>> = {
-  tab: " ",
-  ptab: " ",
-  br: "\n",
-  cr: "\n",
-  noBreakHyphen: "-",
-};
+const CHARACTERS: ReadonlyMap<string, string> = new Map(
+  Object.entries({ tab: " ", ptab: " ", br: "\n", cr: "\n", noBreakHyphen: "-" }),
+);
 const SOFT_HYPHENS = /\u00ad/g;
 /** Where fonts of symbols have their characters. */
 const PRIVATE_USE = /^F0(?=..$)/i;
@@ -252,7 +248,7 @@ class BodyReader {
   }
 
   #openInRun(name: string, attributes: Attributes): void {
-    const character = CHARACTERS[name];
+    const character = CHARACTERS.get(name);
     if (character !== undefined) this.#write(character);
     else if (name === "sym") this.#write(symbol(attributeOf(attributes, "font"), attributeOf(attributes, "char")));
     else if (name === "fldChar") this.#turnField(attributeOf(attributes, "fldCharType"));

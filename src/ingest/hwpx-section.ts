@@ -1,3 +1,4 @@
+import type { HancomNumbering } from "./hwpx-numbering.ts";
 import { type Attributes, escaped, parseXml } from "./xml.ts";
 
 /** An outline's paragraph is a heading up to so many characters, and where it does not end as a sentence: outlines number those too. */
@@ -44,6 +45,8 @@ interface Paragraph {
   readonly depth: number | null;
   /** How many cells and notes it is in. */
   readonly place: number;
+  /** The id of what it is set to, until its number is known. */
+  properties: string | null;
   text: string;
   /** What stands after it. */
   notes: string;
@@ -66,6 +69,7 @@ interface Cell {
 /** A section as HTML. What is being written is kept apart for each cell and note until it ends. */
 class SectionWriter {
   readonly #styles: Styles;
+  readonly #numbering: HancomNumbering;
   readonly #written: string[] = [""];
   readonly #paragraphs: Paragraph[] = [];
   readonly #cells: Cell[] = [];
@@ -75,8 +79,9 @@ class SectionWriter {
   #texts = 0;
   #isDeleted = false;
 
-  constructor(styles: Styles) {
+  constructor(styles: Styles, numbering: HancomNumbering) {
     this.#styles = styles;
+    this.#numbering = numbering;
   }
 
   get html(): string {
@@ -148,13 +153,21 @@ class SectionWriter {
     this.#write();
     const { headings, paragraphs } = this.#styles;
     const depth = paragraphs.get(paraPrIDRef) ?? headings.get(styleIDRef) ?? null;
-    this.#paragraphs.push({ depth, place: this.#written.length, text: "", notes: "" });
+    this.#paragraphs.push({
+      depth,
+      place: this.#written.length,
+      properties: paraPrIDRef,
+      text: "",
+      notes: "",
+    });
   }
 
   #closeParagraph(): void {
     this.#write();
-    const { notes = "" } = this.#paragraphs.pop() ?? {};
-    this.#add(notes);
+    const paragraph = this.#paragraphs.pop();
+    // One that says nothing counts as well.
+    if (paragraph) this.#numberOf(paragraph);
+    this.#add(paragraph?.notes ?? "");
   }
 
   /** What the paragraph says so far, as something comes that stands for itself. */
@@ -165,8 +178,15 @@ class SectionWriter {
     const isHeading =
       depth !== null && text.length <= HEADING_LENGTH_MAX && !SENTENCE_END.test(text) && this.#cells.length === 0;
     const tag = isHeading ? `h${Math.min(HEADING_DEPTH_MAX, depth)}` : "p";
-    this.#add(`<${tag}>${text}</${tag}>\n`);
+    this.#add(`<${tag}>${escaped(this.#numberOf(paragraph))}${text}</${tag}>\n`);
     paragraph.text = "";
+  }
+
+  /** What stands before its text, once. */
+  #numberOf(paragraph: Paragraph): string {
+    const { properties } = paragraph;
+    paragraph.properties = null;
+    return properties === null ? "" : this.#numbering.next(properties);
   }
 
   #openTable({ rowCnt, colCnt }: Attributes): void {
@@ -224,14 +244,15 @@ function isNote(name: string): boolean {
 }
 
 /** A section as HTML. */
-export function readSection(xml: Buffer, styles: Styles): string {
-  const writer = new SectionWriter(styles);
+export function readSection(xml: Buffer, styles: Styles, numbering: HancomNumbering): string {
+  const writer = new SectionWriter(styles, numbering);
   let dropped = 0;
   let parameter = "";
   let said = "";
   parseXml(xml, {
     open(name, attributes) {
       if (name === "fieldBegin" && dropped === 0) writer.openField();
+      if (name === "secPr") numbering.beginSection(attributes.outlineShapeIDRef ?? "");
       parameter = dropped > 0 ? (attributes.name ?? "") : "";
       said = "";
       if (dropped > 0 || DROPPED.has(name)) dropped++;

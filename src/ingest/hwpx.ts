@@ -1,6 +1,7 @@
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
+import { HancomNumbering } from "./hwpx-numbering.ts";
 import { readSection, type Styles } from "./hwpx-section.ts";
 import { titled } from "./titled.ts";
 import { parseXml } from "./xml.ts";
@@ -10,27 +11,30 @@ import { xmlParts } from "./zip.ts";
 const HEADING_STYLE = /^(?:개요|제목|outline|heading) *(\d{1,2})$/i;
 const TITLE_STYLE = /^(?:제목|큰 ?제목|title)$/i;
 /**
- * Parses a document of Hancom Office (HWPX: OWPML, KS X 6101): headings by outline and style, tables, text boxes, and notes after their
- * paragraph; pictures, page headers and footers are left out, as are numbers that Hancom makes itself.
+ * Parses a document of Hancom Office (HWPX: OWPML, KS X 6101): headings by outline and style, paragraphs with the numbers that Hancom makes,
+ * tables, text boxes, and notes after their paragraph; pictures, page headers and footers are left out.
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, or unpacking to more than it should.
  */
 export function parseHwpx(bytes: Uint8Array): ParsedText {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sections: [number: number, xml: Buffer][] = [];
   let styles: Styles = { headings: new Map(), paragraphs: new Map() };
+  let numbering = new HancomNumbering(undefined);
   let title = "";
   for (const [name, xml] of xmlParts(archive)) {
     const [, number] = /^Contents\/section(\d+)\.xml$/i.exec(name) ?? [];
     if (number !== undefined) sections.push([Number(number), xml]);
-    else if (/^Contents\/header\.xml$/i.test(name)) styles = readStyles(xml);
-    else if (/\.hpf$/i.test(name)) title = readTitle(xml);
+    else if (/^Contents\/header\.xml$/i.test(name)) {
+      styles = readStyles(xml);
+      numbering = new HancomNumbering(xml);
+    } else if (/\.hpf$/i.test(name)) title = readTitle(xml);
     else if (name === "META-INF/manifest.xml" && xml.includes("encryption-data")) {
       throw new RaglineError("request_invalid", "is encrypted: save it without a password");
     }
   }
   if (sections.length === 0)
     throw new RaglineError("request_invalid", "is damaged, or no document of Hancom Office: it has no section");
-  const html = sections.sort(([one], [other]) => one - other).map(([, xml]) => readSection(xml, styles));
+  const html = sections.sort(([one], [other]) => one - other).map(([, xml]) => readSection(xml, styles, numbering));
   return titled({ ...parseHtml(html.join("\n")), ...(title !== "" && { title }) });
 }
 

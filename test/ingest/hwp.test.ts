@@ -35,6 +35,49 @@ describe("HWPX", () => {
     ]);
   });
 
+  test("paragraphs have the numbers that Hancom makes: of the section's outline, of a series, of lists", async () => {
+    const heads = (...all: [format: string, text: string][]) =>
+      all.map(
+        ([format, text], i) => `<hh:paraHead start="1" level="${i + 1}" numFormat="${format}">${text}</hh:paraHead>`,
+      );
+    const outline = heads(["DIGIT", "제^1장"], ["DIGIT", "제^2조"], ["CIRCLED_DIGIT", "^3"]).join("");
+    const series = heads(["HANGUL_SYLLABLE", "^1."], ["DIGIT", "^n)"]).join("");
+    const kinds = [
+      ...[0, 1, 2].map((level) => ["OUTLINE", 0, level]),
+      ...[0, 1].map((level) => ["NUMBER", 2, level]),
+      ["BULLET", 1, 0],
+      ["NONE", 0, 0],
+    ];
+    const properties = kinds.map(
+      ([type, id, level], i) =>
+        `<hh:paraPr id="${i}"><hh:heading type="${type}" idRef="${id}" level="${level}"/></hh:paraPr>`,
+    );
+    const header = `<hh:head><hh:numbering id="1">${outline}</hh:numbering><hh:numbering id="2">${series}</hh:numbering>${properties.join("")}</hh:head>`;
+    const lines: [outline: number, said: string][] = [
+      [1, "(목적)"],
+      [2, "이 규칙은 휴가를 정한다."],
+      [3, "연차"],
+      [4, "본인"],
+      [3, "병가"],
+      [4, "가족"],
+      [2, "수습도 같다."],
+      [5, "점"],
+      [6, "번호 없음"],
+      [1, "(휴직)"],
+      [2, "1년까지로 한다."],
+      [0, "휴가"],
+      [1, "(연차)"],
+    ];
+    const section = `<hp:secPr outlineShapeIDRef="1"/>${text("총칙")}`;
+    const body = lines.map(([outline, said]) => paragraph(text(said), { outline })).join("");
+    const { blocks } = await parseHancom(makeHwpx([paragraph(section) + body], { "Contents/header.xml": header }));
+    expect(blocks.map(({ text }) => text)).toEqual([
+      ...["제1장 총칙", "제1조 (목적)", "① 이 규칙은 휴가를 정한다."],
+      ...["가. 연차", "가.1) 본인", "나. 병가", "나.1) 가족", "② 수습도 같다.", "- 점", "번호 없음"],
+      ...["제2조 (휴직)", "① 1년까지로 한다.", "제2장 휴가", "제1조 (연차)"],
+    ]);
+  });
+
   test("a paragraph is one text, over its runs, tabs, breaks and deleted words", async () => {
     const runs = `${text("연차는<hp:tab/>15일")}</hp:run><hp:run>${text("이다<hp:nbSpace/>.<hp:lineBreak/>다음 줄 <hp:deleteBegin/>지운 말<hp:deleteEnd/>남은 말")}`;
     expect(await blocksOf(paragraph(runs))).toEqual([{ kind: "text", text: "연차는 15일이다 .\n다음 줄 남은 말" }]);
@@ -184,9 +227,9 @@ describe("HWP", () => {
   afterEach(() => vi.restoreAllMocks());
 
   const BLOCKS = [
-    { kind: "heading", depth: 1, text: "제1장 휴가" },
+    { kind: "heading", depth: 1, text: "1. 제1장 휴가" },
     { kind: "text", text: "연차 휴가는 1년에 15일이다." },
-    { kind: "heading", depth: 2, text: "제2조 이월" },
+    { kind: "heading", depth: 2, text: "가. 제2조 이월" },
     { kind: "text", text: "남은 연차는 3월까지 쓴다." },
     { kind: "table", text: "근속 | 일수\n1년 이상 | 15일\n3년 이상 | 16일" },
   ];

@@ -1,8 +1,11 @@
 import type { Block } from "./document.ts";
 import type { PageBreak } from "./pages.ts";
 import { breaksOf, type GoesOn } from "./pdf-breaks.ts";
+import { gridsOf } from "./pdf-grid.ts";
 import { type Line, toLines } from "./pdf-lines.ts";
 import { withoutRepeated } from "./pdf-margins.ts";
+import type { Rule } from "./pdf-rules.ts";
+import { goesOnIn, type LinedCell, linedCells, tableBlocks } from "./pdf-table.ts";
 
 /** A run of text as a page places it: lower left corner, in points from the page's lower left. */
 export interface Fragment {
@@ -14,6 +17,14 @@ export interface Fragment {
   readonly size: number;
 }
 
+export interface Page {
+  readonly fragments: readonly Fragment[];
+  /** What may part the cells of its tables. */
+  readonly rules: readonly Rule[];
+}
+
+/** UTF-16 units that merged cells and headers may be repeated in, beside as many as the text has. */
+const REPEATED_MAX = 100_000;
 /** Beyond the text's own size, a line is a heading; and no longer than this. */
 const HEADING_SIZE = 1.15;
 const HEADING_LENGTH_MAX = 150;
@@ -30,8 +41,8 @@ const LEADERS = /\s*(?:[.·]\s?){4,}/g;
 const WORD_BREAK = /\p{L}[-‐]$/u;
 
 /** Blocks of text from what pages place where: columns one after the other, without what every page repeats at its ends. */
-export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
-  const lines = withoutRepeated(pages.map(toLines));
+export function layOut(pages: readonly Page[]): Block[] {
+  const lines = withoutRepeated(pages.map(linesOf));
   const bodySize = commonSize(lines.flat());
   const depths = headingDepths(lines.flat(), bodySize);
   const blocks: OpenBlock[] = [];
@@ -40,7 +51,7 @@ export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
     const gap = usualGap(page);
     for (const line of page) {
       const depth = line.text.length <= HEADING_LENGTH_MAX ? (depths.get(roundSize(line.size)) ?? 0) : 0;
-      const kind = depth > 0 ? "heading" : line.cells > 1 ? "table" : "text";
+      const kind = line.grid ? "grid" : depth > 0 ? "heading" : line.cells > 1 ? "table" : "text";
       const open = blocks.at(-1);
       if (
         open &&
@@ -54,12 +65,41 @@ export function layOut(pages: readonly (readonly Fragment[])[]): Block[] {
       last = line;
     }
   }
-  const goesOn = breaksOf(blocks.flatMap((block) => (block.kind === "text" ? [block.lines] : [])));
-  return blocks.map((block, i) => close(block, i === 0, goesOn));
+  const tables = new Map(blocks.flatMap((block) => (block.kind === "grid" ? [[block, cellsOf(block)] as const] : [])));
+  const texts = blocks.flatMap((block) => (block.kind === "text" ? [block.lines] : []));
+  const cellTexts = [...tables.values()].flatMap((rows) => rows.flat().map((cell) => cell.lines));
+  const goesOn = breaksOf([...texts, ...cellTexts]);
+  const length = lines.flat().reduce((sum, { text }) => sum + text.length, 0);
+  const room = { left: REPEATED_MAX + length };
+  let header: readonly LinedCell[] = [];
+  return blocks.flatMap((block, i) => {
+    const rows = tables.get(block);
+    if (!rows) return close(block, i === 0, goesOn);
+    const before = blocks[i - 1];
+    const isRest = before !== undefined && isContinued(before, block);
+    if (!isRest) header = rows[0] ?? [];
+    const join = (all: readonly Line[]) => joinLines(all, goesOn);
+    return tableBlocks(rows, isRest ? header : [], join, room).map((table) => ({ ...table, page: block.page }));
+  });
+}
+
+function linesOf({ fragments, rules }: Page): Line[] {
+  const { grids, rest } = gridsOf(rules, fragments);
+  return toLines(rest, grids);
+}
+
+function cellsOf({ lines }: OpenBlock): LinedCell[][] {
+  return lines.flatMap(({ grid }) => (grid ? linedCells(grid) : []));
+}
+
+/** Whether a table is the rest of one on the page before. */
+function isContinued(before: OpenBlock, block: OpenBlock): boolean {
+  const [one, other] = [before.lines[0]?.grid, block.lines[0]?.grid];
+  return one !== undefined && other !== undefined && block.page === before.page + 1 && goesOnIn(one, other);
 }
 
 interface OpenBlock {
-  readonly kind: "heading" | "table" | "text";
+  readonly kind: "heading" | "table" | "grid" | "text";
   readonly depth: number;
   readonly page: number;
   lastPage: number;
@@ -76,6 +116,7 @@ function continues(
   line: Line,
   { gap, isNewPage }: { readonly gap: number; readonly isNewPage: boolean },
 ): boolean {
+  if (block.kind === "grid") return false;
   if (block.kind === "heading")
     return !isNewPage && roundSize(last.size) === roundSize(line.size) && isNear(last, line, line.size * 1.7);
   if (block.kind === "table") return !isNewPage;
@@ -97,10 +138,18 @@ function isNear(above: Line, below: Line, distance: number): boolean {
 }
 
 function close({ kind, depth, page, lines }: OpenBlock, isFirst: boolean, goesOn: GoesOn): Block {
-  if (kind === "table") return { kind, text: lines.map(({ text }) => text).join("\n"), page };
+  if (kind === "table" || kind === "grid")
+    return { kind: "table", text: lines.map(({ text }) => text).join("\n"), page };
   const { text, pageBreaks } = join(lines, goesOn);
   if (kind === "text") return { kind, text, page, ...(pageBreaks.length > 0 && { pageBreaks }) };
   return { kind, depth: isFirst && page === 1 ? 1 : Math.min(6, depth + 1), text, page };
+}
+
+function joinLines(lines: readonly Line[], goesOn: GoesOn): string {
+  return join(
+    lines.map((line) => ({ ...line, page: 0 })),
+    goesOn,
+  ).text;
 }
 
 /** Lines as one text: a word that a hyphen breaks is whole again, and so is one that just goes on. */

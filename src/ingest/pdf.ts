@@ -1,8 +1,11 @@
 import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { characterMaps } from "./pdf-cmaps.ts";
-import { type Fragment, layOut } from "./pdf-layout.ts";
+import { fieldsOf } from "./pdf-fields.ts";
+import { layOut, type Page } from "./pdf-layout.ts";
+import { rulesOf } from "./pdf-rules.ts";
 import { joinNumbers } from "./pdf-spacing.ts";
+import { toFragment, turnedRule, turnOf } from "./pdf-turn.ts";
 
 const PAGES_MAX = 5_000;
 const PAGES_NAMED = 10;
@@ -10,6 +13,9 @@ const PAGES_NAMED = 10;
 const TEXT_LENGTH_MAX = 20_000_000;
 /** Of the characters: more that stand for nothing, and the text layer has no readable text. */
 const UNREADABLE_SHARE_MAX = 0.3;
+
+/** A page with fewer has no table. */
+const TABLE_TEXTS_MIN = 3;
 
 /** Private use, replacement and control characters: glyphs without a meaning. */
 const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
@@ -19,28 +25,41 @@ const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
  * @throws RaglineError `request_invalid` with the bare reason: encrypted, damaged, too many pages, no text layer.
  */
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
-  const { getDocumentProxy } = await import("unpdf");
+  const { getDocumentProxy, getResolvedPDFJS } = await import("unpdf");
+  const { OPS } = await getResolvedPDFJS();
   // The parser takes the bytes over, and cannot read a Buffer's shared memory.
   const missing = new Set<string>();
   const BinaryDataFactory = characterMaps(missing);
-  const options = { BinaryDataFactory, cMapPacked: true, useWorkerFetch: false, verbosity: 0, useSystemFonts: false };
+  const options = {
+    BinaryDataFactory,
+    cMapPacked: true,
+    useWorkerFetch: false,
+    verbosity: 0,
+    useSystemFonts: false,
+    // Pictures are not looked at, nor decoded.
+    maxImageSize: 1,
+  };
   const pdf = await getDocumentProxy(new Uint8Array(bytes), options).catch((thrown: unknown) => {
     throw refusalOf(thrown);
   });
   if (pdf.numPages > PAGES_MAX) throw refused(`has ${pdf.numPages} pages (at most ${PAGES_MAX})`);
-  const pages: Fragment[][] = [];
+  const pages: Page[] = [];
   let length = 0;
   let unreadable = 0;
   for (let number = 1; number <= pdf.numPages; number++) {
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    const fragments = items.flatMap((item) => ("str" in item ? toFragment(item) : []));
+    const texts = items.filter((item) => "str" in item);
+    const turn = turnOf(texts);
+    const fragments = [...texts.flatMap((item) => toFragment(item, turn)), ...(await fieldsOf(page, turn))];
     for (const { text } of fragments) {
       length += text.trim().length;
       unreadable += text.match(UNREADABLE)?.length ?? 0;
     }
     if (length > TEXT_LENGTH_MAX) throw refused(`has more than ${TEXT_LENGTH_MAX} characters of text`);
-    pages.push(fragments);
+    const drawn = fragments.length < TABLE_TEXTS_MIN ? [] : rulesOf(await page.getOperatorList(), OPS);
+    const rules = drawn.map((rule) => turnedRule(rule, turn));
+    pages.push({ fragments, rules });
     page.cleanup();
   }
   if (length === 0 && missing.size > 0) {
@@ -59,27 +78,11 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
 }
 
 /** The text of other pages does not tell that some were scanned. */
-function noticeOf(pages: readonly (readonly Fragment[])[]): string {
-  const empty = pages.flatMap((page, i) => (page.every(({ text }) => text.trim() === "") ? [i + 1] : []));
+function noticeOf(pages: readonly Page[]): string {
+  const empty = pages.flatMap(({ fragments }, i) => (fragments.every(({ text }) => text.trim() === "") ? [i + 1] : []));
   if (empty.length === 0) return "";
   const named = `${empty.slice(0, PAGES_NAMED).join(", ")}${empty.length > PAGES_NAMED ? ", …" : ""}`;
   return `${empty.length} of ${pages.length} pages have no text (scanned?): ${named}`;
-}
-
-interface TextItem {
-  readonly str: string;
-  /** Scale, rotation and place, as PDF writes matrices. */
-  readonly transform: readonly number[];
-  readonly width: number;
-  readonly hasEOL: boolean;
-}
-
-/** Text that stands upright; stamps and watermarks across the page are left out. */
-function toFragment({ str, transform, width }: TextItem): Fragment[] {
-  const [a = 0, b = 0, c = 0, d = 0, x = 0, y = 0] = transform;
-  const size = Math.hypot(c, d);
-  if (str === "" || Math.abs(b) > Math.abs(a) * 0.1 || size === 0) return [];
-  return [{ text: str.replace(/\u00ad/g, "-"), x, y, width, size }];
 }
 
 /** What programs write for the title of a file that has none: its name, the program's. */

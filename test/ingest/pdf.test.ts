@@ -100,6 +100,112 @@ describe("text", () => {
     ]);
     expect(await texts(pdf)).toEqual(["직급 | 숙박비\n사원 | 80,000원\n임원 | 150,000원"]);
   });
+
+  test("a value without its neighbour stays in its column", async () => {
+    const rows = [
+      ["지역", "조건", "금액"],
+      ["서울", "", "1,000원"],
+      ["부산", "회원", "2,000원"],
+    ];
+    const placed = rows.flatMap((row, i) =>
+      row.flatMap((text, column) => (text === "" ? [] : [{ text, x: 50 + column * 150, y: 700 - i * 14 }])),
+    );
+    expect(await texts(makePdf([placed]))).toEqual(["지역 | 조건 | 금액\n서울 |  | 1,000원\n부산 | 회원 | 2,000원"]);
+  });
+
+  const level = (x: number, y: number, width: number) => `${x} ${y} m ${x + width} ${y} l S`;
+  const upright = (x: number, y: number, height: number) => `${x} ${y} m ${x} ${y + height} l S`;
+  /** Cells of 100 by 40 below (50, 700), the outer lines thin fills, as some programs draw them. */
+  const ruled = (rows: number, columns: number, without: readonly string[] = []) =>
+    [
+      `50 ${700 - rows * 40} 1 ${rows * 40} re f ${50 + columns * 100} ${700 - rows * 40} 1 ${rows * 40} re f`,
+      ...Array.from({ length: rows + 1 }, (_, i) => level(50, 700 - i * 40, columns * 100)),
+      ...Array.from({ length: rows * (columns - 1) }, (_, i) => {
+        const [row, column] = [Math.floor(i / (columns - 1)), (i % (columns - 1)) + 1];
+        return without.includes(`${row} ${column}`) ? "" : upright(50 + column * 100, 660 - row * 40, 40);
+      }),
+    ].join("\n");
+  const inCell = (row: number, column: number, ...said: string[]) =>
+    said.map((text, i) => ({ text, x: 55 + column * 100, y: 685 - row * 40 - i * 12 }));
+
+  test("lines part cells: with several lines of text, without any, merged", async () => {
+    const pdf = makePdf(
+      [
+        [
+          ...inCell(0, 0, "구분"),
+          ...inCell(0, 1, "금액"),
+          ...inCell(1, 0, "학자금"),
+          ...inCell(1, 1, "연간 2,000,000원", "한도 안에서 실비"),
+          ...inCell(1, 2, "고등학교"),
+          ...inCell(2, 0, "검진"),
+          ...inCell(2, 2, "격년"),
+        ],
+      ],
+      "to-unicode",
+      { drawn: [ruled(3, 3, ["0 2"])] },
+    );
+    expect(await texts(pdf)).toEqual([
+      "구분 | 금액 | 금액\n학자금 | 연간 2,000,000원 한도 안에서 실비 | 고등학교\n검진 |  | 격년",
+    ]);
+  });
+
+  test("a table that goes on overleaf has its header there too, also on the third page", async () => {
+    const rows = (page: number) => [...inCell(1, 0, `항목 ${page}`), ...inCell(1, 1, `${page}00원`)];
+    const first = [...inCell(0, 0, "항목"), ...inCell(0, 1, "금액"), ...rows(1)];
+    const rest = (page: number) => [...inCell(0, 0, `또 ${page}`), ...inCell(0, 1, "무료"), ...rows(page)];
+    const drawn = [1, 2, 3].map(() => ruled(2, 2));
+    const { blocks } = await parsePdf(makePdf([first, rest(2), rest(3)], "to-unicode", { drawn }));
+    expect(blocks).toEqual([
+      { kind: "table", text: "항목 | 금액\n항목 1 | 100원", page: 1 },
+      { kind: "table", text: "항목 | 금액\n또 2 | 무료\n항목 2 | 200원", page: 2 },
+      { kind: "table", text: "항목 | 금액\n또 3 | 무료\n항목 3 | 300원", page: 3 },
+    ]);
+  });
+
+  test("a frame around text is no table", async () => {
+    const frame = [level(40, 720, 300), level(40, 650, 300), upright(40, 650, 70), upright(340, 650, 70)].join("\n");
+    const pdf = makePdf([lines(["첫 줄이 이어", "진다. 둘째 문장."], { x: 50, y: 700 })], "to-unicode", {
+      drawn: [frame],
+    });
+    expect(await texts(pdf)).toEqual(["첫 줄이 이어 진다. 둘째 문장."]);
+  });
+
+  test("what is raised or lowered stays in its line: 10² is not 102", async () => {
+    const pdf = makePdf([
+      [
+        { text: "10", x: 50, y: 700 },
+        { text: "2", x: 60, y: 704.5, size: 7 },
+        { text: "㎡, H", x: 63.5, y: 700 },
+        { text: "2", x: 83.5, y: 697, size: 7 },
+        { text: "O", x: 87, y: 700 },
+        { text: "다음 줄이다.", x: 50, y: 686 },
+      ],
+    ]);
+    expect(await texts(pdf)).toEqual(["10^2㎡, H2O 다음 줄이다."]);
+  });
+
+  test("pages that lie are read, their tables too", async () => {
+    const lying = (x: number, y: number, text: string) => ({ text, x: 100 + y, y: x, isTurned: true });
+    const pdf = makePdf([
+      [lying(50, 0, "직급"), lying(250, 0, "숙박비"), lying(50, 14, "사원"), lying(250, 14, "80,000원")],
+    ]);
+    expect(await texts(pdf)).toEqual(["직급 | 숙박비\n사원 | 80,000원"]);
+  });
+
+  test("what was filled in forms, and typed on the page, stands where it does", async () => {
+    const field = (rest: string, y: number) => `<< /Type /Annot /Rect [150 ${y - 5} 350 ${y + 15}] /F 4 ${rest} >>`;
+    const hex = (text: string) => `<feff${Buffer.from(text, "utf16le").swap16().toString("hex")}>`;
+    const annotations = [
+      field(`/Subtype /Widget /FT /Tx /T (a) /V ${hex("홍길동")}`, 700),
+      field("/Subtype /Widget /FT /Btn /T (b) /V /Yes /AS /Yes /AP << /N << /Yes null /Off null >> >>", 670),
+      field(`/Subtype /FreeText /DA (/Helv 10 Tf) /Contents ${hex("인사팀")}`, 640),
+      `<< /Type /Annot /Subtype /Text /Rect [0 0 20 20] /Contents ${hex("메모")} >>`,
+    ];
+    const pdf = makePdf([lines(["성명:", "동의:", "부서:"], { x: 50, y: 700, gap: 30 })], "to-unicode", {
+      annotations: [annotations.join(" ")],
+    });
+    expect(await texts(pdf)).toEqual(["성명: | 홍길동\n동의: | ☑\n부서: | 인사팀"]);
+  });
 });
 
 describe("pages", () => {

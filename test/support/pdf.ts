@@ -6,13 +6,25 @@ export interface Placed {
   readonly x: number;
   readonly y: number;
   readonly size?: number;
+  /** Set upwards, as on a page that lies. */
+  readonly isTurned?: boolean;
+}
+
+/** What pages have beside texts, in their order: what they draw, and annotations, as PDF writes both. */
+interface More {
+  readonly drawn?: readonly string[];
+  readonly annotations?: readonly string[];
 }
 
 /** How the font says what its codes mean: by a map of its own, or by one of Adobe's that a reader must bring. */
 export type FontKind = "to-unicode" | "predefined" | "predefined-japanese" | "standard";
 
 /** A PDF with the texts at their places, a list a page. Characters take half of the font's size. */
-export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = "to-unicode"): Buffer {
+export function makePdf(
+  pages: readonly (readonly Placed[])[],
+  kind: FontKind = "to-unicode",
+  { drawn = [], annotations = [] }: More = {},
+): Buffer {
   const hex = (text: string) => Buffer.from(text, "utf16le").swap16().toString("hex");
   const objects: string[] = [];
   const add = (body: string) => `${objects.push(body)} 0 R`;
@@ -40,13 +52,14 @@ export function makePdf(pages: readonly (readonly Placed[])[], kind: FontKind = 
               : `<< /Type /Font /Subtype /Type0 /BaseFont /Mincho /Encoding /UniJIS-UCS2-H /DescendantFonts [${descendant("Japan1")}] >>`,
           );
   const parent = objects.length + pages.length * 2 + 1;
-  const kids = pages.map((texts) => {
+  const kids = pages.map((texts, i) => {
     const shown = texts.map(
-      ({ text, x, y, size = 10 }) => `BT /F1 ${size} Tf 1 0 0 1 ${x} ${y} Tm <${hex(text)}> Tj ET`,
+      ({ text, x, y, size = 10, isTurned }) =>
+        `BT /F1 ${size} Tf ${isTurned ? "0 1 -1 0" : "1 0 0 1"} ${x} ${y} Tm <${hex(text)}> Tj ET`,
     );
-    const content = stream(shown.join("\n"));
+    const content = stream([...shown, drawn[i] ?? ""].join("\n"));
     return add(
-      `<< /Type /Page /Parent ${parent} 0 R /MediaBox [0 0 600 800] /Resources << /Font << /F1 ${font} >> >> /Contents ${content} >>`,
+      `<< /Type /Page /Parent ${parent} 0 R /MediaBox [0 0 600 800] /Resources << /Font << /F1 ${font} >> >> /Contents ${content} /Annots [${annotations[i] ?? ""}] >>`,
     );
   });
   const root = add(`<< /Type /Pages /Kids [${kids.join(" ")}] /Count ${kids.length} >>`);

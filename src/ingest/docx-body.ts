@@ -123,7 +123,7 @@ class BodyReader {
     else if (parent === "pPr" || parent === "numPr") this.#openProperty(name, value);
     else if (parent === "rPr") this.#openLook(name, value);
     else if (parent === "r" || parent === "rubyBase") this.#openInRun(name, attributes);
-    else if (parent === "trPr" || parent === "tcPr") this.#tables.describe(name, value);
+    else if (parent === "trPr" || parent === "tcPr") this.#tables.describe(name, attributes);
     else this.#openElement(name, attributes, parent);
   }
 

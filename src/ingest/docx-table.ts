@@ -1,10 +1,13 @@
 import type { Block } from "./document.ts";
-import { SEPARATOR, TableReader } from "./html-table.ts";
-import { isOn } from "./ooxml.ts";
+import { NAME, SEPARATOR, TableReader } from "./html-table.ts";
+import { isOn, isShade } from "./ooxml.ts";
+import { type Attributes, attributeOf } from "./xml.ts";
 
 interface Cell {
   readonly blocks: readonly Block[];
   columns: number;
+  /** It has a background. */
+  isShaded: boolean;
   /** It goes on from the cell above. */
   isMerged: boolean;
 }
@@ -31,14 +34,16 @@ export class Tables {
   }
 
   openCell(): void {
-    this.#cells.push({ columns: 1, isMerged: false });
+    this.#cells.push({ columns: 1, isShaded: false, isMerged: false });
   }
 
   /** A property of the row or the cell that was opened last. */
-  describe(name: string, value: string): void {
+  describe(name: string, attributes: Attributes): void {
+    const value = attributeOf(attributes, "val");
     const row = this.#rows.at(-1)?.at(-1);
     const cell = this.#cells.at(-1);
     if (name === "gridSpan" && cell) cell.columns = Number(value) || 1;
+    else if (name === "shd" && cell) cell.isShaded = isShade(attributeOf(attributes, "fill"));
     else if (name === "vMerge" && cell) cell.isMerged = value !== "restart";
     else if (name === "gridBefore" && row) row.before = Number(value) || 0;
     else if (name === "tblHeader" && row) row.isHeader = isOn(value);
@@ -75,7 +80,8 @@ function tableBlocks(all: readonly Row[], room: { left: number }): readonly Bloc
     for (const cell of cells) {
       const rows = reaches.get(cell);
       if (rows === undefined) continue;
-      reader.openCell(said, isHeader, { colspan: String(cell.columns), rowspan: String(rows) });
+      const spans = { colspan: String(cell.columns), rowspan: String(rows) };
+      reader.openCell(said, isHeader, cell.isShaded ? { ...spans, [NAME]: "" } : spans);
       said = cell.blocks.map(saidInCell).join(" ");
     }
   }

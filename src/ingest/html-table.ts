@@ -6,10 +6,12 @@ interface Cell {
   readonly columns: number;
   readonly rows: number;
   readonly isHeader: boolean;
+  /** Set off as names of what stands beside it are. */
+  readonly isName: boolean;
 }
 
 /** Where a row meets a column. */
-type Place = Pick<Cell, "text" | "isHeader">;
+type Place = Pick<Cell, "text" | "isName">;
 
 /** A row with what reaches into it from above, and where its own cells begin. */
 interface Row {
@@ -22,6 +24,8 @@ const COLSPAN_MAX = 1_000;
 const ROWSPAN_MAX = 65_534;
 /** A longer text stands in the first of the places that its cell spans alone. */
 const REPEATED_LENGTH_MAX = 100;
+/** An attribute of cells with a background, which may be names of what stands beside them. */
+export const NAME = "data-name";
 const HEADER_ROWS_MAX = 3;
 /** Between the cells of a row. */
 export const SEPARATOR = " | ";
@@ -53,6 +57,7 @@ export class TableReader {
       columns: spanOf(attributes.colspan, COLSPAN_MAX) || 1,
       rows: spanOf(attributes.rowspan, ROWSPAN_MAX) || ROWSPAN_MAX,
       isHeader,
+      isName: isHeader || NAME in attributes,
     });
   }
 
@@ -90,7 +95,7 @@ export class TableReader {
     if (said === "") return;
     const cell = this.#rows.at(-1)?.at(-1);
     if (cell) cell.text = said;
-    else this.#add({ text: said, columns: 1, rows: 1, isHeader: false });
+    else this.#add({ text: said, columns: 1, rows: 1, isHeader: false, isName: false });
   }
 
   #add(cell: Cell): void {
@@ -119,7 +124,7 @@ export class TableReader {
       const passSpan = () => {
         const span = spans[places.length];
         if (span && --span.rows === 0) spans[places.length] = undefined;
-        repeat(span?.place ?? { text: "", isHeader: false });
+        repeat(span?.place ?? { text: "", isName: false });
       };
       for (const cell of cells) {
         while (spans[places.length]) passSpan();
@@ -148,23 +153,24 @@ function spanOf(value: string | undefined, max: number): number {
   return span >= 0 ? Math.min(span, max) : 1;
 }
 
-/** Whether each row says what is what by itself: header cells, then one other, and so on. */
+/** Whether each row says what is what by itself: names, then one other cell, and so on. A cell alone may stand between such rows. */
 function isForm(rows: readonly Row[]): boolean {
-  return rows.every((row) =>
-    /^(?:h+d)+$/.test(
-      saidOnce(row)
-        .map(({ isHeader }) => (isHeader ? "h" : "d"))
-        .join(""),
-    ),
+  const kinds = rows.map((row) =>
+    saidOnce(row)
+      .map(({ isName }) => (isName ? "h" : "d"))
+      .join(""),
   );
+  return kinds.some((kind) => kind.length > 1) && kinds.every((kind) => /^(?:(?:h+d)+|[hd])$/.test(kind));
 }
 
 /** A line for each cell that is no header and says something, behind what the header cells before it say. */
 function formLines(row: Row | string): string[] {
   if (typeof row === "string") return [row];
   let names: string[] = [];
-  return saidOnce(row).flatMap(({ text, isHeader }) => {
-    if (isHeader) {
+  const places = saidOnce(row);
+  if (places.length === 1) return places.map(({ text }) => text);
+  return places.flatMap(({ text, isName }) => {
+    if (isName) {
       names.push(text);
       return [];
     }
@@ -178,7 +184,7 @@ function formLines(row: Row | string): string[] {
 function saidOnce({ places }: Row): Place[] {
   return places.filter((place, column) => {
     const before = places[column - 1];
-    return place !== before && (place.text !== "" || place.isHeader || before?.isHeader);
+    return place !== before && (place.text !== "" || place.isName || before?.isName);
   });
 }
 

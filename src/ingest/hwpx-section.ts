@@ -1,3 +1,4 @@
+import { NAME } from "./html-table.ts";
 import type { HancomNumbering } from "./hwpx-numbering.ts";
 import { type Attributes, escaped, parseXml } from "./xml.ts";
 
@@ -39,6 +40,8 @@ const SPACES: ReadonlyMap<string, string> = new Map([
 export interface Styles {
   readonly headings: ReadonlyMap<string, number>;
   readonly paragraphs: ReadonlyMap<string, number>;
+  /** Of borders and fills, those with a background. */
+  readonly shaded: ReadonlySet<string>;
 }
 
 interface Paragraph {
@@ -216,7 +219,8 @@ class SectionWriter {
     const { attributes, columns, rows } = this.#cells.pop() ?? { attributes: {}, columns: "1", rows: "1" };
     const tag = attributes.header === "1" ? "th" : "td";
     const html = this.#written.pop() ?? "";
-    this.#add(`<${tag} colspan="${Number(columns)}" rowspan="${Number(rows)}">${html}</${tag}>`);
+    const name = this.#styles.shaded.has(attributes.borderFillIDRef ?? "") ? ` ${NAME}` : "";
+    this.#add(`<${tag}${name} colspan="${Number(columns)}" rowspan="${Number(rows)}">${html}</${tag}>`);
   }
 
   #closeNote(): void {

@@ -3,6 +3,7 @@ import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
 import { HancomNumbering } from "./hwpx-numbering.ts";
 import { readSection, type Styles } from "./hwpx-section.ts";
+import { isShade } from "./ooxml.ts";
 import { titled } from "./titled.ts";
 import { parseXml } from "./xml.ts";
 import { xmlParts } from "./zip.ts";
@@ -18,7 +19,7 @@ const TITLE_STYLE = /^(?:제목|큰 ?제목|title)$/i;
 export function parseHwpx(bytes: Uint8Array): ParsedText {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sections: [number: number, xml: Buffer][] = [];
-  let styles: Styles = { headings: new Map(), paragraphs: new Map() };
+  let styles: Styles = { headings: new Map(), paragraphs: new Map(), shaded: new Set() };
   let numbering = new HancomNumbering(undefined);
   let title = "";
   for (const [name, xml] of xmlParts(archive)) {
@@ -41,10 +42,14 @@ export function parseHwpx(bytes: Uint8Array): ParsedText {
 function readStyles(xml: Buffer): Styles {
   const headings = new Map<string, number>();
   const paragraphs = new Map<string, number>();
+  const shaded = new Set<string>();
   let paragraph = "";
+  let background = "";
   parseXml(xml, {
-    open(name, { id = "", name: said = "", engName = "", type, level = "0" }) {
+    open(name, { id = "", name: said = "", engName = "", type, level = "0", faceColor = "" }) {
       if (name === "paraPr") paragraph = id;
+      else if (name === "borderFill") background = id;
+      else if (name === "winBrush" && isShade(faceColor)) shaded.add(background);
       else if (name === "heading" && type === "OUTLINE") paragraphs.set(paragraph, Number(level) + 2);
       else if (name === "style") {
         const depth = depthOf(said) ?? depthOf(engName);
@@ -52,7 +57,7 @@ function readStyles(xml: Buffer): Styles {
       }
     },
   });
-  return { headings, paragraphs };
+  return { headings, paragraphs, shaded };
 }
 
 function depthOf(style: string): number | null {

@@ -128,3 +128,8 @@ export function isSet(value: string | undefined): boolean {
 export function isOn(value: string): boolean {
   return value === "" || isSet(value) || value === "on";
 }
+
+/** Whether a background's color, RGB with or without alpha, is one that is seen. */
+export function isShade(color: string): boolean {
+  return color !== "" && !/^(?:auto|none|#?(?:ff)?ffffff)$/i.test(color);
+}

@@ -35,7 +35,7 @@ export async function fieldsOf(page: { getAnnotations(): Promise<unknown[]> }, t
     return lines.flatMap((text, i) => {
       if (text.trim() === "" || size <= 0) return [];
       const width = Math.min(Math.abs(x2 - x1), text.length * size * WIDTH_OF_SIZE);
-      return { text, x: Math.min(x1, x2), y: first - i * size * 1.2, width, size };
+      return { text, x: Math.min(x1, x2), y: first - i * size * 1.2, width, size, isField: true };
     });
   });
 }

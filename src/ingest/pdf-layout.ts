@@ -15,6 +15,8 @@ export interface Fragment {
   readonly width: number;
   /** Of the font, in points. */
   readonly size: number;
+  /** Was filled in, beside what asks for it. */
+  readonly isField?: boolean;
 }
 
 export interface Page {

@@ -13,6 +13,8 @@ export interface Line {
   readonly endsWithSpace: boolean;
   /** A table whose cells lines part stands in its place. */
   readonly grid?: Grid;
+  /** Was filled in. */
+  readonly isField?: boolean;
   readonly column: { readonly left: number; readonly right: number };
 }
 
@@ -167,7 +169,11 @@ function toRows(segments: readonly Segment[], hasTables = true): Line[] {
   const right = Math.max(...segments.map(({ x, width }) => x + width));
   for (const row of rows) row.sort((a, b) => a.x - b.x);
   return rows.map((row, i) => {
-    const isTable = hasTables && row.length > 1 && ((rows[i - 1]?.length ?? 0) > 1 || (rows[i + 1]?.length ?? 0) > 1);
+    const isTable =
+      hasTables &&
+      row.length > 1 &&
+      !row.some(({ isField }) => isField) &&
+      ((rows[i - 1]?.length ?? 0) > 1 || (rows[i + 1]?.length ?? 0) > 1);
     return toLine(row, isTable ? cellsOf(row, widest(rows, i)) : null, { left, right });
   });
 }

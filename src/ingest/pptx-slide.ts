@@ -1,4 +1,5 @@
 import { isSet, referenceOf } from "./ooxml.ts";
+import { BulletNumbers } from "./pptx-numbers.ts";
 import { type Attributes, escaped, parseXml } from "./xml.ts";
 
 const TITLES = new Set(["title", "ctrTitle"]);
@@ -38,13 +39,17 @@ class SlideWriter {
   #placeholder = "";
   #isText = false;
   #isMerged = false;
+  /** Elements of HTML around the text of the run that is open. */
+  #look: readonly string[] = [];
+  readonly #numbers = new BulletNumbers();
 
   constructor(embedded: (id: string) => string) {
     this.#embedded = embedded;
   }
 
   get html(): string {
-    return (this.#title.trim() === "" ? "" : `<h2>${this.#title}</h2>`) + this.#body;
+    const html = (this.#title.trim() === "" ? "" : `<h2>${this.#title}</h2>`) + this.#body;
+    return html.replaceAll("</s><s>", "");
   }
 
   open(name: string, attributes: Attributes): void {
@@ -53,7 +58,13 @@ class SlideWriter {
     else if (name === "tbl") this.#body += "<table>";
     else if (name === "tr") this.#body += "<tr>";
     else if (name === "tc") this.#openCell(attributes);
-    else if (name === "p") this.#write(this.#isTitle ? " " : "<p>");
+    else if (name === "txBody") this.#numbers.begin();
+    else if (name === "p") this.#openParagraph();
+    else if (name === "pPr") this.#numbers.level(Number(attributes.lvl ?? 0));
+    else if (name === "buAutoNum")
+      this.#write(this.#numbers.next(attributes.type ?? "", Number(attributes.startAt ?? 1)));
+    else if (name === "r" || name === "fld") this.#look = [];
+    else if (name === "rPr") this.#look = lookOf(attributes);
     else if (name === "br") this.#write("<br>");
     else if (name === "t") this.#isText = true;
     else if (name === "chart") this.#body += this.#embedded(referenceOf(attributes));
@@ -61,7 +72,10 @@ class SlideWriter {
   }
 
   text(text: string): void {
-    if (this.#isText) this.#write(escaped(text));
+    if (!this.#isText) return;
+    const opened = this.#look.map((element) => `<${element}>`).join("");
+    const closed = this.#look.map((element) => `</${element}>`).join("");
+    this.#write(opened + escaped(text) + closed);
   }
 
   close(name: string): void {
@@ -83,6 +97,11 @@ class SlideWriter {
     else this.#body += html;
   }
 
+  #openParagraph(): void {
+    this.#numbers.paragraph();
+    this.#write(this.#isTitle ? " " : "<p>");
+  }
+
   #openCell({ gridSpan, rowSpan, hMerge, vMerge }: Attributes): void {
     this.#isMerged = isSet(hMerge) || isSet(vMerge);
     this.#write(`<td colspan="${Number(gridSpan ?? 1)}" rowspan="${Number(rowSpan ?? 1)}">`);
@@ -92,4 +111,10 @@ class SlideWriter {
     this.#write("</td>");
     this.#isMerged = false;
   }
+}
+
+/** Raised text, and text that is struck out. */
+function lookOf({ baseline = "0", strike = "noStrike" }: Attributes): string[] {
+  if (strike !== "noStrike") return ["s"];
+  return Number(baseline) > 0 ? ["sup"] : [];
 }

@@ -1,4 +1,5 @@
 import { format, getFormatDateInfo, getFormatFromId } from "numfmt";
+import { isOn, isShade } from "./ooxml.ts";
 import { parseXml } from "./xml.ts";
 
 /** Null: as the number is. */
@@ -39,6 +40,40 @@ export function readFormats(xml: Buffer | undefined): NumberFormat[] {
     });
   }
   return formats;
+}
+
+/** How a style's cells look: what they say struck out, or with a background. */
+export interface Look {
+  readonly isStruck: boolean;
+  readonly isShaded: boolean;
+}
+
+/** By a cell's style. */
+export function readLooks(xml: Buffer | undefined): Look[] {
+  const fonts: boolean[] = [];
+  const fills: boolean[] = [];
+  const looks: Look[] = [];
+  let place = "";
+  if (xml) {
+    parseXml(xml, {
+      open(name, { val = "", fontId = "", fillId = "", rgb = "", theme, tint = "0" }) {
+        if (name === "fonts" || name === "fills" || name === "cellXfs") place = name;
+        else if (name === "fill" && place === "fills") fills.push(false);
+        else if (name === "fgColor" && place === "fills") {
+          // The first color of a theme is that of the sheet.
+          fills[fills.length - 1] = theme === undefined ? isShade(rgb) : theme !== "0" || Number(tint) !== 0;
+        } else if (name === "font" && place === "fonts") fonts.push(false);
+        else if (name === "strike" && place === "fonts") fonts[fonts.length - 1] = isOn(val);
+        else if (name === "xf" && place === "cellXfs") {
+          looks.push({ isStruck: fonts[Number(fontId)] ?? false, isShaded: fills[Number(fillId)] ?? false });
+        }
+      },
+      close(name) {
+        if (name === place) place = "";
+      },
+    });
+  }
+  return looks;
 }
 
 function codeOf(id: number, own: ReadonlyMap<number, string>): string {

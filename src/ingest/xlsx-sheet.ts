@@ -1,6 +1,6 @@
 import { RaglineError } from "../errors.ts";
 import { isSet } from "./ooxml.ts";
-import { type NumberFormat, written } from "./xlsx-numbers.ts";
+import { type Look, type NumberFormat, written } from "./xlsx-numbers.ts";
 import { parseXml } from "./xml.ts";
 
 /** As Excel bounds them. */
@@ -14,12 +14,14 @@ const TEXT_LENGTH_MAX = 64_000_000;
 export interface Shared {
   readonly texts: readonly string[];
   readonly formats: readonly NumberFormat[];
+  readonly looks: readonly Look[];
   /** Days are counted from 1904. */
   readonly is1904: boolean;
 }
 
 export interface Cell {
   readonly text: string;
+  readonly isShaded: boolean;
   columns: number;
   rows: number;
 }
@@ -28,10 +30,12 @@ export interface Cell {
 export interface Room {
   cells: number;
   textLength: number;
+  /** How many have been found that have no value: their workbook was never calculated. */
+  formulas: number;
 }
 
 export function roomOfWorkbook(): Room {
-  return { cells: CELLS_MAX, textLength: TEXT_LENGTH_MAX };
+  return { cells: CELLS_MAX, textLength: TEXT_LENGTH_MAX, formulas: 0 };
 }
 
 /** What has anything, by row, then by column, from 1. */
@@ -49,7 +53,7 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
   let hiddenColumns = 0;
   let hasFilter = isFiltered;
   let place = { row: 0, column: 0 };
-  let cell = { type: "n", style: 0, value: "" };
+  let cell = { type: "n", style: 0, value: "", isFormula: false, hasValue: false };
   let isValue = false;
   let phonetic = 0;
   parseXml(xml, {
@@ -66,10 +70,12 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
       } else if (name === "filterColumn") hasFilter = true;
       else if (name === "c") {
         place = placeOf(r) ?? { ...place, column: place.column + 1 };
-        cell = { type: t, style: Number(s), value: "" };
+        cell = { type: t, style: Number(s), value: "", isFormula: false, hasValue: false };
       } else if (name === "mergeCell") merge(rows, ref);
       else if (name === "rPh") phonetic++;
       else isValue = (name === "v" || name === "t") && phonetic === 0;
+      if (name === "f") cell.isFormula = true;
+      else if (name === "v") cell.hasValue = true;
     },
     text(text) {
       if (isValue) cell.value += text;
@@ -78,12 +84,14 @@ export function readRows(xml: Buffer, shared: Shared, isFiltered: boolean, room:
       isValue = false;
       if (name === "rPh") phonetic--;
       if (name !== "c") return;
+      if (cell.isFormula && (!cell.hasValue || (cell.value === "" && cell.type === "n"))) room.formulas++;
       const text = shownAs(cell, shared);
       if (text === "") return;
       room.textLength -= text.length;
       if (++cells > room.cells || room.textLength < 0) throw tooMuch(room);
+      const isShaded = shared.looks[cell.style]?.isShaded ?? false;
       const row = rows.get(place.row) ?? new Map<number, Cell>();
-      rows.set(place.row, row.set(place.column, { text, columns: 1, rows: 1 }));
+      rows.set(place.row, row.set(place.column, { text, isShaded, columns: 1, rows: 1 }));
     },
   });
   if (hasFilter) hidden.rows.clear();
@@ -116,7 +124,7 @@ function drop(rows: Rows, hiddenRows: ReadonlyMap<number, number>, hiddenColumns
       const column = (hiddenColumns.get(first) ?? first - 1) + 1;
       if (row === number && column === first) continue;
       cells.delete(first);
-      const left = { text: cell.text, columns: first + cell.columns - column, rows: number + cell.rows - row };
+      const left = { ...cell, columns: first + cell.columns - column, rows: number + cell.rows - row };
       if (left.columns > 0 && left.rows > 0) moved.push({ ...left, row, column });
     }
   }
@@ -131,7 +139,17 @@ export function columnsOf(rows: Iterable<ReadonlyMap<number, Cell>>): number[] {
   return [...columns].sort((a, b) => a - b);
 }
 
-function shownAs(
+/** Marked, as it no longer holds. */
+export function struck(text: string): string {
+  return text.trim() === "" ? text : `~~${text}~~`;
+}
+
+function shownAs(cell: Parameters<typeof said>[0], shared: Shared): string {
+  const text = said(cell, shared);
+  return shared.looks[cell.style]?.isStruck ? struck(text) : text;
+}
+
+function said(
   { type, style, value }: { readonly type: string; readonly style: number; readonly value: string },
   { texts, formats, is1904 }: Shared,
 ): string {

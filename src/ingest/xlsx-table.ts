@@ -1,13 +1,60 @@
+import { NAME } from "./html-table.ts";
 import { type Cell, columnsOf, type Rows } from "./xlsx-sheet.ts";
 import { escaped } from "./xml.ts";
 
 type Row = readonly [number: number, cells: ReadonlyMap<number, Cell>];
 
-const NOTHING: Cell = { text: "", columns: 1, rows: 1 };
+const NOTHING: Cell = { text: "", isShaded: false, columns: 1, rows: 1 };
 
-/** As HTML: tables, which empty rows part, with what stands above them. */
+/** As HTML: tables, which empty rows part, and empty columns those beside each other, with what stands above them. */
 export function htmlOf(rows: Rows): string {
-  return [...partsOf(rows)].map((part) => partHtml(part)).join("");
+  return [...partsOf(rows)]
+    .flatMap((part) => [...sidesOf(part)])
+    .map((part) => partHtml(part))
+    .join("");
+}
+
+/**
+ * Tables beside each other: of two columns or more each, with an empty column between them, and over other rows. Over the same rows the
+ * column is one of a table's own, as are those of what has a single column.
+ */
+function* sidesOf(part: readonly Row[]): Generator<Row[]> {
+  let rest = [...part];
+  for (const column of emptyColumns(part)) {
+    const [left, right] = [rest, rest].map((rows, i) =>
+      rows.flatMap(([number, cells]): Row[] => {
+        const own = [...cells].filter(([at]) => (i === 0 ? at < column : at > column));
+        return own.length > 0 ? [[number, new Map(own)]] : [];
+      }),
+    );
+    if (!left || !right || !areApart(left, right)) continue;
+    yield left;
+    rest = right;
+  }
+  yield rest;
+}
+
+/** Between the first and the last that have anything, or that a merged cell reaches over. */
+function emptyColumns(part: readonly Row[]): number[] {
+  const spans = part.flatMap(([, cells]) =>
+    [...cells].map(([from, { columns }]) => [from, from + columns - 1] as const),
+  );
+  const empty: number[] = [];
+  let until = Number.POSITIVE_INFINITY;
+  for (const [from, to] of spans.sort(([a], [b]) => a - b)) {
+    if (from > until + 1) empty.push(until + 1);
+    until = until === Number.POSITIVE_INFINITY ? to : Math.max(until, to);
+  }
+  return empty;
+}
+
+/** Rows of one cell, a name above or a note below, count for neither. */
+function areApart(left: readonly Row[], right: readonly Row[]): boolean {
+  const [one, other] = [left, right].map((rows) =>
+    rows.filter(([, cells]) => cells.size > 1).map(([number]) => number),
+  );
+  if (!one || !other || one.length < 2 || other.length < 2) return false;
+  return one[0] !== other[0] || one.at(-1) !== other.at(-1);
 }
 
 /** Empty rows part tables, unless a merged cell reaches over them. */
@@ -62,7 +109,7 @@ function tableOf(part: readonly Row[]): string {
         covered.set(columns[i + across] ?? 0, last);
       }
       if (cell.rows > 1) covered.set(column, last);
-      line += `<td colspan="${across}" rowspan="${countUntil(numbers, last) - at}">${escaped(cell.text)}</td>`;
+      line += `<td${cell.isShaded ? ` ${NAME}` : ""} colspan="${across}" rowspan="${countUntil(numbers, last) - at}">${escaped(cell.text)}</td>`;
     }
     return `<tr>${line}</tr>`;
   });

@@ -1,9 +1,9 @@
 import type { ParsedText } from "./document.ts";
 import { parseHtml } from "./html.ts";
-import { isSet, openDocument, type Parts, referenceOf } from "./ooxml.ts";
+import { isOn, isSet, openDocument, type Parts, referenceOf } from "./ooxml.ts";
 import { slideHtml } from "./pptx-slide.ts";
-import { readFormats } from "./xlsx-numbers.ts";
-import { type Room, readRows, roomOfWorkbook, type Shared } from "./xlsx-sheet.ts";
+import { readFormats, readLooks } from "./xlsx-numbers.ts";
+import { type Room, readRows, roomOfWorkbook, type Shared, struck } from "./xlsx-sheet.ts";
 import { htmlOf } from "./xlsx-table.ts";
 import { escaped, parseXml } from "./xml.ts";
 
@@ -36,10 +36,15 @@ export function parseXlsx(bytes: Uint8Array): ParsedText {
   const shared = {
     texts: readTexts(partOf("sharedStrings")),
     formats: readFormats(partOf("styles")),
+    looks: readLooks(partOf("styles")),
     is1904,
   };
   const room = roomOfWorkbook();
-  return parseHtml(sheets.map(({ name, path }) => sheetHtml(name, path, parts, shared, room)).join("\n"));
+  const parsed = parseHtml(sheets.map(({ name, path }) => sheetHtml(name, path, parts, shared, room)).join("\n"));
+  const notice =
+    room.formulas > 0 &&
+    `cells with a formula and no value: ${room.formulas}; open it in Excel and save it, for their results`;
+  return { ...parsed, ...(notice && { notice }) };
 }
 
 function sheetHtml(name: string, path: string, parts: Parts, shared: Shared, room: Room): string {
@@ -55,22 +60,33 @@ function sheetHtml(name: string, path: string, parts: Parts, shared: Shared, roo
   return said === "" ? "" : `<h2>${escaped(name)}</h2>${said}`;
 }
 
+/** What is raised or struck out in them is told apart: 10² is not 102. */
 function readTexts(xml: Buffer | undefined): string[] {
   const texts: string[] = [];
   let isText = false;
   let phonetic = 0;
+  let isRaised = false;
+  let isStruck = false;
   if (xml) {
     parseXml(xml, {
-      open(name) {
+      open(name, { val = "" }) {
         if (name === "si") texts.push("");
         else if (name === "rPh") phonetic++;
-        else isText = name === "t" && phonetic === 0;
+        else if (name === "r") isRaised = isStruck = false;
+        else if (name === "vertAlign") isRaised = val === "superscript";
+        else if (name === "strike") isStruck = isOn(val);
+        isText = name === "t" && phonetic === 0;
       },
       text(text) {
-        if (isText) texts.push((texts.pop() ?? "") + text);
+        if (!isText) return;
+        const before = texts.pop() ?? "";
+        const mark = isRaised && /\d$/.test(before) && /^\d/.test(text) ? "^" : "";
+        texts.push(before + mark + (isStruck ? struck(text) : text));
+        isRaised = false;
       },
       close(name) {
         if (name === "rPh") phonetic--;
+        if (name === "si") isRaised = isStruck = false;
         isText = false;
       },
     });

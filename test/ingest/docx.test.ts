@@ -217,3 +217,23 @@ test("text boxes come once, after their paragraph; a table of one cell is a fram
     { kind: "text", text: "틀의 글" },
   ]);
 });
+
+test("a table whose cells before others have a background is a form; one with a header row is none", () => {
+  const cell = (text: string, fill = "auto", columns = 1) =>
+    `<w:tc><w:tcPr><w:gridSpan w:val="${columns}"/><w:shd w:val="clear" w:fill="${fill}"/></w:tcPr>${paragraph(text)}</w:tc>`;
+  const table = (...rows: string[][]) =>
+    `<w:tbl>${rows.map((cells) => `<w:tr>${cells.join("")}</w:tr>`).join("")}</w:tbl>`;
+  const form = table(
+    [cell("인적 사항", "D9D9D9", 4)],
+    [cell("성명", "D9D9D9"), cell("홍길동"), cell("부서", "D9D9D9"), cell("인사팀")],
+    [cell("사유", "D9D9D9"), cell("개인 사정", "auto", 3)],
+  );
+  const headed = table(
+    [cell("구분", "D9D9D9"), cell("일수", "D9D9D9")],
+    [cell("연차", "D9D9D9"), cell("15일", "FFFFFF")],
+  );
+  expect(parseDocx(makeDocx(form + headed)).blocks).toEqual([
+    { kind: "list", text: "인적 사항\n- 성명: 홍길동\n- 부서: 인사팀\n- 사유: 개인 사정" },
+    { kind: "table", text: "구분 | 일수\n연차 | 15일" },
+  ]);
+});

@@ -107,6 +107,18 @@ describe("HWPX", () => {
     ]);
   });
 
+  test("a table whose cells before others have a background is a form", async () => {
+    const header = `<hh:head><hh:borderFill id="1"><hc:winBrush faceColor="none"/></hh:borderFill><hh:borderFill id="2"><hc:winBrush faceColor="#E5E5E5"/></hh:borderFill></hh:head>`;
+    const filled = (content: string, fill: number) =>
+      cell(said(content)).replace("<hp:tc>", `<hp:tc borderFillIDRef="${fill}">`);
+    const form = table(
+      [filled("성명", 2), filled("홍길동", 1), filled("부서", 2), filled("인사팀", 1)],
+      [filled("직급", 2), filled("대리", 1), filled("전화", 2), filled("02-1", 1)],
+    );
+    const { blocks } = await parseHancom(makeHwpx([paragraph(form)], { "Contents/header.xml": header }));
+    expect(blocks).toEqual([{ kind: "list", text: "- 성명: 홍길동\n- 부서: 인사팀\n- 직급: 대리\n- 전화: 02-1" }]);
+  });
+
   test("notes come after their paragraph, text boxes in their place; page headers, memos and fields' settings do not come", async () => {
     const note = `<hp:ctrl><hp:footNote><hp:subList>${said("각주의 글")}</hp:subList></hp:footNote></hp:ctrl>`;
     const header = `<hp:ctrl><hp:header><hp:subList>${said("대외비")}</hp:subList></hp:header></hp:ctrl>`;

@@ -204,7 +204,7 @@ describe("text", () => {
     const pdf = makePdf([lines(["성명:", "동의:", "부서:"], { x: 50, y: 700, gap: 30 })], "to-unicode", {
       annotations: [annotations.join(" ")],
     });
-    expect(await texts(pdf)).toEqual(["성명: | 홍길동\n동의: | ☑\n부서: | 인사팀"]);
+    expect(await texts(pdf)).toEqual(["성명: 홍길동 동의: ☑ 부서: 인사팀"]);
   });
 });
 

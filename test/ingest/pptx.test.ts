@@ -6,6 +6,25 @@ import { OLD, refusal, thrown } from "../support/refused.ts";
 import { makeZip } from "../support/zip.ts";
 
 describe("PPTX", () => {
+  test("paragraphs have the numbers that PowerPoint makes; raised figures are told apart, what is struck out is marked", () => {
+    const line = (text: string, type = "", level = 0) =>
+      `<a:p><a:pPr lvl="${level}">${type && `<a:buAutoNum type="${type}"/>`}</a:pPr><a:r><a:t>${text}</a:t></a:r></a:p>`;
+    const look = (text: string, properties: string) => `<a:r><a:rPr ${properties}/><a:t>${text}</a:t></a:r>`;
+    const lines = [
+      line("신청", "arabicPeriod") + line("본인", "circleNumDbPlain", 1) + line("가족", "circleNumDbPlain", 1),
+      line("승인", "arabicPeriod") +
+        line("팀장", "circleNumDbPlain", 1) +
+        line("번호 없음") +
+        line("다시", "alphaLcParenR"),
+      `<a:p>${look("10", "")}${look("2", 'baseline="30000"')}${look("㎡, ", "")}${look("10", 'strike="sngStrike"')}${look("일", 'strike="sngStrike" b="1"')}</a:p>`,
+    ];
+    const { blocks } = parsePptx(makePptx([{ shapes: `<p:sp><p:txBody>${lines.join("")}</p:txBody></p:sp>` }]));
+    expect(blocks.map(({ text }) => text)).toEqual([
+      ...["", "1. 신청", "① 본인", "② 가족", "2. 승인", "① 팀장", "번호 없음", "a) 다시"],
+      "10^2㎡, ~~10일~~",
+    ]);
+  });
+
   test("slides are pages in the presentation's order, their titles headings; notes come after", () => {
     const { blocks, title } = parsePptx(
       makePptx(

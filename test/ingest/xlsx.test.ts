@@ -25,6 +25,61 @@ describe("XLSX", () => {
     ]);
   });
 
+  test("an empty column parts tables over other rows; over the same rows, or before a single column, it is the table's own", () => {
+    const grid = (cells: Readonly<Record<string, string>>) => {
+      const rows = Object.groupBy(Object.entries(cells), ([place]) => place.replace(/\D/g, ""));
+      const cell = ([place, text]: readonly [string, string]) =>
+        `<c r="${place}" t="inlineStr"><is><t>${text}</t></is></c>`;
+      return Object.entries(rows)
+        .map(([number, own = []]) => row(Number(number), own.map(cell).join("")))
+        .join("");
+    };
+    const apart = { A1: "급여", A2: "부서", B2: "금액", A3: "인사", B3: "1", A4: "총무", B4: "2", A5: "※ 세전" };
+    const beside = { D2: "직급", E2: "일수", D3: "사원", E3: "15" };
+    const own = { A1: "항목", B1: "금액", D1: "세금", E1: "합계", A2: "급여", B2: "1", D2: "2", E2: "3" };
+    const single = { A1: "항목", B1: "금액", D1: "비고", A2: "급여", B2: "1", A3: "상여", B3: "2" };
+    const sheets = { 가: grid({ ...apart, ...beside }), 나: grid(own), 다: grid(single) };
+    expect(parseXlsx(makeXlsx({ sheets })).blocks).toEqual([
+      { kind: "heading", depth: 2, text: "가" },
+      { kind: "text", text: "급여" },
+      { kind: "table", text: "부서 | 금액\n인사 | 1\n총무 | 2\n※ 세전 | " },
+      { kind: "table", text: "직급 | 일수\n사원 | 15" },
+      { kind: "heading", depth: 2, text: "나" },
+      { kind: "table", text: "항목 | 금액 | 세금 | 합계\n급여 | 1 | 2 | 3" },
+      { kind: "heading", depth: 2, text: "다" },
+      { kind: "table", text: "항목 | 금액 | 비고\n급여 | 1 | \n상여 | 2 | " },
+    ]);
+  });
+
+  test("a table whose cells before others have a background is a form", () => {
+    const styles =
+      '<fills><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="solid"><fgColor theme="0" tint="-0.15"/></patternFill></fill></fills><cellXfs><xf fillId="0"/><xf fillId="1"/></cellXfs>';
+    const cell = (place: string, text: string, style: number) =>
+      `<c r="${place}" s="${style}" t="inlineStr"><is><t>${text}</t></is></c>`;
+    const form =
+      row(1, cell("A1", "성명", 1) + cell("B1", "홍길동", 0) + cell("C1", "부서", 1) + cell("D1", "인사팀", 0)) +
+      row(2, cell("A2", "직급", 1) + cell("B2", "대리", 0) + cell("C2", "전화", 1));
+    expect(parseXlsx(makeXlsx({ sheets: { 신청서: form }, styles })).blocks.slice(1)).toEqual([
+      { kind: "list", text: "- 성명: 홍길동\n- 부서: 인사팀\n- 직급: 대리" },
+    ]);
+  });
+
+  test("raised figures are told apart, what is struck out is marked, as a cell and in it; formulas without a value are told", () => {
+    const styles = '<fonts><font/><font><strike/></font></fonts><cellXfs><xf fontId="0"/><xf fontId="1"/></cellXfs>';
+    const look = (text: string, properties: string) => `<r><rPr>${properties}</rPr><t>${text}</t></r>`;
+    const texts = [
+      `<r><t>10</t></r>${look("2", '<vertAlign val="superscript"/>')}<r><t>㎡</t></r>`,
+      `${look("10일", "<strike/>")}<r><t> 15일</t></r>`,
+    ];
+    const first = row(1, said("A1", 0) + said("B1", 1));
+    const second = row(2, `${number("A2", 5, 1)}<c r="B2"><f>A1+1</f><v/></c>`);
+    const empty = row(3, '<c r="A3" t="str"><f>""</f><v></v></c><c r="B3"><f>A2</f><v>7</v></c>');
+    expect(parseXlsx(makeXlsx({ sheets: { 가: first + second + empty }, texts, styles }))).toMatchObject({
+      blocks: [{ text: "가" }, { kind: "table", text: "10^2㎡ | ~~10일~~ 15일\n~~5~~ | \n | 7" }],
+      notice: "cells with a formula and no value: 1; open it in Excel and save it, for their results",
+    });
+  });
+
   test("numbers, dates and shares are written as they are shown, by either count of days", () => {
     const shown = [
       [45_000, "General", "45000"],

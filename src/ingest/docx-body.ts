@@ -6,7 +6,7 @@ import { add, append, Paragraph } from "./docx-paragraph.ts";
 import { depthAt, type Styles } from "./docx-styles.ts";
 import { Tables } from "./docx-table.ts";
 import { isOn, referenceOf } from "./ooxml.ts";
-import { symbolOf } from "./symbols.ts";
+import { symbol } from "./symbols.ts";
 import { type Attributes, attributeOf, parseXml } from "./xml.ts";
 
 /** What is not the document's text: deleted or moved away, properties before a change, what programs without the choice before it show. */
@@ -25,8 +25,6 @@ const CHARACTERS: ReadonlyMap<string, string> = new Map(
   Object.entries({ tab: " ", ptab: " ", br: "\n", cr: "\n", noBreakHyphen: "-" }),
 );
 const SOFT_HYPHENS = /\u00ad/g;
-/** Where fonts of symbols have their characters. */
-const PRIVATE_USE = /^F0(?=..$)/i;
 
 /** What a document's text refers to. */
 export interface Context {
@@ -285,12 +283,17 @@ class BodyReader {
   }
 
   #closeNote(): void {
-    const note = this.#frames.pop();
+    const note = this.#endFrame();
     if (note && this.#noteId !== "") this.notes.set(this.#noteId, note.blocks);
   }
 
+  /** The body's own stays, whatever ends. */
+  #endFrame(): Frame | undefined {
+    return this.#frames.length > 1 ? this.#frames.pop() : undefined;
+  }
+
   #closeBox(): void {
-    const box = this.#frames.pop();
+    const box = this.#endFrame();
     append(this.#paragraph?.after, box?.blocks ?? []);
   }
 
@@ -300,17 +303,10 @@ class BodyReader {
   }
 
   #closeCell(): void {
-    this.#tables.closeCell(this.#frames.pop()?.blocks ?? []);
+    this.#tables.closeCell(this.#endFrame()?.blocks ?? []);
   }
 
   #closeTable(): void {
     append(this.#frame.blocks, this.#tables.close(this.#context.room));
   }
-}
-
-function symbol(font: string, code: string): string {
-  const known = symbolOf(font, code) ?? symbolOf(font, code.replace(PRIVATE_USE, ""));
-  if (known) return known.string;
-  const own = Number.parseInt(code, 16);
-  return own > 0 && own < 0xd800 ? String.fromCodePoint(own) : "";
 }

@@ -22,7 +22,7 @@ const WIDTH_OF_SIZE = 0.6;
 
 /** What was filled in the form on a page, and typed on it, where it stands. */
 export async function fieldsOf(page: { getAnnotations(): Promise<unknown[]> }, turn: Turn): Promise<Fragment[]> {
-  const annotations = (await page.getAnnotations()) as Annotation[];
+  const annotations = (await page.getAnnotations().catch(() => [])) as Annotation[];
   return annotations.flatMap((annotation) => {
     const said = annotation.hidden ? "" : saidBy(annotation);
     const [left = 0, bottom = 0, right = 0, top = 0] = annotation.rect;

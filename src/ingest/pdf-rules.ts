@@ -10,7 +10,7 @@ export interface Rule {
 type Matrix = readonly number[];
 
 /** What a page draws, as pdf.js lists it. */
-interface Operators {
+export interface Operators {
   readonly fnArray: readonly number[];
   readonly argsArray: readonly unknown[];
 }

@@ -3,7 +3,7 @@ import type { ParsedText } from "./document.ts";
 import { characterMaps } from "./pdf-cmaps.ts";
 import { fieldsOf } from "./pdf-fields.ts";
 import { layOut, type Page } from "./pdf-layout.ts";
-import { rulesOf } from "./pdf-rules.ts";
+import { type Operators, rulesOf } from "./pdf-rules.ts";
 import { joinNumbers } from "./pdf-spacing.ts";
 import { toFragment, turnedRule, turnOf } from "./pdf-turn.ts";
 
@@ -43,6 +43,12 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
     throw refusalOf(thrown);
   });
   if (pdf.numPages > PAGES_MAX) throw refused(`has ${pdf.numPages} pages (at most ${PAGES_MAX})`);
+  // A page whose drawing is damaged has its text all the same.
+  const drawnOn = (page: { getOperatorList(): Promise<Operators> }) =>
+    page.getOperatorList().then(
+      (operators) => rulesOf(operators, OPS),
+      () => [],
+    );
   const pages: Page[] = [];
   let length = 0;
   let unreadable = 0;
@@ -57,9 +63,8 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
       unreadable += text.match(UNREADABLE)?.length ?? 0;
     }
     if (length > TEXT_LENGTH_MAX) throw refused(`has more than ${TEXT_LENGTH_MAX} characters of text`);
-    const drawn = fragments.length < TABLE_TEXTS_MIN ? [] : rulesOf(await page.getOperatorList(), OPS);
-    const rules = drawn.map((rule) => turnedRule(rule, turn));
-    pages.push({ fragments, rules });
+    const rules = fragments.length < TABLE_TEXTS_MIN ? [] : await drawnOn(page);
+    pages.push({ fragments, rules: rules.map((rule) => turnedRule(rule, turn)) });
     page.cleanup();
   }
   if (length === 0 && missing.size > 0) {

@@ -237,3 +237,8 @@ test("a table whose cells before others have a background is a form; one with a 
     { kind: "table", text: "구분 | 일수\n연차 | 15일" },
   ]);
 });
+
+test("elements where they cannot stand break nothing", () => {
+  const odd = `<m:oMath><w:tc></m:oMath></w:tc><w:rPr><w:txbxContent></w:rPr></w:txbxContent></w:tc></w:tr></w:tbl>`;
+  expect(textsOf(`${odd}<w:pPr><w:tc></w:pPr></w:tc></w:p>${paragraph("글")}`)).toEqual(["글"]);
+});

@@ -5,6 +5,8 @@ import { xmlParts } from "./zip.ts";
 
 /** How an encrypted document, or one of before 2007, begins. */
 const COMPOUND_FILE = Buffer.from("d0cf11e0a1b11ae1", "hex");
+/** What such a file calls an encrypted document in it. */
+const ENCRYPTED = Buffer.from("EncryptedPackage", "utf16le");
 const MAIN = "/officeDocument";
 /** From the beginning of a part to the end of its first tag. */
 const ROOT_BYTES_MAX = 16_384;
@@ -18,6 +20,8 @@ const READ_BYTES_MAX = 128 * MB;
  */
 export function refuseOldOrEncrypted(archive: Buffer, old: string, now: string): void {
   if (!archive.subarray(0, COMPOUND_FILE.length).equals(COMPOUND_FILE)) return;
+  if (archive.includes(ENCRYPTED))
+    throw new RaglineError("request_invalid", "is encrypted: save it without a password");
   throw new RaglineError(
     "request_invalid",
     `is encrypted, or a ${old} of before 2007: save it as ${now} without a password`,

@@ -9,6 +9,13 @@ const DECLARED_BYTES_MAX = 500 * MB;
 const XML_BYTES_MAX = 64 * MB;
 
 const BEGINNING = "PK";
+/** What is often found under a name of an office document, by how it begins. */
+const OTHERS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table|meta|style)\b/i, "HTML"],
+  [/^%PDF-/, "PDF"],
+  [/^\{\\rtf/, "RTF"],
+];
+const BEGINNING_BYTES = 64;
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const END_BYTES = 22;
@@ -93,6 +100,8 @@ export function checkArchive(archive: Buffer): void {
 
 function findEnd(archive: Buffer): number {
   if (archive.length > 0 && archive.toString("latin1", 0, 2) !== BEGINNING) {
+    const [, name] = OTHERS.find(([beginning]) => beginning.test(archive.toString("latin1", 0, BEGINNING_BYTES))) ?? [];
+    if (name) throw refused(`is ${name}, not what its name says: save it in the format of its name`);
     throw refused("is damaged, or locked by software that protects documents (DRM): it is no zip archive");
   }
   const last = archive.length - END_BYTES;

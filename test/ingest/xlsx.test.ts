@@ -270,6 +270,7 @@ describe("XLSX", () => {
   });
 
   test.each([
+    ["encrypted", Buffer.concat([OLD, Buffer.from("EncryptedPackage", "utf16le")]), /^is encrypted: save it without/],
     ["of before 2007", OLD, /^is encrypted, or a \.xls of before 2007/],
     ["another archive", makeZip({ "a.xml": "<a/>" }), /^is no XLSX document/],
     [

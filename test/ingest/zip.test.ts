@@ -95,3 +95,11 @@ test("XML is read in UTF-8 and UTF-16, entities of its own as they stand; nested
   }
   expect(thrown(() => textOf(Buffer.from("<a>".repeat(1_001))))).toEqual(refusal(/^is nested deeper than 1000/));
 });
+
+test.each([
+  ["HTML", "\ufeff<html><table><tr><td>1</td></tr></table></html>"],
+  ["PDF", "%PDF-1.7"],
+  ["RTF", "{\\rtf1 text}"],
+])("%s is named as what it is", (name, content) => {
+  expect(thrown(() => read(Buffer.from(content)))).toEqual(refusal(new RegExp(`^is ${name}, not what its name says`)));
+});

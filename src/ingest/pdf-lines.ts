@@ -188,16 +188,23 @@ function widest(rows: readonly (readonly Segment[])[], at: number): readonly Seg
   return rows.slice(from, to + 1).reduce((most, row) => (row.length > most.length ? row : most));
 }
 
-/** Its texts, each in the column that it stands nearest to; empty where none does. As they are, where two stand in one. */
+/** Its texts, each in the column that it begins in; empty where none does. As they are, where two stand in one. */
 function cellsOf(row: readonly Segment[], columns: readonly Segment[]): string[] {
   const cells = columns.map(() => "");
   for (const segment of row) {
-    const distances = columns.map((column) => distance(segment, column));
-    const nearest = distances.indexOf(Math.min(...distances));
-    if (cells[nearest] !== "") return row.map(({ text }) => text);
-    cells[nearest] = segment.text;
+    const own = columnOf(segment, columns);
+    if (cells[own] !== "") return row.map(({ text }) => text);
+    cells[own] = segment.text;
   }
   return cells;
+}
+
+/** The first that stands above or below it, as it may run on into others; else the nearest. */
+function columnOf(segment: Segment, columns: readonly Segment[]): number {
+  const first = columns.findIndex(({ x, width }) => segment.x < x + width && x < segment.x + segment.width);
+  if (first !== -1) return first;
+  const distances = columns.map((column) => distance(segment, column));
+  return distances.indexOf(Math.min(...distances));
 }
 
 /** Of left ends, middles or right ends, as columns are aligned. */

@@ -2,7 +2,7 @@ import { RaglineError } from "../errors.ts";
 import type { ParsedText } from "./document.ts";
 import { characterMaps } from "./pdf-cmaps.ts";
 import { fieldsOf } from "./pdf-fields.ts";
-import { layOut, type Page } from "./pdf-layout.ts";
+import { type Fragment, layOut, type Page } from "./pdf-layout.ts";
 import { type Operators, rulesOf } from "./pdf-rules.ts";
 import { joinNumbers } from "./pdf-spacing.ts";
 import { toFragment, turnedRule, turnOf } from "./pdf-turn.ts";
@@ -14,8 +14,9 @@ const TEXT_LENGTH_MAX = 20_000_000;
 /** Of the characters: more that stand for nothing, and the text layer has no readable text. */
 const UNREADABLE_SHARE_MAX = 0.3;
 
-/** A page with fewer has no table. */
-const TABLE_TEXTS_MIN = 3;
+/** Texts beside others, in sizes of them so far apart: a page with fewer has no table, and what it draws is not listed, which takes long. */
+const BESIDE_MIN = 2;
+const BESIDE_GAP = 0.8;
 
 /** Private use, replacement and control characters: glyphs without a meaning. */
 const UNREADABLE = /[\p{Co}\p{Cc}\ufffd]/gu;
@@ -63,7 +64,7 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
       unreadable += text.match(UNREADABLE)?.length ?? 0;
     }
     if (length > TEXT_LENGTH_MAX) throw refused(`has more than ${TEXT_LENGTH_MAX} characters of text`);
-    const rules = fragments.length < TABLE_TEXTS_MIN ? [] : await drawnOn(page);
+    const rules = mayHaveTable(fragments) ? await drawnOn(page) : [];
     pages.push({ fragments, rules: rules.map((rule) => turnedRule(rule, turn)) });
     page.cleanup();
   }
@@ -80,6 +81,20 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedText> {
   const title = await titleOf(pdf);
   const notice = noticeOf(pages);
   return { fields: {}, blocks: joinNumbers(layOut(pages)), ...(title && { title }), ...(notice && { notice }) };
+}
+
+/** Text goes down the page; cells stand beside others, or begin higher than the one before ends. */
+function mayHaveTable(fragments: readonly Fragment[]): boolean {
+  let beside = 0;
+  let before: Fragment | undefined;
+  for (const fragment of fragments) {
+    if (fragment.text.trim() === "") continue;
+    const { x, y, size } = fragment;
+    if (before && y - before.y > -0.4 * size && Math.abs(x - before.x - before.width) > BESIDE_GAP * size) beside++;
+    if (beside >= BESIDE_MIN) return true;
+    before = fragment;
+  }
+  return false;
 }
 
 /** The text of other pages does not tell that some were scanned. */

@@ -113,6 +113,17 @@ describe("text", () => {
     expect(await texts(makePdf([placed]))).toEqual(["지역 | 조건 | 금액\n서울 |  | 1,000원\n부산 | 회원 | 2,000원"]);
   });
 
+  test("a value that reaches its neighbour's column stays in the one that it begins in", async () => {
+    const rows = [
+      [["구분", 50] as const, ["기간", 150] as const, ["급여", 250] as const],
+      [["질병휴직을 신청하는 경우 최대 6개월", 50] as const, ["무급", 250] as const],
+    ];
+    const placed = rows.flatMap((row, i) => row.map(([text, x]) => ({ text, x, y: 700 - i * 14 })));
+    expect(await texts(makePdf([placed]))).toEqual([
+      "구분 | 기간 | 급여\n질병휴직을 신청하는 경우 최대 6개월 |  | 무급",
+    ]);
+  });
+
   const level = (x: number, y: number, width: number) => `${x} ${y} m ${x + width} ${y} l S`;
   const upright = (x: number, y: number, height: number) => `${x} ${y} m ${x} ${y + height} l S`;
   /** Cells of 100 by 40 below (50, 700), the outer lines thin fills, as some programs draw them. */

@@ -114,13 +114,15 @@ describe("text", () => {
   });
 
   test("a value that reaches its neighbour's column stays in the one that it begins in", async () => {
-    const rows = [
-      [["구분", 50] as const, ["기간", 150] as const, ["급여", 250] as const],
-      [["질병휴직을 신청하는 경우 최대 6개월", 50] as const, ["무급", 250] as const],
+    const placed = [
+      { text: "구분", x: 50, y: 700 },
+      { text: "기간", x: 180, y: 700 },
+      { text: "급여", x: 280, y: 700 },
+      { text: "1단계", x: 50, y: 686 },
+      { text: "한 해에 열흘까지 통상임금의 백 퍼센트를 줌", x: 165, y: 686 },
     ];
-    const placed = rows.flatMap((row, i) => row.map(([text, x]) => ({ text, x, y: 700 - i * 14 })));
     expect(await texts(makePdf([placed]))).toEqual([
-      "구분 | 기간 | 급여\n질병휴직을 신청하는 경우 최대 6개월 |  | 무급",
+      "구분 | 기간 | 급여\n1단계 | 한 해에 열흘까지 통상임금의 백 퍼센트를 줌 | ",
     ]);
   });
 

@@ -7,6 +7,7 @@ import { ragline } from "../cli/run.ts";
 import { DIMENSIONS, document, passage } from "../contract/passages.ts";
 import { call, scope } from "../support/calls.ts";
 import { folderForTest } from "../support/folder.ts";
+import { pgBouncer, pgBouncerForTest } from "../support/pooler.ts";
 import {
   indexOptions,
   type PostgresServer,
@@ -49,6 +50,43 @@ describe.skipIf(postgresMissing !== null)(`a PostgreSQL that cannot be used says
       retryable: false,
       message: "The database of search.url has no pgvector: as a superuser run CREATE EXTENSION vector in it.",
     });
+  });
+
+  test("its pgvector is where Ragline does not look, or too old to find what a filter leaves", async () => {
+    const url = await database("vectors_apart");
+    const admin = server.superuserUrl.replace(/ragline$/, "vectors_apart");
+    await asSuperuser(admin, "CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions");
+    const message =
+      "The database of search.url has pgvector in the schema extensions: run ALTER EXTENSION vector SET SCHEMA public in it.";
+    await expect(replacing(url)).rejects.toMatchObject({ code: "dependency_failed", retryable: false, message });
+    await asSuperuser(admin, "ALTER EXTENSION vector SET SCHEMA public");
+    await replacing(url);
+    await asSuperuser(admin, "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'");
+    await expect(replacing(url)).rejects.toMatchObject({
+      code: "dependency_failed",
+      retryable: false,
+      message:
+        "The database of search.url has pgvector 0.7.4: install 0.8 or later, and run ALTER EXTENSION vector UPDATE in it.",
+    });
+  });
+
+  test
+    .skipIf(pgBouncer.missing !== null)
+    .each([
+      { settings: [] },
+      { settings: ["ignore_startup_parameters = options"] },
+      { settings: ["ignore_startup_parameters = options", "pool_mode = transaction"] },
+    ])("a pooler stands before it that does not hand on a connection's settings: $settings", async ({ settings }) => {
+    const url = await pgBouncerForTest(server.port, settings);
+    const told = (key: string) => ({
+      code: "dependency_failed",
+      retryable: false,
+      message: `What answers at ${key}.url, maybe a pooler (PgBouncer), does not take the settings of a connection: name PostgreSQL itself, of which ${key}.connectionsMax bounds the connections.`,
+    });
+    await expect(replacing(url)).rejects.toMatchObject(told("search"));
+    const store = await openPostgresSessionStore(sessionOptions(url));
+    onTestFinished(() => store.close?.());
+    await expect(begin(store, "s", turn())).rejects.toMatchObject(told("session"));
   });
 
   test("it is a standby, or read-only: index and conversations", async () => {

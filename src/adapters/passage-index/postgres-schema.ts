@@ -198,9 +198,13 @@ export async function ensureSchema(query: Query, { schema, dimensions, rowSecuri
     await query(`SELECT pg_advisory_xact_lock(${LOCK})`);
     const has = async (table: string) =>
       (await query("SELECT 1 WHERE to_regclass($1) IS NOT NULL", [`${schema}.${table}`])).length > 0;
-    if (!(await has("identity"))) {
+    const isMade = await has("identity");
+    if (!isMade) {
       await query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
       await query("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public").catch(withoutVectors);
+    }
+    await checkVectors(query);
+    if (!isMade) {
       await query(`${TABLES}${ROW_SECURITY}
         INSERT INTO identity VALUES (gen_random_uuid(), ${SCHEMA_VERSION})`);
     }
@@ -232,6 +236,25 @@ function withoutVectors(cause: unknown): never {
 }
 
 const NO_PGVECTOR = "The server of search.url cannot make the extension vector: install pgvector there.";
+
+/** Before 0.8 it knows no `hnsw.iterative_scan`: of what a scope may read, the vectors' graph would find little, without an error. */
+async function checkVectors(query: Query): Promise<void> {
+  const [found] = await query<{ schema: string; version: string; isSeen: boolean }>(
+    `SELECT nspname AS schema, extversion AS version, to_regtype('vector') IS NOT NULL AS "isSeen"
+     FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'`,
+  );
+  const refused = (message: string) => new RaglineError("dependency_failed", message, { retryable: false });
+  if (found?.isSeen === false) {
+    throw refused(
+      `The database of search.url has pgvector in the schema ${found.schema}: run ALTER EXTENSION vector SET SCHEMA public in it.`,
+    );
+  }
+  if (found && /^0\.[0-7]\b/.test(found.version)) {
+    throw refused(
+      `The database of search.url has pgvector ${found.version}: install 0.8 or later, and run ALTER EXTENSION vector UPDATE in it.`,
+    );
+  }
+}
 
 async function checkRole(query: Query): Promise<void> {
   const [role] = await query<{ name: string; bypasses: boolean }>(

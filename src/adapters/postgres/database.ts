@@ -2,9 +2,9 @@ import type { PoolClient, QueryConfig } from "pg";
 import { leftBy, RaglineError } from "../../errors.ts";
 import type { CallOptions } from "../../types.ts";
 import { notBegun, PostgresConnections, type Work } from "./connections.ts";
-import { type ConfigKey, isDisconnected, isMissing, postgresError } from "./failure.ts";
+import { behindPooler, type ConfigKey, isDisconnected, isMissing, postgresError } from "./failure.ts";
 import type { StatementValue } from "./messages.ts";
-import { type PostgresOptions, poolConfig } from "./options.ts";
+import { PLAN_CACHE_MODE, type PostgresOptions, poolConfig } from "./options.ts";
 import { type Ahead, type ReadWith, type Statement, valueQueries } from "./value-query.ts";
 
 /** Runs one statement and gives its rows. Buffers go as binary, everything else as text. */
@@ -192,12 +192,22 @@ export class PostgresDatabase {
 
   async #makeTables(): Promise<void> {
     try {
-      await this.#connections.useOnce((client) => this.#use.ensure(this.#queryOf(client)));
+      await this.#connections.useOnce(async (client) => {
+        const query = this.#queryOf(client);
+        await this.#checkSettings(query);
+        await this.#use.ensure(query);
+      });
       this.#ensured = READY;
     } catch (error) {
       this.#ensured = null;
       throw error;
     }
+  }
+
+  /** Whether the server was told what `poolConfig` asks for. Without values: a pooler may mix up what is prepared. */
+  async #checkSettings(query: Query): Promise<void> {
+    const [mode] = await query<{ plan_cache_mode: string }>("SHOW plan_cache_mode");
+    if (mode?.plan_cache_mode !== PLAN_CACHE_MODE) throw behindPooler(this.#use.key);
   }
 
   /** A statement with values is prepared under a name, once a connection, so that its text is neither sent nor read again. */

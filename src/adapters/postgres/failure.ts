@@ -43,6 +43,8 @@ const FULL = /^53/;
 const COLLISION = /^40/;
 /** As the pool says it. */
 const NO_CONNECTION = /^timeout exceeded when trying to connect/;
+/** As PgBouncer says it. */
+const UNTAKEN = /unsupported startup parameter/;
 const TLS = /SSL|TLS|certificate|CERT/i;
 
 /** What is worth telling clients, never what the server said. */
@@ -61,13 +63,20 @@ export function postgresError(key: ConfigKey, cause: unknown): RaglineError {
   if (code === READ_ONLY)
     return failed(`PostgreSQL takes no writes: ${key}.url names a standby, or what is read-only.`);
   if (code === "42501") return failed(`The role of ${key}.url lacks a right in PostgreSQL.`, false);
+  if (UNTAKEN.test(String(cause))) return behindPooler(key, cause);
   if (isMissing(cause)) return failed(`Ragline's tables are gone from ${key}.url.`);
   if (isDisconnected(cause)) return failed("PostgreSQL does not answer.");
   if (cause instanceof Error && NO_CONNECTION.test(cause.message)) return failed("PostgreSQL has no free connection.");
   if (cause instanceof Error && TLS.test(`${code} ${cause.message}`)) {
     return failed(`No TLS connection to PostgreSQL: see ${key}.url and ${key}.caFile.`, false);
   }
-  return failed("PostgreSQL refused.");
+  return failed(`PostgreSQL refused${code && ` (${code})`}.`);
+}
+
+/** A pooler that refuses or drops the settings of connections: statements without them would find less, and run for ever. */
+export function behindPooler(key: ConfigKey, cause?: unknown): RaglineError {
+  const message = `What answers at ${key}.url, maybe a pooler (PgBouncer), does not take the settings of a connection: name PostgreSQL itself, of which ${key}.connectionsMax bounds the connections.`;
+  return new RaglineError("dependency_failed", message, { cause, retryable: false });
 }
 
 /** By `pg_hba.conf`, or as the role is not there or may not log in. Older servers say "SSL off". */

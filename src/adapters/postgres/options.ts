@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly timeoutMs: number;
 }
 
+/** Of every connection, and of no other that is likely: by it one whose settings were dropped is told. */
+export const PLAN_CACHE_MODE = "force_custom_plan";
 /** A comma after user and password, before the database. */
 const SEVERAL_HOSTS = /^\w+:\/\/(?:[^/?#]*@)?[^@/?#]*,[^@/?#]*(?:[/?#]|$)/;
 /** For a connection, new or free again; callers who are in a hurry leave earlier. */
@@ -35,7 +37,7 @@ export function poolConfig(
   settings: Readonly<Record<string, string | number>>,
 ): PoolConfig {
   const { url, tls, caFile, schema, connectionsMax } = options;
-  const all = { search_path: `${schema},public`, jit: "off", plan_cache_mode: "force_custom_plan", ...settings };
+  const all = { search_path: `${schema},public`, jit: "off", plan_cache_mode: PLAN_CACHE_MODE, ...settings };
   return {
     ...readUrl(key, url),
     ssl: (tls || caFile !== undefined) && { rejectUnauthorized: true, ...(caFile && { ca: readCa(key, caFile) }) },

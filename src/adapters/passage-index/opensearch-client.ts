@@ -181,6 +181,9 @@ export function refusalBehind(thrown: unknown): OpenSearchRefusal | null {
 /** Of an index or of the whole cluster: lifted by whoever set it, or once there is room on the disk. */
 const BLOCKED = "cluster_block_exception";
 
+/** An index, or an alias. */
+export const MISSING = "index_not_found_exception";
+
 /** `body`: as OpenSearch sent it, or its `error`. */
 export function refused(status: number, body: unknown): RaglineError {
   const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "");
@@ -198,6 +201,8 @@ function messageOf(status: number, type: string): string {
     return `OpenSearch blocks the call (${status}): an index is read-only, as when its disk is nearly full, or the cluster is not up.`;
   if (status === 401 || status === 403)
     return `OpenSearch refused the credentials (${status}): see search.username and search.password.`;
+  if (type === MISSING)
+    return "An index of Ragline's, or its alias, is gone from OpenSearch: restore it, or run `ragline index` again.";
   return `OpenSearch refused the call with ${status} (${type}).`;
 }
 

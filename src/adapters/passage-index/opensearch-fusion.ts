@@ -1,10 +1,11 @@
 import type { Fusion, FusionStore, StoredPassage } from "../../ports/fusion-store.ts";
 import type { CallOptions, Scope } from "../../types.ts";
 import type { OpenSearchClient } from "./opensearch-client.ts";
+import { createdOnce, orNull, storedIn } from "./opensearch-indexes.ts";
 import { documentSearch } from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, recordId } from "./opensearch-records.ts";
 import { fusionsOf, plainIndex, statesOf } from "./opensearch-schema.ts";
-import { type CollectionStates, createdOnce, orNull } from "./opensearch-states.ts";
+import type { CollectionStates } from "./opensearch-states.ts";
 import { type SamplePlace, samplePlaces } from "./sample-places.ts";
 
 const DOCUMENTS_PAGE = 2000;
@@ -37,9 +38,9 @@ export class OpenSearchFusionStore implements FusionStore {
   }
 
   async load(scope: Scope, call: CallOptions): Promise<Fusion | null> {
-    const path = `/${fusionsOf(this.#states.layout)}/_doc/${this.#states.names(scope).key}?_source_includes=learned`;
-    const found = await orNull(this.#client.request({ method: "GET", path }, call));
-    return found ? (found as { readonly _source: { readonly learned: Fusion } })._source.learned : null;
+    const { layout } = this.#states;
+    const found = await storedIn(this.#client, fusionsOf(layout), this.#states.names(scope).key, call);
+    return (found as { readonly learned: Fusion } | undefined)?.learned ?? null;
   }
 
   async save(scope: Scope, learned: Fusion, call: CallOptions): Promise<void> {

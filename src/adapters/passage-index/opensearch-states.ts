@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, Scope } from "../../types.ts";
 import { type OpenSearchClient, refusalBehind } from "./opensearch-client.ts";
+import { createdOnce, orNull, storedIn } from "./opensearch-indexes.ts";
 import {
   type CollectionNames,
   collectionIndex,
@@ -54,9 +54,6 @@ export interface Commit extends Announced {
 const LEASE_MS = 90_000;
 /** So long what is over stays, for searches that began before: longer than a search may take. */
 const GRACE_MS = 60_000;
-/** A new index's shards start within this. */
-const SEARCHABLE_WITHIN_MS = 10_000;
-const SEARCHABLE_POLL_MS = 25;
 const CONFLICTS_MAX = 100;
 /** Collections whose names are remembered: every call needs them, and they are hashes. */
 const NAMES_MAX = 10_000;
@@ -136,9 +133,8 @@ export class CollectionStates {
 
   /** As it is now; null: nothing was ever written to it. */
   async find(scope: Scope, call: CallOptions): Promise<CollectionState | null> {
-    const path = `/${statesOf(this.layout)}/_doc/${this.names(scope).key}`;
-    const found = await orNull(this.#client.request({ method: "GET", path }, call));
-    return found ? ((found as { readonly _source: CollectionState })._source ?? null) : null;
+    const found = await storedIn(this.#client, statesOf(this.layout), this.names(scope).key, call);
+    return (found as CollectionState | undefined) ?? null;
   }
 
   /** See `ANNOUNCE`: what it comes to is in the state. The index is there afterwards, where the space is the writer's. */
@@ -205,16 +201,16 @@ export class CollectionStates {
     return (updated as { readonly get: { readonly _source: CollectionState } }).get._source;
   }
 
-  /** The epoch's index with its aliases, and none of an epoch before. */
+  /** The epoch's index, and none of an epoch before. It is searched once its shards have started: before, readers find nothing. */
   async #makeIndex(scope: Scope, state: CollectionState, call: CallOptions): Promise<void> {
     const names = this.names(scope);
     const { epoch } = state;
     const made = `${names.key}:${state.id}:${epoch}`;
     if (this.#made.has(made)) return;
     const index = names.index(epoch, state);
-    const aliases = { [names.write(epoch)]: {}, ...(epoch === 0 && { [names.read]: {} }) };
+    const aliases = { [names.write(epoch)]: {} };
     await createdOnce(this.#client, index, { ...collectionIndex(this.layout, state), aliases }, call);
-    if (epoch > 0) await this.#turnTo(index, names, epoch, call);
+    await this.#turnTo(index, names, epoch, call);
     this.#made.add(made);
   }
 
@@ -238,41 +234,4 @@ export class CollectionStates {
 export function overdue(hidden: readonly HiddenGeneration[]): string[] {
   const before = Date.now() - GRACE_MS;
   return hidden.filter(({ isOver, at }) => isOver && at < before).map(({ generation }) => generation);
-}
-
-/** Null where what was asked for is not there. */
-export async function orNull<T>(pending: Promise<T>): Promise<T | null> {
-  try {
-    return await pending;
-  } catch (thrown) {
-    if (refusalBehind(thrown)?.status === 404) return null;
-    throw thrown;
-  }
-}
-
-/** Makes the index, or waits until the one that is there, which somebody else may just be making, can be searched. */
-export async function createdOnce(
-  client: OpenSearchClient,
-  index: string,
-  body: object,
-  call: CallOptions,
-): Promise<void> {
-  try {
-    await client.request({ method: "PUT", path: `/${index}`, body }, call);
-  } catch (thrown) {
-    if (refusalBehind(thrown)?.type !== "resource_already_exists_exception") throw thrown;
-    await searchable(client, index, call);
-  }
-}
-
-async function searchable(client: OpenSearchClient, index: string, call: CallOptions): Promise<void> {
-  for (const since = performance.now(); ; await sleep(SEARCHABLE_POLL_MS, undefined, { signal: call.signal })) {
-    try {
-      await client.request({ method: "POST", path: `/${index}/_search`, body: { size: 0 } }, call);
-      return;
-    } catch (thrown) {
-      const isTooEarly = refusalBehind(thrown)?.status === 503;
-      if (!isTooEarly || performance.now() - since > SEARCHABLE_WITHIN_MS) throw thrown;
-    }
-  }
 }

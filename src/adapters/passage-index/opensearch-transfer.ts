@@ -2,10 +2,11 @@ import { RaglineError } from "../../errors.ts";
 import type { StoredDocument, Transfer } from "../../ports/transfer.ts";
 import type { CallOptions, PassageInput, Scope } from "../../types.ts";
 import type { OpenSearchClient } from "./opensearch-client.ts";
+import { orNull } from "./opensearch-indexes.ts";
 import { documentSearch } from "./opensearch-queries.ts";
 import { type DocumentRecord, type PassageRecord, recordId, toEntry } from "./opensearch-records.ts";
 import { statesOf } from "./opensearch-schema.ts";
-import { type CollectionStates, orNull } from "./opensearch-states.ts";
+import type { CollectionStates } from "./opensearch-states.ts";
 
 const PASSAGES_BATCH = 128;
 const PAGE = 1000;

@@ -14,17 +14,18 @@ import { memoizedStem } from "../../text/tokens.ts";
 import type { CallOptions, Document, DocumentEntry, PassageInput, Scope } from "../../types.ts";
 import { pageOf } from "./document-page.ts";
 import { checkDocument } from "./opensearch-checks.ts";
-import { OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
+import { MISSING, OpenSearchClient, type OpenSearchOptions, refusalBehind, refused } from "./opensearch-client.ts";
 import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import { groupsAmong, type Readers } from "./opensearch-groups.ts";
 import { cosine, type LegHit, scored, textScore } from "./opensearch-hits.ts";
+import { orNull } from "./opensearch-indexes.ts";
 import { hasForeign, isOneState, type KnownPassage, OpenSearchPassages } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
 import { type FilteredResponse, found, hasFailed, NOTHING, type Response, SEARCHES } from "./opensearch-responses.ts";
 import { endingOf, type IndexLayout, statesOf } from "./opensearch-schema.ts";
-import { type CollectionState, CollectionStates, orNull } from "./opensearch-states.ts";
+import { type CollectionState, CollectionStates } from "./opensearch-states.ts";
 import { type PassageTokens, passageTokens } from "./opensearch-terms.ts";
 import { createOpenSearchTransfer } from "./opensearch-transfer.ts";
 import { CollectionWrites } from "./opensearch-writes.ts";
@@ -210,7 +211,11 @@ export class OpenSearchPassageIndex implements PassageIndex {
       throw new RaglineError("dependency_timeout", "OpenSearch did not finish the search in time.");
     }
     const failure = refused(response.status ?? 500, response.error);
-    if (refusalBehind(failure)?.type === "index_not_found_exception") return NOTHING;
+    if (refusalBehind(failure)?.type === MISSING) {
+      const state = await this.#states.find(scope, call);
+      if (state && state.documents > 0) throw failure;
+      return NOTHING;
+    }
     // Vectors of another length than the stored ones: of another space.
     if (!JSON.stringify(response.error).includes("invalid dimension")) throw failure;
     const state = await this.#checkSpace(scope, call);

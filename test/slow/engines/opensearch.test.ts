@@ -73,6 +73,53 @@ describe.skipIf(openSearch.missing !== null)(openSearch.missing ?? "OpenSearch 3
     await Promise.all([one.close(), other.close()]);
   });
 
+  test("a collection is read while its first document is written: there is nothing, then the document", async () => {
+    const prefix = `t${prefixes++}`;
+    const [writer, reader] = [open(prefix), open(prefix)];
+    for (let round = 0; round < 10; round++) {
+      const where = { ...SCOPE, collection: `c${round}` };
+      let isWritten = false;
+      const writing = writer.replace(where, document("d"), [passage("휴가", 1)], call()).finally(() => {
+        isWritten = true;
+      });
+      while (!isWritten) {
+        const reads = [
+          reader.find(where, "d", call()),
+          reader.search(where, { text: "휴가", limit: 1 }, call()),
+          reader.version(where, call()),
+        ];
+        await Promise.all(reads);
+      }
+      await writing;
+      expect(await reader.status(where, call())).toMatchObject({ documents: 1 });
+    }
+    await Promise.all([writer.close(), reader.close()]);
+  });
+
+  test.each(["", "/_alias/"])(
+    "what was written is gone, by DELETE <index>%s: searches and writes say so, and another process makes it anew",
+    async (alias) => {
+      const prefix = `t${prefixes++}`;
+      const index = open(prefix);
+      await index.replace(SCOPE, document("d"), [passage("휴가", 1)], call());
+      const names = namesOf({ prefix, shards: 1, replicas: 0 }, SCOPE);
+      const path = `${names.index(0, { model: MODEL, dimensions: DIMENSIONS })}${alias && alias + names.read}`;
+      expect((await fetch(`${cluster?.url}/${path}`, { method: "DELETE" })).status).toBe(200);
+      const gone = {
+        code: "dependency_failed",
+        message:
+          "An index of Ragline's, or its alias, is gone from OpenSearch: restore it, or run `ragline index` again.",
+      };
+      await expect(index.search(SCOPE, { text: "휴가", limit: 1 }, call())).rejects.toMatchObject(gone);
+      await expect(index.replace(SCOPE, document("e"), [passage("휴가", 1)], call())).rejects.toMatchObject(gone);
+      const another = open(prefix);
+      await another.replace(SCOPE, document("d"), [passage("휴가", 1)], call());
+      expect((await index.search(SCOPE, { text: "휴가", limit: 5 }, call())).byText).toHaveLength(1);
+      expect(await index.status(SCOPE, call())).toMatchObject({ documents: 1 });
+      await Promise.all([index.close(), another.close()]);
+    },
+  );
+
   remotePassageIndexContract(
     "opensearch",
     async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRedisSessionStore, type RedisSessionOptions } from "../../src/adapters/session-store/redis.ts";
-import { sleep, until } from "../support/calls.ts";
+import { call, scope, sleep, until } from "../support/calls.ts";
 import { type RedisServer, redisMissing, redisOptions, startRedis } from "../support/redis.ts";
 import { begin, turn } from "../support/sessions.ts";
 
@@ -68,6 +68,25 @@ describe.skipIf(redisMissing !== null)("a Redis that cannot keep conversations s
   test("its memory is full", async () => {
     changed("maxmemory", "1", "0");
     expect(await toldOf(redis.url)).toBe("Redis has reached its maxmemory.");
+  });
+
+  test("its memory gets full: conversations can be read, and no question can be begun, which is told without one", async () => {
+    const store = await openRedisSessionStore(redisOptions(redis.url));
+    onTestFinished(() => store.close?.());
+    await begin(store, "s", turn());
+    await store.probe?.(scope(), call());
+    expect(redis.cli("KEYS", "*probe*")).toBe("");
+    changed("maxmemory", "1", "0");
+    expect(await store.load(scope(), "s", 1, call())).toMatchObject({ pending: [{}] });
+    await expect(store.probe?.(scope(), call())).rejects.toMatchObject({ message: "Redis has reached its maxmemory." });
+  });
+
+  test("its user may not run scripts", async () => {
+    redis.cli("ACL", "SETUSER", "kim", "on", ">pw", "~*", "+@all", "-eval", "-evalsha");
+    onTestFinished(() => void redis.cli("ACL", "DELUSER", "kim"));
+    expect(await toldOf(redis.url.replace("//", "//kim:pw@"))).toBe(
+      "The user of session.url lacks a right in Redis: see its ACL.",
+    );
   });
 
   test("it has fewer replicas than it needs to write", async () => {

@@ -18,19 +18,34 @@ export async function orNull<T>(pending: Promise<T>): Promise<T | null> {
   }
 }
 
-/** What an index holds under the id; undefined: nothing, or there is no such index. One that is being made is waited for. */
+/**
+ * What `read` gives that reads this index too, null where what it asks for is not there. An index that is being made, or whose node has
+ * just started, is waited for.
+ */
+export async function readIn<T>(
+  client: OpenSearchClient,
+  index: string,
+  read: () => Promise<T>,
+  call: CallOptions,
+): Promise<T | null> {
+  try {
+    return await orNull(read());
+  } catch (thrown) {
+    if (refusalBehind(thrown)?.status !== 503) throw thrown;
+    await searchable(client, index, READABLE_WITHIN_MS, call);
+    return orNull(read());
+  }
+}
+
+/** What an index holds under the id; undefined: nothing, or there is no such index. */
 export async function storedIn(
   client: OpenSearchClient,
   index: string,
   id: string,
   call: CallOptions,
 ): Promise<unknown> {
-  const read = () => orNull(client.request({ method: "GET", path: `/${index}/_doc/${id}` }, call));
-  const found = await read().catch(async (thrown: unknown) => {
-    if (refusalBehind(thrown)?.status !== 503) throw thrown;
-    await searchable(client, index, READABLE_WITHIN_MS, call);
-    return read();
-  });
+  const path = `/${index}/_doc/${id}`;
+  const found = await readIn(client, index, () => client.request({ method: "GET", path }, call), call);
   return (found as { readonly _source?: unknown } | null)?._source;
 }
 

@@ -19,7 +19,7 @@ import { filterQuery } from "./opensearch-filter.ts";
 import { OpenSearchFusionStore } from "./opensearch-fusion.ts";
 import { groupsAmong, type Readers } from "./opensearch-groups.ts";
 import { cosine, type LegHit, scored, textScore } from "./opensearch-hits.ts";
-import { orNull } from "./opensearch-indexes.ts";
+import { readIn } from "./opensearch-indexes.ts";
 import { hasForeign, isOneState, type KnownPassage, OpenSearchPassages } from "./opensearch-passages.ts";
 import * as queries from "./opensearch-queries.ts";
 import { type DocumentRecord, toEntry } from "./opensearch-records.ts";
@@ -274,7 +274,8 @@ export class OpenSearchPassageIndex implements PassageIndex {
 
   async #search(scope: Scope, body: object, call: CallOptions): Promise<Response> {
     const path = `/${this.#states.names(scope).read}/_search?allow_partial_search_results=false`;
-    return ((await orNull(this.#client.request({ method: "POST", path, body }, call))) as Response | null) ?? NOTHING;
+    const read = () => this.#client.request({ method: "POST", path, body }, call) as Promise<Response>;
+    return (await readIn(this.#client, statesOf(this.#states.layout), read, call)) ?? NOTHING;
   }
 
   #seen(scope: Scope): queries.Visible {

@@ -1,9 +1,10 @@
 /** What is known of a failure, by what Redis or its client said. */
 const REASONS: readonly (readonly [said: RegExp, reason: (block: string) => string])[] = [
   [
-    /WRONGPASS|NOAUTH|NOPERM|invalid password|Client sent AUTH|without any password/i,
+    /WRONGPASS|NOAUTH|invalid password|Client sent AUTH|without any password/i,
     (block) => `Redis refuses user or password of ${block}.url.`,
   ],
+  [/NOPERM/, (block) => `The user of ${block}.url lacks a right in Redis: see its ACL.`],
   [/unknown command .?SENTINEL/, (block) => `${block}.url names no sentinels: see ${block}.topology.`],
   [/unknown command .?EVAL/, (block) => `${block}.url names a sentinel: see ${block}.topology.`],
   [/No such master/, (block) => `The sentinels know no master of this name: see ${block}.sentinelMaster.`],

@@ -152,6 +152,12 @@ redis.call('PEXPIRE', key, ARGV[2])
 return view(tonumber(ARGV[1]))
 `);
 
+/** → nothing: what Redis refuses where it takes no more of what grows. */
+export const PROBE = script(`
+redis.call('SET', key, '')
+redis.call('DEL', key)
+`);
+
 /** TTL, groups, numbers … → number, turn, … */
 export const TURNS = script(`
 local found = {}

@@ -77,6 +77,10 @@ export async function openRedisSessionStore(options: RedisSessionOptions): Promi
       return toSession(id, reply as View);
     },
 
+    async probe() {
+      await redis.run(scripts.PROBE, `${options.keyPrefix}probe`, []);
+    },
+
     async turns(scope, id, numbers) {
       const ascending = [...new Set(numbers)].sort((a, b) => a - b);
       const reply = await redis.run(scripts.TURNS, keyOf(scope, id), [ttlMs, groupsOf(scope), ...ascending]);

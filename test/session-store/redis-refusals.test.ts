@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRedisSessionStore, type RedisSessionOptions } from "../../src/adapters/session-store/redis.ts";
 import { call, scope, sleep, until } from "../support/calls.ts";
@@ -79,6 +80,27 @@ describe.skipIf(redisMissing !== null)("a Redis that cannot keep conversations s
     changed("maxmemory", "1", "0");
     expect(await store.load(scope(), "s", 1, call())).toMatchObject({ pending: [{}] });
     await expect(store.probe?.(scope(), call())).rejects.toMatchObject({ message: "Redis has reached its maxmemory." });
+  });
+
+  test("it is loading its data", async () => {
+    const slow = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"];
+    const loading = await startRedis(["--enable-debug-command", "yes", ...slow]);
+    onTestFinished(() => loading.close());
+    loading.cli("DEBUG", "POPULATE", "1000");
+    const store = await openRedisSessionStore(redisOptions(loading.url));
+    onTestFinished(() => store.close?.());
+    await begin(store, "before", turn());
+    const reloading = spawn("redis-cli", ["-p", `${loading.port}`, "DEBUG", "RELOAD"], { stdio: "ignore" });
+    let told = "";
+    await until("it says so", async () => {
+      told = await begin(store, "s", turn()).then(
+        () => "nothing",
+        (error: Error) => error.message,
+      );
+      return /loading/.test(told);
+    });
+    expect(told).toBe("Redis has started and is loading its data.");
+    reloading.kill();
   });
 
   test("its user may not run scripts", async () => {

@@ -11,6 +11,7 @@ const REASONS: readonly (readonly [said: RegExp, reason: (block: string) => stri
   [/root nodes are unavailable/, (block) => `No node of a cluster answers: see ${block}.url and ${block}.topology.`],
   [/CLUSTERDOWN/, () => "The Redis cluster is down, or has no slots."],
   [/DB index/, (block) => `Redis has no database of this number: see ${block}.url.`],
+  [/LOADING/, () => "Redis has started and is loading its data."],
   [/OOM/, () => "Redis has reached its maxmemory."],
   [/READONLY/, (block) => `Redis takes no writes: ${block}.url names a replica, or a master that has become one.`],
   [/NOREPLICAS/, () => "Redis takes no writes: it has fewer replicas than its min-replicas-to-write."],

@@ -32,7 +32,9 @@ const UNAUTHENTICATED = 16;
 /** Codes of Milvus 2.3 and later. */
 const COLLECTION_NOT_FOUND = 100;
 const COLLECTION_NOT_LOADED = 101;
+const COLLECTION_NOT_FULLY_LOADED = 103;
 const CHANNEL_NOT_AVAILABLE = 503;
+const NOT_LOADED = new Set([COLLECTION_NOT_LOADED, COLLECTION_NOT_FULLY_LOADED, CHANNEL_NOT_AVAILABLE]);
 
 /**
  * The response, if it is a good one. The client turns a call that the server does not know into an empty success: a
@@ -103,7 +105,7 @@ export function isMissingCollection(thrown: unknown): boolean {
 export function isNotLoaded(thrown: unknown): boolean {
   const refusal = refusalBehind(thrown);
   if (refusal?.isTransport !== false) return false;
-  return refusal.code === COLLECTION_NOT_LOADED || refusal.code === CHANNEL_NOT_AVAILABLE;
+  return NOT_LOADED.has(refusal.code);
 }
 
 /** The server does not know the call. */
@@ -118,9 +120,9 @@ export function isUnreachable(thrown: unknown): boolean {
   return refusal?.isTransport === true && refusal.code === UNAVAILABLE;
 }
 
-/** Below 100: the service is not ready, is limiting, or out of memory. 101, 106: not loaded. 500 and on: nodes, channels. 65535: anything. */
+/** Below 100: the service is not ready, is limiting, or out of memory. 101, 103, 106: not loaded. 500 and on: nodes, channels. 65535: anything. */
 function isPassing(code: number, reason: string): boolean {
-  if (code === COLLECTION_NOT_LOADED || code === 106) return true;
+  if (NOT_LOADED.has(code) || code === 106) return true;
   if (code === 65_535)
     return /not found|timeout|unavailable|not ready|no available|stopped|closed|context|lack|fail/i.test(reason);
   return code < 100 || (code >= 500 && code < 600) || (code >= 900 && code < 1000);

@@ -95,9 +95,10 @@ export class MilvusSearch {
       const { vector, ...textOnly } = query;
       const how = { kind, space, condition, isStrong, known, reading };
       const found = await this.#find(part, scope.groups, isForeign ? textOnly : query, how, call);
-      const remembered = isForeign ? null : this.#asRemembered(part, found, reading);
-      if (remembered) return remembered;
       const collection = this.#collections.passages(space.dimensions, kind);
+      const isGone = hitsOf(found).length === 0 && !(await this.#collections.isThere(collection, call));
+      const remembered = isForeign || isGone ? null : this.#asRemembered(part, found, reading);
+      if (remembered) return remembered;
       const readAt = performance.now();
       const [current, passages] = await Promise.all([
         this.#current(part, found, known, isStrong, call),
@@ -117,6 +118,7 @@ export class MilvusSearch {
         condition = await this.#condition(part, scope, query, reading, call);
         continue;
       }
+      if (isGone) await this.#checkEmpty(part, collection, call);
       const isFirst = known.size === 0;
       const isSettled = noteVersions(part, found, current, known);
       if (isSettled && hitsOf(found).every(({ id }) => passages.has(id))) {
@@ -129,6 +131,13 @@ export class MilvusSearch {
       this.#onStale(scope);
     }
     throw new RaglineError("dependency_failed", "The index changed too often to be read.");
+  }
+
+  /** Of a collection that Milvus does not have. @throws RaglineError `dependency_failed`: there are documents whose passages it held */
+  async #checkEmpty(part: string, collection: string, call: CallOptions): Promise<void> {
+    if ((await this.#records.count(ofKind(part, KINDS.document), true, call)) === 0) return;
+    const message = `Milvus has no collection ${collection} any more: restore it, or erase what is indexed and index it again.`;
+    throw new RaglineError("dependency_failed", message, { retryable: false });
   }
 
   async #condition(

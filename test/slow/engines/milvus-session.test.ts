@@ -104,6 +104,33 @@ describe.each([
       expect(await found(where)).toEqual(["휴가 둘"]);
     });
 
+    test("of what is released it says nothing, and loads it; of passages that are dropped alone it says that they are gone", async () => {
+      const where = scope({ collection: "released" });
+      const own = { ...options(), prefix: "released" };
+      const openOwn = () => MilvusPassageIndex.open(own, { model: MODEL, dimensions: DIMENSIONS });
+      const [writer, reader] = [await openOwn(), await openOwn()];
+      await writer.replace(where, document("d"), [passage("휴가", 0)], call());
+      const search = () => reader.search(where, { text: "휴가", vector: unit(0), limit: 5 }, call());
+      await until("it is found", async () => (await search()).byVector.length === 1, 15_000);
+      const connection = await MilvusConnection.open({ url: server?.url ?? "" });
+      const { data } = await connection.once("List", (client, timeout) => client.showCollections({ timeout }), call());
+      const collection_name = data.find(({ name }) => name.startsWith("released_passages"))?.name ?? "";
+      await connection.once(
+        "Release",
+        (client, timeout) => client.releaseCollection({ collection_name, timeout }),
+        call(),
+      );
+      expect((await search()).byVector).toHaveLength(1);
+      await connection.once("Drop", (client, timeout) => client.dropCollection({ collection_name, timeout }), call());
+      await connection.close();
+      await expect(search()).rejects.toMatchObject({
+        code: "dependency_failed",
+        retryable: false,
+        message: `Milvus has no collection ${collection_name} any more: restore it, or erase what is indexed and index it again.`,
+      });
+      await Promise.all([writer.close(), reader.close()]);
+    });
+
     test("what is over is deleted, a long text and the counts of many batches with it, and nothing else", {
       timeout: 400_000,
     }, async () => {

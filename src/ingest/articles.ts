@@ -1,80 +1,70 @@
+import { type Beginning, divided, type TextBlock } from "./divided.ts";
 import type { Block } from "./document.ts";
-import { pagesBetween } from "./pages.ts";
-
-type TextBlock = Exclude<Block, { readonly kind: "heading" }>;
+import { collapse } from "./normalize.ts";
 
 /**
- * As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, and the parts that these stand in, `제3장 휴가`, each in a line
- * of its own.
+ * As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, and the parts that these stand in, `제3장 휴가`, or that
+ * stand behind them, `부칙`, `[별표 1] 여비`, each in a line of its own.
  */
 const BEGINNING =
-  /^[^\S\n]*(?:(제 ?\d{1,4} ?조(?:의 ?\d{1,3})?) ?([(（【[][^)）】\]\n]{1,60}[)）】\]])|(제 ?\d{1,3} ?(편|장|절|관)(?:의 ?\d{1,3})?|부 ?칙)(?=[\s<(（]|$)([^\n]*))/gm;
+  /^[^\S\n]*(?:(제 ?\d{1,4} ?조(?:의 ?\d{1,3})?) ?([(（【[][^)）】\]\n]{1,60}[)）】\]])|(제 ?\d{1,3} ?(편|장|절|관)(?:의 ?\d{1,3})?|부[^\S\n]*칙|(?:■[^\n[<]{0,40})?(?:[[<〈]별[표지][^\]>〉\n]{0,20}[\]>〉]|별[표지] ?(?:제 ?)?\d{1,3}(?: ?호(?: ?서식)?)?))(?=[\s<(（]|$)([^\n]*))/gm;
+/** An article without a caption in brackets: `제1조 목적`, `제1조 이 계약은 …`. */
+const BARE = /^[^\S\n]*(제 ?(\d{1,4}) ?조)(?=[.:\s]|$)[.:]?[^\S\n]*([^\n]*)/gm;
 const SENTENCE = /(?:다|[.。?!])\s*$/;
 const PART_LENGTH_MAX = 60;
+const CAPTION = /^(?!제 ?\d)\p{L}[^\n]{0,19}$/u;
 /** Below the heading that they stand under. */
 const DEPTHS: Readonly<Record<string, number>> = { 편: 1, 장: 2, 절: 3, 관: 4 };
+/** Of what stands behind all articles. */
+const ANNEX_DEPTH = 1;
 const ARTICLE_DEPTH = 5;
 /** A document with fewer speaks of articles, and is none made of them. */
 const ARTICLES_MIN = 3;
 
-interface Beginning {
-  readonly at: number;
-  readonly end: number;
-  readonly heading: string;
-  /** Null: an article. */
-  readonly part: string | null;
-}
-
 /** Makes headings of what begins the articles of a regulation, and their chapters, where its format has them as text. */
 export function withArticles(blocks: readonly Block[]): readonly Block[] {
-  const found = new Map<Block, Beginning[]>();
-  for (const block of blocks) if (block.kind === "text") found.set(block, beginningsIn(block.text));
-  const articles = [...found.values()].flat().filter(({ part }) => part === null);
-  if (articles.length < ARTICLES_MIN) return blocks;
+  const texts = blocks.filter((block): block is TextBlock => block.kind === "text");
+  const articles = texts.map(({ text }) => captionedIn(text));
+  const isCaptioned = articles.flat().length >= ARTICLES_MIN;
+  const found = isCaptioned ? articles : bareIn(texts.map(({ text }) => text));
+  if (found.flat().length < ARTICLES_MIN) return blocks;
+  const beginnings = new Map(
+    texts.map((block, i): [Block, Beginning[]] => {
+      const all = [...(found[i] ?? []), ...partsIn(block.text)];
+      return [block, all.sort((a, b) => a.at - b.at)];
+    }),
+  );
   let above = 0;
   return blocks.flatMap((block) => {
     if (block.kind === "heading") above = block.depth;
-    return block.kind === "text" ? [...divided(block, found.get(block) ?? [], above)] : block;
+    return block.kind === "text" ? [...divided(block, beginnings.get(block) ?? [], above)] : block;
   });
 }
 
-function beginningsIn(text: string): Beginning[] {
-  return [...text.matchAll(BEGINNING)].flatMap((match) => {
-    const [said, article, name = "", part, kind, rest = ""] = match;
-    const at = match.index;
-    const end = at + said.length;
-    if (article !== undefined) return { at, end, heading: `${article}${name}`, part: null };
-    if (part === undefined || said.length > PART_LENGTH_MAX || SENTENCE.test(said)) return [];
-    return { at, end, heading: `${part}${rest}`.trimEnd(), part: kind ?? "장" };
-  });
-}
-
-function* divided(block: TextBlock, beginnings: readonly Beginning[], above: number): Generator<Block> {
-  let from = 0;
-  for (const { at, end, heading, part } of beginnings) {
-    yield* cut(block, from, at);
-    const { page } = pagesBetween(block, at, end);
-    const depth = above + (part === null ? ARTICLE_DEPTH : (DEPTHS[part] ?? 0));
-    yield { kind: "heading", depth, text: heading, ...(page !== undefined && { page }) };
-    from = end;
-  }
-  yield* cut(block, from, block.text.length);
-}
-
-/** A stretch of its text, without white space around it. */
-function* cut(block: TextBlock, from: number, to: number): Generator<TextBlock> {
-  if (from === 0 && to === block.text.length) return yield block;
-  const text = block.text.slice(from, to);
-  const start = from + (text.length - text.trimStart().length);
-  if (text.trim() === "") return;
-  const { page } = pagesBetween(block, start, start + 1);
-  const pageBreaks = (block.pageBreaks ?? []).flatMap(({ at, ...rest }) =>
-    at > start && at < to ? { ...rest, at: at - start } : [],
+function captionedIn(text: string): Beginning[] {
+  return [...text.matchAll(BEGINNING)].flatMap(({ 0: said, 1: article, 2: name, index: at }) =>
+    article === undefined ? [] : { at, end: at + said.length, heading: `${article}${name}`, depth: ARTICLE_DEPTH },
   );
-  yield {
-    kind: "text",
-    text: text.trim(),
-    ...(page !== undefined && { page }),
-    ...(pageBreaks.length > 0 && { pageBreaks }),
-  };
+}
+
+function partsIn(text: string): Beginning[] {
+  return [...text.matchAll(BEGINNING)].flatMap(({ 0: said, 3: part, 4: kind, 5: rest = "", index: at }) => {
+    if (part === undefined || said.length > PART_LENGTH_MAX || SENTENCE.test(said)) return [];
+    const depth = kind === undefined ? ANNEX_DEPTH : (DEPTHS[kind] ?? 0);
+    return { at, end: at + said.length, heading: collapse(`${part}${rest}`), depth };
+  });
+}
+
+/** Articles by number alone, where they count from 1, behind 부칙 anew. */
+function bareIn(texts: readonly string[]): Beginning[][] {
+  let last = 0;
+  return texts.map((text) =>
+    [...text.matchAll(BARE)].flatMap(({ 0: said, 1: article = "", 2: number, 3: rest = "", index: at }) => {
+      if (Number(number) !== last + 1 && (Number(number) !== 1 || last < ARTICLES_MIN)) return [];
+      last = Number(number);
+      const isCaption = CAPTION.test(rest.trim()) && !SENTENCE.test(rest);
+      const end = at + said.length - (isCaption ? 0 : rest.length);
+      return { at, end, heading: isCaption ? collapse(`${article} ${rest}`) : article, depth: ARTICLE_DEPTH };
+    }),
+  );
 }

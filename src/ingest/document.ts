@@ -7,6 +7,8 @@ import { parseMarkdown } from "./markdown.ts";
 import { checkHead, checkMetadata, TITLE_LENGTH_MAX } from "./metadata.ts";
 import { collapse, normalize } from "./normalize.ts";
 import type { PageBreak } from "./pages.ts";
+import { withQuestions } from "./questions.ts";
+import { parseText } from "./text.ts";
 
 /** A document as its source has it: structure kept, not yet cut into passages. */
 export interface SourceDocument {
@@ -102,7 +104,7 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
   const h1 = fitting(parsed.blocks[firstH1]?.text);
   const title =
     collapse(normalize(input.title ?? "")) || own.title || h1 || fitting(collapse(parsed.title ?? "")) || fallbackTitle;
-  const blocks = withArticles(h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks);
+  const blocks = withQuestions(withArticles(h1 === title ? parsed.blocks.toSpliced(firstH1, 1) : parsed.blocks));
   if (!blocks.some((block) => block.text.trim() !== "")) throw new EmptyDocumentError();
   const url = input.url ?? own.url;
   const metadata = { ...own.metadata, ...input.metadata };
@@ -193,16 +195,8 @@ function toScalar(value: unknown): string | number | boolean | undefined {
 const PARSERS: Readonly<Record<Format, (text: string) => ParsedText>> = {
   markdown: parseMarkdown,
   html: parseHtml,
-  text: (text) => ({ fields: {}, blocks: paragraphs(text) }),
+  text: parseText,
 };
-
-function paragraphs(text: string): Block[] {
-  return text
-    .split(/\n[^\S\n]*\n/)
-    .map((paragraph) => paragraph.replace(/^\n+/, "").trimEnd())
-    .filter((paragraph) => paragraph.trim() !== "")
-    .map((paragraph) => ({ kind: "text", text: paragraph }));
-}
 
 function hashOf(document: Omit<SourceDocument, "hash">): string {
   const { id: _, blocks, metadata, ...head } = document;

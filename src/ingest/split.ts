@@ -24,10 +24,14 @@ const CHARACTERS = new Intl.Segmenter("ko", { granularity: "grapheme" });
 type Pieces = Generator<Piece, void, undefined>;
 
 /**
- * Cuts prose into pieces of at most `tokensMax` tokens, at the best places there are: ends of sentences, else between
+ * Cuts prose into pieces of at most `tokensMax` tokens, at the best places there are: ends of lines and sentences, else between
  * words, else between characters as readers see them, and only within one of those that is itself too long.
  */
 export function* splitProse(text: string, tokensMax: number, counter: TokenCounter): Pieces {
+  for (const line of lines(text)) yield* splitLine(line, tokensMax, counter);
+}
+
+function* splitLine(text: string, tokensMax: number, counter: TokenCounter): Pieces {
   for (const stretch of stretches(text)) {
     const [, ...later] = splitSentences(stretch);
     const starts = [0, ...later.map((sentence) => sentence.start)];
@@ -45,7 +49,7 @@ export function* splitLines(text: string, tokensMax: number, counter: TokenCount
   for (const line of lines(text)) {
     const tokens = countUpTo(tokensMax, line, counter);
     if (tokens <= tokensMax) yield { text: line, tokens };
-    else yield* splitProse(line, tokensMax, counter);
+    else yield* splitLine(line, tokensMax, counter);
   }
 }
 

@@ -23,10 +23,52 @@ test("articles and their chapters become headings, in one text or in several", (
     heading("제2장 휴가 제도", 3),
     heading("제 15 조의2【연차 휴가】", 6),
     text("① 15일을 준다.\n제15조에 따른 휴가는 따로 쓴다."),
-    heading("부칙 <2026. 3. 1.>", 3),
+    heading("부칙 <2026. 3. 1.>", 2),
     heading("제1조(시행일)", 6),
     text("3월 1일부터 시행한다."),
   ]);
+});
+
+test.each([
+  ["부  칙", "부 칙"],
+  ["부     칙(2026. 3. 1.)", "부 칙(2026. 3. 1.)"],
+  ["[별표 1] 직급별  정년", "[별표 1] 직급별 정년"],
+  ["■ 취업규칙 [별표 2의3] <개정 2026. 3. 1.>", "■ 취업규칙 [별표 2의3] <개정 2026. 3. 1.>"],
+  ["별표 2 여비", "별표 2 여비"],
+  ["[별지 제1호서식] 휴가 신청서", "[별지 제1호서식] 휴가 신청서"],
+])("what stands behind the articles is of none of them: %j", (line, above) => {
+  const source = `제1편 본문\n제1장 총칙\n제1조(목적) 가\n제2조(정의) 나\n제3조(적용) 다\n${line}\n라`;
+  expect(withArticles([text(source)]).slice(-2)).toEqual([heading(above, 1), text("라")]);
+});
+
+test.each(["별표 1의 기준은 다음과 같다", "별표 1에 따른다", "[별표 1]과 같이 정한 때", "부칙에서 정한 날"])(
+  "no heading: %j",
+  (line) => {
+    const source = `제1조(목적) 가\n제2조(정의) 나\n제3조(적용) 다\n${line}\n라`;
+    expect(withArticles([text(source)]).at(-1)).toEqual(text(`다\n${line}\n라`));
+  },
+);
+
+test("articles without captions in brackets count from 1", () => {
+  const source =
+    "제1조 목적\n이 계약은 용역을 정한다.\n제2조 갑은 을에게 대금을 준다.\n제3조 제2조의 대금은\n제2조 단서에 따른다.";
+  const blocks = [text(source), text("제 4 조  비밀 유지\n지킨다.\n부칙\n제1조 시행일\n3월"), text("제2조 경과 조치")];
+  expect(withArticles(blocks)).toEqual([
+    heading("제1조 목적", 5),
+    text("이 계약은 용역을 정한다."),
+    heading("제2조", 5),
+    text("갑은 을에게 대금을 준다."),
+    heading("제3조", 5),
+    text("제2조의 대금은\n제2조 단서에 따른다."),
+    heading("제 4 조 비밀 유지", 5),
+    text("지킨다."),
+    heading("부칙", 1),
+    heading("제1조 시행일", 5),
+    text("3월"),
+    heading("제2조 경과 조치", 5),
+  ]);
+  const mentions = [text("제1조 제2항에 따라 정한다."), text("제3조 및 제4조"), text("제2조 본문")];
+  expect(withArticles(mentions)).toEqual(mentions);
 });
 
 test("a document that only speaks of articles stays as it is, and so do sentences, lists, tables and code", () => {

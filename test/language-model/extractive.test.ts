@@ -340,3 +340,22 @@ describe("rows or items that the question does not tell apart are quoted togethe
     expect(said).not.toContain("02-555-1029");
   });
 });
+
+describe("lines", () => {
+  const minutes =
+    "2026년 4월 플랫폼팀 회의\n\n일시: 2026. 4. 8.(수) 10:00\n장소: 7층 회의실 B\n담당: 박민수\n\n차기 회의: 2026. 4. 15.(수) 11:00, 회의실 C";
+
+  test.each([
+    ["회의 장소는 어디인가요?", "장소: 7층 회의실 B [1]"],
+    ["차기 회의는 언제인가요?", "차기 회의: 2026. 4. 15.(수) 11:00, 회의실 C [1]"],
+  ])("say something of their own, also where one stands alone: %s", async (question, said) => {
+    const lines = (await answer(question, minutes)).split("\n");
+    expect(lines).toContain(said);
+    expect(lines.join(" ")).not.toContain("담당: 박민수");
+  });
+
+  test("a cell that is empty is not quoted", async () => {
+    const ranks = "직급 | 정년 | 비고\n부장 | 60세 | \n고문 | 65세 | 촉탁";
+    expect(await answer("부장 정년은 몇 세인가요?", ranks)).toBe("직급: 부장, 정년: 60세 [1]");
+  });
+});

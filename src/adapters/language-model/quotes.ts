@@ -22,6 +22,7 @@ type InList = Pick<Quote, "listAt" | "isRow">;
 const CELLS = / \| /;
 /** What is said below a table. */
 const NOTE = /^\s*[※*]/;
+const FIELD = /\p{L}[)\]]?\s?[:：]\s+\S/u;
 const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
 /** Behind what announces it, a block that ends in another way is a command or a file. */
@@ -106,7 +107,7 @@ class Reading {
       for (const line of lines) this.#add(line.replace(LIST_ITEM, ""), announcedAt, place);
     } else if (announcedAt !== undefined && !isAsked && !PROSE_END.test(text.trim())) {
       for (const part of parts(lines)) this.#push(part, announcedAt);
-    } else if (lines.length === 1 && first.length <= 80 && !SENTENCE_END.test(first.trim()) && !NOTE.test(first)) {
+    } else if (lines.length === 1 && isHeading(first)) {
       this.#above = `${this.#place} ${first}`;
     } else {
       const last = this.#addSentences(text, announcedAt);
@@ -120,7 +121,7 @@ class Reading {
   #addSentences(text: string, announcedAt: number | undefined): number | undefined {
     let asking = announcedAt;
     let last: number | undefined;
-    for (const sentence of splitSentences(text)) {
+    for (const sentence of text.split("\n").flatMap(splitSentences)) {
       const isQuestion = ASKS.test(sentence.text);
       last = this.#add(sentence.text, isQuestion ? undefined : asking);
       if (isQuestion) asking = last;
@@ -139,6 +140,11 @@ class Reading {
     this.quotes.push({ source: this.#source, text, above: this.#above, position, ...announced, ...place });
     return position;
   }
+}
+
+/** Whether a line that stands alone says what follows, rather than something of its own, as a field does: `연락처: 1234`. */
+function isHeading(line: string): boolean {
+  return line.length <= 80 && !SENTENCE_END.test(line.trim()) && !NOTE.test(line) && !FIELD.test(line);
 }
 
 /** Parts lines that match from those that do not. */
@@ -184,7 +190,8 @@ function asSaid(cells: readonly string[], { names, rows }: Table): string {
   const isWhole =
     cells.length === names.length || rows.some((row) => row.length === names.length && endsEarly(cells, row));
   if (!isWhole) return cells.join(", ");
-  return cells.map((cell, column) => (names[column] ? `${names[column]}: ${cell}` : cell)).join(", ");
+  const said = cells.map((cell, column) => (names[column] && cell ? `${names[column]}: ${cell}` : cell));
+  return said.filter((cell) => cell !== "").join(", ");
 }
 
 /** Whether the last columns are what a row of fewer cells lacks: it has numbers where a whole one has, and nowhere else. */

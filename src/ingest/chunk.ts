@@ -1,6 +1,8 @@
 import { RaglineError } from "../errors.ts";
 import type { TokenCounter } from "../ports/token-counter.ts";
+import { sum } from "../statistics.ts";
 import type { Block } from "./document.ts";
+import { Introductions, introduces, isCaption } from "./introductions.ts";
 import { type PageRange, pagesAcross, pagesBetween } from "./pages.ts";
 import { type BodyBlock, type Section, toSections } from "./sections.ts";
 import { type Piece, pack, splitLines, splitProse, UNITS_PER_TOKEN_MAX } from "./split.ts";
@@ -34,7 +36,8 @@ const TINY_SHARE = 1 / 4;
  *    share one, with their headings in its text.
  * 3. Tables and code blocks stay whole up to 4 × `targetTokens`; beyond, they are cut between lines, and every part of a
  *    table starts with its header row.
- * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`.
+ * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`; entries of a list what
+ *    introduces them instead, up to a quarter of the target. What introduces a list or a table, or is its caption, goes with it.
  * 5. Where a page begins with a block of its own, a passage of at least half the target ends before it.
  * 6. Deterministic; time linear in the text.
  * @throws RaglineError `config_invalid` for options out of range.
@@ -109,6 +112,7 @@ interface Unit extends Piece, PageRange {
   readonly isProse: boolean;
   /** A block begins with it. */
   readonly isStart: boolean;
+  readonly isCaption: boolean;
 }
 
 function* cut(section: Sized, options: ChunkOptions, counter: TokenCounter): Generator<Chunk | null, void, undefined> {
@@ -131,22 +135,51 @@ function pagesOfAll(blocks: readonly BodyBlock[]): PageRange {
 function* groupUnits(units: Iterable<Unit>, options: ChunkOptions): Generator<Unit[], void, undefined> {
   const { targetTokens, overlapTokens } = options;
   const tinyTokens = targetTokens * TINY_SHARE;
+  const repeatedMax = overlapTokens > 0 ? Math.max(overlapTokens, tinyTokens) : 0;
+  const introductions = new Introductions<Unit>();
   let group: Unit[] = [];
   let size = 0;
   for (const { unit, isTail } of withTails(units, tinyTokens)) {
+    introductions.read(unit);
     const isFull = size > 0 && size + unit.tokens > targetTokens;
     const leavesTiny = size <= tinyTokens || isTail;
-    const fits = size + unit.tokens <= targetTokens * HARD_LIMIT_FACTOR - overlapTokens;
+    const fits = size + unit.tokens <= targetTokens * HARD_LIMIT_FACTOR - repeatedMax;
     const endsPage = size >= targetTokens / 2 && unit.isStart && turnsPage(group.at(-1), unit) && !isTail;
     if (endsPage || (isFull && !(leavesTiny && fits))) {
-      yield group;
-      group = unit.isProse && !endsPage ? overlapOf(group, overlapTokens) : [];
-      size = 0;
+      const moved = introductionsOf(group, unit, Math.min(tinyTokens, size - 1));
+      yield group.slice(0, group.length - moved.length);
+      const repeated = repeatedOf(introductions.open, group, options);
+      group = moved.length > 0 ? moved : unit.isProse && !endsPage ? repeated : [];
+      size = sum(moved.map(({ tokens }) => tokens));
     }
     group.push(unit);
     size += unit.tokens;
   }
   if (size > 0) yield group;
+}
+
+/** What at the end of a group introduces the unit behind it. */
+function introductionsOf(group: readonly Unit[], next: Unit, tokensMax: number): Unit[] {
+  let tokens = 0;
+  let start = group.length;
+  for (; start > 1; start--) {
+    const unit = group[start - 1] as Unit;
+    const isIntroduction = introduces(unit.text) || (unit.isCaption && !next.isProse && next.isStart);
+    if (!isIntroduction || tokens + unit.tokens > tokensMax) break;
+    tokens += unit.tokens;
+  }
+  return group.slice(start);
+}
+
+/** What a group's continuation repeats of it. */
+function repeatedOf(
+  open: readonly Unit[],
+  group: readonly Unit[],
+  { targetTokens, overlapTokens }: ChunkOptions,
+): Unit[] {
+  const tokens = sum(open.map((unit) => unit.tokens));
+  const isShort = tokens <= targetTokens * TINY_SHARE && overlapTokens > 0;
+  return isShort && open.length > 0 ? [...open] : overlapOf(group, overlapTokens);
 }
 
 function turnsPage(before: Unit | undefined, { page }: Unit): boolean {
@@ -185,6 +218,7 @@ function overlapOf(group: readonly Unit[], tokensMax: number): Unit[] {
 function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: TokenCounter): Generator<Unit> {
   for (const block of blocks) {
     const isProse = block.kind === "text" || block.kind === "list";
+    const isShort = block.kind === "text" && isCaption(block.text);
     let start = 0;
     for (const { text, tokens } of toPieces(block, options.targetTokens, counter)) {
       const isStart = start === 0;
@@ -195,6 +229,7 @@ function* toUnits(blocks: readonly BodyBlock[], options: ChunkOptions, counter: 
         separator: isStart ? "\n\n" : "",
         isProse,
         isStart,
+        isCaption: isShort,
         ...pages,
       };
       start += text.length;

@@ -11,7 +11,7 @@ import type { Owner } from "./owner.ts";
 import { storedAs } from "./stored-as.ts";
 
 /** Part of every stored hash: raise it when the same document and options give other passages. */
-const CHUNKER_VERSION = 3;
+const CHUNKER_VERSION = 4;
 
 /** What is to be done with a document. */
 export interface Plan {

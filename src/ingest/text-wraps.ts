@@ -57,6 +57,7 @@ const MEASURES: readonly Filling["measure"][] = [columnsOf, ({ length }) => leng
 export function unwrapped(paragraphs: readonly (readonly string[])[]): string[][] {
   const common = fillingOf(paragraphs);
   const runs = paragraphs.map((lines) => runsOf(lines, common ?? fillingOf([lines])));
+  if (!runs.some((all) => all.some((run) => run.lines.length > 1))) return paragraphs.map((lines) => [...lines]);
   const goesOn = breaksOf(runs.flatMap((all) => all.map(asLines)));
   return runs.map((all) => all.map((run) => joined(run, goesOn)));
 }

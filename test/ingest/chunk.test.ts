@@ -230,3 +230,55 @@ describe("whatever the document", () => {
     expect(cpuMs() - startedAt).toBeLessThan(4_000);
   });
 });
+
+describe("lists and what introduces them", () => {
+  const items = (marker: (i: number) => string, count = 12) =>
+    Array.from({ length: count }, (_, i) => `${marker(i + 1)} ${"회사의 물품을 반출한 사람 ".repeat(2)}${i + 1}`).join(
+      "\n",
+    );
+  const options = { targetTokens: 128, overlapTokens: 16 };
+  const cut = (text: string) => chunk([{ kind: "text", text }], options, counter).map(({ text: passage }) => passage);
+
+  test.each([
+    ["a statute's", "회사는 직원이 다음 각 호의 어느 하나에 해당하는 경우 징계할 수 있다.", (i: number) => `${i}.`],
+    ["a colon's", "필요한 서류:", (i: number) => `- ${i}번`],
+    ["English", "Bring the following documents.", (i: number) => `${i})`],
+  ])("each part of a list begins with its introduction: %s", (_, introduction, marker) => {
+    const parts = cut(`${introduction}\n${items(marker)}`);
+    expect(parts.length).toBeGreaterThan(2);
+    for (const part of parts) expect(part.startsWith(`${introduction}\n`)).toBe(true);
+    for (let i = 1; i <= 12; i++) expect(parts.filter((part) => part.includes(`\n${marker(i)} `))).toHaveLength(1);
+  });
+
+  test("within a list of a list both are repeated; behind it neither is", () => {
+    const outer = "① 다음 각 호와 같다.";
+    const inner = "2. 다음 각 목의 서류:";
+    const parts = cut(
+      `${outer}\n1. 신청서\n${inner}\n${items((i) => `  ${"가나다라마바사아자차카타"[i - 1]}.`)}\n② ${"그 밖의 사항은 따로 정한다. ".repeat(20)}`,
+    );
+    expect(parts[1]?.startsWith(`${outer}\n${inner}\n`)).toBe(true);
+    expect(parts.filter((part) => part.includes("그 밖의") && part.includes(outer)).length).toBeLessThanOrEqual(1);
+    expect(parts.at(-1)).not.toContain("다음 각");
+  });
+
+  test("an introduction or a caption goes with what it introduces", () => {
+    const before = `${"앞의 내용을 적은 문장이다. ".repeat(14)}`.trim();
+    const table = `구분 | 금액\n${items((i) => `${i}급 |`, 5)}`;
+    for (const introduction of ["출장 여비 기준표", "금액은 다음 표와 같다."]) {
+      const blocks = [
+        { kind: "text", text: before },
+        { kind: "text", text: introduction },
+        { kind: "table", text: table },
+      ] as const;
+      const parts = chunk(blocks, { targetTokens: 160, overlapTokens: 0 }, counter).map(({ text }) => text);
+      expect(parts).toEqual([before, `${introduction}\n\n${table}`]);
+    }
+  });
+
+  test("lines are not cut, as those of a log", () => {
+    const lines = Array.from({ length: 40 }, (_, i) => `2026-04-01 10:00:${i + 10} INFO request ${i} took ${i * 7} ms`);
+    const parts = cut(lines.join("\n"));
+    expect(parts.length).toBeGreaterThan(5);
+    expect(parts.flatMap((part) => part.split("\n")).every((line) => lines.includes(line))).toBe(true);
+  });
+});

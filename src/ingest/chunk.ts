@@ -36,8 +36,8 @@ const TINY_SHARE = 1 / 4;
  *    share one, with their headings in its text.
  * 3. Tables and code blocks stay whole up to 4 × `targetTokens`; beyond, they are cut between lines, and every part of a
  *    table starts with its header row.
- * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`; entries of a list what
- *    introduces them instead, up to a quarter of the target. What introduces a list or a table, or is its caption, goes with it.
+ * 4. Text that goes on in the next chunk of a section repeats its last sentences there, up to `overlapTokens`, and where it is a list
+ *    what introduces the entries, up to a quarter of the target. What introduces a list or a table, or is its caption, goes with it.
  * 5. Where a page begins with a block of its own, a passage of at least half the target ends before it.
  * 6. Deterministic; time linear in the text.
  * @throws RaglineError `config_invalid` for options out of range.
@@ -135,7 +135,7 @@ function pagesOfAll(blocks: readonly BodyBlock[]): PageRange {
 function* groupUnits(units: Iterable<Unit>, options: ChunkOptions): Generator<Unit[], void, undefined> {
   const { targetTokens, overlapTokens } = options;
   const tinyTokens = targetTokens * TINY_SHARE;
-  const repeatedMax = overlapTokens > 0 ? Math.max(overlapTokens, tinyTokens) : 0;
+  const repeatedMax = overlapTokens > 0 ? overlapTokens + tinyTokens : 0;
   const introductions = new Introductions<Unit>();
   let group: Unit[] = [];
   let size = 0;
@@ -171,15 +171,16 @@ function introductionsOf(group: readonly Unit[], next: Unit, tokensMax: number):
   return group.slice(start);
 }
 
-/** What a group's continuation repeats of it. */
+/** What a group's continuation repeats: what introduces its entries, and the last of its sentences. */
 function repeatedOf(
   open: readonly Unit[],
   group: readonly Unit[],
   { targetTokens, overlapTokens }: ChunkOptions,
 ): Unit[] {
-  const tokens = sum(open.map((unit) => unit.tokens));
-  const isShort = tokens <= targetTokens * TINY_SHARE && overlapTokens > 0;
-  return isShort && open.length > 0 ? [...open] : overlapOf(group, overlapTokens);
+  const last = overlapOf(group, overlapTokens);
+  const introducing = open.filter((unit) => !last.includes(unit));
+  const isShort = sum(introducing.map(({ tokens }) => tokens)) <= targetTokens * TINY_SHARE;
+  return isShort && overlapTokens > 0 ? [...introducing, ...last] : last;
 }
 
 function turnsPage(before: Unit | undefined, { page }: Unit): boolean {

@@ -5,7 +5,7 @@ import { withArticles } from "./articles.ts";
 import { parseHtml } from "./html.ts";
 import { parseMarkdown } from "./markdown.ts";
 import { checkHead, checkMetadata, TITLE_LENGTH_MAX } from "./metadata.ts";
-import { collapse, normalize } from "./normalize.ts";
+import { collapse, normalize, withoutInvisible } from "./normalize.ts";
 import type { PageBreak } from "./pages.ts";
 import { withQuestions } from "./questions.ts";
 import { parseText } from "./text.ts";
@@ -91,14 +91,15 @@ export function refusalOf(thrown: unknown): Refusal {
 
 /** Like `readDocument`, with a title for documents without one; errors carry the bare reason ("has no text"). */
 export function toDocument(input: DocumentInput, fallbackTitle: string): SourceDocument {
-  return assemble(input, fallbackTitle, PARSERS[input.format](normalize(input.text)));
+  return assemble(input, fallbackTitle, PARSERS[input.format](withoutInvisible(normalize(input.text))));
 }
 
 /** What is known of a document besides its content. */
 export type DocumentFields = Omit<DocumentInput, "text" | "format">;
 
 /** A document of what its parser found. */
-export function assemble(input: DocumentFields, fallbackTitle: string, parsed: ParsedText): SourceDocument {
+export function assemble(input: DocumentFields, fallbackTitle: string, found: ParsedText): SourceDocument {
+  const parsed = { ...found, blocks: found.blocks.map(asVisible) };
   const own = readFields(parsed.fields);
   const firstH1 = parsed.blocks.findIndex((block) => block.kind === "heading" && block.depth === 1);
   const h1 = fitting(parsed.blocks[firstH1]?.text);
@@ -119,6 +120,17 @@ export function assemble(input: DocumentFields, fallbackTitle: string, parsed: P
   };
   checkHead(content);
   return { ...content, hash: hashOf(content), ...(parsed.notice && { notice: parsed.notice }) };
+}
+
+function asVisible(block: Block): Block {
+  const text = withoutInvisible(block.text);
+  if (text.length === block.text.length) return block;
+  if (block.kind === "heading" || !block.pageBreaks) return { ...block, text };
+  const pageBreaks = block.pageBreaks.map(({ at, page }) => ({
+    page,
+    at: withoutInvisible(block.text.slice(0, at)).length,
+  }));
+  return { ...block, text, pageBreaks };
 }
 
 /** The same document for these groups, where it names none itself. */

@@ -32,9 +32,10 @@ export function decodeText(bytes: Uint8Array, options: { readonly isHtml?: boole
   const utf8 = decodeUtf8(bytes);
   if (utf8 !== null) return utf8;
   const declared = options.isHtml ? declaredEncoding(bytes) : null;
-  if (declared) return decodeAs(declared, bytes);
-  const text = eucKr(bytes) ?? bareUtf16(bytes);
+  if (declared && !tellsLittle(declared)) return decodeAs(declared, bytes);
+  const text = eucKr(bytes) ?? (declared ? null : bareUtf16(bytes));
   if (text !== null) return text;
+  if (declared) return decodeAs(declared, bytes);
   throw refused("is not valid UTF-8, nor certainly EUC-KR (CP949) or UTF-16: save it as UTF-8");
 }
 
@@ -69,6 +70,15 @@ function declaredEncoding(bytes: Uint8Array): string | null {
   );
   const match = DECLARED.exec(head);
   return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
+}
+
+/** Whether tools write it into pages whatever these are in, or no decoder knows it: `cp949`. */
+function tellsLittle(label: string): boolean {
+  try {
+    return ["utf-8", "windows-1252"].includes(new TextDecoder(label).encoding);
+  } catch {
+    return true;
+  }
 }
 
 /** ISO-2022-KR and its sisters hide other characters in plain ASCII. */

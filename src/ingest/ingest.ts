@@ -86,6 +86,8 @@ export function ingest(
   );
 }
 
+type Loaded = Extract<LoadResult, { readonly document: SourceDocument }>;
+
 /** `ingest`, of what was loaded. `seen`, for the caller to read, gets each document's id and the file that it came from. */
 export async function ingestLoaded(
   loaded: AsyncIterable<LoadResult>,
@@ -110,15 +112,16 @@ export async function ingestLoaded(
   const breathe = createBreather();
   let bytes = 0;
 
-  async function add(read: SourceDocument, path: string): Promise<void> {
+  async function add({ document: read, path, line }: Loaded): Promise<void> {
     const document = forGroups(read, options.documentGroups ?? []);
+    const place = line === undefined ? path : `${path}:${line}`;
     const first = seen.get(document.id);
     if (first !== undefined) {
       const reason = `has the document id "${document.id}", which ${first} has too: only the first is indexed`;
-      report.failures.push({ path, documentId: document.id, reason });
+      report.failures.push({ path: place, documentId: document.id, reason });
       return;
     }
-    if (document.notice) report.notices.push({ path, documentId: document.id, reason: document.notice });
+    if (document.notice) report.notices.push({ path: place, documentId: document.id, reason: document.notice });
     const planned = await plan(document, path);
     const { chunks: cut, known, former } = planned;
     seen.set(planned.indexed.id, path);
@@ -130,7 +133,7 @@ export async function ingestLoaded(
     const other = await otherSource(planned);
     if (other !== null) {
       const reason = `has the document id "${document.id}", which ${other} has too: index a folder above both, or use another collection`;
-      report.failures.push({ path, documentId: document.id, reason });
+      report.failures.push({ path: place, documentId: document.id, reason });
       return;
     }
     await inFlight.add(cut.length, async () => {
@@ -140,7 +143,11 @@ export async function ingestLoaded(
         if (former !== null) await stages.index.delete(await owner.scope(), former, { signal });
       } catch (thrown) {
         if (!isRefusal(thrown)) throw thrown;
-        report.failures.push({ path, documentId: document.id, reason: `was refused by the index: ${thrown.message}` });
+        report.failures.push({
+          path: place,
+          documentId: document.id,
+          reason: `was refused by the index: ${thrown.message}`,
+        });
         return;
       }
       report.passages += passages.length;
@@ -153,7 +160,7 @@ export async function ingestLoaded(
   try {
     for await (const result of loaded) {
       if ("failure" in result) report.failures.push(result.failure);
-      else await add(result.document, result.path);
+      else await add(result);
       bytes += result.bytes;
       options.onProgress?.(progressOf(report, bytes));
       await breathe();

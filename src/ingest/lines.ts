@@ -27,7 +27,7 @@ export async function* readLines(path: string, lineBytesMax: number, signal: Abo
     if (size <= lineBytesMax) parts.push(part);
     else parts = [];
   };
-  for await (const chunk of createReadStream(path, { signal }) as AsyncIterable<Buffer>) {
+  for await (const chunk of asUtf8(createReadStream(path, { signal }))) {
     let start = 0;
     for (let end = chunk.indexOf(LINE_END); end !== -1; end = chunk.indexOf(LINE_END, start)) {
       add(chunk.subarray(start, end));
@@ -37,4 +37,21 @@ export async function* readLines(path: string, lineBytesMax: number, signal: Abo
     add(chunk.subarray(start));
   }
   if (size > 0) yield line(0);
+}
+
+/** UTF-16 with its mark, as Windows writes it, in UTF-8, whose line ends are single bytes; anything else as it is. */
+async function* asUtf8(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let decoder: InstanceType<typeof TextDecoder> | null = null;
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst && chunk.length > 1) decoder = utf16DecoderOf(chunk.readUInt16BE(0));
+    isFirst = false;
+    yield decoder ? Buffer.from(decoder.decode(chunk, { stream: true })) : chunk;
+  }
+  decoder?.decode();
+}
+
+function utf16DecoderOf(mark: number): InstanceType<typeof TextDecoder> | null {
+  if (mark === 0xfffe) return new TextDecoder("utf-16le", { fatal: true });
+  return mark === 0xfeff ? new TextDecoder("utf-16be", { fatal: true }) : null;
 }

@@ -24,6 +24,8 @@ export type LoadResult =
       readonly document: SourceDocument;
       /** The file it came from. */
       readonly path: string;
+      /** Of a JSONL file, from 1. */
+      readonly line?: number;
       /** Of the file or line. */
       readonly bytes: number;
     }
@@ -91,7 +93,7 @@ async function* loadLines(
         yield { failure: { path: `${file.path}:${number}`, reason: tooLarge(lineBytesMax).message }, bytes: size };
       } else {
         const row = await reader.readRow(bytes, signal);
-        if ("document" in row) yield { document: row.document, path: file.path, bytes: size };
+        if ("document" in row) yield { document: row.document, path: file.path, line: number, bytes: size };
         else if ("refused" in row) {
           const { refused: reason, ...others } = row;
           yield { failure: { path: `${file.path}:${number}`, reason, ...others }, bytes: size };

@@ -6,7 +6,17 @@ export function normalize(text: string): string {
   return text.toWellFormed().replace(/\r\n?/g, "\n").replaceAll("\0", "").normalize("NFC");
 }
 
+/**
+ * Soft hyphens, word joiners, byte order marks, and spaces of no width, but for scripts in which these part words: nobody sees them, and a
+ * word that holds one is not found.
+ */
+const INVISIBLE = /[\u00ad\u2060\ufeff]|(?<![\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])\u200b/gu;
+
+export function withoutInvisible(text: string): string {
+  return text.replace(INVISIBLE, "");
+}
+
 /** White space of any kind as single spaces, none at the ends. */
 export function collapse(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
+  return withoutInvisible(text).replace(/\s+/g, " ").trim();
 }

@@ -53,6 +53,23 @@ describe("Korean text in every encoding", () => {
     const page = Buffer.concat([Buffer.from('<meta charset="ks_c_5601-1987"><p>'), Buffer.from([0x8c, 0x63])]);
     expect(decodeText(page, { isHtml: true })).toMatch(/<p>똠$/);
   });
+
+  test.each(["cp949", "ms949", "utf-8", "iso-8859-1"])(
+    "a page that is certainly EUC-KR, though it declares %s",
+    (label) => {
+      const page = Buffer.concat([Buffer.from(`<meta charset="${label}"><p>`), eucKr("연차는 열다섯 날이다")]);
+      expect(decodeText(page, { isHtml: true })).toMatch(/<p>연차는 열다섯 날이다$/);
+    },
+  );
+
+  test("a page is what it declares where its bytes do not tell", () => {
+    const french = Buffer.from('<meta charset="iso-8859-1"><p>café', "latin1");
+    expect(decodeText(french, { isHtml: true })).toMatch(/café$/);
+    const chinese = Buffer.concat([Buffer.from('<meta charset="gb2312">'), Buffer.from([0xc4, 0xe3, 0xba, 0xc3])]);
+    expect(decodeText(chinese, { isHtml: true })).toMatch(/你好$/);
+    const broken = Buffer.from('<meta charset="utf-8"><p>caf\xe9', "latin1");
+    expect(() => decodeText(broken, { isHtml: true })).toThrow("says that it is in utf-8, and is not");
+  });
 });
 
 describe("refused, never guessed", () => {

@@ -162,6 +162,20 @@ describe("failures", () => {
     expect(documents.get("a.md")?.stored[0]?.text).toBe("하나");
   });
 
+  test("of two lines with the same id the first wins, and the second is named", async () => {
+    const path = await write("a.jsonl", '{"id":1,"text":"하나"}\n{"id":"1","text":"둘"}');
+    const { run, documents } = setup();
+    const { failures } = await run();
+    expect(failures).toEqual([
+      {
+        path: `${path}:2`,
+        documentId: "1",
+        reason: `has the document id "1", which ${path} has too: only the first is indexed`,
+      },
+    ]);
+    expect(documents.get("1")?.stored[0]?.text).toBe("하나");
+  });
+
   test("of the index end the run", async () => {
     await write("a.md", "본문");
     const { stages } = setup();

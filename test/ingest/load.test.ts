@@ -173,16 +173,29 @@ describe("JSONL", () => {
     ]);
   });
 
+  test.each(["le", "be"])("may be UTF-16 %s with its mark, whatever the pieces it is read in", async (order) => {
+    const rows = Array.from({ length: 3_000 }, (_, i) => `{"id":"${i}","text":"연차는 ${i}일이다 \u0a0d"}`).join(
+      "\r\n",
+    );
+    const bytes = Buffer.from(`\ufeff${rows}`, "utf16le");
+    const path = await write("windows.jsonl", order === "le" ? bytes : bytes.swap16());
+    const read = documents(await load([path]));
+    expect(read.map(({ id }) => id)).toEqual(Array.from({ length: 3_000 }, (_, i) => `${i}`));
+    expect(read[2_999]?.blocks).toEqual([{ kind: "text", text: "연차는 2999일이다 \u0a0d" }]);
+  });
+
   test("a broken line is one failure with its number, and the rest goes on", async () => {
     const lines = [
       '{"id":"1","text":"하나"}',
       "{broken",
       "[1]",
       '{"text":"x"}',
-      '{"id":"5"}',
+      '{"id":"5","content":"x"}',
       '{"id":"6","text":"x","groups":[1]}',
       `{"id":"7","text":"${"x".repeat(200_000)}"}`,
       '{"id":"8","text":"여덟"}',
+      '{"id":9007199254740993,"text":"아홉"}',
+      '{"id":"10","text":["열"]}',
     ];
     const bytes = Buffer.concat([Buffer.from(`${lines.join("\n")}\n`), Buffer.from([0x22, 0xff, 0x22])]);
     const path = await write("c.jsonl", bytes);
@@ -191,11 +204,16 @@ describe("JSONL", () => {
     expect(failures(results)).toEqual([
       { path: `${path}:2`, reason: "is not valid JSON" },
       { path: `${path}:3`, reason: "is not a JSON object" },
-      { path: `${path}:4`, reason: "has no id" },
-      { path: `${path}:5`, documentId: "5", reason: "has no text" },
+      { path: `${path}:4`, reason: 'has no id (it has "text")' },
+      { path: `${path}:5`, documentId: "5", reason: 'has no text under "text" (it has "id", "content")' },
       { path: `${path}:6`, documentId: "6", reason: "has groups that are not names" },
       { path: `${path}:7`, reason: "is larger than the limit of 0.1 MB" },
-      { path: `${path}:9`, reason: NOT_UTF8 },
+      {
+        path: `${path}:9`,
+        reason: "has an id that is a number beyond 2^53, which JSON does not keep exactly: write it as text",
+      },
+      { path: `${path}:10`, documentId: "10", reason: 'has something under "text" that is no text' },
+      { path: `${path}:11`, reason: NOT_UTF8 },
     ]);
     const total = results.reduce((sum, { bytes: read }) => sum + read, 0);
     expect(total).toBe(bytes.length);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readDocument } from "../../src/ingest/document.ts";
+import { assemble, readDocument } from "../../src/ingest/document.ts";
 import { parseText } from "../../src/ingest/text.ts";
 import { cpuMs } from "../support/cpu.ts";
 
@@ -211,4 +211,19 @@ test.each([
   const began = cpuMs();
   parseText(piece.repeat(1_000_000 / piece.length));
   expect(cpuMs() - began).toBeLessThan(3_000);
+});
+
+test("what nobody sees is no part of a word, in any format, and pages keep their places", () => {
+  const hidden = "연\u00ad차\u200b휴\u2060가\ufeff는 👩‍💻 ไทย\u200bคำ";
+  const seen = "연차휴가는 👩‍💻 ไทย\u200bคำ";
+  for (const format of ["text", "markdown", "html"] as const) {
+    const { title, blocks } = readDocument({ id: "a", text: hidden, format, title: "연\u200b차" });
+    expect({ title, blocks }).toEqual({ title: "연차", blocks: [{ kind: "text", text: seen }] });
+  }
+  const pageBreaks = [{ page: 2, at: 5 }];
+  const paged = assemble({ id: "a" }, "a", {
+    fields: {},
+    blocks: [{ kind: "text", text: "가\u00ad나 다", page: 1, pageBreaks }],
+  });
+  expect(paged.blocks).toEqual([{ kind: "text", text: "가나 다", page: 1, pageBreaks: [{ page: 2, at: 4 }] }]);
 });

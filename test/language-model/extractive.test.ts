@@ -343,15 +343,35 @@ describe("rows or items that the question does not tell apart are quoted togethe
 
 describe("lines", () => {
   const minutes =
-    "2026년 4월 플랫폼팀 회의\n\n일시: 2026. 4. 8.(수) 10:00\n장소: 7층 회의실 B\n담당: 박민수\n\n차기 회의: 2026. 4. 15.(수) 11:00, 회의실 C";
+    "2026년 4월 플랫폼팀 회의\n\n■ 개최\n일시: 2026. 4. 8.(수) 10:00\n장소: 7층 회의실 B\n\n이관은 4월 20일에 한다\n예산은 5월에 다시 정한다\n\n차기 회의: 2026. 4. 15.(수) 11:00, 회의실 C";
 
   test.each([
-    ["회의 장소는 어디인가요?", "장소: 7층 회의실 B [1]"],
     ["차기 회의는 언제인가요?", "차기 회의: 2026. 4. 15.(수) 11:00, 회의실 C [1]"],
+    ["예산은 언제 다시 정하나요?", "예산은 5월에 다시 정한다 [1]"],
   ])("say something of their own, also where one stands alone: %s", async (question, said) => {
     const lines = (await answer(question, minutes)).split("\n");
     expect(lines).toContain(said);
-    expect(lines.join(" ")).not.toContain("담당: 박민수");
+    expect(lines.join(" ")).not.toContain("이관은");
+  });
+
+  test("that name what they say, one below another, are quoted together", async () => {
+    const said = "■ 개최\n일시: 2026. 4. 8.(수) 10:00\n장소: 7층 회의실 B [1]";
+    expect(await answer("플랫폼팀 회의 장소는 어디인가요?", minutes)).toContain(said);
+  });
+
+  test.each([
+    ["[김철수] [오전 9:10]", "[이영희] [오전 9:12]", "[박민수] [오전 9:13]"],
+    ["2026년 4월 8일 오전 9:10, 김철수 :", "2026년 4월 8일 오전 9:12, 이영희 :", "2026년 4월 9일 오후 2:30, 박민수 :"],
+  ])("of a chat: a question with its reply, and nothing behind that: %s", async (asks, replies, goesOn) => {
+    const chat = `${asks} 법인카드 한도가 얼마인가요?\n${replies} 월 200만원이에요\n출장 때는 따로 올려 줍니다\n${goesOn} 워크숍은 강릉에서 합니다`;
+    expect(await answer("법인카드 한도는 얼마인가요?", chat)).toBe(
+      `${asks} 법인카드 한도가 얼마인가요? [1]\n${replies} 월 200만원이에요 [1]\n출장 때는 따로 올려 줍니다 [1]`,
+    );
+  });
+
+  test("of a table without a head, as their numbers have the others' form", async () => {
+    const contacts = "보안팀 | 김보안 | 02-111-2222\n인사팀 | 이인사 | 02-333-4444";
+    expect(await answer("보안팀 연락처는 무엇인가요?", contacts)).toBe("보안팀, 김보안, 02-111-2222 [1]");
   });
 
   test("a cell that is empty is not quoted", async () => {

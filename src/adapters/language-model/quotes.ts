@@ -1,3 +1,4 @@
+import { sum } from "../../statistics.ts";
 import { splitSentences } from "../../text/sentences.ts";
 import type { Source } from "../../types.ts";
 
@@ -23,6 +24,8 @@ const CELLS = / \| /;
 /** What is said below a table. */
 const NOTE = /^\s*[※*]/;
 const FIELD = /\p{L}[)\]]?\s?[:：]\s+\S/u;
+const NAMED = /^\s*(?:[○●□■▪◦·-]\s*)?\p{L}[^:：]{0,15}[:：]\s*\S/u;
+const RECORD_LENGTH_MAX = 300;
 const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
 /** Behind what announces it, a block that ends in another way is a command or a file. */
@@ -109,8 +112,10 @@ class Reading {
       for (const part of parts(lines)) this.#push(part, announcedAt);
     } else if (lines.length === 1 && isHeading(first)) {
       this.#above = `${this.#place} ${first}`;
+    } else if (isRecord(lines)) {
+      this.#push(lines.map((line) => line.trim()).join("\n"), announcedAt);
     } else {
-      const last = this.#addSentences(text, announcedAt);
+      const last = this.#addSentences(lines, announcedAt);
       const said = this.quotes[last ?? -1]?.text ?? "";
       if (ANNOUNCES.test(said) || ASKS.test(said)) this.#announcing = last;
       this.#above = first.endsWith(":") ? `${this.#place} ${first}` : this.#place;
@@ -118,13 +123,22 @@ class Reading {
   }
 
   /** Returns the position of the last. */
-  #addSentences(text: string, announcedAt: number | undefined): number | undefined {
+  #addSentences(lines: readonly string[], announcedAt: number | undefined): number | undefined {
     let asking = announcedAt;
+    let asked: string | undefined;
+    let replies = 0;
     let last: number | undefined;
-    for (const sentence of text.split("\n").flatMap(splitSentences)) {
-      const isQuestion = ASKS.test(sentence.text);
-      last = this.#add(sentence.text, isQuestion ? undefined : asking);
-      if (isQuestion) asking = last;
+    for (const line of lines) {
+      // In a log of who said what, one line replies.
+      if (asked !== undefined && asked === entryOf(line) && ++replies > 1) asking = asked = undefined;
+      for (const sentence of splitSentences(line)) {
+        const isQuestion = ASKS.test(sentence.text);
+        last = this.#add(sentence.text, isQuestion ? undefined : asking);
+        if (!isQuestion) continue;
+        asking = last;
+        asked = entryOf(line);
+        replies = 0;
+      }
     }
     return last;
   }
@@ -145,6 +159,19 @@ class Reading {
 /** Whether a line that stands alone says what follows, rather than something of its own, as a field does: `연락처: 1234`. */
 function isHeading(line: string): boolean {
   return line.length <= 80 && !SENTENCE_END.test(line.trim()) && !NOTE.test(line) && !FIELD.test(line);
+}
+
+/** Whether lines name what they say, one below another, perhaps under a line that says of what: they are one thing. */
+function isRecord(lines: readonly string[]): boolean {
+  const fields = lines.filter((line) => NAMED.test(line)).length;
+  const length = sum(lines.map((line) => line.length));
+  return fields > 1 && fields >= lines.length - (NAMED.test(lines[0] ?? "") ? 0 : 1) && length <= RECORD_LENGTH_MAX;
+}
+
+/** How a line begins that others of its kind begin like: `[가] [가 0:0]`; absent where it begins with a word. */
+function entryOf(line: string): string | undefined {
+  const first = /^\S+/.exec(line)?.[0] ?? "";
+  return /^\p{L}*$/u.test(first) ? undefined : first.replace(/\d+/g, "0").replace(/\p{L}+/gu, "a");
 }
 
 /** Parts lines that match from those that do not. */
@@ -172,12 +199,19 @@ function parts(lines: readonly string[]): string[] {
 
 const UNIT = /\d\s?([\p{L}%]+)$/u;
 
-/** Whether the first line of a table is a row like the others, which hold a number of the same unit in the same column. */
+/** Parts of a date, a telephone number and the like. */
+const PARTS = /\d\s?[-.:/]\s?\d/;
+
+/** Whether the first line of a table is a row like the others, which hold a number of the same unit or form in the same column. */
 function isLikeOthers(first: readonly string[], others: readonly (readonly string[])[]): boolean {
   return first.some((cell, column) => {
-    const unit = UNIT.exec(cell)?.[1];
-    return unit !== undefined && others.length > 0 && others.every((row) => UNIT.exec(row[column] ?? "")?.[1] === unit);
+    const form = formOf(cell);
+    return form !== undefined && others.length > 0 && others.every((row) => formOf(row[column] ?? "") === form);
   });
+}
+
+function formOf(cell: string): string | undefined {
+  return UNIT.exec(cell)?.[1] ?? (PARTS.test(cell) ? cell.replace(/\d+/g, "0") : undefined);
 }
 
 interface Table {

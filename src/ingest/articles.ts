@@ -2,12 +2,25 @@ import { type Beginning, divided, type TextBlock } from "./divided.ts";
 import type { Block } from "./document.ts";
 import { collapse } from "./normalize.ts";
 
-/**
- * As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, and the parts that these stand in, `제3장 휴가`, or that
- * stand behind them, `부칙`, `[별표 1] 여비`, each in a line of its own.
- */
-const BEGINNING =
-  /^[^\S\n]*(?:(제 ?\d{1,4} ?조(?:의 ?\d{1,3})?) ?([(（【[][^)）】\]\n]{1,60}[)）】\]])|(제 ?\d{1,3} ?(편|장|절|관)(?:의 ?\d{1,3})?|부[^\S\n]*칙|(?:■[^\n[<]{0,40})?(?:[[<〈]별[표지][^\]>〉\n]{0,20}[\]>〉]|별[표지] ?(?:제 ?)?\d{1,3}(?: ?호(?: ?서식)?)?))(?=[\s<(（]|$)([^\n]*))/gm;
+const D = String.raw`[\d０-９]`;
+const NUMBER = `${D}{1,4}`;
+const BRANCH = `(?: ?의 ?${D}{1,3})?`;
+/** Behind an article that is mentioned at the beginning of a line: `제15조(연차 휴가)를`. */
+const MENTION = String.raw`(?:[은는을를에의과와로]|에서|부터|까지)\s| ?(?:및|또는|내지)\s|제 ?${D}`;
+
+/** As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, each in a line of its own. */
+const ARTICLE = new RegExp(
+  String.raw`^[^\S\n]*(제 ?${NUMBER} ?조${BRANCH}) ?([(（【[])([^)）】\]\n]{1,60})([)）】\]])(?!${MENTION})`,
+  "gm",
+);
+const ANNEX = String.raw`(?:■[^\n[<]{0,40})?(?:[[<〈]별[표지][^\]>〉\n]{0,20}[\]>〉]|별[표지] ?(?:제 ?)?${NUMBER}(?: ?호(?: ?서식)?)?)`;
+/** What these stand in, `제3장 휴가`, and what stands behind them, `부칙`, `[별표 1] 여비`. */
+const PART = new RegExp(
+  String.raw`^[^\S\n]*(제 ?${NUMBER} ?(편|장|절|관)${BRANCH}|부[^\S\n]*칙|${ANNEX})(?=[\s<(（]|$)([^\n]*)`,
+  "gm",
+);
+/** A word that letters are spaced in, to look well: `휴   가`. */
+const SPACED = /^(?:\p{sc=Hangul}\s+)+\p{sc=Hangul}$/u;
 /** An article without a caption in brackets: `제1조 목적`, `제1조 이 계약은 …`. */
 const BARE = /^[^\S\n]*(제 ?(\d{1,4}) ?조)(?=[.:\s]|$)[.:]?[^\S\n]*([^\n]*)/gm;
 const SENTENCE = /(?:다|[.。?!])\s*$/;
@@ -42,17 +55,26 @@ export function withArticles(blocks: readonly Block[]): readonly Block[] {
 }
 
 function captionedIn(text: string): Beginning[] {
-  return [...text.matchAll(BEGINNING)].flatMap(({ 0: said, 1: article, 2: name, index: at }) =>
-    article === undefined ? [] : { at, end: at + said.length, heading: `${article}${name}`, depth: ARTICLE_DEPTH },
+  return [...text.matchAll(ARTICLE)].map(
+    ({ 0: said, 1: article = "", 2: open, 3: caption = "", 4: close, index: at }) => {
+      const heading = `${article}${open}${unspaced(caption)}${close}`;
+      return { at, end: at + said.length, heading, depth: ARTICLE_DEPTH };
+    },
   );
 }
 
 function partsIn(text: string): Beginning[] {
-  return [...text.matchAll(BEGINNING)].flatMap(({ 0: said, 3: part, 4: kind, 5: rest = "", index: at }) => {
-    if (part === undefined || said.length > PART_LENGTH_MAX || SENTENCE.test(said)) return [];
+  return [...text.matchAll(PART)].flatMap(({ 0: said, 1: part = "", 2: kind, 3: rest = "", index: at }) => {
+    if (said.length > PART_LENGTH_MAX || SENTENCE.test(said)) return [];
     const depth = kind === undefined ? ANNEX_DEPTH : (DEPTHS[kind] ?? 0);
-    return { at, end: at + said.length, heading: collapse(`${part}${rest}`), depth };
+    const space = /^\s/.test(rest) ? " " : "";
+    return { at, end: at + said.length, heading: `${unspaced(part)}${space}${unspaced(rest)}`.trimEnd(), depth };
   });
+}
+
+function unspaced(text: string): string {
+  const words = collapse(text);
+  return SPACED.test(words) ? words.replaceAll(" ", "") : words;
 }
 
 /** Articles by number alone, where they count from 1, behind 부칙 anew. */
@@ -64,7 +86,7 @@ function bareIn(texts: readonly string[]): Beginning[][] {
       last = Number(number);
       const isCaption = CAPTION.test(rest.trim()) && !SENTENCE.test(rest);
       const end = at + said.length - (isCaption ? 0 : rest.length);
-      return { at, end, heading: isCaption ? collapse(`${article} ${rest}`) : article, depth: ARTICLE_DEPTH };
+      return { at, end, heading: isCaption ? `${article} ${unspaced(rest)}` : article, depth: ARTICLE_DEPTH };
     }),
   );
 }

@@ -7,10 +7,11 @@ export function normalize(text: string): string {
 }
 
 /**
- * Soft hyphens, word joiners, byte order marks, and spaces of no width, but for scripts in which these part words: nobody sees them, and a
- * word that holds one is not found.
+ * Soft hyphens, word joiners, byte order marks, colours of a terminal, and spaces of no width, but for scripts in which these part words:
+ * nobody sees them, and a word that holds one is not found.
  */
-const INVISIBLE = /[\u00ad\u2060\ufeff]|(?<![\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])\u200b/gu;
+const INVISIBLE =
+  /\x1b\[[\d;?]*[A-Za-z]|[\u00ad\u2060\ufeff]|(?<![\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])\u200b/gu;
 
 export function withoutInvisible(text: string): string {
   return text.replace(INVISIBLE, "");

@@ -30,8 +30,8 @@ test("articles and their chapters become headings, in one text or in several", (
 });
 
 test.each([
-  ["부  칙", "부 칙"],
-  ["부     칙(2026. 3. 1.)", "부 칙(2026. 3. 1.)"],
+  ["부  칙", "부칙"],
+  ["부     칙(2026. 3. 1.)", "부칙(2026. 3. 1.)"],
   ["[별표 1] 직급별  정년", "[별표 1] 직급별 정년"],
   ["■ 취업규칙 [별표 2의3] <개정 2026. 3. 1.>", "■ 취업규칙 [별표 2의3] <개정 2026. 3. 1.>"],
   ["별표 2 여비", "별표 2 여비"],
@@ -40,6 +40,26 @@ test.each([
   const source = `제1편 본문\n제1장 총칙\n제1조(목적) 가\n제2조(정의) 나\n제3조(적용) 다\n${line}\n라`;
   expect(withArticles([text(source)]).slice(-2)).toEqual([heading(above, 1), text("라")]);
 });
+
+test("letters that are spaced to look well are words, and digits may be as wide as these", () => {
+  const source =
+    "제１장 총   칙\n제 １ 조 (목 적) 가\n제2조(용어의 정의) 나\n제 2 조 의 2【휴 가】 다\n제 ２ 장   복 무";
+  expect(withArticles([text(source)]).filter(({ kind }) => kind === "heading")).toEqual([
+    heading("제１장 총칙", 2),
+    heading("제 １ 조(목적)", 5),
+    heading("제2조(용어의 정의)", 5),
+    heading("제 2 조 의 2【휴가】", 5),
+    heading("제 ２ 장 복무", 2),
+  ]);
+});
+
+test.each(["제9조(휴가)를 준용한다", "제9조(휴가) 및 제8조(휴직)", "제9조(휴가)제2항에 따른 날", "제9조(휴가)에 따라"])(
+  "an article that is mentioned at the beginning of a line begins none: %j",
+  (line) => {
+    const source = `제1조(목적)이 규칙은 가\n제2조(정의) 나\n제3조(적용)① 다\n${line}`;
+    expect(withArticles([text(source)]).at(-1)).toEqual(text(`① 다\n${line}`));
+  },
+);
 
 test.each(["별표 1의 기준은 다음과 같다", "별표 1에 따른다", "[별표 1]과 같이 정한 때", "부칙에서 정한 날"])(
   "no heading: %j",

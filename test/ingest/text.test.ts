@@ -214,7 +214,7 @@ test.each([
 });
 
 test("what nobody sees is no part of a word, in any format, and pages keep their places", () => {
-  const hidden = "연\u00ad차\u200b휴\u2060가\ufeff는 👩‍💻 ไทย\u200bคำ";
+  const hidden = "\u001b[1;32m연\u00ad차\u200b휴\u2060가\ufeff는 👩‍💻 ไทย\u200bคำ";
   const seen = "연차휴가는 👩‍💻 ไทย\u200bคำ";
   for (const format of ["text", "markdown", "html"] as const) {
     const { title, blocks } = readDocument({ id: "a", text: hidden, format, title: "연\u200b차" });

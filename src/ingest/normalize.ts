@@ -10,8 +10,9 @@ export function normalize(text: string): string {
  * Soft hyphens, word joiners, byte order marks, colours of a terminal, and spaces of no width, but for scripts in which these part words:
  * nobody sees them, and a word that holds one is not found.
  */
-const INVISIBLE =
-  /\x1b\[[\d;?]*[A-Za-z]|[\u00ad\u2060\ufeff]|(?<![\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])\u200b/gu;
+const COLOUR = String.raw`${"\x1b"}\[[\d;?]*[A-Za-z]`;
+const NO_WIDTH = String.raw`[\u00ad\u2060\ufeff]|(?<![\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])\u200b`;
+const INVISIBLE = new RegExp(`${COLOUR}|${NO_WIDTH}`, "gu");
 
 export function withoutInvisible(text: string): string {
   return text.replace(INVISIBLE, "");

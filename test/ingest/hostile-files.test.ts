@@ -57,8 +57,8 @@ function nested(open: string, close: string, depth: number): Buffer {
 }
 
 test("a PDF of 5,000 pages is read, each page under its number", { timeout: 60_000 }, async () => {
-  const pages = Array.from({ length: 5_000 }, (_, i) => page(`제${i + 1}조 이 쪽은 ${i + 1}번째이다.`));
+  const pages = Array.from({ length: 5_000 }, (_, i) => page(`이 쪽은 ${i + 1}번째이다.`));
   const { blocks } = await read("pdf", makePdf(pages));
   expect(blocks).toHaveLength(5_000);
-  expect(blocks.at(-1)).toMatchObject({ page: 5_000, text: "제5000조 이 쪽은 5000번째이다." });
+  expect(blocks.at(-1)).toMatchObject({ page: 5_000, text: "이 쪽은 5000번째이다." });
 });

@@ -7,8 +7,16 @@ import type { AnswerEvent } from "../../src/types.ts";
 import { call, SCOPE, sleep, until } from "../support/calls.ts";
 import { addPages, openRagline, warnings } from "../support/ragline.ts";
 import { type RedisServer, redisMissing, redisOptions, redisTakesWrites, startRedis } from "../support/redis.ts";
+import { relay } from "../support/relay.ts";
 import { serveProcess } from "../support/served-process.ts";
 import { append, begin, turn } from "../support/sessions.ts";
+
+function loads(store: SessionStore): Promise<boolean> {
+  return store.load(SCOPE, "s", 1, call()).then(
+    () => true,
+    () => false,
+  );
+}
 
 describe.skipIf(redisMissing !== null)(`redis${redisMissing ? ` (${redisMissing})` : ""}`, () => {
   let server: RedisServer;
@@ -179,6 +187,21 @@ describe.skipIf(redisMissing !== null)("Redis goes away", () => {
       ),
     );
     await close();
+    await server.close();
+  });
+
+  test("its machine is gone without a word, or another answers at its address: found out while calls go on", {
+    timeout: 60_000,
+  }, async () => {
+    const server = await startRedis();
+    const between = await relay(server.port);
+    const store = await openRedisSessionStore(redisOptions(`redis://127.0.0.1:${between.port}`));
+    await until("it answers", () => loads(store));
+    between.silence();
+    expect(await loads(store)).toBe(false);
+    await until("it answers again", () => loads(store), 15_000);
+    await store.close?.();
+    await between.close();
     await server.close();
   });
 

@@ -77,6 +77,27 @@ describe.skipIf(redisMissing !== null)("Sentinel", () => {
     await survivesFailover(store, async () => watched.servers[0]?.kill());
     await store.close?.();
   });
+
+  // Last: sentinels that hung choose no master for half a minute.
+  test("a sentinel hangs: conversations stand still for a moment, not for as long as it hangs", {
+    timeout: 60_000,
+  }, async () => {
+    for (const hung of watched.sentinels) {
+      const store = await open();
+      await append(store, "hung", turn());
+      hung.signal("SIGSTOP");
+      let failedMs = 0;
+      for (const startedAt = performance.now(); performance.now() - startedAt < 8000; await sleep(100)) {
+        const askedAt = performance.now();
+        await store.load(SCOPE, "hung", 1, call()).catch(() => {
+          failedMs += performance.now() - askedAt + 100;
+        });
+      }
+      hung.signal("SIGCONT");
+      expect(failedMs).toBeLessThan(3000);
+      await store.close?.();
+    }
+  });
 });
 
 describe.skipIf(redisMissing !== null)("Cluster", () => {

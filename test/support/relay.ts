@@ -5,6 +5,8 @@ export interface Relay {
   readonly port: number;
   /** Resets every connection, as a firewall does that has forgotten them. */
   drop(): void;
+  /** From now on nothing passes on the connections that are there, of which neither side is told, as when a machine is gone. */
+  silence(): void;
   close(): Promise<void>;
 }
 
@@ -30,9 +32,13 @@ export async function relay(to: number): Promise<Relay> {
   const drop = () => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
+  const silence = () => {
+    for (const socket of sockets) socket.unpipe().resume();
+  };
   return {
     port: (server.address() as AddressInfo).port,
     drop,
+    silence,
     async close() {
       drop();
       await new Promise((resolve) => server.close(resolve));

@@ -130,7 +130,9 @@ export class ModelProcess {
     });
     (child.stderr as { unref?(): void } | null)?.unref?.();
     child.on("message", (message: FromModel) => this.#receive(child, message));
-    child.once("exit", (code, signal) => this.#end(child, `ended (${signal ?? `code ${code}`})`, lastWords));
+    child.once("exit", (code, signal) =>
+      this.#end(child, `ended (${signal ?? `code ${code}`})`, lastWords || undefined),
+    );
     child.once("error", (cause) => this.#end(child, "could not be run", cause));
     if (child.pid !== undefined) lower(child.pid);
     this.#child = child;

@@ -57,8 +57,12 @@ export interface Client extends Scripting, Values, Scanning {
 
 const PORT = { single: 6379, sentinel: 26379, cluster: 6379 };
 const RECONNECT_MAX_MS = 1000;
+/** A sentinel that says nothing for so long is given up for another one: calls wait while the client asks one. */
+const SENTINEL_SILENCE_MAX_MS = 1000;
+/** After a node of a cluster is gone for so long the others are asked which one has taken over. */
+const REFRESH_MS = 500;
 /** A server that says nothing for so long, not even to PING, is given up, and connected to anew. */
-const SILENCE_MAX_MS = 5000;
+export const SILENCE_MAX_MS = 5000;
 
 /** What makes a client, which then connects. @throws RaglineError `config_invalid` */
 export function clientFactory(redis: Redis, options: RedisOptions, block: string): () => Client {
@@ -82,14 +86,19 @@ export function clientFactory(redis: Redis, options: RedisOptions, block: string
           name: options.sentinelMaster,
           sentinelRootNodes: hosts,
           nodeClientOptions: { ...common, database },
-          sentinelClientOptions: { disableOfflineQueue: true, socket, ...guard },
-          scanInterval: 1000,
+          sentinelClientOptions: {
+            disableOfflineQueue: true,
+            pingInterval: SENTINEL_SILENCE_MAX_MS / 4,
+            socket: { ...socket, connectTimeout: SENTINEL_SILENCE_MAX_MS, socketTimeout: SENTINEL_SILENCE_MAX_MS },
+            ...guard,
+          },
         }) as unknown as Client;
     case "cluster":
       return () =>
         redis.createCluster({
           rootNodes: hosts.map((host) => ({ ...common, socket: { ...socket, ...host } })),
           defaults: common,
+          topologyRefreshOnReconnectionAttemptStrategy: REFRESH_MS,
         }) as unknown as Client;
   }
 }

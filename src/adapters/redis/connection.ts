@@ -9,6 +9,7 @@ import {
   type RedisOptions,
   type Scanning,
   type Scripting,
+  SILENCE_MAX_MS,
   type Values,
 } from "./client.ts";
 import { reasonOf } from "./reasons.ts";
@@ -32,7 +33,9 @@ export class RedisConnection {
   #client: Client | null = null;
   /** Why the last attempt to connect failed; null after one that succeeded. */
   #refused: unknown = null;
+  readonly #create: () => Client;
   readonly #connected: Promise<void>;
+  #isReplacing = false;
   readonly #closing = new AbortController();
 
   /** @throws RaglineError `config_invalid`: the client is not installed, or the URL or the file of the authority cannot be read. */
@@ -49,8 +52,8 @@ export class RedisConnection {
     this.#redis = redis;
     this.#options = options;
     this.#block = block;
-    const create = clientFactory(redis, options, block);
-    this.#connected = this.#connect(create);
+    this.#create = clientFactory(redis, options, block);
+    this.#connected = this.#connect();
   }
 
   /**
@@ -78,14 +81,19 @@ export class RedisConnection {
   /**
    * Runs a script on one key, which may be twice, then waits until so many replicas have what it wrote, or `waitMs` have passed: on one connection, whose
    * other calls wait meanwhile, as Redis counts what this connection has written. A replica has it in memory. `onOver`: the
-   * connection no longer waits for it, or never will, which may be after the limit.
+   * connection no longer waits for it, or never will, which may be after the limit. `othersMs`: what the others may take.
    * @returns the script's reply, and how many replicas have it. @throws RaglineError `dependency_failed`
    */
   async runReplicated(
     script: Script,
     key: string,
     values: readonly (string | number | Uint8Array)[],
-    { replicas, waitMs, onOver }: { readonly replicas: number; readonly waitMs: number; onOver(): void },
+    {
+      replicas,
+      waitMs,
+      othersMs,
+      onOver,
+    }: { readonly replicas: number; readonly waitMs: number; readonly othersMs: number; onOver(): void },
   ): Promise<{ readonly reply: unknown; readonly replicas: number }> {
     const options = evalOptions(key, values);
     const call = async (client: Client) => {
@@ -98,7 +106,7 @@ export class RedisConnection {
       });
       return { reply, replicas: Number(acknowledged) };
     };
-    return this.#within(this.#options.timeoutMs + waitMs, call, onOver);
+    return this.#within(this.#options.timeoutMs + waitMs, call, { onOver, silenceMs: othersMs + SILENCE_MAX_MS });
   }
 
   /** What stands under the keys, or null, in order: one round trip, in a cluster one a node. @throws RaglineError `dependency_failed` */
@@ -159,19 +167,31 @@ export class RedisConnection {
     return client.withTypeMapping({ [this.#redis.RESP_TYPES.BLOB_STRING]: Buffer });
   }
 
-  /** `onOver`: the call has ended, or is not going to be made, whatever the limit has made of it. */
-  async #within<T>(limitMs: number, call: (client: Client) => Promise<T>, onOver = () => {}): Promise<T> {
+  /**
+   * `onOver`: the call has ended, or is not going to be made, whatever the limit has made of it. `silenceMs`: a connection that has
+   * not answered it so long after the limit is given up.
+   */
+  async #within<T>(
+    limitMs: number,
+    call: (client: Client) => Promise<T>,
+    { onOver = () => {}, silenceMs = SILENCE_MAX_MS } = {},
+  ): Promise<T> {
     const timer = new AbortController();
+    let asked: Client | undefined;
     const limit = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
       throw new Error(`no reply within ${limitMs} ms`);
     });
+    const reply = this.#connectedClient().then((client) => {
+      // What was given up while there was no connection is not sent.
+      timer.signal.throwIfAborted();
+      asked = client;
+      return call(client);
+    });
+    reply.finally(onOver).catch(() => undefined);
+    limit.catch(() => {
+      if (asked && !timer.signal.aborted) this.#watch(asked, reply, silenceMs);
+    });
     try {
-      const reply = this.#connectedClient().then((client) => {
-        // What was given up while there was no connection is not sent.
-        timer.signal.throwIfAborted();
-        return call(client);
-      });
-      reply.finally(onOver).catch(() => undefined);
       const answered = await Promise.race([reply, limit]);
       this.#refused = null;
       return answered;
@@ -179,9 +199,23 @@ export class RedisConnection {
       const reason = reasonOf(this.#refused ?? cause, this.#block, this.#client !== null);
       throw new RaglineError("dependency_failed", reason, { cause: this.#refused ?? cause });
     } finally {
-      limit.catch(() => undefined);
       timer.abort();
     }
+  }
+
+  /** The client's own limit of silence counts what is written as well, so that calls that go on hide a machine that is gone. */
+  #watch(asked: Client, reply: Promise<unknown>, silenceMs: number): void {
+    const silence = setTimeout(() => this.#replace(asked), silenceMs).unref();
+    reply.finally(() => clearTimeout(silence)).catch(() => undefined);
+  }
+
+  /** Beside it, until the new one is connected: it may be well again before. */
+  #replace(silent: Client): void {
+    if (this.#client !== silent || this.#isReplacing) return;
+    this.#isReplacing = true;
+    void this.#connect().finally(() => {
+      this.#isReplacing = false;
+    });
   }
 
   async #connectedClient(): Promise<Client> {
@@ -191,9 +225,9 @@ export class RedisConnection {
   }
 
   /** A single server's client retries its first connection itself; those of Sentinel and Cluster give up, and are made anew. */
-  async #connect(create: () => Client): Promise<void> {
+  async #connect(): Promise<void> {
     for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
-      const client = create();
+      const client = this.#create();
       client.on("error", (error) => {
         this.#refused = error;
       });
@@ -204,7 +238,9 @@ export class RedisConnection {
       this.#closing.signal.addEventListener("abort", destroy, { once: true });
       try {
         await client.connect();
+        const former = this.#client;
         this.#client = client;
+        if (former) void destroyed(former).catch(() => undefined);
         this.#refused = null;
         return;
       } catch (error) {
@@ -215,6 +251,10 @@ export class RedisConnection {
       }
     }
   }
+}
+
+async function destroyed(client: Client): Promise<void> {
+  await client.destroy();
 }
 
 /** The text escaped, as a glob pattern that matches only itself. */

@@ -33,6 +33,7 @@ export async function openReplicatedTurns(options: RedisOptions & ReplicaOptions
   const wait = {
     replicas: replicasMin,
     waitMs: replicasTimeoutMs,
+    othersMs: WAITING_MAX * replicasTimeoutMs,
     onOver() {
       waiting--;
     },

@@ -4,11 +4,15 @@ import { tableAt } from "./text-tables.ts";
 import { unwrapped } from "./text-wraps.ts";
 
 type Part =
-  | { readonly kind: "table" | "text"; readonly lines: readonly string[] }
+  | { readonly kind: "table"; readonly lines: readonly string[] }
+  /** `mark`: before each line of a mail that is answered, `> `. */
+  | { readonly kind: "text"; readonly lines: readonly string[]; readonly mark: string }
   | { readonly kind: "heading"; readonly depth: number; readonly text: string };
 
 /** What stands below a heading, in signs of one kind: `=====`. */
 const UNDERLINE = /^\s*(={3,}|-{3,}|~{3,})\s*$/;
+/** What mail puts before the lines that it answers. */
+const QUOTED = /^(?:> ?)+/;
 const HEADING_LENGTH_MAX = 100;
 const SENTENCE_END = /[.!?。]$/;
 
@@ -24,29 +28,39 @@ export function parseText(source: string): ParsedText {
   const texts = unwrapped(parts.flatMap((part) => (part.kind === "text" ? [part.lines] : [])))[Symbol.iterator]();
   const blocks = parts.map((part): Block => {
     if (part.kind === "heading") return part;
-    const lines = part.kind === "text" ? (texts.next().value ?? []) : part.lines;
-    return { kind: part.kind, text: lines.join("\n").trimEnd() };
+    if (part.kind === "table") return { kind: "table", text: part.lines.join("\n") };
+    const lines: readonly string[] = texts.next().value ?? [];
+    return {
+      kind: "text",
+      text: lines
+        .map((line) => part.mark + line)
+        .join("\n")
+        .trimEnd(),
+    };
   });
   return { fields: {}, blocks };
 }
 
 function* partsOf(lines: readonly string[], isBeginning: boolean): Generator<Part> {
   let text: string[] = [];
+  let mark = "";
   const end = function* (): Generator<Part> {
-    if (text.length > 0) yield { kind: "text", lines: text };
+    if (text.length > 0) yield { kind: "text", lines: text, mark };
     text = [];
   };
-  for (let at = 0; at < lines.length; ) {
-    const heading = at === 0 ? headingOf(lines, isBeginning) : null;
-    const table = heading ? null : tableAt(lines, at);
-    if (heading) {
-      yield heading;
-      at += 2;
-    } else if (table) {
-      yield* end();
-      yield { kind: "table", lines: table.rows.map((row) => row.join(" | ")) };
-      at += table.lines;
-    } else text.push(lines[at++] as string);
+  const heading = headingOf(lines, isBeginning);
+  if (heading) yield heading;
+  for (let at = heading ? 2 : 0; at < lines.length; ) {
+    const line = lines[at] as string;
+    const table = tableAt(lines, at);
+    const quoted = QUOTED.exec(line)?.[0] ?? "";
+    if (table || quoted.trim() !== mark.trim() || quoted === line) yield* end();
+    if (table) yield { kind: "table", lines: table.rows.map((row) => row.join(" | ")) };
+    else if (quoted !== line) {
+      mark = quoted;
+      text.push(line.slice(quoted.length));
+    }
+    at += table?.lines ?? 1;
   }
   yield* end();
 }

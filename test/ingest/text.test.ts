@@ -48,6 +48,14 @@ describe("lines that were broken because they were full", () => {
     expect(textsOf(source.replace("team\nreviews", "team re-\nviews"))[0]).toContain("team reviews requests");
   });
 
+  test("also those of a mail that is answered, which keep their mark", () => {
+    const quoted = wrapped(ENGLISH, 60, "word").replace(/^/gm, "> ");
+    const older = wrapped(ENGLISH, 56, "word").replace(/^/gm, ">> ");
+    const source = `Kim wrote:\n${quoted}\n>\n> Who decides?\n${older}\nWe do.`;
+    expect(textsOf(source)).toEqual(["Kim wrote:", `> ${ENGLISH}`, "> Who decides?", `>> ${ENGLISH}`, "We do."]);
+    expect(textsOf(">>> total(1)\n3\n>>> total(2)")).toEqual([">>> total(1)", "3", ">>> total(2)"]);
+  });
+
   test("entries, articles and dates: what begins a line, and what does not", () => {
     const list = `① ${wrapped(KOREAN, 60, "word")}\n1. 첫째\n가. 둘째\n○ 셋째\n※ 넷째\n- 다섯째`;
     expect(textsOf(list)[0]?.split("\n")).toEqual([

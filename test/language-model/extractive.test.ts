@@ -369,6 +369,15 @@ describe("lines", () => {
     );
   });
 
+  test("below a head are quoted with it", async () => {
+    const manual =
+      "NAME\n    ragtool - index documents\n\nEXIT STATUS\n    0  done\n    1  some files were not read\n\n■ 근무지\n본사 7층\n판교 3층";
+    expect(await answer("What is the exit status?", manual)).toBe(
+      "EXIT STATUS [1]\n0 done [1]\n1 some files were not read [1]",
+    );
+    expect(await answer("근무지는 어디인가요?", manual)).toBe("■ 근무지 [1]\n본사 7층 [1]\n판교 3층 [1]");
+  });
+
   test("of a table without a head, as their numbers have the others' form", async () => {
     const contacts = "보안팀 | 김보안 | 02-111-2222\n인사팀 | 이인사 | 02-333-4444";
     expect(await answer("보안팀 연락처는 무엇인가요?", contacts)).toBe("보안팀, 김보안, 02-111-2222 [1]");

@@ -25,6 +25,7 @@ const CELLS = / \| /;
 const NOTE = /^\s*[※*]/;
 const FIELD = /\p{L}[)\]]?\s?[:：]\s+\S/u;
 const NAMED = /^\s*(?:[○●□■▪◦·-]\s*)?\p{L}[^:：]{0,15}[:：]\s*\S/u;
+const MARKED = /^\s*(?:[■□◆◇▶►●◎☞]|[[【<〈])/;
 const RECORD_LENGTH_MAX = 300;
 const LIST_ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/;
 const SENTENCE_END = /[.!?。…:）)"'”]$|[다요음함됨임]\.?$/;
@@ -128,6 +129,10 @@ class Reading {
     let asked: string | undefined;
     let replies = 0;
     let last: number | undefined;
+    if (isHead(lines)) {
+      const [head = "", ...below] = lines;
+      return this.#addSentences(below, this.#add(head, announcedAt));
+    }
     for (const line of lines) {
       // In a log of who said what, one line replies.
       if (asked !== undefined && asked === entryOf(line) && ++replies > 1) asking = asked = undefined;
@@ -166,6 +171,16 @@ function isRecord(lines: readonly string[]): boolean {
   const fields = lines.filter((line) => NAMED.test(line)).length;
   const length = sum(lines.map((line) => line.length));
   return fields > 1 && fields >= lines.length - (NAMED.test(lines[0] ?? "") ? 0 : 1) && length <= RECORD_LENGTH_MAX;
+}
+
+/** Whether the first line says of what the others are: these stand further to the right, or it is marked. */
+function isHead([first = "", second]: readonly string[]): boolean {
+  if (second === undefined || !isHeading(first) || (entryOf(first) ?? "") === entryOf(second)) return false;
+  return MARKED.test(first) || indentOf(second) > indentOf(first);
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
 }
 
 /** How a line begins that others of its kind begin like: `[가] [가 0:0]`; absent where it begins with a word. */

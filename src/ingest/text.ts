@@ -53,7 +53,8 @@ function* partsOf(lines: readonly string[], isBeginning: boolean): Generator<Par
   for (let at = heading ? 2 : 0; at < lines.length; ) {
     const line = lines[at] as string;
     const table = tableAt(lines, at);
-    const quoted = QUOTED.exec(line)?.[0] ?? "";
+    const before = QUOTED.exec(line)?.[0] ?? "";
+    const quoted = before === line && mark === "" ? "" : before;
     if (table || quoted.trim() !== mark.trim() || quoted === line) yield* end();
     if (table) yield { kind: "table", lines: table.rows.map((row) => row.join(" | ")) };
     else if (quoted !== line) {

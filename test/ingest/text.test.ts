@@ -53,6 +53,7 @@ describe("lines that were broken because they were full", () => {
     const older = wrapped(ENGLISH, 56, "word").replace(/^/gm, ">> ");
     const source = `Kim wrote:\n${quoted}\n>\n> Who decides?\n${older}\nWe do.`;
     expect(textsOf(source)).toEqual(["Kim wrote:", `> ${ENGLISH}`, "> Who decides?", `>> ${ENGLISH}`, "We do."]);
+    expect(textsOf("개정 2026. 3. 1.\n>\n끝")).toEqual(["개정 2026. 3. 1.\n>\n끝"]);
     expect(textsOf(">>> total(1)\n3\n>>> total(2)")).toEqual([">>> total(1)", "3", ">>> total(2)"]);
   });
 

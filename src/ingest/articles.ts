@@ -8,9 +8,12 @@ const BRANCH = `(?: ?의 ?${D}{1,3})?`;
 /** Behind an article that is mentioned at the beginning of a line: `제15조(연차 휴가)를`. */
 const MENTION = String.raw`(?:[은는을를에의과와로]|에서|부터|까지)\s| ?(?:및|또는|내지)\s|제 ?${D}`;
 
+/** What stands behind an entry of a table of contents. */
+const PAGE = String.raw`[^\S\n]*(?:[…‥⋯]+|(?:[.·∙・][^\S\n]?){3,}|\t|[^\S\n]{3,})[^\S\n]*\d{1,4}[^\S\n]*$`;
+
 /** As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, each in a line of its own. */
 const ARTICLE = new RegExp(
-  String.raw`^[^\S\n]*(제 ?${NUMBER} ?조${BRANCH}) ?([(（【[])([^)）】\]\n]{1,60})([)）】\]])(?!${MENTION})`,
+  String.raw`^[^\S\n]*(제 ?${NUMBER} ?조${BRANCH}) ?(?:([(（【[])([^)）】\]\n]{1,60})([)）】\]])(?!${MENTION}|${PAGE})|(?=[<〈]?삭 ?제(?:[\s<>〉]|$)))`,
   "gm",
 );
 const ANNEX = String.raw`(?:■[^\n[<]{0,40})?(?:[[<〈]별[표지][^\]>〉\n]{0,20}[\]>〉]|별[표지] ?(?:제 ?)?${NUMBER}(?: ?호(?: ?서식)?)?)`;
@@ -19,6 +22,7 @@ const PART = new RegExp(
   String.raw`^[^\S\n]*(제 ?${NUMBER} ?(편|장|절|관)${BRANCH}|부[^\S\n]*칙|${ANNEX})(?=[\s<(（]|$)([^\n]*)`,
   "gm",
 );
+const LISTED = new RegExp(PAGE);
 /** A word that letters are spaced in, to look well: `휴   가`. */
 const SPACED = /^(?:\p{sc=Hangul}\s+)+\p{sc=Hangul}$/u;
 /** An article without a caption in brackets: `제1조 목적`, `제1조 이 계약은 …`. */
@@ -56,7 +60,7 @@ export function withArticles(blocks: readonly Block[]): readonly Block[] {
 
 function captionedIn(text: string): Beginning[] {
   return [...text.matchAll(ARTICLE)].map(
-    ({ 0: said, 1: article = "", 2: open, 3: caption = "", 4: close, index: at }) => {
+    ({ 0: said, 1: article = "", 2: open = "", 3: caption = "", 4: close = "", index: at }) => {
       const heading = `${article}${open}${unspaced(caption)}${close}`;
       return { at, end: at + said.length, heading, depth: ARTICLE_DEPTH };
     },
@@ -65,7 +69,7 @@ function captionedIn(text: string): Beginning[] {
 
 function partsIn(text: string): Beginning[] {
   return [...text.matchAll(PART)].flatMap(({ 0: said, 1: part = "", 2: kind, 3: rest = "", index: at }) => {
-    if (said.length > PART_LENGTH_MAX || SENTENCE.test(said)) return [];
+    if (said.length > PART_LENGTH_MAX || SENTENCE.test(said) || LISTED.test(said)) return [];
     const depth = kind === undefined ? ANNEX_DEPTH : (DEPTHS[kind] ?? 0);
     const space = /^\s/.test(rest) ? " " : "";
     return { at, end: at + said.length, heading: `${unspaced(part)}${space}${unspaced(rest)}`.trimEnd(), depth };

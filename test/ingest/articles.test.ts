@@ -61,6 +61,28 @@ test.each(["제9조(휴가)를 준용한다", "제9조(휴가) 및 제8조(휴�
   },
 );
 
+test.each([" ········ 1", " . . . . . 12", "\t3", "      4", "…… 5"])(
+  "a table of contents begins nothing: %j",
+  (page) => {
+    const contents = ["제1장 총칙", "제1조(목적)", "제2조(정의)", "제3조(적용)", "부칙"]
+      .map((entry) => entry + page)
+      .join("\n");
+    const articles = "제1장 총칙\n제1조(목적) 가\n제2조(정의) 나\n제3조(적용) 다";
+    const [first, second] = withArticles([text(contents), text(articles)]);
+    expect([first, second]).toEqual([text(contents), heading("제1장 총칙", 2)]);
+  },
+);
+
+test("an article that is deleted is none of the one before", () => {
+  const source = "제1조(목적) 가\n제2조 삭제 <2026. 3. 1.>\n제2조의2 <삭제>\n제3조(정의) 나\n제4조(적용) 다";
+  expect(withArticles([text(source)]).slice(2, 6)).toEqual([
+    heading("제2조", 5),
+    text("삭제 <2026. 3. 1.>"),
+    heading("제2조의2", 5),
+    text("<삭제>"),
+  ]);
+});
+
 test.each(["별표 1의 기준은 다음과 같다", "별표 1에 따른다", "[별표 1]과 같이 정한 때", "부칙에서 정한 날"])(
   "no heading: %j",
   (line) => {

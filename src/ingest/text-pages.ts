@@ -1,7 +1,5 @@
-/** Lines at either end of a page that may be its header or footer. */
+/** Lines at either end of a page that may be its header or footer, others standing between them. */
 const MARGIN_LINES = 2;
-/** A page without so many lines has no text between them. */
-const PAGE_LINES_MIN = 5;
 /** On so many of the pages, at least 2. */
 const REPEATED_SHARE = 0.4;
 /** A page's number alone in its line. */
@@ -51,6 +49,6 @@ function marginsOf(page: readonly string[]): { readonly key: string; readonly at
   const lines = page.flatMap((line, at) =>
     line.trim() === "" ? [] : [{ key: line.replace(/\d+/g, "#").replace(/\s+/g, " ").trim(), at }],
   );
-  if (lines.length < PAGE_LINES_MIN) return [];
-  return [...lines.slice(0, MARGIN_LINES), ...lines.slice(-MARGIN_LINES)];
+  const count = Math.min(MARGIN_LINES, Math.floor((lines.length - 1) / 2));
+  return count > 0 ? [...lines.slice(0, count), ...lines.slice(-count)] : [];
 }

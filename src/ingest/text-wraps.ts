@@ -27,6 +27,8 @@ const BREAKS_OFF = /[\p{L}\p{N}-]$/u;
 const GOES_ON = /^\s*[\p{Ll}\p{sc=Hangul}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
 const BEGINS_TEXT = /^\s*[\p{L}\d"'“‘(（「『]/u;
 const DATE = /(?:^|\D)(?:(?:19|20)\d\d\.|(?:19|20)\d\d\.\s?\d{1,2}\.)$/;
+/** Of a table of contents, before the page. */
+const LEADERS = /(?:[…‥⋯]|(?:[.·∙・]\s?){3})\s*\d{1,4}$/;
 const WORD_BREAK = /\p{L}[-‐]$/u;
 const IDEOGRAPH = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}、。]/u;
 
@@ -105,6 +107,7 @@ function wordOf(line: string): string {
 }
 
 function mayGoOn({ line, next }: Break): boolean {
+  if (LEADERS.test(line)) return false;
   if (DATE.test(line) && /^\s*\d{1,2}\./.test(next)) return true;
   if (ARTICLE.test(next)) return !SENTENCE_END.test(line);
   return BEGINS_TEXT.test(next) && !ENTRY.test(next) && !FIELD.test(next);

@@ -97,6 +97,13 @@ describe("lines that were broken because they were full", () => {
         "불참: 정하늘(휴가)",
       ],
     ],
+    [
+      "a table of contents",
+      Array.from(
+        { length: 6 },
+        (_, i) => `${"목적 적용범위 용어의-정의 신청 여비 정산".split(" ")[i]} ${"·".repeat(30)} ${i + 2}`,
+      ),
+    ],
     ["an address", ["서울특별시 강남구 테헤란로 123", "한빛빌딩 7층 플랫폼팀", "02-1234-5678"]],
     [
       "sentences of a length",
@@ -195,6 +202,11 @@ describe("pages", () => {
     expect(text).toBe(
       "가 조항\n나 조항\n직원은 회사의 승인을\n받아야 한다.\n다 조항\n라 조항이다.\n\n마 조항\n바 조항\n사 조항",
     );
+  });
+
+  test("a short page has a header too", () => {
+    const pages = ["한빛 사규집\n가 조항이다.\n나 조항이다.", "한빛 사규집\n다 조항이다.\n라 조항이다."];
+    expect(textsOf(pages.join("\f"))).toEqual(["가 조항이다.\n나 조항이다.", "다 조항이다.\n라 조항이다."]);
   });
 
   test("numbers that count nothing stay, and so does what one page alone says", () => {

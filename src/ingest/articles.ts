@@ -8,8 +8,10 @@ const BRANCH = `(?: ?의 ?${D}{1,3})?`;
 /** Behind an article that is mentioned at the beginning of a line: `제15조(연차 휴가)를`. */
 const MENTION = String.raw`(?:[은는을를에의과와로]|에서|부터|까지)\s| ?(?:및|또는|내지)\s|제 ?${D}`;
 
-/** What stands behind an entry of a table of contents. */
-const PAGE = String.raw`[^\S\n]*(?:[…‥⋯]+|(?:[.·∙・][^\S\n]?){3,}|\t|[^\S\n]{3,})[^\S\n]*\d{1,4}[^\S\n]*$`;
+/** What stands behind an entry of a table of contents: what leads the eye, or room, and a page's number. */
+const LEADERS = String.raw`[^\S\n]*(?:[…‥⋯]+|(?:[.·∙・][^\S\n]?){3,})[^\S\n]*`;
+const ROOM = String.raw`(?=[^\S\n]{3}|[^\S\n]*\t)[^\S\n]+`;
+const PAGE = String.raw`(?:${LEADERS}|${ROOM})\d{1,4}[^\S\n]*$`;
 
 /** As Korean statutes and regulations begin their articles, `제15조의2(연차 휴가)`, each in a line of its own. */
 const ARTICLE = new RegExp(

@@ -219,6 +219,7 @@ class BodyReader {
   }
 
   #closeParagraph(): void {
+    this.#fields.endInstructions();
     const paragraph = this.#frame.paragraphs.pop();
     if (!paragraph) return;
     if (paragraph.isJoined) this.#frame.joined = paragraph;

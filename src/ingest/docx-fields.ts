@@ -32,6 +32,11 @@ export class Fields {
     if (field) field.isResult = true;
   }
 
+  /** At the end of a paragraph, which no instruction goes beyond: one that nothing ended hides nothing behind it. */
+  endInstructions(): void {
+    for (const field of this.#open) field.isResult = true;
+  }
+
   /** What a field of a form shows that has no text of its own. */
   end(): string {
     const { isChecked = null, entries = [], chosen = 0 } = this.#open.pop() ?? {};

@@ -102,6 +102,9 @@ function counted(digits: string, powers: string) {
   };
 }
 
+/** Of what stands before a paragraph, in UTF-16 units. */
+const LENGTH_MAX = 100;
+
 /** One level of automatic numbering. */
 export interface Level {
   readonly format: string;
@@ -134,7 +137,8 @@ export class Numbering {
         const { format = "", start = 1 } = levels[part] ?? {};
         return numeral(this.#counts[part] ?? start, level.isDigits ? "" : format);
       })
-      .join("");
+      .join("")
+      .slice(0, LENGTH_MAX);
   }
 
   /** The next number at this level, whatever came before. */

@@ -5,6 +5,7 @@ import { collapse } from "./normalize.ts";
 /** How a question, and the answer behind it, begin a line: `Q1.`, `질문:`, `[답변]`. */
 const LABEL =
   /^[^\S\n]*[[【<(]?(?:(Q|질문|문의|문|問)|A|답변|답|答)[^\S\n]?\d{0,3}[^\S\n]?(?:[\]】>)][.:：]?|[.:：](?!\w))[^\S\n]*/gm;
+const CHOICE = /^[^\S\n]*[[【<(]?B[^\S\n]?[\]】>).:：]/m;
 /** Fewer are mentioned, not asked. */
 const QUESTIONS_MIN = 2;
 const QUESTION_LENGTH_MAX = 300;
@@ -27,7 +28,9 @@ export function withQuestions(blocks: readonly Block[]): readonly Block[] {
     all.flatMap((question, j) => {
       const answer = all[j + 1] ?? said[i + 1]?.find(({ isFirst }) => isFirst);
       const isAnswered = question.isQuestion && answer?.isQuestion === false;
-      return isAnswered && question.to - question.at <= QUESTION_LENGTH_MAX ? [{ question, answer }] : [];
+      return isAnswered && !isChoice(answer) && question.to - question.at <= QUESTION_LENGTH_MAX
+        ? [{ question, answer }]
+        : [];
     }),
   );
   if (pairs.length < QUESTIONS_MIN) return blocks;
@@ -40,6 +43,11 @@ export function withQuestions(blocks: readonly Block[]): readonly Block[] {
     if (block.kind === "heading") above = block.depth;
     return block.kind === "text" ? [...divided(block, beginnings.get(block) ?? [], above)] : block;
   });
+}
+
+/** Whether it is the first of several to choose from. */
+function isChoice({ block, labelEnd, to }: Said): boolean {
+  return CHOICE.test(block.text.slice(labelEnd, to));
 }
 
 function saidIn(block: TextBlock): Said[] {

@@ -16,6 +16,8 @@ interface Cell {
 /** A table has so many: pairs of a name and what it says are lines of their own. */
 const COLUMNS_MIN = 3;
 const ROWS_MIN = 2;
+/** Between a cell and its column. */
+const APART_MAX = 4;
 /** Of a row of columns, in UTF-16 units. */
 const LINE_LENGTH_MAX = 500;
 /** Of a rule that follows, or parts rows: nothing but strokes and what crosses them. */
@@ -99,18 +101,24 @@ function tabbed(lines: readonly string[], from: number): TextTable | null {
 
 /** Columns of spaces: every cell of a row stands below one of the head's, or nearer to it than to its neighbours. */
 function aligned(lines: readonly string[], from: number): TextTable | null {
+  if (RULE.test(lines[from] ?? "")) return null;
   const names = spaced(lines[from] ?? "");
   if (names.length < COLUMNS_MIN || names.some(({ text }) => SENTENCE_END.test(text))) return null;
   const rows = [names.map(({ text }) => text)];
+  const columns = [...names];
   let at = from + 1;
   for (; at < lines.length; at++) {
     const line = lines[at] as string;
     if (RULE.test(line)) continue;
-    const row = below(names, spaced(line));
+    const cells = spaced(line);
+    const row = below(columns, cells);
     if (row === null) break;
     rows.push(row);
+    for (const [i, column] of columns.entries()) columns[i] = widened(column, cells, row[i]);
   }
-  return rows.length >= ROWS_MIN ? { rows, lines: at - from } : null;
+  // Two lines may have gaps at the same places by chance.
+  const isTold = rows.length > ROWS_MIN || rows[1]?.every((cell) => cell !== "");
+  return rows.length >= ROWS_MIN && isTold ? { rows, lines: at - from } : null;
 }
 
 /** Texts that two spaces or more part; none where there are too many for a table, or the line is drawn. */
@@ -125,15 +133,28 @@ function spaced(line: string): Cell[] {
 /** The cells in the columns of their names, some of which may be empty; null: they do not fit them. */
 function below(names: readonly Cell[], cells: readonly Cell[]): string[] | null {
   if (cells.length < 2 || cells.length > names.length) return null;
-  if (cells.length === names.length) return cells.map(({ text }) => text);
+  if (cells.length === names.length)
+    return cells.every((cell, i) => isNear(cell, names[i])) ? cells.map(({ text }) => text) : null;
   const row = names.map(() => "");
   let next = 0;
   for (const cell of cells) {
     const distances = names.map((name) => Math.max(0, name.start - cell.end + 1, cell.start - name.end + 1));
     const nearest = distances.indexOf(Math.min(...distances.slice(next)), next);
-    if (nearest === -1) return null;
+    if (nearest === -1 || !isNear(cell, names[nearest])) return null;
     row[nearest] = cell.text;
     next = nearest + 1;
   }
   return row;
+}
+
+/** Whether it stands below a column, or beside it by less than the space that parts columns is wide at most. */
+function isNear({ start, end }: Cell, column: Cell | undefined): boolean {
+  return column !== undefined && start < column.end + APART_MAX && column.start < end + APART_MAX;
+}
+
+/** A column with what stands in it by now. */
+function widened(column: Cell, cells: readonly Cell[], text: string | undefined): Cell {
+  const cell = cells.find((cell) => cell.text === text);
+  if (!cell) return column;
+  return { ...column, start: Math.min(column.start, cell.start), end: Math.max(column.end, cell.end) };
 }

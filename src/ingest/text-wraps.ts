@@ -15,11 +15,17 @@ const PROSE_SHARE = 0.6;
 /** Lines that may be longer: addresses that nothing breaks, rows of tables. */
 const LONGER_SHARE = 0.05;
 const CANDIDATES_MAX = 8;
+/** A longer word, such as an address, finds no room in any line. */
+const WORD_SHARE_MAX = 0.5;
+/** Of the lines, those in which a sentence ends: lists of titles, paths or commands have none. */
+const SENTENCES_SHARE = 0.05;
+const SENTENCE = /[.!?。…](?=[)\]」』"'”’]*(?:\s|$))|[다요음함됨임](?=\s*$)/u;
 const SAMPLE_MAX = 5_000;
 
 const ENTRY =
   /^\s*(?:[-*+•·‑–—>|#※☞○●◎◦□■▪▫▶►◆◇△▲▽▼★☆]|[①-⑳㉠-㉻㈀-㈎]|\d{1,3}(?:\.\d{1,3})*[.)]\s|[가-하][.)]\s|[([<（〔【][\p{L}\d]{1,3}[)\]>）〕】]|[A-Za-z][.)]\s|(?:Q|A|문|답|질문|답변)\s?\d{0,3}\s?[.:)])/u;
 const FIELD = /^\s*\p{L}[^\s:：]{0,11}\s?[:：](?:\s|$)/u;
+const SETTING = /^\s*[\w.$-]+\s?=/;
 const ARTICLE = /^\s*제\s?\d{1,4}\s?(?:조(?:의\s?\d{1,3})?\s?[([【（[]|[편장절관](?:\s|$))/;
 const SENTENCE_END = /[.!?。…:;][)\]」』"'”’]*$|[다요음함됨임]\.?$/u;
 /** Of prose that is broken, with a word at the end, and none that begins a sentence behind it; code ends its lines with signs. */
@@ -70,7 +76,8 @@ function fillingOf(paragraphs: readonly (readonly string[])[]): Filling | null {
     .flatMap((lines) => lines.slice(1).map((next, i): Break => ({ line: (lines[i] as string).trimEnd(), next })))
     .filter(mayGoOn)
     .slice(0, SAMPLE_MAX);
-  if (breaks.length < FULL_MIN) return null;
+  const sentences = paragraphs.flat().filter((line) => SENTENCE.test(line));
+  if (breaks.length < FULL_MIN || sentences.length < Math.max(1, breaks.length * SENTENCES_SHARE)) return null;
   for (const measure of MEASURES) {
     const widths = breaks.map(({ line }) => measure(line)).sort((a, b) => b - a);
     const longest = new Set(widths.slice(0, Math.ceil(widths.length * LONGER_SHARE) + 1));
@@ -99,7 +106,8 @@ function isFilled(filling: Filling, breaks: readonly Break[]): boolean {
 
 /** Whether the next word had no room. */
 function isFull({ line, next }: Break, { width, measure }: Filling): boolean {
-  return measure(line) + 1 + measure(wordOf(next)) > width * (1 - SLACK_SHARE);
+  const word = measure(wordOf(next));
+  return word <= width * WORD_SHARE_MAX && measure(line) + 1 + word > width * (1 - SLACK_SHARE);
 }
 
 function wordOf(line: string): string {
@@ -110,7 +118,7 @@ function mayGoOn({ line, next }: Break): boolean {
   if (LEADERS.test(line)) return false;
   if (DATE.test(line) && /^\s*\d{1,2}\./.test(next)) return true;
   if (ARTICLE.test(next)) return !SENTENCE_END.test(line);
-  return BEGINS_TEXT.test(next) && !ENTRY.test(next) && !FIELD.test(next);
+  return BEGINS_TEXT.test(next) && !ENTRY.test(next) && !FIELD.test(next) && !SETTING.test(next);
 }
 
 function runsOf(lines: readonly string[], filling: Filling | null): Run[] {

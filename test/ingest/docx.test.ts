@@ -164,6 +164,11 @@ test("fields, controls and forms show what a reader sees; tables of contents and
   ).toEqual(["1번 표", "누리집", "☑ 동의", "총무 부서", "☒ 예"]);
 });
 
+test("a field that nothing ends hides no more than its paragraph", () => {
+  const unfinished = paragraph(run("앞 ") + turn("begin") + instruction("PAGE"));
+  expect(textsOf(`${unfinished}${paragraph("다음")}${paragraph("끝")}`)).toEqual(["앞", "다음", "끝"]);
+});
+
 test("symbols, ruby and formulas are text", () => {
   const math = (content: string) => `<m:r><m:t>${content}</m:t></m:r>`;
   const fraction = `<m:f><m:num>${math("b+c")}</m:num><m:den>${math("2")}</m:den></m:f>`;

@@ -35,6 +35,7 @@ test.each([
 });
 
 test.each([
+  ["choices", ["Q1. 맞는 것은?\nA. 하나\nB. 둘\nQ2. 틀린 것은?\nA. 셋\nB. 넷"]],
   ["one question alone", ["Q. 왜 그런가요?\nA. 그렇게 정했다."]],
   ["questions without answers", ["Q1. 하나?\nQ2. 둘?\nQ3. 셋?\nA. 넷"]],
   ["options", ["A. 서울\nB. 부산\nA. 대구\nB. 인천"]],

@@ -186,6 +186,54 @@ test("underlined lines are headings, the one at the beginning the title", () => 
   ]);
 });
 
+describe("what is no wrapped prose, and no table", () => {
+  test.each([
+    ["addresses", Array.from({ length: 6 }, (_, i) => `https://www.example.com/docs/getting-started/installation${i}`)],
+    ["paths", Array.from({ length: 6 }, (_, i) => `src/adapters/passage-index/postgres-search-${i}.ts`)],
+    [
+      "titles",
+      [
+        "연차 유급휴가 사용 촉진 제도 운영 현황 보고",
+        "재택근무 및 유연근무제 시행에 관한 개정 지침",
+        "임직원 해외 출장 여비 지급 기준 변경 안내문",
+        "정보 보호 관리 체계 인증 심사 대응 결과 보고",
+      ],
+    ],
+    [
+      "commands",
+      [
+        "docker run --rm --name api node:24-alpine",
+        "kubectl apply --filename deploy/api-server",
+        "terraform apply --auto-approve production",
+      ],
+    ],
+    [
+      "settings",
+      [
+        "server.connection.timeout.default = thirty",
+        "server.connection.retries.default = seven",
+        "server.connection.backlog.default = three",
+      ],
+    ],
+    ["code", ["x  = compute(1,  2)", "if x  and  y:", "    return  None"]],
+    ["a note", ["Please note:  prices exclude  tax.", "The team meets  daily"]],
+  ])("%s stay lines", (_, lines) => {
+    expect(textsOf(lines.join("\n"))).toEqual([lines.join("\n")]);
+  });
+
+  test("lines of strokes head no table, and many of them take no time for each pair", () => {
+    expect(
+      blocksOf(
+        "=====  =====  ======\nA      B      A or B\n=====  =====  ======\nNo     No     No\nYes    No     Yes",
+      )[0],
+    ).not.toMatchObject({ text: expect.stringContaining("===== | =") });
+    const startedAt = cpuMs();
+    blocksOf("---  ---  ---\n".repeat(60_000));
+    blocksOf(`제1조(목적)${" ".repeat(200_000)}x`);
+    expect(cpuMs() - startedAt).toBeLessThan(3_000);
+  });
+});
+
 describe("pages", () => {
   const page = (number: number, body: string) => `주식회사 한빛 취업규칙\n\n${body}\n\n대외비\n- ${number} -\n`;
   const bodies = [
@@ -200,13 +248,28 @@ describe("pages", () => {
   ])("parted by %s: headers, footers and numbers go, a sentence goes on", (_, end) => {
     const text = textsOf(bodies.map((body, i) => page(i + 1, body)).join(end)).join("\n\n");
     expect(text).toBe(
-      "가 조항\n나 조항\n직원은 회사의 승인을\n받아야 한다.\n다 조항\n라 조항이다.\n\n마 조항\n바 조항\n사 조항",
+      "주식회사 한빛 취업규칙\n\n가 조항\n나 조항\n직원은 회사의 승인을\n받아야 한다.\n다 조항\n라 조항이다.\n\n마 조항\n바 조항\n사 조항\n\n대외비",
     );
   });
 
-  test("a short page has a header too", () => {
-    const pages = ["한빛 사규집\n가 조항이다.\n나 조항이다.", "한빛 사규집\n다 조항이다.\n라 조항이다."];
-    expect(textsOf(pages.join("\f"))).toEqual(["가 조항이다.\n나 조항이다.", "다 조항이다.\n라 조항이다."]);
+  test("a short page has a header too, which is kept once", () => {
+    const pages = ["가", "나", "다"].map((name) => `한빛 사규집\n${name} 조항이다.\n${name} 세칙이다.`);
+    expect(textsOf(pages.join("\f"))).toEqual([
+      "한빛 사규집\n가 조항이다.\n가 세칙이다.",
+      "나 조항이다.\n나 세칙이다.",
+      "다 조항이다.\n다 세칙이다.",
+    ]);
+  });
+
+  test("what pages say alike stays where it is content: numbers that are none of pages, sentences, chapters, two pages", () => {
+    const receipt = (i: number) =>
+      `Receipt No. ${1001 + i}\nCustomer: ${7 - i}\n\nTea\nCake\n\nTotal: ${300 + 7 * i},000\nSee you.`;
+    const chapter = (i: number) => `Chapter ${i + 1}\n\nText ${i}.\n\nNobody spoke.`;
+    const apart = (pages: readonly string[]) => textsOf(pages.join("\f")).join("\n\n");
+    const numbers = [0, 1, 2, 3];
+    expect(apart(numbers.map(receipt))).toBe(numbers.map(receipt).join("\n\n"));
+    expect(apart(numbers.map(chapter))).toBe(numbers.map(chapter).join("\n\n"));
+    expect(apart(["a\nb\n(end)", "c\nd\n(end)"])).toBe("a\nb\n(end)\n\nc\nd\n(end)");
   });
 
   test("numbers that count nothing stay, and so does what one page alone says", () => {

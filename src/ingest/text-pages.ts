@@ -32,24 +32,21 @@ export function withoutMargins(source: string): string {
   }
   const needed = Math.max(REPEATED_MIN, Math.ceil(pages.length * REPEATED_SHARE));
   const isRepeated = (key: string) => (counts.get(key) ?? 0) >= needed;
-  const seen = new Set<string>();
-  /** Headers of their first page, footers of their last one. */
-  const isKept = ({ keys }: Margin) => {
-    const isFirst = !keys.some((key) => seen.has(key));
-    for (const key of keys) seen.add(key);
-    return isFirst && keys.some((key) => WORD.test(key));
+  /** Of these pages, what is repeated: not its copy on the first of them. */
+  const repeatedOn = (pages: readonly (readonly Margin[])[]) => {
+    const seen = new Set<string>();
+    return pages.flat().filter(({ keys }) => {
+      const isFirst = !keys.some((key) => seen.has(key));
+      if (!keys.some(isRepeated)) return false;
+      for (const key of keys) seen.add(key);
+      return !isFirst || !keys.some((key) => WORD.test(key));
+    });
   };
-  const dropped = margins.map((lines) =>
-    lines.filter(({ isTop, keys }) => isTop && keys.some(isRepeated)).filter((line) => !isKept(line)),
-  );
-  seen.clear();
-  for (const [i, lines] of [...margins.entries()].reverse()) {
-    dropped[i]?.push(
-      ...lines.filter(({ isTop, keys }) => !isTop && keys.some(isRepeated)).filter((line) => !isKept(line)),
-    );
-  }
+  const headers = margins.map((lines) => lines.filter(({ isTop }) => isTop));
+  const footers = margins.map((lines) => lines.filter(({ isTop }) => !isTop));
+  const dropped = new Set([...repeatedOn(headers), ...repeatedOn(footers.toReversed())]);
   const texts = pages.map((page, i) => {
-    const repeated = new Set(dropped[i]?.map(({ at }) => at));
+    const repeated = new Set(margins[i]?.filter((line) => dropped.has(line)).map(({ at }) => at));
     const kept = page.filter((_, at) => !repeated.has(at));
     const first = kept.findIndex((line) => line.trim() !== "");
     return first === -1 ? "" : kept.slice(first).join("\n").trimEnd();

@@ -16,7 +16,7 @@ interface Cell {
 /** A table has so many: pairs of a name and what it says are lines of their own. */
 const COLUMNS_MIN = 3;
 const ROWS_MIN = 2;
-/** Between a cell and its column. */
+/** Between a cell and its column, as `apart` tells. */
 const APART_MAX = 4;
 /** Of a row of columns, in UTF-16 units. */
 const LINE_LENGTH_MAX = 500;
@@ -105,16 +105,15 @@ function aligned(lines: readonly string[], from: number): TextTable | null {
   const names = spaced(lines[from] ?? "");
   if (names.length < COLUMNS_MIN || names.some(({ text }) => SENTENCE_END.test(text))) return null;
   const rows = [names.map(({ text }) => text)];
-  const columns = [...names];
+  let columns: readonly Cell[] = names;
   let at = from + 1;
   for (; at < lines.length; at++) {
     const line = lines[at] as string;
     if (RULE.test(line)) continue;
-    const cells = spaced(line);
-    const row = below(columns, cells);
+    const row = below(columns, spaced(line));
     if (row === null) break;
-    rows.push(row);
-    for (const [i, column] of columns.entries()) columns[i] = widened(column, cells, row[i]);
+    rows.push(row.map((cell) => cell?.text ?? ""));
+    columns = columns.map((column, i) => widened(column, row[i]));
   }
   // Two lines may have gaps at the same places by chance.
   const isTold = rows.length > ROWS_MIN || rows[1]?.every((cell) => cell !== "");
@@ -130,31 +129,31 @@ function spaced(line: string): Cell[] {
   });
 }
 
-/** The cells in the columns of their names, some of which may be empty; null: they do not fit them. */
-function below(names: readonly Cell[], cells: readonly Cell[]): string[] | null {
+/** The cells in the columns of their names, where some may be absent; null: they do not fit them. */
+function below(names: readonly Cell[], cells: readonly Cell[]): (Cell | undefined)[] | null {
   if (cells.length < 2 || cells.length > names.length) return null;
-  if (cells.length === names.length)
-    return cells.every((cell, i) => isNear(cell, names[i])) ? cells.map(({ text }) => text) : null;
-  const row = names.map(() => "");
+  if (cells.length === names.length) {
+    return names.every((name, i) => apart(name, cells[i] as Cell) <= APART_MAX) ? [...cells] : null;
+  }
+  const row = names.map((): Cell | undefined => undefined);
   let next = 0;
   for (const cell of cells) {
-    const distances = names.map((name) => Math.max(0, name.start - cell.end + 1, cell.start - name.end + 1));
+    const distances = names.map((name) => apart(name, cell));
     const nearest = distances.indexOf(Math.min(...distances.slice(next)), next);
-    if (nearest === -1 || !isNear(cell, names[nearest])) return null;
-    row[nearest] = cell.text;
+    if (nearest === -1 || (distances[nearest] ?? 0) > APART_MAX) return null;
+    row[nearest] = cell;
     next = nearest + 1;
   }
   return row;
 }
 
-/** Whether it stands below a column, or beside it by less than the space that parts columns is wide at most. */
-function isNear({ start, end }: Cell, column: Cell | undefined): boolean {
-  return column !== undefined && start < column.end + APART_MAX && column.start < end + APART_MAX;
+/** In columns of a screen; 0: one stands below the other. */
+function apart(one: Cell, other: Cell): number {
+  return Math.max(0, one.start - other.end + 1, other.start - one.end + 1);
 }
 
 /** A column with what stands in it by now. */
-function widened(column: Cell, cells: readonly Cell[], text: string | undefined): Cell {
-  const cell = cells.find((cell) => cell.text === text);
+function widened(column: Cell, cell: Cell | undefined): Cell {
   if (!cell) return column;
   return { ...column, start: Math.min(column.start, cell.start), end: Math.max(column.end, cell.end) };
 }
